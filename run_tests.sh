@@ -1,0 +1,127 @@
+#!/usr/bin/env bash
+# Runs the tests; see --help.
+set -euo pipefail
+
+usage() {
+  cat <<'TEXT'
+Usage: ./run_tests.sh [all | fast | stack]
+
+  all     everything (the default)
+  fast    linters, types, the application's tests on SQLite, the frontend's, embedded mode. No Docker.
+  stack   the stack in real containers: install, LOCAL's promises, the application's tests on PostgreSQL,
+          the pages in a real browser (Chromium)
+
+Sets up what it needs: Python's tools in .venv, Node's in web/frontend/node_modules. The stack tests need a
+Docker engine and Chromium; as root on Debian, or when CI is set, it installs both, and makes the base images
+where no registry can be reached. They use projects, ports and volumes of their own, and clean up.
+TEXT
+}
+
+say() {
+  printf '\n\033[1m== %s (%d:%02d)\033[0m\n' "$1" $((SECONDS / 60)) $((SECONDS % 60))
+}
+
+fail() {
+  printf '%s\n' "$1" >&2
+  exit 1
+}
+
+prepare_python() {
+  say "Python's tools, in .venv"
+  # shellcheck source=install/python.sh
+  source install/python.sh
+  local stamp=.venv/.requirements
+  if ! cmp --silent web/requirements-tools.txt "$stamp"; then
+    rm -rf .venv
+    "$(find_python)" -m venv .venv
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check \
+      --require-hashes --requirement web/requirements-tools.txt
+    cp web/requirements-tools.txt "$stamp"
+  fi
+  export PATH="$PWD/.venv/bin:$PATH"
+}
+
+prepare_node() {
+  [ -d web/frontend ] || return 0
+  say "Node's tools, in web/frontend/node_modules"
+  (
+    cd web/frontend
+    cmp --silent package-lock.json node_modules/.lock && exit 0
+    npm ci --no-audit --no-fund && cp package-lock.json node_modules/.lock
+  )
+}
+
+lint() {
+  say 'Linters and types'
+  local -a scripts dockerfiles yaml
+  mapfile -t scripts < <(git ls-files -co --exclude-standard '*.sh' .ci/run)
+  mapfile -t dockerfiles < <(git ls-files -co --exclude-standard '*Dockerfile*')
+  mapfile -t yaml < <(git ls-files -co --exclude-standard '*.yml' '*.yaml')
+  ruff check --config web/pyproject.toml .
+  ruff format --config web/pyproject.toml --check .
+  (cd web && mypy . && djlint templates --check --lint --quiet)
+  mypy --config-file tests/mypy.ini install tests
+  shellcheck --external-sources "${scripts[@]}"
+  shfmt --indent 2 --case-indent --diff "${scripts[@]}"
+  hadolint "${dockerfiles[@]}"
+  yamllint --strict "${yaml[@]}"
+  if [ -d web/frontend ]; then (cd web/frontend && npm run --silent check); fi
+}
+
+test_fast() {
+  say "The application's tests, on SQLite"
+  (cd web && python -m pytest)
+  if [ -d web/frontend ]; then
+    say "The frontend's tests"
+    (cd web/frontend && npm test --silent)
+  fi
+  say 'Installing: embedded mode, and bad input'
+  python -m pytest tests -m 'not stack'
+}
+
+prepare_engine() {
+  say 'A Docker engine, and the base images'
+  if [ -x template/base_images/engine.sh ]; then
+    template/base_images/engine.sh
+    template/base_images/build.sh
+  fi
+  docker info >/dev/null 2>&1 || fail 'No Docker engine answers: start Docker, or run ./run_tests.sh fast.'
+}
+
+prepare_browser() {
+  command -v chromium >/dev/null && return
+  say 'Chromium'
+  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    apt-get update -qq && apt-get install --yes --no-install-recommends -qq chromium >/dev/null
+  else
+    fail 'The browser tests need Chromium on PATH: install your distribution'\''s package "chromium".'
+  fi
+}
+
+test_stack() {
+  say 'The stack, in containers'
+  python -m pytest tests -m stack
+}
+
+main() {
+  cd "$(dirname "$0")"
+  case "${1:-all}" in
+    all | fast | stack) ;;
+    -h | --help) usage && exit ;;
+    *) usage >&2 && exit 2 ;;
+  esac
+  prepare_python
+  if [ "${1:-all}" != stack ]; then
+    prepare_node
+    lint
+    test_fast
+  fi
+  if [ "${1:-all}" != fast ]; then
+    prepare_engine
+    prepare_browser
+    test_stack
+  fi
+  say 'All passed'
+}
+
+main "$@"

@@ -1,0 +1,124 @@
+"""The variables that configure the project: their types, meaning, defaults and checks."""
+
+from pathlib import Path
+from typing import Any, Final, Literal, Self
+
+from django.core.exceptions import ImproperlyConfigured
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PLACEHOLDER: Final = "change-me"
+SECRETS_DIRECTORY: Final = Path("/run/secrets")
+
+
+class Environment(BaseSettings):
+    """The project's configuration, read from the environment, then from files in `/run/secrets`."""
+
+    model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", frozen=True)
+
+    environment: Literal["local", "dev", "prod", "embedded"] = Field(
+        default="prod", description="Which environment runs: LOCAL, DEV, PROD, or embedded (no Docker, SQLite)."
+    )
+    debug: bool = Field(default=False, description="Django's debug pages. On in LOCAL only.")
+    project_name: str = Field(default="Bedplate", description="The name people read, in pages and mails.")
+    domain: str = Field(default="localhost", description="The host name of the site.")
+    time_zone: str = Field(default="UTC", description="Time zone of pages, logs and cron (an IANA name).")
+    admin_email: str = Field(default="", description="Who gets mail about errors. Empty: nobody.")
+
+    allow_signup: bool = Field(default=False, description="Whether people can make an account for themselves.")
+
+    secret_key: SecretStr = Field(
+        min_length=32, description="Signs sessions and links. Secret; at least 32 random characters."
+    )
+
+    postgres_host: str = Field(default="postgres", description="Host name of PostgreSQL.")
+    postgres_port: int = Field(default=5432, description="Port of PostgreSQL.")
+    postgres_db: str = Field(default="app", description="Name of the database.")
+    postgres_user: str = Field(default="app", description="The database's owner, and who the application logs in as.")
+    postgres_password: SecretStr | None = Field(
+        default=None, description="Password of that user. Secret; needed everywhere but in embedded mode."
+    )
+    valkey_url: str = Field(
+        default="redis://valkey:6379", description="Valkey: cache and task queue. Not used in embedded mode."
+    )
+    data_directory: Path = Field(
+        default=Path("/data"), description="Folder of uploads, caught mail and, in embedded mode, database and queue."
+    )
+
+    default_user_email: str = Field(
+        default="admin@localhost", description="E-mail of the first user, made by the install scripts."
+    )
+    default_user_password: SecretStr | None = Field(
+        default=None, description="Password of the first user. Used once, when that user is made."
+    )
+
+    email_host: str = Field(default="localhost", description="SMTP server. PROD only: elsewhere mail is caught.")
+    email_port: int = Field(default=587, description="Port of the SMTP server.")
+    email_user: str = Field(default="", description="User name at the SMTP server. Empty: no login.")
+    email_password: SecretStr = Field(default=SecretStr(""), description="Password at the SMTP server. Secret.")
+    email_use_tls: bool = Field(default=True, description="STARTTLS with the SMTP server.")
+    default_from_email: str = Field(default="noreply@localhost", description="Sender of the site's mail.")
+
+    task_time_limit: int = Field(
+        default=3600, gt=60, description="Seconds after which a background task is ended by force."
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        default="INFO", description="The least severe messages to log."
+    )
+    log_format: Literal["json", "text"] = Field(
+        default="json", description="`json`, a line an event, for machines; `text`, for a terminal."
+    )
+
+    @field_validator("secret_key", "postgres_password", "default_user_password")
+    @classmethod
+    def refuse_placeholder(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        """Return the secret unless it is the placeholder of `.env.example`."""
+        if value is not None and PLACEHOLDER in value.get_secret_value():
+            raise ValueError(f"still holds the placeholder {PLACEHOLDER!r}")
+        return value
+
+    @model_validator(mode="after")
+    def require_database_password(self) -> Self:
+        """Return the configuration unless PostgreSQL is used without a password."""
+        if not self.embedded and self.postgres_password is None:
+            raise ValueError("POSTGRES_PASSWORD: Field required")
+        return self
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the project runs without servers: SQLite, in-memory cache, queue in a folder."""
+        return self.environment == "embedded"
+
+    @property
+    def private(self) -> bool:
+        """Whether only people on this machine reach the site."""
+        return self.environment in {"local", "embedded"}
+
+    @property
+    def https(self) -> bool:
+        """Whether people reach the site over HTTPS."""
+        return not self.private
+
+    @property
+    def catches_mail(self) -> bool:
+        """Whether mail is kept in a folder, readable in the browser, in place of being sent."""
+        return self.environment != "prod"
+
+
+def read_environment(**overrides: Any) -> Environment:
+    """Return the configuration of this process.
+
+    Raise ImproperlyConfigured, naming every variable that is missing or unusable.
+    """
+    secrets_directory = SECRETS_DIRECTORY if SECRETS_DIRECTORY.is_dir() else None
+    try:
+        return Environment(_secrets_dir=secrets_directory, **overrides)
+    except ValidationError as error:
+        raise ImproperlyConfigured(_explain(error)) from None
+
+
+def _explain(error: ValidationError) -> str:
+    problems = [": ".join([*(str(part).upper() for part in item["loc"]), item["msg"]]) for item in error.errors()]
+    return "\n  ".join(
+        ["The configuration is not usable. Set these in .env, or as files in /run/secrets:", *sorted(problems)]
+    )

@@ -1,0 +1,247 @@
+"""Django's settings: safe for production as they stand. What differs comes from `config.environment`."""
+
+from pathlib import Path
+from typing import Any
+
+from django.utils.csp import CSP
+from django.utils.translation import gettext_lazy as _
+
+from config.environment import read_environment
+from config.logs import configure_logging
+
+ENVIRONMENT = read_environment()
+BASE_DIRECTORY = Path(__file__).resolve().parent.parent
+
+SECRET_KEY = ENVIRONMENT.secret_key.get_secret_value()
+DEBUG = ENVIRONMENT.debug
+# nginx refuses unknown hosts; the others are how health checks and people on this machine call the site.
+ALLOWED_HOSTS = [ENVIRONMENT.domain, "localhost", ".localhost", "127.0.0.1", "[::1]"]
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+
+# Frontend: Vite's server in LOCAL, built assets elsewhere. Without web/frontend the site does without.
+VITE_SERVES = DEBUG and not ENVIRONMENT.embedded
+VITE_MANIFEST = BASE_DIRECTORY / "static" / "dist" / "manifest.json"
+FRONTEND = (BASE_DIRECTORY / "frontend").is_dir() if VITE_SERVES else VITE_MANIFEST.is_file()
+DJANGO_VITE = {
+    "default": {
+        "dev_mode": VITE_SERVES,
+        "static_url_prefix": "dist",
+        "manifest_path": VITE_MANIFEST,
+        "app_client_class": "config.vite.SameOriginClient",
+    }
+}
+
+INSTALLED_APPS = [
+    "users",
+    "operations",
+    "pages",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    *(["mailbox"] if ENVIRONMENT.catches_mail else []),
+    *(["django_vite"] if FRONTEND else []),
+]
+
+MIDDLEWARE = [
+    "config.logs.RequestIdMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "django.middleware.csp.ContentSecurityPolicyMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+]
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIRECTORY / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.template.context_processors.csp",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "pages.context_processors.site",
+            ],
+        },
+    },
+]
+
+# Database and cache
+
+
+def databases() -> dict[str, Any]:
+    """Return Django's DATABASES: PostgreSQL, or SQLite in embedded mode."""
+    if ENVIRONMENT.embedded:
+        return {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": ENVIRONMENT.data_directory / "database.sqlite3",
+            # Readers and one writer side by side; a writer takes the lock at once, so it waits in place of failing.
+            "OPTIONS": {
+                "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+                "transaction_mode": "IMMEDIATE",
+                "timeout": 20,
+            },
+        }
+    assert ENVIRONMENT.postgres_password
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "HOST": ENVIRONMENT.postgres_host,
+        "PORT": ENVIRONMENT.postgres_port,
+        "NAME": ENVIRONMENT.postgres_db,
+        "USER": ENVIRONMENT.postgres_user,
+        "PASSWORD": ENVIRONMENT.postgres_password.get_secret_value(),
+        "CONN_MAX_AGE": 600,
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": {"connect_timeout": 5},
+    }
+
+
+DATABASES = {"default": databases()}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+    if ENVIRONMENT.embedded
+    else {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": f"{ENVIRONMENT.valkey_url}/1"}
+}
+
+# Users and login
+
+AUTH_USER_MODEL = "users.User"
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "home"
+ACCOUNT_ADAPTER = "users.adapter.AccountAdapter"
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
+ACCOUNT_EMAIL_VERIFICATION = "mandatory"
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+ACCOUNT_LOGOUT_REDIRECT_URL = "home"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_TOTP_ISSUER = ENVIRONMENT.project_name
+# nginx writes the address it sees into X-Real-IP, whatever the client sent; embedded mode has no proxy to trust.
+ALLAUTH_TRUSTED_CLIENT_IP_HEADER = None if ENVIRONMENT.embedded else "X-Real-IP"
+
+# Languages, time, static files, uploads
+
+LANGUAGE_CODE = "en"
+LANGUAGES = [("en", _("English")), ("fr", _("French"))]
+LOCALE_PATHS = [BASE_DIRECTORY / "locale"]
+TIME_ZONE = ENVIRONMENT.time_zone
+USE_TZ = True
+
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIRECTORY / "staticfiles"
+STATICFILES_DIRS = [BASE_DIRECTORY / "static"]
+MEDIA_URL = "/media/"
+MEDIA_ROOT = ENVIRONMENT.data_directory / "media"
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
+        if DEBUG
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
+}
+
+# Mail
+
+CAUGHT_MAIL_DIRECTORY = ENVIRONMENT.data_directory / "mail"
+MAILERS: dict[str, Any] = {
+    "default": {
+        "BACKEND": "mailbox.backend.EmailBackend",
+        "OPTIONS": {"file_path": CAUGHT_MAIL_DIRECTORY},
+    }
+    if ENVIRONMENT.catches_mail
+    else {
+        "BACKEND": "django.core.mail.backends.smtp.EmailBackend",
+        "OPTIONS": {
+            "host": ENVIRONMENT.email_host,
+            "port": ENVIRONMENT.email_port,
+            "username": ENVIRONMENT.email_user,
+            "password": ENVIRONMENT.email_password.get_secret_value(),
+            "use_tls": ENVIRONMENT.email_use_tls,
+            "timeout": 10,
+        },
+    }
+}
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = ENVIRONMENT.default_from_email
+ADMINS = [ENVIRONMENT.admin_email] if ENVIRONMENT.admin_email else []
+
+# Security
+
+SECURE_CSP = {
+    "default-src": [CSP.SELF],
+    "script-src": [CSP.SELF, CSP.NONCE],
+    "style-src": [CSP.SELF, CSP.NONCE],
+    "img-src": [CSP.SELF, "data:"],
+    "object-src": [CSP.NONE],
+    "base-uri": [CSP.SELF],
+    "form-action": [CSP.SELF],
+    "frame-ancestors": [CSP.NONE],
+}
+X_FRAME_OPTIONS = "DENY"
+# nginx overwrites X-Forwarded-Proto, so it can be believed; embedded mode has no proxy to trust.
+SECURE_PROXY_SSL_HEADER = None if ENVIRONMENT.embedded else ("HTTP_X_FORWARDED_PROTO", "https")
+SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = ENVIRONMENT.https
+SECURE_REDIRECT_EXEMPT = [r"^health/"]
+SECURE_HSTS_SECONDS = 31_536_000 if ENVIRONMENT.https else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = ENVIRONMENT.https
+
+# Background tasks (https://docs.celeryq.dev/en/stable/userguide/configuration.html)
+
+CELERY_BROKER_URL = "filesystem://" if ENVIRONMENT.embedded else f"{ENVIRONMENT.valkey_url}/0"
+CELERY_TASK_IGNORE_RESULT = True  # what a task did is in its TaskRun
+CELERY_TASK_ACKS_LATE = True  # a task is done when it is done, not when it is started:
+CELERY_TASK_REJECT_ON_WORKER_LOST = True  # a killed worker's task runs again
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_TASK_TIME_LIMIT = ENVIRONMENT.task_time_limit
+CELERY_TASK_SOFT_TIME_LIMIT = ENVIRONMENT.task_time_limit - 30
+# A task that has not finished after the visibility timeout is handed out again: it must outlast every time limit.
+CELERY_VISIBILITY_TIMEOUT = ENVIRONMENT.task_time_limit + 600
+CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = (
+    {
+        "data_folder_in": str(ENVIRONMENT.data_directory / "queue"),
+        "data_folder_out": str(ENVIRONMENT.data_directory / "queue"),
+        "control_folder": str(ENVIRONMENT.data_directory / "queue-control"),
+    }
+    if ENVIRONMENT.embedded
+    else {"visibility_timeout": CELERY_VISIBILITY_TIMEOUT}
+)
+CELERY_RESULT_BACKEND_TRANSPORT_OPTIONS = {"visibility_timeout": CELERY_VISIBILITY_TIMEOUT}
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_WORKER_SEND_TASK_EVENTS = True  # Flower shows them
+CELERY_TASK_SEND_SENT_EVENT = True
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_TIMEZONE = TIME_ZONE
+
+# Logs
+
+LOGGING_CONFIG = None
+configure_logging(level=ENVIRONMENT.log_level, log_format=ENVIRONMENT.log_format, mail_admins=bool(ADMINS))

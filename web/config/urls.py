@@ -1,0 +1,17 @@
+"""Every address of the site."""
+
+from django.apps import apps
+from django.contrib import admin
+from django.urls import include, path
+
+urlpatterns = [
+    path("", include("pages.urls")),
+    path("accounts/", include("users.urls")),
+    path("accounts/", include("allauth.urls")),
+    path("admin/", admin.site.urls),
+    path("health/", include("operations.health_urls")),
+    path("i18n/", include("django.conf.urls.i18n")),
+    path("tasks/", include("operations.urls")),
+]
+if apps.is_installed("mailbox"):
+    urlpatterns.append(path("mail/", include("mailbox.urls")))

@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# Compiles web/pyproject.toml into the three hashed requirement files. Needs uv. Options go to uv, for example --upgrade.
+set -euo pipefail
+
+main() {
+  cd "$(dirname "$0")"
+  local -a compile=(uv pip compile pyproject.toml --universal --generate-hashes --python-version 3.12
+    --no-header --quiet "$@")
+  "${compile[@]}" --output-file requirements.txt
+  "${compile[@]}" --output-file requirements-dev.txt --constraints requirements.txt --group dev
+  "${compile[@]}" --output-file requirements-tools.txt --constraints requirements-dev.txt --group tools
+}
+
+main "$@"
