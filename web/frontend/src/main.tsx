@@ -1,0 +1,9 @@
+// Must run before any component is loaded: it connects React to Vite's hot replacement, and is empty in a build.
+// As a module it needs no inline script, so no nonce.
+import "@vitejs/plugin-react/preamble";
+import "vite/modulepreload-polyfill";
+import "../sass/main.scss";
+import { mountComponents } from "./mount";
+import { registry } from "./registry";
+
+void mountComponents(document, registry);
