@@ -43,9 +43,11 @@ INSTALLED_APPS = [
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
+    "django.contrib.humanize",
     "django.contrib.messages",
     "django.contrib.staticfiles",
-    *(["mailbox"] if ENVIRONMENT.catches_mail else []),
+    "django.forms",
+    *(["caught_mail"] if ENVIRONMENT.catches_mail else []),
     *(["django_vite"] if FRONTEND else []),
 ]
 
@@ -80,6 +82,7 @@ TEMPLATES = [
         },
     },
 ]
+FORM_RENDERER = "pages.forms.FormRenderer"
 
 # Database and cache
 
@@ -97,14 +100,13 @@ def databases() -> dict[str, Any]:
                 "timeout": 20,
             },
         }
-    assert ENVIRONMENT.postgres_password
     return {
         "ENGINE": "django.db.backends.postgresql",
         "HOST": ENVIRONMENT.postgres_host,
         "PORT": ENVIRONMENT.postgres_port,
         "NAME": ENVIRONMENT.postgres_db,
         "USER": ENVIRONMENT.postgres_user,
-        "PASSWORD": ENVIRONMENT.postgres_password.get_secret_value(),
+        "PASSWORD": ENVIRONMENT.postgres_password.get_secret_value() if ENVIRONMENT.postgres_password else "",
         "CONN_MAX_AGE": 600,
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {"connect_timeout": 5},
@@ -141,10 +143,12 @@ ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "mandatory"
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = ENVIRONMENT.allow_signup  # that mail invites to sign up
 ACCOUNT_LOGOUT_REDIRECT_URL = "home"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TOTP_ISSUER = ENVIRONMENT.project_name
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = ENVIRONMENT.private  # passkeys work on http://localhost too
 # nginx writes the address it sees into X-Real-IP, whatever the client sent; embedded mode has no proxy to trust.
 ALLAUTH_TRUSTED_CLIENT_IP_HEADER = None if ENVIRONMENT.embedded else "X-Real-IP"
 
@@ -175,7 +179,7 @@ STORAGES = {
 CAUGHT_MAIL_DIRECTORY = ENVIRONMENT.data_directory / "mail"
 MAILERS: dict[str, Any] = {
     "default": {
-        "BACKEND": "mailbox.backend.EmailBackend",
+        "BACKEND": "caught_mail.backend.EmailBackend",
         "OPTIONS": {"file_path": CAUGHT_MAIL_DIRECTORY},
     }
     if ENVIRONMENT.catches_mail
@@ -205,6 +209,8 @@ SECURE_CSP = {
     "base-uri": [CSP.SELF],
     "form-action": [CSP.SELF],
     "frame-ancestors": [CSP.NONE],
+    # Vite's client waits in such a worker while its server restarts.
+    **({"worker-src": [CSP.SELF, "blob:"]} if VITE_SERVES else {}),
 }
 X_FRAME_OPTIONS = "DENY"
 # nginx overwrites X-Forwarded-Proto, so it can be believed; embedded mode has no proxy to trust.
@@ -230,15 +236,24 @@ CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = (
         "data_folder_in": str(ENVIRONMENT.data_directory / "queue"),
         "data_folder_out": str(ENVIRONMENT.data_directory / "queue"),
         "control_folder": str(ENVIRONMENT.data_directory / "queue-control"),
+        "polling_interval": 0.2,
     }
     if ENVIRONMENT.embedded
-    else {"visibility_timeout": CELERY_VISIBILITY_TIMEOUT}
+    # The timeouts are for who starts a task while Valkey is away, or silent: a page must answer.
+    else {"visibility_timeout": CELERY_VISIBILITY_TIMEOUT, "socket_connect_timeout": 2, "socket_timeout": 5}
 )
 CELERY_RESULT_BACKEND_TRANSPORT_OPTIONS = {"visibility_timeout": CELERY_VISIBILITY_TIMEOUT}
+CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0.2}
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_WORKER_SEND_TASK_EVENTS = True  # Flower shows them
-CELERY_TASK_SEND_SENT_EVENT = True
-CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # a worker waits for its broker for as long as it takes
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False  # they run on: see config.broker
+# So many seconds after its process was killed, a task goes back into the queue. (With Valkey it does so at once.)
+CELERY_WORKER_LOST_WAIT = 1
+# A worker that stops gives its tasks so many seconds, then puts them back into the queue (see operations.worker).
+CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 1 if ENVIRONMENT.embedded else 10
+# Flower shows events and sends commands. Without it, in embedded mode, they would pile up as files.
+CELERY_WORKER_SEND_TASK_EVENTS = CELERY_TASK_SEND_SENT_EVENT = not ENVIRONMENT.embedded
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = not ENVIRONMENT.embedded
 CELERY_TIMEZONE = TIME_ZONE
 
 # Logs

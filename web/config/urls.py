@@ -13,5 +13,8 @@ urlpatterns = [
     path("i18n/", include("django.conf.urls.i18n")),
     path("tasks/", include("operations.urls")),
 ]
-if apps.is_installed("mailbox"):
-    urlpatterns.append(path("mail/", include("mailbox.urls")))
+if apps.is_installed("caught_mail"):
+    urlpatterns.append(path("mail/", include("caught_mail.urls")))
+
+handler400 = "pages.views.bad_request"
+handler500 = "pages.views.server_error"

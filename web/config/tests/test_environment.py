@@ -1,0 +1,92 @@
+from pathlib import Path
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from config import environment
+from config.environment import Environment, read_environment
+
+SECRET = "only-for-tests-only-for-tests-only"
+
+
+@pytest.fixture(autouse=True)
+def secrets_directory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Return the test's own /run/secrets; of the process's environment nothing is left that counts."""
+    for name in Environment.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.setattr(environment, "SECRETS_DIRECTORY", tmp_path)
+    return tmp_path
+
+
+def explanation() -> str:
+    with pytest.raises(ImproperlyConfigured) as raised:
+        read_environment()
+    return str(raised.value)
+
+
+def test_every_missing_secret_is_named_at_once() -> None:
+    assert explanation().splitlines()[1:] == ["  SECRET_KEY: is not set", "  POSTGRES_PASSWORD: is not set"]
+
+
+@pytest.mark.parametrize("name", ["SECRET_KEY", "POSTGRES_PASSWORD", "DEFAULT_USER_PASSWORD", "EMAIL_PASSWORD"])
+def test_a_placeholder_is_named_and_its_value_is_not_shown(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv("SECRET_KEY", SECRET)
+    monkeypatch.setenv("POSTGRES_PASSWORD", SECRET)
+    monkeypatch.setenv(name, f"change-me-{SECRET}")
+    assert f"{name}: still holds the placeholder" in explanation()
+    assert SECRET not in explanation()
+
+
+def test_a_short_secret_key_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECRET_KEY", "hunter2")
+    assert "SECRET_KEY" in explanation()
+    assert "hunter2" not in explanation()
+
+
+def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECRET_KEY", "")
+    assert "SECRET_KEY: is not set" in explanation()
+
+
+def test_an_unknown_environment_is_refused_with_the_known_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENVIRONMENT", "production")
+    assert "ENVIRONMENT" in explanation()
+    assert "'prod'" in explanation()
+
+
+def test_secrets_are_read_from_files(secrets_directory: Path) -> None:
+    (secrets_directory / "SECRET_KEY").write_text(f"{SECRET}\n")
+    (secrets_directory / "postgres_password").write_text("from a file")
+    found = read_environment()
+    assert found.secret_key.get_secret_value() == SECRET
+    assert found.postgres_password
+    assert found.postgres_password.get_secret_value() == "from a file"
+
+
+def test_a_variable_counts_more_than_a_file(monkeypatch: pytest.MonkeyPatch, secrets_directory: Path) -> None:
+    (secrets_directory / "SECRET_KEY").write_text(SECRET)
+    monkeypatch.setenv("ENVIRONMENT", "embedded")
+    monkeypatch.setenv("SECRET_KEY", SECRET[::-1])
+    assert read_environment().secret_key.get_secret_value() == SECRET[::-1]
+
+
+def test_embedded_mode_needs_no_database_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENVIRONMENT", "embedded")
+    monkeypatch.setenv("SECRET_KEY", SECRET)
+    assert read_environment().embedded
+
+
+def test_a_configuration_shows_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECRET_KEY", SECRET)
+    monkeypatch.setenv("POSTGRES_PASSWORD", SECRET)
+    assert SECRET not in repr(read_environment())
+
+
+def test_where_nothing_is_said_it_is_production(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECRET_KEY", SECRET)
+    monkeypatch.setenv("POSTGRES_PASSWORD", SECRET)
+    found = read_environment()
+    assert found.environment == "prod"
+    assert found.https
+    assert not found.debug
+    assert not found.catches_mail

@@ -1,0 +1,67 @@
+"""The home page, and the error pages that must work when little else does."""
+
+import json
+from http import HTTPStatus
+from typing import Any
+
+import django
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.template.loader import render_to_string
+from django.templatetags.static import static
+from django.urls import reverse
+from django.utils.translation import gettext
+from django.views.decorators.http import require_safe
+from structlog.contextvars import get_contextvars
+
+
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    """Return the first page. Where only this machine reaches the site, and for staff, it shows what is running."""
+    context: dict[str, Any] = {"shows_stack": False}
+    if settings.ENVIRONMENT.private or request.user.is_staff:
+        context = {
+            "shows_stack": True,
+            "flower": None if settings.ENVIRONMENT.embedded else "/flower/",
+            "django_version": django.get_version(),
+            "stack_status": json.dumps(stack_status()),
+        }
+    return render(request, "pages/home.html", context)
+
+
+def stack_status() -> dict[str, Any]:
+    """Return the properties of the React component `StackStatus`, its texts in the current language."""
+    return {
+        "url": reverse("health-ready"),
+        "labels": {
+            "loading": gettext("Checking the services…"),
+            "ok": gettext("Every service answers."),
+            "degraded": gettext("Some services do not answer."),
+            "unreachable": gettext("The site does not answer. Trying again…"),
+            "check_ok": gettext("answers"),
+            "check_unavailable": gettext("does not answer"),
+            "checks": {
+                "database": gettext("Database"),
+                "cache": gettext("Cache"),
+                "broker": gettext("Task queue"),
+            },
+        },
+    }
+
+
+@require_safe
+def favicon(_request: HttpRequest) -> HttpResponse:
+    """Return the way to the site's icon, for pages that name none: the administration, Flower."""
+    return redirect(static("favicon.svg"))
+
+
+def bad_request(_request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001 (Django's signature)
+    """Return the page for a request that cannot be understood. No session or database is asked."""
+    return HttpResponse(render_to_string("400.html"), status=HTTPStatus.BAD_REQUEST)
+
+
+def server_error(_request: HttpRequest) -> HttpResponse:
+    """Return the page for a failure of ours, with the id that finds it in the logs. No session or database is asked."""
+    context = {"request_id": get_contextvars().get("request_id")}
+    return HttpResponse(render_to_string("500.html", context), status=HTTPStatus.INTERNAL_SERVER_ERROR)

@@ -1,0 +1,11 @@
+"""The users of the site."""
+
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class UsersConfig(AppConfig):
+    """Users, who log in with their e-mail address."""
+
+    name = "users"
+    verbose_name = _("Users")

@@ -1,0 +1,44 @@
+from django.test import Client
+
+from users.models import User
+
+
+def test_it_has_no_login_of_its_own(client: Client, staff: User) -> None:
+    response = client.get("/admin/", follow=True)
+    assert response.redirect_chain[-1][0].startswith("/accounts/login/?next=")
+
+
+def test_who_is_not_staff_is_refused(client: Client, user: User) -> None:
+    client.force_login(user)
+    assert client.get("/admin/", follow=True).status_code == 403
+
+
+def test_users_are_found_by_address_and_by_name(client: Client, staff: User, user: User) -> None:
+    User.objects.filter(pk=user.pk).update(name="Countess Lovelace")
+    client.force_login(staff)
+    for words in ("ADA@", "lovelace"):
+        page = client.get("/admin/users/user/", {"q": words}).content.decode()
+        assert "ada@example.org" in page
+        assert "1 result" in page
+
+
+def test_a_user_is_added_by_address(client: Client, staff: User) -> None:
+    client.force_login(staff)
+    form = {
+        "email": "New@Example.org",
+        "name": "New",
+        "usable_password": "true",
+        "password1": "correct-horse-10",
+        "password2": "correct-horse-10",
+    }
+    client.post("/admin/users/user/add/", form)
+    assert User.objects.get(email="new@example.org").check_password("correct-horse-10")
+
+
+def test_a_user_is_changed(client: Client, staff: User, user: User) -> None:
+    client.force_login(staff)
+    address = f"/admin/users/user/{user.pk}/change/"
+    assert client.get(address).status_code == 200
+    client.post(address, {"email": "countess@example.org", "name": "Ada", "is_active": "on"})
+    user.refresh_from_db()
+    assert (user.email, user.name) == ("countess@example.org", "Ada")

@@ -1,0 +1,7 @@
+"""Addresses under /accounts/ that are not django-allauth's."""
+
+from django.urls import path
+
+from users import views
+
+urlpatterns = [path("staff-check", views.staff_check, name="staff-check")]
