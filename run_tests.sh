@@ -57,11 +57,13 @@ lint() {
   mapfile -t scripts < <(git ls-files -co --exclude-standard '*.sh' .ci/run)
   mapfile -t dockerfiles < <(git ls-files -co --exclude-standard '*Dockerfile*')
   mapfile -t yaml < <(git ls-files -co --exclude-standard '*.yml' '*.yaml')
-  ruff check --config web/pyproject.toml .
-  ruff format --config web/pyproject.toml --check .
-  (cd web && mypy . && djlint templates --check --lint --quiet)
-  mypy --config-file tests/mypy.ini install tests
-  shellcheck --external-sources "${scripts[@]}"
+  (cd web && ruff check . && ruff format --check . && mypy . && djlint templates --check --lint --quiet)
+  local -a others=(install tests)
+  [ ! -d template ] || others+=(template)
+  ruff check --config web/pyproject.toml "${others[@]}"
+  ruff format --config web/pyproject.toml --check "${others[@]}"
+  mypy --config-file tests/mypy.ini "${others[@]}"
+  shellcheck "${scripts[@]}"
   shfmt --indent 2 --case-indent --diff "${scripts[@]}"
   hadolint "${dockerfiles[@]}"
   yamllint --strict "${yaml[@]}"

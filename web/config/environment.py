@@ -20,6 +20,9 @@ class Environment(BaseSettings):
         default="prod", description="Which environment runs: LOCAL, DEV, PROD, or embedded (no Docker, SQLite)."
     )
     debug: bool = Field(default=False, description="Django's debug pages. On in LOCAL only.")
+    compose_project_name: str = Field(
+        default="bedplate", description="The project's slug: it names containers, volumes, images and cookies."
+    )
     project_name: str = Field(default="Bedplate", description="The name people read, in pages and mails.")
     domain: str = Field(default="localhost", description="The host name of the site.")
     time_zone: str = Field(default="UTC", description="Time zone of pages, logs and cron (an IANA name).")

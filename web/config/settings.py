@@ -216,6 +216,9 @@ X_FRAME_OPTIONS = "DENY"
 # nginx overwrites X-Forwarded-Proto, so it can be believed; embedded mode has no proxy to trust.
 SECURE_PROXY_SSL_HEADER = None if ENVIRONMENT.embedded else ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = ENVIRONMENT.https
+# Browsers do not tell ports apart: without its own names, a second project on 127.0.0.1 would log this one out.
+SESSION_COOKIE_NAME = f"{ENVIRONMENT.compose_project_name}_session"
+CSRF_COOKIE_NAME = f"{ENVIRONMENT.compose_project_name}_csrf"
 SECURE_REDIRECT_EXEMPT = [r"^health/"]
 SECURE_HSTS_SECONDS = 31_536_000 if ENVIRONMENT.https else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = ENVIRONMENT.https

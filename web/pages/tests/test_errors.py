@@ -1,6 +1,7 @@
 """The error pages, from outside, as in production: no debug pages."""
 
 import pytest
+from django.conf import settings
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.http import HttpRequest, HttpResponse
 from django.test import Client
@@ -36,7 +37,8 @@ def client() -> Client:
 
 
 def test_a_failure_gets_a_page_though_the_database_is_away(client: Client) -> None:
-    client.cookies["sessionid"] = "whoever"  # no access to the database in this test: a query would fail it
+    # The test may not use the database: asking it about this session would fail.
+    client.cookies[settings.SESSION_COOKIE_NAME] = "whoever"
     response = client.get("/fail")
     page = response.content.decode()
     assert response.status_code == 500
@@ -51,7 +53,7 @@ def test_a_failure_s_page_shows_the_id_that_the_logs_have(client: Client) -> Non
 
 
 def test_a_suspicious_request_gets_a_page_though_the_database_is_away(client: Client) -> None:
-    client.cookies["sessionid"] = "whoever"
+    client.cookies[settings.SESSION_COOKIE_NAME] = "whoever"
     response = client.get("/suspect")
     assert response.status_code == 400
     assert "Bad request" in response.content.decode()

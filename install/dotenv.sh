@@ -1,0 +1,103 @@
+# Reads and writes .env. Its values are data: nothing here executes them. Sourced by install_docker.sh.
+# shellcheck shell=bash
+
+readonly PLACEHOLDER=change-me
+
+dotenv_keys() { # FILE
+  sed -nE 's/^[[:space:]]*(export[[:space:]]+)?([A-Za-z_][A-Za-z0-9_]*)[[:space:]]*=.*/\2/p' "$1"
+}
+
+# Prints the value as Docker Compose reads it: the last line of that key, without quotes or trailing comment.
+dotenv_get() { # FILE KEY
+  local value
+  value=$(sed -nE "s/^[[:space:]]*(export[[:space:]]+)?$2[[:space:]]*=[[:space:]]*//p" "$1" | tail -n 1 | tr -d '\r')
+  case $value in
+    \"*) value=${value#\"} && value=${value%%\"*} ;;
+    \'*) value=${value#\'} && value=${value%%\'*} ;;
+    \#*) value='' ;;
+    *) value=$(sed -E 's/[[:space:]]+#.*//; s/[[:space:]]+$//' <<<"$value") ;;
+  esac
+  printf '%s' "$value"
+}
+
+# Prints what .env says; where there is none yet, the environment; where that is silent, .env.example.
+wanted() { # KEY
+  if [[ -e .env ]]; then
+    dotenv_get .env "$1"
+  elif [[ -n ${!1-} ]]; then
+    printf '%s' "${!1}"
+  else
+    dotenv_get .env.example "$1"
+  fi
+}
+
+secret() { # BYTES
+  head -c "$1" /dev/urandom | base64 | tr '+/' 'xy' | tr -d '=\n'
+}
+
+# Prints FILE with these values in their lines.
+dotenv_with() { # FILE KEY=VALUE…
+  local file=$1 line key new
+  shift
+  while IFS= read -r line || [[ -n $line ]]; do
+    key=${line%%=*}
+    for new in "$@"; do
+      [[ $key != "${new%%=*}" ]] || line=$new
+    done
+    printf '%s\n' "$line"
+  done <"$file"
+}
+
+# Copies standard input, with a secret of its own in place of every placeholder.
+fill_secrets() {
+  local line
+  while IFS= read -r line; do
+    case $line in
+      \#*) ;;
+      *_PASSWORD="$PLACEHOLDER") line=${line%%=*}=$(secret 15) ;; # a person may have to type it
+      *="$PLACEHOLDER") line=${line%%=*}=$(secret 48) ;;
+    esac
+    printf '%s\n' "$line"
+  done
+}
+
+# Puts standard input in the place of .env in one move, readable by its owner alone from the first byte on.
+replace_dotenv() {
+  rm -f .env.new
+  (umask 077 && cat >.env.new)
+  mv .env.new .env
+}
+
+# Prints the ids that own files made in the checkout: with a rootless engine, root in a container is this person.
+owner_ids() {
+  if [[ $(docker info --format '{{.SecurityOptions}}') == *name=rootless* ]]; then
+    printf 'HOST_UID=0 HOST_GID=0'
+  else
+    printf 'HOST_UID=%s HOST_GID=%s' "$(id -u)" "$(id -g)"
+  fi
+}
+
+# The step: makes .env, or keeps it and changes what was asked for.
+write_dotenv() { # PROJECT PORT
+  local owner
+  read -r -a owner <<<"$(owner_ids)"
+  if [[ ! -e .env ]]; then
+    dotenv_with .env.example "COMPOSE_PROJECT_NAME=$1" "HTTP_PORT=$2" "${owner[@]}" | fill_secrets | replace_dotenv
+  elif [[ $(dotenv_get .env HTTP_PORT) != "$2" ]]; then
+    dotenv_with .env "HTTP_PORT=$2" | replace_dotenv
+  fi
+  chmod 600 .env
+}
+
+# Compose prefers a variable of the shell to the same one in .env. From here on .env decides.
+follow_dotenv() {
+  local key
+  unset COMPOSE_FILE
+  for key in $(dotenv_keys .env.example); do
+    if [[ -n ${!key+set} && ${!key} != "$(dotenv_get .env "$key")" ]]; then
+      printf '      Note: your shell sets %s too; the install follows .env. So that docker compose does: unset %s\n' \
+        "$key" "$key"
+    fi
+    unset "$key"
+  done
+}

@@ -1,0 +1,46 @@
+# What is going to be done, and what there is at the end. Sourced by install_docker.sh.
+# shellcheck shell=bash
+
+show_plan() { # PROJECT PORT
+  local dotenv='is written, with secrets of its own'
+  if [[ -e .env ]]; then
+    dotenv='stays as it is'
+    [[ $(dotenv_get .env HTTP_PORT) == "$2" ]] || dotenv="stays as it is, but for HTTP_PORT=$2"
+    [[ -z $(find .env -perm -040 -o -perm -004) ]] || dotenv+='; others could read it, its mode becomes 0600'
+  fi
+  cat <<TEXT
+
+  Folder    $ROOT
+  Project   $1 (names its containers, volumes and images)
+  Address   http://127.0.0.1:$2
+  .env      $dotenv
+
+TEXT
+}
+
+show_summary() { # PROJECT PORT USER_REPORT
+  local site="http://127.0.0.1:$2" password
+  password=$(dotenv_get .env DEFAULT_USER_PASSWORD)
+  [[ $3 != *exists* ]] || password="as before: this user exists already and was not touched (.env says $password)"
+  cat <<TEXT
+
+$(wanted PROJECT_NAME) runs:
+
+  Site      $site  (or http://$1.localhost:$2)
+  User      $(wanted DEFAULT_USER_EMAIL)
+  Password  $password
+
+  Tasks     $site/tasks/
+  Admin     $site/admin/
+  Flower    $site/flower/  (background tasks; log in on the site first)
+  Mail      $site/mail/  (all mail the site sends is caught here)
+
+Try next:
+
+  docker compose logs --follow                         what the services say
+  docker compose exec web python manage.py shell       any manage.py command
+  docker compose stop                                  stop; the data stays
+  docker compose up -d                                 start again
+  ./run_tests.sh                                       every test
+TEXT
+}

@@ -1,0 +1,53 @@
+# The steps that act, each a few Docker Compose commands. Sourced by install_docker.sh.
+# shellcheck shell=bash
+
+# What is here already is not asked for again: with the images present, no registry is needed.
+pull_images() {
+  docker compose pull --policy missing --ignore-buildable postgres valkey
+}
+
+build_images() {
+  docker compose build
+}
+
+start_databases() {
+  docker compose up --detach --wait --wait-timeout 180 postgres valkey || report_unhealthy
+}
+
+migrate() {
+  manage migrate --no-input
+}
+
+create_default_user() {
+  manage create_default_user
+}
+
+manage() { # COMMAND [ARGUMENT…]
+  docker compose run --rm --no-TTY web python manage.py "$@"
+}
+
+start_everything() {
+  make_mount_points
+  docker compose up --detach --wait --wait-timeout 300 || report_unhealthy
+}
+
+# Where a container mounts something inside the checkout, the engine would make the folder, as root.
+make_mount_points() {
+  [[ ! -d web/frontend ]] || mkdir -p web/frontend/node_modules
+}
+
+# Adds to the log what ails the services that did not come up. Fails, as they did.
+report_unhealthy() {
+  local service
+  for service in $(unhealthy_services); do
+    docker compose --ansi never logs --tail 20 "$service"
+    printf 'not healthy: %s\n' "$service"
+  done
+  return 1
+}
+
+# Those that have stopped, or whose healthcheck fails; one without a healthcheck need only run.
+unhealthy_services() {
+  docker compose ps --all --format '{{.Service}} {{.State}} {{.Health}}' |
+    awk '$2 != "running" || ($3 != "" && $3 != "healthy") {print $1}'
+}

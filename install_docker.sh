@@ -1,0 +1,110 @@
+#!/usr/bin/env bash
+# From a clone to the running LOCAL stack. `./install_docker.sh --help` tells what it does.
+set -euo pipefail
+export LC_ALL=C # a-z means these letters; what commands say can be recognised
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
+readonly ROOT
+readonly LOG="$ROOT/install_docker.log"
+
+# shellcheck source-path=SCRIPTDIR
+source "$ROOT/install/terminal.sh"
+source "$ROOT/install/dotenv.sh"
+source "$ROOT/install/check_docker.sh"
+source "$ROOT/install/check_project.sh"
+source "$ROOT/install/stack.sh"
+source "$ROOT/install/explain.sh"
+source "$ROOT/install/report.sh"
+
+usage() {
+  cat <<'TEXT'
+Usage: ./install_docker.sh [--yes] [--port N]
+
+Builds and starts this project on this machine, with Docker: the LOCAL stack.
+
+First it checks, and changes nothing: Docker and Compose, this folder, .env, the port, the disk.
+Then it
+  writes .env (secrets of its own, readable by you alone), unless there is one,
+  pulls and builds the images,
+  starts PostgreSQL and Valkey, migrates the database, makes the default user,
+  starts everything and waits until every service is healthy.
+
+Run it again whenever you like, after an interruption too: it keeps .env and all data.
+
+Options:
+  --port N   the site's port on 127.0.0.1 (8000); with an existing .env, its HTTP_PORT is changed
+  --yes      do not ask before acting; without a terminal nothing is asked either
+  --help     this text
+
+Environment, read when .env is written:
+  COMPOSE_PROJECT_NAME   names containers, volumes and images: for a second copy on one machine
+  HTTP_PORT              as --port
+
+What it did, command by command, is in install_docker.log.
+Exit status: 0 running, 1 something failed (and is explained), 2 wrong options, 130 interrupted.
+TEXT
+}
+
+wrong_usage() {
+  printf '%s\n\n' "$1" >&2
+  usage >&2
+  exit 2
+}
+
+main() {
+  local assume_yes=no port_option=''
+  while (($#)); do
+    case $1 in
+      --help | -h) usage && exit ;;
+      --yes | -y) assume_yes=yes ;;
+      --port=*) set -- --port "${1#*=}" "${@:2}" && continue ;;
+      --port)
+        is_port "${2-}" || wrong_usage "--port needs a number from 1 to 65535, not '${2-}'."
+        port_option=$2
+        shift
+        ;;
+      *) wrong_usage "Unknown option: $1" ;;
+    esac
+    shift
+  done
+  install_project "$assume_yes" "$port_option"
+}
+
+install_project() { # ASSUME_YES PORT_OPTION
+  local project port
+  cd "$ROOT"
+  catch_interruptions
+
+  # Check: nothing is changed yet.
+  begin_step 1/8 "Check (nothing is changed yet)"
+  check_docker
+  lock_project
+  check_owner
+  check_dotenv
+  project=$(wanted COMPOSE_PROJECT_NAME)
+  port=${2:-$(wanted HTTP_PORT)}
+  check_names "$project" "$port"
+  check_other_folders "$project"
+  check_database_volume "$project"
+  check_port "$project" "$port"
+  check_disk "$project"
+  end_step "$SECONDS"
+  show_plan "$project" "$port"
+  [[ $1 == yes ]] || confirm
+
+  # Act. A step that fails stops here, and says why.
+  start_log
+  step 2/8 "Write .env" write_dotenv "$project" "$port"
+  follow_dotenv
+  step 3/8 "Pull the images" pull_images
+  step 4/8 "Build the images" build_images
+  step 5/8 "Start PostgreSQL and Valkey" start_databases
+  step 6/8 "Migrate the database" migrate
+  step 7/8 "Make the default user" create_default_user
+  local user_report
+  user_report=$(tail -n 1 "$LOG")
+  step 8/8 "Start everything" start_everything
+  show_summary "$project" "$port" "$user_report"
+}
+
+main "$@"
