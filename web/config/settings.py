@@ -225,7 +225,7 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = ENVIRONMENT.https
 
 # Background tasks (https://docs.celeryq.dev/en/stable/userguide/configuration.html)
 
-CELERY_BROKER_URL = "filesystem://" if ENVIRONMENT.embedded else f"{ENVIRONMENT.valkey_url}/0"
+CELERY_BROKER_URL = "filesystem://localhost" if ENVIRONMENT.embedded else f"{ENVIRONMENT.valkey_url}/0"
 CELERY_TASK_IGNORE_RESULT = True  # what a task did is in its TaskRun
 CELERY_TASK_ACKS_LATE = True  # a task is done when it is done, not when it is started:
 CELERY_TASK_REJECT_ON_WORKER_LOST = True  # a killed worker's task runs again

@@ -1,0 +1,45 @@
+"""The Celery application: `celery -A config worker`, `celery -A config flower`."""
+
+import os
+from typing import Any
+
+from celery import Celery, Task, signals
+from structlog.contextvars import bind_contextvars, get_contextvars, reset_contextvars
+
+from config.broker import use_mended_transport
+from operations.worker import HEARTBEAT_FILE_OPTION, Heartbeat
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+use_mended_transport()
+app = Celery("config")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks()
+app.user_options["worker"].add(HEARTBEAT_FILE_OPTION)
+app.steps["consumer"].add(Heartbeat)
+
+
+@signals.setup_logging.connect
+def keep_logging(**_: Any) -> None:
+    """Leave logging as `config.logs` configures it: Celery sets up none where this signal has a receiver."""
+
+
+@signals.before_task_publish.connect
+def send_request_id(headers: dict[str, Any], **_: Any) -> None:
+    """Send the id of the request, or task, that starts a task along with it."""
+    if request_id := get_contextvars().get("request_id"):
+        headers["request_id"] = request_id
+
+
+@signals.task_prerun.connect
+def bind_task(task_id: str, task: Task[Any, Any], **_: Any) -> None:
+    """Give what is logged while a task runs its id, and that of the request that started it."""
+    described = {"task_id": task_id, "request_id": task.request.get("request_id")}
+    tokens = bind_contextvars(**{name: value for name, value in described.items() if value})
+    task.request.update(log_tokens=tokens)
+
+
+@signals.task_postrun.connect
+def unbind_task(task: Task[Any, Any], **_: Any) -> None:
+    """Let the next lines of the process be nobody's again."""
+    reset_contextvars(**task.request.get("log_tokens", {}))

@@ -1,0 +1,1 @@
+"""Running the site: background tasks and their record, health, logs."""

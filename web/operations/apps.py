@@ -1,0 +1,20 @@
+"""The application `operations`."""
+
+from pathlib import Path
+
+from django.apps import AppConfig
+from django.conf import settings
+from django.utils.translation import gettext_lazy as _
+
+
+class OperationsConfig(AppConfig):
+    """Running the site: background tasks and health."""
+
+    name = "operations"
+    verbose_name = _("Operations")
+
+    def ready(self) -> None:
+        """Make the folders of embedded mode's queue: neither Celery nor kombu does."""
+        for option in ("data_folder_in", "data_folder_out", "control_folder"):
+            if folder := settings.CELERY_BROKER_TRANSPORT_OPTIONS.get(option):
+                Path(folder).mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,10 @@
+"""Addresses under /health/."""
+
+from django.urls import path
+
+from operations import health
+
+urlpatterns = [
+    path("live", health.live, name="health-live"),
+    path("ready", health.ready, name="health-ready"),
+]

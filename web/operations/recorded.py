@@ -1,0 +1,160 @@
+"""Tasks whose runs are recorded: who asked for them, how far they are, how they ended."""
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from billiard.exceptions import SoftTimeLimitExceeded, TimeLimitExceeded
+from celery import signals
+from celery.contrib.django.task import DjangoTask
+from celery.exceptions import Ignore, Reject
+from celery.worker.request import Request
+from django.db import Error, connections, transaction
+from django.utils import timezone
+from django.utils.translation import gettext
+from kombu.exceptions import KombuError
+
+from operations.models import TaskRun
+
+if TYPE_CHECKING:
+    from users.models import User
+
+logger = logging.getLogger(__name__)
+
+# Seconds between tries to write to a database that is away, or not migrated yet: a restart takes less than all.
+PATIENCE: Final = (1, 4, 15)
+MESSAGE_INTERVAL: Final = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """How far a run was at a moment (in seconds, of a clock that only runs forward)."""
+
+    percent: int
+    message: str
+    at: float
+
+    def worth_writing(self, *, after: "Progress | None") -> bool:
+        """Return whether to write this after what was written last: 100 times a run, or once a second."""
+        if after is None or self.percent != after.percent:
+            return True
+        return self.message != after.message and self.at - after.at >= MESSAGE_INTERVAL
+
+
+class RecordedRequest(Request):
+    """A run as the worker's main process sees it, which outlives the process that runs the task."""
+
+    def cancel(self, pool: Any, signal: Any = None, emit_retry: bool = True) -> None:
+        """End the run because the worker stops, or lost its broker. It waits in the queue again."""
+        super().cancel(pool, signal, emit_retry)
+        self._record(partial(TaskRun.objects.put_back, self.id, attempts=-1))
+
+    def reject(self, requeue: bool = False) -> None:
+        """Hand the run back: its process was killed, or the database was away. Or let it go: it rejected itself."""
+        super().reject(requeue=requeue)
+        if requeue:
+            self._record(partial(TaskRun.objects.put_back, self.id))
+        else:
+            self._record(partial(TaskRun.objects.fail, self.id, gettext("Rejected."), now=timezone.now()))
+
+    def on_timeout(self, soft: bool, timeout: float) -> None:
+        """End a run that is over its time limit; `RecordedTask.on_failure` hears of it, in this process."""
+        super().on_timeout(soft, timeout)
+        connections.close_all()
+
+    def _record(self, write: Callable[[], Any]) -> None:
+        # Everything else waits while this process does: so it tries once, and leaves no connection to its forks.
+        record(write, patience=())
+        connections.close_all()
+
+
+class RecordedTask(DjangoTask[Any, Any]):
+    """A task each run of which has a TaskRun: `@shared_task(bind=True, base=RecordedTask)`.
+
+    `start()` queues a run, `self.progress()` inside the task tells how far it is. A run begins at most four times
+    (its process may be killed) and never again once it has ended. Started by `delay()`, it gets its TaskRun when it
+    begins.
+    """
+
+    Request = "operations.recorded:RecordedRequest"
+
+    def start(self, *args: Any, requested_by: "User | None" = None, **kwargs: Any) -> TaskRun:
+        """Return a new run, queued once the current transaction commits; failed if the queue is out of reach."""
+        run = TaskRun.objects.create(name=self.name, requested_by=requested_by)
+        transaction.on_commit(partial(self._publish, run, args, kwargs))
+        return run
+
+    def progress(self, percent: float, message: str = "") -> None:
+        """Record how far this run is, 0 to 100, and what it does. Made for loops: writes only what people can see."""
+        current = Progress(percent=min(100, max(0, int(percent))), message=message[:255], at=time.monotonic())
+        previous = self.request.get("progress")
+        if self.request.id is None or not current.worth_writing(after=previous):
+            return
+        self.request.update(progress=current)
+        record(partial(TaskRun.objects.report, self.request.id, current.percent, current.message), patience=())
+
+    def before_start(self, task_id: str, args: Any, kwargs: Any) -> None:  # noqa: ARG002 - Celery's signature
+        """Record that the run begins; leave it alone if it has ended before, or has been killed too often."""
+        begin = partial(
+            TaskRun.objects.begin, task_id, name=self.name, retries=self.request.retries, now=timezone.now()
+        )
+        began = record(begin)
+        if began is None:
+            raise Reject("The database is away; the run goes back into the queue.", requeue=True)
+        if not began:
+            logger.warning("Run not begun: it has ended already, or was killed too often")
+            raise Ignore
+
+    def on_success(self, retval: Any, task_id: str, args: Any, kwargs: Any) -> None:  # noqa: ARG002
+        """Record that the run succeeded."""
+        record(partial(TaskRun.objects.succeed, task_id, now=timezone.now()))
+
+    def on_failure(self, exc: Exception, task_id: str, args: Any, kwargs: Any, einfo: Any) -> None:  # noqa: ARG002
+        """Record that the run failed, and why."""
+        record(partial(TaskRun.objects.fail, task_id, describe(exc), now=timezone.now()))
+
+    def on_retry(self, exc: Exception, task_id: str, args: Any, kwargs: Any, einfo: Any) -> None:  # noqa: ARG002
+        """Record that the run waits for its next try."""
+        record(partial(TaskRun.objects.put_back, task_id))
+
+    def _publish(self, run: TaskRun, args: Sequence[Any], kwargs: dict[str, Any]) -> None:
+        try:
+            self.apply_async(tuple(args), kwargs, task_id=str(run.pk))
+        except (KombuError, OSError) as error:
+            logger.error("The task queue is out of reach (%s): %s was not started", error, self.name)
+            explained = gettext("The task queue is out of reach. Try again later.")
+            TaskRun.objects.fail(run.pk, explained, now=timezone.now())
+            run.refresh_from_db()
+
+
+@signals.task_revoked.connect
+def on_revoked(sender: Any, request: Any, **_: Any) -> None:
+    """Record that somebody cancelled a run, in Flower for instance."""
+    if isinstance(sender, RecordedTask):
+        record(partial(TaskRun.objects.fail, request.id, gettext("Cancelled."), now=timezone.now()), patience=())
+        connections.close_all()
+
+
+def describe(error: Exception) -> str:
+    """Return the error in a line or two, for the people who started the run. The log has the traceback."""
+    if isinstance(error, SoftTimeLimitExceeded | TimeLimitExceeded):
+        return gettext("Stopped: it ran longer than its time limit.")
+    return f"{type(error).__name__}: {error}".replace("\0", "")[:2000]  # PostgreSQL takes no NUL
+
+
+def record[Result](write: Callable[[], Result], *, patience: Sequence[float] = PATIENCE) -> Result | None:
+    """Return what `write` returns, trying again while the database is away. None, and a log line, if it fails."""
+    for pause in patience:
+        try:
+            return write()
+        except Error:
+            connections.close_all()
+            time.sleep(pause)
+    try:
+        return write()
+    except Error:
+        logger.exception("The state of a task's run could not be written")
+        return None

@@ -1,0 +1,58 @@
+"""Tasks for the tests of the worker, on a queue of their own: another worker may listen to the usual one."""
+
+import logging
+import os
+import signal
+import time
+from typing import Final
+
+from celery import shared_task
+
+from config.celery import app
+from operations.models import TaskRun
+from operations.recorded import RecordedTask
+
+QUEUE: Final = "tests"
+app.conf.task_routes = {f"{__name__}.*": {"queue": QUEUE}}
+
+
+@shared_task(bind=True, base=RecordedTask)
+def count(self: RecordedTask, *, to: int, pause: float = 0) -> None:
+    """Count, and tell how far it is."""
+    for number in range(1, to + 1):
+        time.sleep(pause)
+        self.progress(100 * number / to, f"{number} of {to}")
+    logging.getLogger(__name__).info("Counted")
+
+
+@shared_task(bind=True, base=RecordedTask)
+def break_down(self: RecordedTask) -> None:
+    """Fail."""
+    self.progress(30)
+    raise ValueError("no such\0 customer")
+
+
+@shared_task(bind=True, base=RecordedTask)
+def kill_first_process(self: RecordedTask) -> None:
+    """End like a task whose memory has run out, the first time."""
+    self.progress(10)
+    if TaskRun.objects.get(pk=str(self.request.id)).attempts == 1:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+@shared_task(bind=True, base=RecordedTask, max_retries=5)
+def succeed_at_the_last_retry(self: RecordedTask) -> None:
+    """Fail as often as it may be tried again."""
+    if self.request.retries < 5:
+        raise self.retry(countdown=0)
+
+
+@shared_task(bind=True, base=RecordedTask, soft_time_limit=1, time_limit=2)
+def outstay(self: RecordedTask, *, stubborn: bool) -> None:
+    """Run for longer than allowed; if stubborn, go on after the warning."""
+    try:
+        time.sleep(30)
+    except Exception:
+        if not stubborn:
+            raise
+        time.sleep(30)

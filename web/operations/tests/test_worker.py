@@ -1,0 +1,81 @@
+"""What a real worker does with real tasks, on the broker and the database of the environment."""
+
+import pytest
+from django.conf import settings
+from redis import Redis
+from structlog.contextvars import bound_contextvars
+
+from operations.models import TaskRun
+from operations.tests import tasks
+from operations.tests.conftest import Worker, wait_for, wait_until
+
+# Real commits, which another process sees. And pytest-django makes a database only for tests that say so.
+pytestmark = pytest.mark.django_db(transaction=True)
+
+SUCCEEDED, FAILED = TaskRun.State.SUCCEEDED, TaskRun.State.FAILED
+
+
+def test_runs_are_recorded_whatever_becomes_of_them(worker: Worker) -> None:
+    counted = tasks.count.start(to=4)
+    broken = tasks.break_down.start()
+    slow = tasks.outstay.start(stubborn=False)
+    stubborn = tasks.outstay.start(stubborn=True)
+    retried = tasks.succeed_at_the_last_retry.start()
+
+    wait_for(counted, SUCCEEDED)
+    assert (counted.percent, counted.message, counted.attempts, counted.error) == (100, "4 of 4", 1, "")
+    assert counted.started
+    assert counted.finished
+    assert counted.created <= counted.started <= counted.finished
+
+    wait_for(broken, FAILED)
+    assert (broken.percent, broken.error) == (30, "ValueError: no such customer")
+
+    for run in (slow, stubborn):
+        assert wait_for(run, FAILED).error == "Stopped: it ran longer than its time limit."
+
+    assert wait_for(retried, SUCCEEDED).attempts == 6
+
+
+def test_a_task_whose_process_is_killed_runs_again(worker: Worker) -> None:
+    run = wait_for(tasks.kill_first_process.start(), SUCCEEDED)
+    assert (run.attempts, run.percent, run.error) == (2, 100, "")
+
+
+def test_the_log_of_a_task_carries_the_id_of_the_request_that_started_it(worker: Worker) -> None:
+    with bound_contextvars(request_id="request-1"):
+        run = tasks.count.start(to=1)
+    wait_for(run, SUCCEEDED)
+    counted = [
+        line["request_id"] for line in worker.lines() if line["event"] == "Counted" and line["task_id"] == str(run.pk)
+    ]
+    assert counted == ["request-1"]
+
+
+def test_a_run_that_has_ended_does_not_begin_again(worker: Worker) -> None:
+    run = wait_for(tasks.count.start(to=1), SUCCEEDED)
+    tasks.break_down.apply_async(task_id=str(run.pk))
+    wait_until(lambda: any(line["event"].startswith("Run not begun") for line in worker.lines()))
+    run.refresh_from_db()
+    assert (run.state, run.attempts) == (SUCCEEDED, 1)
+
+
+def test_a_task_called_by_delay_is_recorded_when_it_begins(worker: Worker) -> None:
+    result = tasks.count.delay(to=1)
+    wait_until(lambda: TaskRun.objects.filter(pk=result.id, state=SUCCEEDED).exists())
+
+
+@pytest.mark.skipif(settings.ENVIRONMENT.embedded, reason="a queue of files has no connection to lose")
+def test_a_task_and_its_worker_outlive_a_lost_connection(worker: Worker) -> None:
+    run = wait_for(tasks.count.start(to=10, pause=0.3), TaskRun.State.RUNNING)
+    with Redis.from_url(settings.CELERY_BROKER_URL) as valkey:
+        for kind in ("normal", "pubsub"):
+            valkey.client_kill_filter(_type=kind)
+    assert wait_for(run, SUCCEEDED).attempts == 1
+    wait_for(tasks.count.start(to=1), SUCCEEDED)
+    handed_out = [line for line in worker.lines() if line["event"].endswith(f"[{run.pk}] received")]
+    assert len(handed_out) == 1
+
+
+def test_a_worker_touches_its_heartbeat_file_while_it_works(worker: Worker) -> None:
+    wait_until(lambda: worker.heartbeat.stat().st_mtime > 0)

@@ -1,0 +1,21 @@
+"""What becomes of a task when its worker is stopped: a deploy, a restart, Ctrl-C."""
+
+from pathlib import Path
+
+import pytest
+
+from operations.models import TaskRun
+from operations.tests import tasks
+from operations.tests.conftest import LIMIT, queue_length, running_worker, wait_for
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_a_worker_that_is_stopped_puts_its_task_back(shared_database: dict[str, str], tmp_path: Path) -> None:
+    with running_worker(shared_database, tmp_path) as worker:
+        run = wait_for(tasks.count.start(to=100, pause=0.5), TaskRun.State.RUNNING)
+        worker.process.terminate()
+        worker.process.wait(timeout=LIMIT)
+    run.refresh_from_db()
+    assert (run.state, run.percent, run.attempts) == (TaskRun.State.QUEUED, 0, 0)
+    assert queue_length() == 1

@@ -1,0 +1,74 @@
+"""The worker process: how it shows that it lives, how it stops, and what it sets right when it starts."""
+
+import signal
+from datetime import timedelta
+from pathlib import Path
+from types import FrameType
+from typing import Any, Final
+
+from celery import bootsteps, signals
+from celery.worker.consumer import Consumer
+from click import Option
+from django.conf import settings
+from django.utils import timezone
+
+HEARTBEAT_INTERVAL: Final = 10
+
+HEARTBEAT_FILE_OPTION: Final = Option(
+    ["--heartbeat-file"],
+    help=f"File to touch every {HEARTBEAT_INTERVAL} seconds while the worker is connected and turns.",
+)
+
+
+class Heartbeat(bootsteps.StartStopStep):
+    """Touches a file from the event loop, for as long as the broker is connected.
+
+    A file older than a minute therefore means a worker that hangs, or has long lost its broker:
+    health for the price of reading a file, where `celery inspect ping` starts an interpreter and connects.
+    """
+
+    requires = ("celery.worker.consumer.tasks:Tasks",)
+
+    def __init__(self, parent: Consumer, heartbeat_file: str | None = None, **options: Any) -> None:
+        super().__init__(parent, **options)
+        self.file = heartbeat_file or ""
+        self.enabled = bool(self.file)
+        self.timer: Any = None
+
+    def start(self, parent: Consumer) -> None:
+        """Begin to touch the file: the consumer is connected."""
+        touch = Path(self.file).touch
+        touch()
+        self.timer = parent.timer.call_repeatedly(HEARTBEAT_INTERVAL, touch)
+
+    def stop(self, parent: Consumer) -> None:  # noqa: ARG002 - Celery's signature
+        """Stop touching it: the connection is lost, or the worker stops."""
+        if self.timer:
+            self.timer.cancel()
+            self.timer = None
+
+
+@signals.worker_ready.connect
+def stop_softly(**_: Any) -> None:
+    """Let SIGTERM and Ctrl-C do what SIGQUIT does: give tasks a moment, then put them back into the queue.
+
+    Celery's own answer to both is to wait until every task has ended, which may take an hour. Whoever stops
+    the worker kills it long before; its tasks then run again only after the visibility timeout.
+    """
+    softly: Any = signal.getsignal(signal.SIGQUIT)
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # asked once is asked
+        softly(number, frame)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+
+
+@signals.celeryd_after_setup.connect
+def fail_interrupted(**_: Any) -> None:
+    """Record which runs a killed worker lost, in embedded mode: its queue forgets what it has handed out."""
+    if settings.ENVIRONMENT.embedded:
+        from operations.models import TaskRun  # noqa: PLC0415 - models load after this module
+
+        TaskRun.objects.fail_lost(now=timezone.now(), after=timedelta(0))
