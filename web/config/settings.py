@@ -160,6 +160,16 @@ LOCALE_PATHS = [BASE_DIRECTORY / "locale"]
 TIME_ZONE = ENVIRONMENT.time_zone
 USE_TZ = True
 
+
+def static_storage() -> str:
+    """Return where static files come from: their folders in LOCAL, collected elsewhere, named after their content."""
+    if DEBUG:
+        return "django.contrib.staticfiles.storage.StaticFilesStorage"
+    if ENVIRONMENT.embedded:  # no time spent on compressing what never leaves the machine
+        return "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"
+    return "whitenoise.storage.CompressedManifestStaticFilesStorage"
+
+
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIRECTORY / "staticfiles"
 STATICFILES_DIRS = [BASE_DIRECTORY / "static"]
@@ -167,11 +177,7 @@ MEDIA_URL = "/media/"
 MEDIA_ROOT = ENVIRONMENT.data_directory / "media"
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {
-        "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
-        if DEBUG
-        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
-    },
+    "staticfiles": {"BACKEND": static_storage()},
 }
 
 # Mail

@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# From a clone to the running project, without Docker. `./install_embedded.sh --help` tells what it does.
+set -euo pipefail
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
+readonly ROOT
+
+# shellcheck source-path=SCRIPTDIR
+source "$ROOT/install/python.sh"
+
+main() {
+  local python
+  python=$(find_python)
+  PYTHONPATH="$ROOT/install" exec "$python" -P -m embedded "$@"
+}
+
+main "$@"
