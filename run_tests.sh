@@ -58,11 +58,15 @@ lint() {
   mapfile -t dockerfiles < <(git ls-files -co --exclude-standard '*Dockerfile*')
   mapfile -t yaml < <(git ls-files -co --exclude-standard '*.yml' '*.yaml')
   (cd web && ruff check . && ruff format --check . && mypy . && djlint templates --check --lint --quiet)
-  local -a others=(install tests)
-  [ ! -d template ] || others+=(template)
-  ruff check --config web/pyproject.toml "${others[@]}"
-  ruff format --config web/pyproject.toml --check "${others[@]}"
-  mypy --config-file tests/mypy.ini "${others[@]}"
+  ruff check --config web/pyproject.toml install tests
+  ruff format --config web/pyproject.toml --check install tests
+  mypy --config-file tests/mypy.ini install tests
+  if [ -d template ]; then
+    ruff check --config web/pyproject.toml template
+    ruff format --config web/pyproject.toml --check template
+    mypy --config-file tests/mypy.ini template/benchmarks/reload
+    mypy --config-file template/mypy.ini template/benchmarks/serve
+  fi
   shellcheck "${scripts[@]}"
   shfmt --indent 2 --case-indent --diff "${scripts[@]}"
   hadolint "${dockerfiles[@]}"

@@ -1,0 +1,41 @@
+"""What one run of a load says, and what several rounds say together."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Requests a second, latencies in milliseconds, and requests that got no answer or not the right one."""
+
+    rate: float
+    p50: float
+    p99: float
+    errors: int
+
+
+def from_wrk(summary: dict[str, Any]) -> Reading:
+    """Return the reading of a run of wrk, whose times are microseconds."""
+    return Reading(
+        rate=summary["requests"] / summary["duration"] * 1e6,
+        p50=summary["p50"] / 1e3,
+        p99=summary["p99"] / 1e3,
+        errors=summary["lost"] + summary["refused"],
+    )
+
+
+def combine(rounds: Sequence[Reading]) -> Reading:
+    """Return the medians of the rounds, and the sum of their errors."""
+    return Reading(
+        rate=median(reading.rate for reading in rounds),
+        p50=median(reading.p50 for reading in rounds),
+        p99=median(reading.p99 for reading in rounds),
+        errors=sum(reading.errors for reading in rounds),
+    )
+
+
+def ratio(rounds: Sequence[Reading], against: Sequence[Reading]) -> float:
+    """Return how many times the others' rate this is: the median of what each round says."""
+    return median(mine.rate / other.rate for mine, other in zip(rounds, against, strict=True))

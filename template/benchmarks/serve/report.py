@@ -1,0 +1,103 @@
+"""The readings of a run, for people and for machines."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+from readings import Reading, combine, ratio
+
+BASELINE_TARGET: Final = 2.0
+CEILING_TARGET: Final = 0.8
+P99_TARGET: Final = 60.0
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What was measured in turn with the others, a reading a round."""
+
+    title: str
+    rounds: Sequence[Reading]
+
+    @property
+    def reading(self) -> Reading:
+        """What the rounds say together."""
+        return combine(self.rounds)
+
+
+@dataclass(frozen=True)
+class Results:
+    """Everything one run measured. The first of the servers is the one that the image ships."""
+
+    cores: int
+    servers: Sequence[Subject]
+    baseline: Subject
+    ceiling: Subject
+    static: Subject
+
+    @property
+    def subjects(self) -> list[Subject]:
+        """Everything that was measured."""
+        return [*self.servers, self.baseline, self.ceiling, self.static]
+
+    def against_baseline(self, server: Subject) -> float:
+        """Return how many times the rate of the baseline the server has."""
+        return ratio(server.rounds, self.baseline.rounds)
+
+    def against_ceiling(self, server: Subject) -> float:
+        """Return which share the server has of what all cores could make without a server."""
+        return ratio(server.rounds, self.ceiling.rounds) / self.cores
+
+
+def as_text(results: Results) -> str:
+    """Return a table of the medians, and under it what each server is measured by."""
+    return "\n".join(
+        [
+            "  requests/s    p50 ms    p99 ms  errors",
+            *(table_row(subject) for subject in results.subjects),
+            *(line for server in results.servers for line in verdicts(results, server)),
+        ]
+    )
+
+
+def table_row(subject: Subject) -> str:
+    """Return the medians as a row."""
+    reading = subject.reading
+    return f"{reading.rate:12.0f}{reading.p50:10.2f}{reading.p99:10.2f}{reading.errors:8}  {subject.title}"
+
+
+def verdicts(results: Results, server: Subject) -> list[str]:
+    """Return what the server reached of each target."""
+    baseline, ceiling = results.against_baseline(server), results.against_ceiling(server)
+    p99, errors = server.reading.p99, server.reading.errors
+    return [
+        "",
+        server.title,
+        verdict(baseline >= BASELINE_TARGET, f"{baseline:.2f} x the baseline", f"at least {BASELINE_TARGET}"),
+        verdict(ceiling >= CEILING_TARGET, f"{ceiling:.2f} of cores x ceiling", f"at least {CEILING_TARGET}"),
+        verdict(p99 <= P99_TARGET, f"{p99:.1f} ms at the 99th percentile", f"at most {P99_TARGET}"),
+        verdict(errors == 0, f"{errors} errors", "none"),
+    ]
+
+
+def verdict(reached: bool, value: str, target: str) -> str:
+    """Return a line on one target."""
+    return f"  {'reached' if reached else 'MISSED'}  {value} (target: {target})"
+
+
+def as_json(results: Results) -> str:
+    """Return everything: the rounds, their medians and the ratios."""
+
+    def describe(subject: Subject) -> dict[str, Any]:
+        return asdict(subject) | {"median": asdict(subject.reading)}
+
+    servers = [
+        describe(server)
+        | {
+            "against_baseline": results.against_baseline(server),
+            "against_ceiling": results.against_ceiling(server),
+        }
+        for server in results.servers
+    ]
+    others = {name: describe(getattr(results, name)) for name in ("baseline", "ceiling", "static")}
+    return json.dumps({"cores": results.cores, "servers": servers} | others, indent=2)

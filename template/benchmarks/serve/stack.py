@@ -1,0 +1,111 @@
+"""A Compose project for measuring: own volumes and networks, nothing published, removed at the end."""
+
+import json
+import logging
+import secrets
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from servers import PROJECT, Server, compose_file
+
+ROOT: Final = Path(__file__).resolve().parents[3]
+
+log = logging.getLogger(__name__)
+
+
+class BenchmarkError(Exception):
+    """A measurement that cannot be made; the message says why."""
+
+
+def last_json(output: str) -> Any:
+    """Return the JSON value on the last line of what a command printed."""
+    return json.loads(output.rstrip().rpartition("\n")[2])
+
+
+@dataclass(frozen=True)
+class Stack:
+    """The running project, through `docker` in its folder."""
+
+    folder: Path
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        """Return the started docker command, its input and output connected. Raise BenchmarkError without docker."""
+        docker = shutil.which("docker")
+        if docker is None:
+            raise BenchmarkError("docker is not on PATH: install Docker Engine and Compose v2")
+        pipe = subprocess.PIPE
+        return subprocess.Popen([docker, *arguments], cwd=self.folder, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
+
+    def finish(self, process: subprocess.Popen[str]) -> str:
+        """End the command's input, and return what it printed. Raise BenchmarkError if it failed."""
+        output, errors = process.communicate()
+        if process.returncode:
+            last_lines = "\n".join((output + errors).splitlines()[-20:])
+            raise BenchmarkError(f"this failed: {process.args!r}\n{last_lines}")
+        return output
+
+    def docker(self, *arguments: str) -> str:
+        """Return what a docker command printed. Raise BenchmarkError, with its last lines, if it fails."""
+        return self.finish(self.start(*arguments))
+
+    def compose(self, *arguments: str) -> str:
+        """Return what a docker compose command printed."""
+        return self.docker("compose", *arguments)
+
+    def run(self, service: str, *command: str) -> str:
+        """Return what a command printed in a service's container."""
+        return self.compose("exec", "-T", service, *command)
+
+    def cores(self) -> int:
+        """Return how many cores the engine has."""
+        return int(self.run("load", "nproc"))
+
+
+@contextmanager
+def running(servers: Sequence[Server]) -> Iterator[Stack]:
+    """Give the stack with these servers: built, healthy, its table filled."""
+    with tempfile.TemporaryDirectory(prefix=PROJECT) as folder:
+        stack = Stack(Path(folder))
+        write(stack.folder, servers)
+        try:
+            build(stack, servers)
+            bring_up(stack, servers)
+            yield stack
+        finally:
+            stack.compose("down", "--volumes", "--remove-orphans", "--timeout", "2")
+
+
+def write(folder: Path, servers: Sequence[Server]) -> None:
+    """Put the project's services, an .env, and the Compose file for the servers into the folder."""
+    for name in ("services.yml", "web", "nginx"):
+        (folder / name).symlink_to(ROOT / name)
+    variables = {
+        "COMPOSE_PROJECT_NAME": PROJECT,
+        "ENVIRONMENT": "prod",
+        "SECRET_KEY": secrets.token_hex(32),
+        "POSTGRES_PASSWORD": secrets.token_hex(16),
+    }
+    (folder / ".env").write_text("".join(f"{name}={value}\n" for name, value in variables.items()))
+    (folder / "compose.yaml").write_text(json.dumps(compose_file(servers), indent=2))
+
+
+def build(stack: Stack, servers: Sequence[Server]) -> None:
+    """Build the images under test, and those that measure."""
+    log.info("building the images")
+    stack.compose("build", servers[0].web, servers[0].nginx, "load")
+    stack.compose("build", "gunicorn")
+
+
+def bring_up(stack: Stack, servers: Sequence[Server]) -> None:
+    """Start everything, and fill the table."""
+    log.info("starting %d servers", len(servers))
+    stack.compose("up", "--detach", "--wait", "--no-build", "postgres", "valkey")
+    stack.compose("run", "--rm", "-T", servers[0].web, "python", "-m", "one_query_page.prepare")
+    pairs = [name for server in servers for name in (server.web, server.nginx)]
+    stack.compose("up", "--detach", "--wait", "--no-build", *pairs, "load")

@@ -1,0 +1,92 @@
+#!/usr/bin/env python3
+"""Measures how many pages a second the stack serves: against a stock server, and against what the machine can do."""
+
+import argparse
+import logging
+import re
+import sys
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Final
+
+from command_line import make_parser, run
+from readings import Reading, from_wrk
+from report import Results, Subject, as_json, as_text
+from servers import BASELINE, SHIPPED, Server, candidates
+from stack import BenchmarkError, Stack, last_json, running
+
+CONNECTIONS: Final = 16
+PAGE: Final = "/benchmark/page/"
+ROWS: Final = 20
+
+log = logging.getLogger(__name__)
+
+
+def measure(stack: Stack, extra: Sequence[Server], *, rounds: int, seconds: int) -> Results:
+    """Return the readings of all, taken in turn; every other round goes backwards."""
+    servers = [SHIPPED, BASELINE, *extra]
+    style_sheet, *_ = [check_page(stack, server) for server in servers]
+    turns: dict[str, Callable[[], Reading]] = {
+        server.title: partial(through_nginx, stack, server, PAGE, seconds=seconds) for server in servers
+    }
+    turns["in-process, one thread"] = partial(in_process, stack, seconds=seconds)
+    turns["a style sheet from nginx"] = partial(through_nginx, stack, SHIPPED, style_sheet, seconds=seconds)
+    readings: dict[str, list[Reading]] = {title: [] for title in turns}
+    for number in range(rounds):
+        log.info("round %d of %d", number + 1, rounds)
+        for title in list(turns)[:: -1 if number % 2 else 1]:
+            readings[title].append(turns[title]())
+    shipped, baseline, *others, ceiling, static = (Subject(title, taken) for title, taken in readings.items())
+    return Results(stack.cores(), [shipped, *others], baseline, ceiling, static)
+
+
+def check_page(stack: Stack, server: Server) -> str:
+    """Return the path of the page's style sheet. Raise BenchmarkError if it is not the page to measure."""
+    answer = last_json(stack.run("load", "python", "/load/fetch.py", f"http://{server.nginx}:8080{PAGE}"))
+    style_sheet = re.search(r"/static/css/site\.[0-9a-f]{12}\.css", answer["body"])
+    if answer["body"].count("<tr>") != ROWS + 1 or not style_sheet:
+        raise BenchmarkError(f"{server.title}: not the page with {ROWS} rows, but {answer}")
+    return style_sheet.group()
+
+
+def through_nginx(stack: Stack, server: Server, path: str, *, seconds: int) -> Reading:
+    """Return what wrk reads at the server's nginx, after a second to warm up."""
+    url = f"http://{server.nginx}:8080{path}"
+    stack.run("load", *wrk_command(url, seconds=1))
+    return from_wrk(last_json(stack.run("load", *wrk_command(url, seconds=seconds))))
+
+
+def wrk_command(url: str, *, seconds: int) -> list[str]:
+    """Return the command that keeps the connections busy, with requests as a browser sends them."""
+    return [
+        "wrk",
+        "--threads=1",
+        f"--connections={CONNECTIONS}",
+        f"--duration={seconds}s",
+        "--timeout=5s",
+        "--header=Host: localhost",
+        "--header=Accept-Encoding: gzip",
+        "--script=/load/report.lua",
+        url,
+    ]
+
+
+def in_process(stack: Stack, *, seconds: int) -> Reading:
+    """Return what the application reads by itself: one thread, no server, no nginx."""
+    output = stack.run(SHIPPED.web, "python", "-m", "one_query_page.ceiling", f"{seconds}")
+    return Reading(**last_json(output))
+
+
+def report(options: argparse.Namespace) -> str:
+    """Return what was measured, as the options want it."""
+    extra = candidates(options.server)
+    rounds, seconds = (1, 1) if options.quick else (5, 5)
+    with running([SHIPPED, BASELINE, *extra]) as stack:
+        results = measure(stack, extra, rounds=rounds, seconds=seconds)
+    return as_json(results) if options.json else as_text(results)
+
+
+if __name__ == "__main__":
+    parser = make_parser("throughput.py", __doc__)
+    parser.add_argument("--quick", action="store_true", help="one short round: does everything work?")
+    sys.exit(run(parser, report))

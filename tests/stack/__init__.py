@@ -1,0 +1,1 @@
+"""The LOCAL stack and the production image, in real containers and a real browser."""

@@ -1,0 +1,71 @@
+"""Chromium, and what its pages complain about."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Final
+
+from playwright.sync_api import APIRequestContext, Browser, ConsoleMessage, Page, Playwright
+
+CHROMIUM: Final = "/usr/bin/chromium"
+OPTIONS: Final = (
+    "--no-sandbox",  # tests may run as root, where Chromium's sandbox does not start
+    "--disable-gpu",
+    "--no-proxy-server",
+    # Nothing but the pages under test is asked of any network.
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-domain-reliability",
+    "--disable-sync",
+    "--no-first-run",
+)
+
+
+@contextmanager
+def chromium(playwright: Playwright) -> Iterator[Browser]:
+    """Run Debian's Chromium."""
+    browser = playwright.chromium.launch(executable_path=CHROMIUM, args=OPTIONS)
+    try:
+        yield browser
+    finally:
+        browser.close()
+
+
+@dataclass
+class Console:
+    """Errors that pages wrote on their console: of scripts, of loading, of the Content Security Policy."""
+
+    errors: list[str] = field(default_factory=list)
+
+    def watch(self, page: Page) -> None:
+        """Collect the page's errors from now on."""
+        page.on("console", self._note)
+        page.on("pageerror", lambda error: self.errors.append(f"uncaught: {error}"))
+
+    def expect(self, text: str) -> None:
+        """Take away the errors that hold this text, of which there must be one at least."""
+        others = [error for error in self.errors if text not in error]
+        assert len(others) < len(self.errors), f"no error with {text!r} on the console: {self.errors}"
+        self.errors[:] = others
+
+    def _note(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self.errors.append(f"{message.text} ({message.location.get('url', '')})")
+
+
+def log_in(playwright: Playwright, url: str, *, email: str, password: str) -> APIRequestContext:
+    """Return a client of the site in which this user is logged in."""
+    client = playwright.request.new_context(base_url=url)
+    answer = send_form(client, "/accounts/login/", login=email, password=password)
+    assert answer == f"{url}/", f"{email} was not logged in, but led to {answer}"
+    return client
+
+
+def send_form(client: APIRequestContext, path: str, **fields: str) -> str:
+    """Send the form of this page as its user would, and return the address that this led to."""
+    token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', client.get(path).text())
+    assert token, f"{path} has no form"
+    answer = client.post(path, form={**fields, "csrfmiddlewaretoken": token[1]})
+    assert answer.ok, f"{path} answered {answer.status}: {answer.text()[:500]}"
+    return answer.url

@@ -1,0 +1,101 @@
+"""What the running containers may and may not do."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import pytest
+
+from stack.compose import Stack
+
+pytestmark = pytest.mark.stack
+
+SERVICES: Final = {"web", "nginx", "postgres", "valkey", "celery", "flower", "npm_watch"}
+
+
+@pytest.fixture(scope="module")
+def containers(stack: Stack) -> dict[str, dict[str, Any]]:
+    """Return what Docker tells of each service's container."""
+    return stack.containers()
+
+
+def test_every_service_runs_and_is_healthy(containers: dict[str, dict[str, Any]]) -> None:
+    """Every service of the stack runs, has a health check, and passes it."""
+    health = {name: container["State"].get("Health", {}).get("Status") for name, container in containers.items()}
+    assert health == dict.fromkeys(SERVICES, "healthy")
+
+
+def test_only_nginx_publishes_a_port(stack: Stack, containers: dict[str, dict[str, Any]]) -> None:
+    """One port leads into the stack: nginx's, from this machine alone."""
+    published = {
+        (name, binding["HostIp"], binding["HostPort"])
+        for name, container in containers.items()
+        for bindings in container["NetworkSettings"]["Ports"].values()
+        for binding in bindings or []
+    }
+    assert published == {("nginx", "127.0.0.1", str(stack.port))}
+
+
+def test_no_container_reaches_the_engine(containers: dict[str, dict[str, Any]]) -> None:
+    """Nobody mounts the Docker socket, or a folder that could hold it."""
+    sources = [mount["Source"] for container in containers.values() for mount in container["Mounts"]]
+    assert sources
+    assert not [source for source in sources if "docker.sock" in source or source in {"/", "/run", "/var/run"}]
+
+
+def drops_all_capabilities(container: dict[str, Any]) -> bool:
+    """Return whether no capability is left."""
+    return container["HostConfig"]["CapDrop"] == ["ALL"] and not container["HostConfig"]["CapAdd"]
+
+
+def gains_no_privileges(container: dict[str, Any]) -> bool:
+    """Return whether a setuid program gives nothing, and nothing was given beforehand."""
+    config = container["HostConfig"]
+    return "no-new-privileges:true" in config["SecurityOpt"] and not config["Privileged"]
+
+
+def has_limits(container: dict[str, Any]) -> bool:
+    """Return whether memory and processes are bounded."""
+    config = container["HostConfig"]
+    return 0 < config["Memory"] <= 4 * 2**30 and 0 < (config["PidsLimit"] or 0) <= 1000
+
+
+@pytest.mark.parametrize(
+    "holds",
+    [
+        drops_all_capabilities,
+        gains_no_privileges,
+        has_limits,
+        pytest.param(lambda container: container["HostConfig"]["ReadonlyRootfs"], id="root file system is read-only"),
+        pytest.param(lambda container: container["HostConfig"]["Init"], id="reaps processes"),
+        pytest.param(lambda container: container["HostConfig"]["LogConfig"]["Config"]["max-size"], id="bounds its log"),
+        pytest.param(
+            lambda container: container["HostConfig"]["RestartPolicy"]["Name"] == "unless-stopped", id="restarts"
+        ),
+    ],
+)
+def test_every_container_is_hardened(
+    containers: dict[str, dict[str, Any]], holds: Callable[[dict[str, Any]], object]
+) -> None:
+    """No container can do more to this machine than its service needs."""
+    assert [name for name, container in containers.items() if not holds(container)] == []
+
+
+def test_nobody_runs_as_a_name_or_as_root_by_chance(stack: Stack, containers: dict[str, dict[str, Any]]) -> None:
+    """Users are numbers: a service's own, or, where the checkout is mounted, the person who runs it."""
+    person = f"{stack.dotenv['HOST_UID']}:{stack.dotenv['HOST_GID']}"
+    users = {name: container["Config"]["User"] for name, container in containers.items()}
+    assert users == {
+        "nginx": "101:101",
+        "postgres": "999:999",
+        "valkey": "999:999",
+        **dict.fromkeys(("web", "celery", "flower", "npm_watch"), person),
+    }
+
+
+@pytest.mark.parametrize("service", sorted(SERVICES))
+def test_main_process_has_no_capabilities(stack: Stack, service: str) -> None:
+    """What Docker was told is what the kernel does: no capability, no way to gain one, nothing to write to."""
+    status = stack.exec(service, "sh", "-c", "cat /proc/1/status; if touch /written; then echo writable; fi")
+    values = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+    assert (int(values["CapEff"], 16), int(values["CapBnd"], 16), values["NoNewPrivs"]) == (0, 0, "1")
+    assert "writable" not in status

@@ -1,0 +1,57 @@
+"""/health/live and /health/ready, while what the application needs comes and goes."""
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from stack.browser import Console
+from stack.compose import Stack, wait_until
+
+pytestmark = pytest.mark.stack
+
+
+def checks(stack: Stack) -> dict[str, str]:
+    """Return what /health/ready says of each service."""
+    answer = stack.get("/health/ready").json()
+    return {name: check["status"] for name, check in answer["checks"].items()}
+
+
+def test_all_is_well(stack: Stack) -> None:
+    """Both answer 200, at once, to anybody, and are in no cache."""
+    ready, live = stack.get("/health/ready"), stack.get("/health/live")
+    assert (ready.status, live.status) == (200, 200)
+    assert "no-store" in ready.headers["Cache-Control"]
+    assert ready.json()["status"] == "ok"
+    assert checks(stack) == {"database": "ok", "cache": "ok", "broker": "ok"}
+
+
+@pytest.mark.parametrize(
+    ("service", "expected"),
+    [
+        ("postgres", {"database": "unavailable", "cache": "ok", "broker": "ok"}),
+        ("valkey", {"database": "ok", "cache": "unavailable", "broker": "unavailable"}),
+    ],
+)
+def test_missing_service_is_named(stack: Stack, service: str, expected: dict[str, str]) -> None:
+    """While a service is away, `ready` is 503 and names it, `live` stays 200; once it is back, all is well again."""
+    started = stack.containers()["web"]["State"]["StartedAt"]
+    stack.compose("stop", service)
+    try:
+        wait_until(lambda: stack.status("/health/ready") == 503, limit=10, what="/health/ready notices")
+        assert checks(stack) == expected
+        assert stack.status("/health/live") == 200
+    finally:
+        stack.restore()
+    assert stack.containers()["web"]["State"]["StartedAt"] == started
+
+
+def test_outage_shows_on_the_open_page(stack: Stack, page: Page, console: Console) -> None:
+    """The open home page shows an outage while it lasts, by itself."""
+    page.goto("/")
+    expect(page.locator(".stack-status--ok")).to_be_visible()
+    stack.compose("stop", "valkey")
+    try:
+        expect(page.locator(".stack-status__check--unavailable")).to_contain_text(["Cache", "Task queue"])
+    finally:
+        stack.restore()
+    expect(page.locator(".stack-status--ok")).to_be_visible()
+    console.expect("/health/ready")

@@ -1,0 +1,96 @@
+"""What nginx lets through to the application, and what not."""
+
+import http.client
+import json
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Playwright
+
+from stack.browser import send_form
+from stack.compose import Stack, run, wait_until
+
+pytestmark = pytest.mark.stack
+
+# Stands in for the application, and answers what it was asked.
+ECHO = """
+import http.server, json
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(json.dumps({name.lower(): value for name, value in self.headers.items()}).encode())
+http.server.ThreadingHTTPServer(("", 8000), Handler).serve_forever()
+"""
+SPOOFED = {
+    "X_Forwarded_For": "203.0.113.7",
+    "X_Forwarded_Host": "evil.example",
+    "X_Forwarded_Proto": "https",
+    "X_Real_IP": "203.0.113.7",
+    "X_Request_ID": "chosen-by-the-client",
+}
+
+
+@pytest.fixture
+def echo(stack: Stack) -> Iterator[Stack]:
+    """Return the stack with a program in the place of `web` that answers with the headers it was sent."""
+    name = f"{stack.project}-echo"
+    stack.compose("stop", "web")
+    stack.compose("run", "--detach", "--no-deps", "--use-aliases", "--name", name, "web", "python", "-c", ECHO)
+    try:
+        wait_until(lambda: stack.status("/") == 200, limit=30, what="nginx finds the program")
+        yield stack
+    finally:
+        run("docker", "rm", "--force", name)
+        stack.restore()
+
+
+def test_claims_of_clients_do_not_get_through(echo: Stack) -> None:
+    """What a client claims about its address, protocol and host is replaced by what nginx sees."""
+    honest = echo.get("/").json()
+    spoofed = echo.get("/", **SPOOFED).json()
+    assert "evil.example" not in json.dumps(spoofed)
+    for header in ("x-forwarded-for", "x-real-ip"):
+        assert re.fullmatch(r"[\d.]+", spoofed[header])
+        assert spoofed[header] == honest[header] != "203.0.113.7"
+    assert spoofed["x-forwarded-proto"] == "http"
+    assert re.fullmatch("[0-9a-f]{32}", spoofed["x-request-id"])
+    assert spoofed["x-request-id"] != honest["x-request-id"]
+    assert spoofed["host"] == f"127.0.0.1:{echo.port}"
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example"])
+def test_unknown_host_gets_no_answer(stack: Stack, host: str) -> None:
+    """A request for a name that is not the site's is closed without an answer."""
+    with pytest.raises(http.client.RemoteDisconnected):
+        stack.get("/", Host=host)
+
+
+@pytest.mark.parametrize("host", ["localhost", "some-name.localhost:8000"])
+def test_known_host_is_served(stack: Stack, host: str) -> None:
+    """The site has its domain, and the names of this machine."""
+    assert stack.get("/", Host=host).status == 200
+    assert stack.get("/", Host=stack.dotenv["DOMAIN"]).status == 200
+
+
+def test_links_in_mails_keep_the_host(stack: Stack, playwright: Playwright) -> None:
+    """A spoofed host or protocol does not get into the link of a mail, where it would give a password away."""
+    spoofed = {name.replace("_", "-"): value for name, value in SPOOFED.items()}
+    client = playwright.request.new_context(base_url=stack.url, extra_http_headers=spoofed)
+    send_form(client, "/accounts/password/reset/", email=stack.dotenv["DEFAULT_USER_EMAIL"])
+    client.dispose()
+    newest = re.search(r'href="(/mail/[^"]+/)"', stack.get("/mail/").text)
+    assert newest
+    links = re.findall(r"https?://[^\s\"<]+/password/reset/key/", stack.get(newest[1]).text)
+    assert set(links) == {f"{stack.url}/accounts/password/reset/key/"}
+
+
+def test_large_upload_is_refused(stack: Stack) -> None:
+    """More than nginx takes is refused before it is sent."""
+    assert stack.get("/accounts/login/", method="POST", Content_Length=str(26 * 2**20)).status == 413
+
+
+def test_server_says_little(stack: Stack) -> None:
+    """Neither nginx nor the application tells its version."""
+    assert stack.get("/").headers["Server"] == "nginx"

@@ -1,0 +1,97 @@
+"""The site's pages in a real browser; a test fails when one of its pages logs an error."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from stack.browser import Console
+from stack.compose import Stack
+from stack.conftest import make_user
+
+pytestmark = pytest.mark.stack
+
+
+def sign_in(page: Page, email: str, password: str) -> None:
+    """Fill in the login form and send it."""
+    page.goto("/accounts/login/")
+    page.get_by_label("Email").fill(email)
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("button", name="Sign in", exact=True).click()
+
+
+def test_home_page(page: Page, stack: Stack) -> None:
+    """The first page shows the project's name and what there is to try."""
+    answer = page.goto("/")
+    assert answer
+    assert answer.status == 200
+    expect(page.get_by_role("heading", level=1)).to_have_text(stack.dotenv["PROJECT_NAME"])
+    expect(page.get_by_role("link", name="Sample task")).to_be_visible()
+    expect(page.get_by_role("link", name="Sign in")).to_be_visible()
+
+
+def test_policy_is_enforced(page: Page, console: Console) -> None:
+    """A script that somebody smuggles into a page does not run: the Content Security Policy forbids it."""
+    page.goto("/")
+    page.evaluate("document.body.append(Object.assign(document.createElement('script'), {text: 'window.ran = true'}))")
+    assert page.evaluate("window.ran") is None
+    console.expect("Content Security Policy")
+
+
+def test_log_in_and_out(page: Page, stack: Stack) -> None:
+    """The default user logs in with the password from `.env`, is named, and logs out."""
+    email = stack.dotenv["DEFAULT_USER_EMAIL"]
+    sign_in(page, email, stack.dotenv["DEFAULT_USER_PASSWORD"])
+    page.wait_for_url("/")
+    expect(page.get_by_role("navigation", name="Account")).to_contain_text(email)
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("link", name="Sign in")).to_be_visible()
+    page.goto("/tasks/")
+    expect(page).to_have_url(re.compile(r"/accounts/login/\?next=/tasks/$"))
+
+
+def test_wrong_password(page: Page, stack: Stack) -> None:
+    """A wrong password is told as such, without saying which of the two is wrong; nobody is logged in."""
+    sign_in(page, stack.dotenv["DEFAULT_USER_EMAIL"], "not-the-password")
+    expect(page.locator("main")).to_contain_text("The email address and/or password you specified are not correct.")
+    expect(page.get_by_role("link", name="Sign in")).to_be_visible()
+
+
+def test_password_reset_by_mail(page: Page, stack: Stack) -> None:
+    """Who forgot the password gets a mail, readable at /mail/, follows it, and logs in with a new one."""
+    make_user(stack, "forgetful@example.com", password="a-forgotten-password")
+    page.goto("/accounts/login/")
+    page.get_by_role("link", name="Forgot your password?").click()
+    page.get_by_label("Email").fill("forgetful@example.com")
+    page.get_by_role("button", name="Reset My Password").click()
+    page.goto("/mail/")
+    newest = page.get_by_role("row").nth(1)
+    expect(newest).to_contain_text("forgetful@example.com")
+    newest.get_by_role("link").click()
+    page.locator(".mail-text").get_by_role("link", name="/password/reset/").click()
+    page.get_by_label("New Password", exact=True).fill("a-remembered-password")
+    page.get_by_label("New Password (again)").fill("a-remembered-password")
+    page.get_by_role("button", name="Change Password").click()
+    sign_in(page, "forgetful@example.com", "a-remembered-password")
+    expect(page.get_by_role("button", name="Sign out")).to_be_visible()
+
+
+def test_administration(staff_page: Page, stack: Stack) -> None:
+    """Staff open the administration, and a user in it."""
+    staff_page.goto("/")
+    staff_page.get_by_role("link", name="Administration").first.click()
+    expect(staff_page.get_by_role("heading", name="Site administration")).to_be_visible()
+    email = stack.dotenv["DEFAULT_USER_EMAIL"]
+    staff_page.goto("/admin/users/user/")
+    staff_page.get_by_role("table").get_by_role("link", name=email).click()
+    expect(staff_page.get_by_label("E-mail address")).to_have_value(email)
+
+
+def test_language(page: Page) -> None:
+    """The choice of French holds on the next page too."""
+    page.goto("/")
+    page.get_by_role("button", name="Français").click()
+    expect(page.get_by_role("link", name="Se connecter")).to_be_visible()
+    assert page.locator("html").get_attribute("lang") == "fr"
+    page.goto("/accounts/login/")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Se connecter")

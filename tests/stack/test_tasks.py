@@ -1,0 +1,104 @@
+"""Background tasks: their progress in the browser, their history, and what a failure does to them."""
+
+import pytest
+from playwright.sync_api import APIRequestContext, Page, expect
+
+from stack.compose import Stack, wait_until
+from stack.tasks import read_run, start_sample, wait_until_running, wait_until_succeeded
+
+pytestmark = pytest.mark.stack
+
+# Ends the processes that run tasks, as the kernel does when memory is short. The worker's main process stays.
+KILL_POOL = r"""
+import os, pathlib, signal
+def parent(process): return (process / "stat").read_text().rpartition(")")[2].split()[1]
+workers = [p for p in pathlib.Path("/proc").glob("[0-9]*") if b"celery\0--app" in (p / "cmdline").read_bytes()]
+pool = [p.name for p in workers if parent(p) in {other.name for other in workers}]
+for name in pool: os.kill(int(name), signal.SIGKILL)
+print(len(pool))
+"""
+
+
+def test_progress_moves_without_a_reload(staff_page: Page) -> None:
+    """The sample task, started on its page, moves its progress bar to the end by itself."""
+    staff_page.goto("/tasks/")
+    staff_page.get_by_label("Duration in seconds").fill("8")
+    staff_page.get_by_role("button", name="Start").click()
+    staff_page.evaluate("window.sameDocument = true")
+    bar = staff_page.get_by_role("progressbar").first
+    seen: list[float] = []
+
+    def is_full() -> bool:
+        seen.append(bar.evaluate("bar => bar.value"))
+        return seen[-1] == 100
+
+    wait_until(is_full, limit=40, what="the progress bar is full")
+    steps = sorted(set(seen))
+    assert seen == sorted(seen), "the bar went backwards"
+    assert len(steps) >= 4, f"the bar showed {steps} only"
+    expect(staff_page.locator("[data-state]").first).to_have_text("Succeeded")
+    expect(staff_page.locator("[data-finished]").first).not_to_be_empty()
+    assert staff_page.evaluate("window.sameDocument")
+
+
+def test_history_survives_a_restart(stack: Stack, staff: APIRequestContext, staff_page: Page) -> None:
+    """What tasks did is there after `restart` of everything, and its owner is still logged in."""
+    address = start_sample(staff, seconds=1)
+    wait_until_succeeded(staff, address)
+    before = read_run(staff, address)
+    stack.compose("restart", limit=180)
+    stack.restore()
+    assert read_run(staff, address) == before
+    staff_page.goto("/tasks/")
+    expect(staff_page.get_by_role("table", name="History")).to_contain_text("Succeeded")
+
+
+def test_others_do_not_see_a_run(staff: APIRequestContext, member: APIRequestContext) -> None:
+    """A run is its owner's and the staff's: to another user it does not exist."""
+    address = start_sample(staff, seconds=1)
+    assert (staff.get(address).status, member.get(address).status) == (200, 404)
+
+
+def test_killed_process_starts_its_task_again(stack: Stack, staff: APIRequestContext) -> None:
+    """A task whose process is killed runs again at once, and finishes."""
+    address = start_sample(staff, seconds=4)
+    wait_until_running(staff, address)
+    assert int(stack.exec("celery", "python", "-c", KILL_POOL)) == 2
+    wait_until_succeeded(staff, address)
+    assert attempts(stack, address) == 2
+
+
+def test_killed_worker_loses_no_task(stack: Stack, staff: APIRequestContext) -> None:
+    """A task whose whole worker is killed runs again, once the time has passed after which it counts as lost."""
+    address = start_sample(staff, seconds=4)
+    wait_until_running(staff, address)
+    stack.compose("kill", "celery")
+    # That time is longer than any task may take. To let it pass, what is held as being run is made to look old.
+    held = valkey(stack, "zrange", "unacked_index", "0", "-1").split()
+    assert len(held) == 1, "the task was taken out of the queue before it was done"
+    valkey(stack, "zadd", "unacked_index", "XX", "0", held[0])
+    stack.compose("up", "-d", "--wait", "celery")
+    wait_until_succeeded(staff, address, limit=150)
+    assert attempts(stack, address) == 2
+
+
+def test_killed_broker_loses_no_task(stack: Stack, staff: APIRequestContext) -> None:
+    """Tasks that wait in the queue when Valkey is killed are run once it is back."""
+    stack.compose("stop", "celery")
+    addresses = [start_sample(staff, seconds=1) for _ in range(2)]
+    stack.compose("kill", "valkey")
+    stack.compose("up", "-d", "--wait", "valkey", "celery")
+    for address in addresses:
+        wait_until_succeeded(staff, address)
+
+
+def valkey(stack: Stack, *command: str) -> str:
+    """Return what the broker answers."""
+    return stack.exec("valkey", "valkey-cli", "-n", "0", *command)
+
+
+def attempts(stack: Stack, address: str) -> int:
+    """Return how often the run began."""
+    identifier = address.strip("/").rpartition("/")[2]
+    runs = stack.query("select id, attempts from operations_taskrun").split()
+    return int(dict(run.split("|") for run in runs)[identifier])
