@@ -195,8 +195,9 @@ class Stack:
     def remove(self) -> None:
         """Remove the containers, volumes, networks and images."""
         self.compose("--profile", "*", "down", "--volumes", "--remove-orphans", "--timeout", "5")
-        if images := run("docker", "image", "ls", "--quiet", "--filter", f"reference={self.project}-*").split():
-            run("docker", "image", "rm", "--force", *sorted(set(images)))
+        names = ("--format", "{{.Repository}}:{{.Tag}}", "--filter", f"reference={self.project}-*")
+        if images := run("docker", "image", "ls", *names).split():
+            run("docker", "image", "rm", "--force", *images)
 
 
 @contextmanager

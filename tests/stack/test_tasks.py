@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import APIRequestContext, Page, expect
 
 from stack.compose import Stack, wait_until
-from stack.tasks import read_run, start_sample, wait_until_running, wait_until_succeeded
+from stack.tasks import start_sample, wait_until_running, wait_until_succeeded
 
 pytestmark = pytest.mark.stack
 
@@ -39,18 +39,6 @@ def test_progress_moves_without_a_reload(staff_page: Page) -> None:
     expect(staff_page.locator("[data-state]").first).to_have_text("Succeeded")
     expect(staff_page.locator("[data-finished]").first).not_to_be_empty()
     assert staff_page.evaluate("window.sameDocument")
-
-
-def test_history_survives_a_restart(stack: Stack, staff: APIRequestContext, staff_page: Page) -> None:
-    """What tasks did is there after `restart` of everything, and its owner is still logged in."""
-    address = start_sample(staff, seconds=1)
-    wait_until_succeeded(staff, address)
-    before = read_run(staff, address)
-    stack.compose("restart", limit=180)
-    stack.restore()
-    assert read_run(staff, address) == before
-    staff_page.goto("/tasks/")
-    expect(staff_page.get_by_role("table", name="History")).to_contain_text("Succeeded")
 
 
 def test_others_do_not_see_a_run(staff: APIRequestContext, member: APIRequestContext) -> None:

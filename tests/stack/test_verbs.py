@@ -5,8 +5,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from playwright.sync_api import APIRequestContext, Page, expect
 
 from stack.compose import Stack, attempt, run, wait_until
+from stack.tasks import read_run, start_sample, wait_until_succeeded
 
 pytestmark = pytest.mark.stack
 
@@ -118,16 +120,20 @@ def test_up_in_the_foreground(stack: Stack) -> None:
     wait_until(lambda: stack.status("/") == 503, limit=10, what="web is stopped")
 
 
-def test_restart(stack: Stack) -> None:
-    """`restart` brings every service back, healthy, with other processes and the same data."""
-    before = {name: container["State"]["StartedAt"] for name, container in stack.containers().items()}
-    users = stack.query("select count(*) from users_user")
+def test_restart(stack: Stack, staff: APIRequestContext, staff_page: Page) -> None:
+    """`restart` brings every service back, with other processes; users stay logged in and find their history."""
+    started = {name: container["State"]["StartedAt"] for name, container in stack.containers().items()}
+    address = start_sample(staff, seconds=1)
+    wait_until_succeeded(staff, address)
+    run_before = read_run(staff, address)
     stack.compose("restart", limit=180)
     stack.restore()
-    after = {name: container["State"]["StartedAt"] for name, container in stack.containers().items()}
-    assert before.keys() == after.keys()
-    assert not [name for name in after if after[name] <= before[name]]
-    assert stack.query("select count(*) from users_user") == users
+    containers = stack.containers()
+    assert containers.keys() == started.keys()
+    assert not [name for name, before in started.items() if containers[name]["State"]["StartedAt"] <= before]
+    assert read_run(staff, address) == run_before
+    staff_page.goto("/tasks/")
+    expect(staff_page.get_by_role("table", name="History")).to_contain_text("Succeeded")
 
 
 def test_exec_manage(stack: Stack) -> None:
