@@ -6,11 +6,11 @@ import time
 from pathlib import Path
 
 import pytest
-from checkout import copy_checkout, unique_slug
+from checkout import unique_slug
 
 from stack.compose import Stack, run, wait_until
 from stack.conftest import Report
-from stack.editing import appended, save
+from stack.editing import appended, replaced, save
 
 pytestmark = pytest.mark.stack
 
@@ -36,6 +36,15 @@ def test_changed_python_is_served(stack: Stack, report: Report) -> None:
         wait_until(lambda: stack.get("/reload-probe").text == "new code", limit=20, what="the new code is served")
         report(f"a changed .py is served after {time.monotonic() - started:.2f} s (target 2)")
     wait_until(lambda: stack.status("/reload-probe") == 404, limit=20, what="the old code is served again")
+
+
+def test_changed_template_is_served(stack: Stack) -> None:
+    """A saved template is in the next answers, without a restart."""
+    base = stack.directory / "web/templates/base.html"
+    assert "new-template" not in stack.get("/").text
+    with replaced(base, "<body", '<body id="new-template"'):
+        wait_until(lambda: "new-template" in stack.get("/").text, limit=5, what="the new template is served")
+    wait_until(lambda: "new-template" not in stack.get("/").text, limit=5, what="the old template is served again")
 
 
 def test_broken_python_is_survived(stack: Stack) -> None:
@@ -91,7 +100,10 @@ class Thing(models.Model):
 @pytest.fixture
 def another_person(stack: Stack, tmp_path: Path) -> Stack:
     """Return a copy of the project whose owner is not root, with the stack's image, not started."""
-    other = Stack(directory=copy_checkout(tmp_path / "her project"), project=unique_slug(), port=stack.port)
+    directory = shutil.copytree(
+        stack.directory, tmp_path / "her project", ignore=shutil.ignore_patterns("node_modules")
+    )
+    other = Stack(directory=directory, project=unique_slug(), port=stack.port)
     values = {**stack.dotenv, "COMPOSE_PROJECT_NAME": other.project, "HOST_UID": "12345", "HOST_GID": "12346"}
     (other.directory / ".env").write_text("".join(f"{key}={value}\n" for key, value in values.items()))
     run("docker", "tag", f"{stack.project}-web:local", f"{other.project}-web:local")
