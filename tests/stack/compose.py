@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryFile
-from typing import IO, Any, Final
+from tempfile import NamedTemporaryFile
+from typing import Any, Final
 
 from checkout import copy_checkout, free_port, unique_slug
 
@@ -60,12 +60,6 @@ def run(
     result = attempt(*command, directory=directory, limit=limit, variables=variables)
     assert result.returncode == 0, f"{command} exited with {result.returncode}:\n{result.stdout}\n{result.stderr}"
     return result.stdout
-
-
-def read_from_start(file: IO[str]) -> str:
-    """Return all that is in the file."""
-    file.seek(0)
-    return file.read()
 
 
 def clean_environment() -> dict[str, str]:
@@ -138,7 +132,7 @@ class Stack:
         """Run `docker compose …` on a terminal, giving what tells its text so far; press Ctrl-C at the end."""
         command = shlex.join(["docker", "compose", *arguments])
         with (
-            TemporaryFile("w+", errors="replace") as shown,
+            NamedTemporaryFile() as shown,
             subprocess.Popen(
                 ["script", "--quiet", "--return", "--command", command, "/dev/null"],
                 cwd=self.directory,
@@ -149,7 +143,7 @@ class Stack:
             ) as process,
         ):
             try:
-                yield lambda: read_from_start(shown)
+                yield lambda: Path(shown.name).read_text(errors="replace")
             finally:
                 process.communicate(CTRL_C, timeout=60)
 
@@ -194,7 +188,8 @@ class Stack:
 
     def remove(self) -> None:
         """Remove the containers, volumes, networks and images."""
-        self.compose("--profile", "*", "down", "--volumes", "--remove-orphans", "--timeout", "5")
+        if (self.directory / ".env").exists():  # without it nothing was made, and Compose refuses to read the project
+            self.compose("--profile", "*", "down", "--volumes", "--remove-orphans", "--timeout", "5")
         names = ("--format", "{{.Repository}}:{{.Tag}}", "--filter", f"reference={self.project}-*")
         if images := run("docker", "image", "ls", *names).split():
             run("docker", "image", "rm", "--force", *images)

@@ -117,9 +117,9 @@ def table_row(event: str, fared: Mapping[str, Any]) -> str:
 
 def report(options: argparse.Namespace) -> str:
     """Return what was observed, as the options want it."""
-    servers = [SHIPPED, *candidates(options.server)]
-    with running(servers) as stack:
-        observed = {server.title: observe_all(stack, server) for server in servers}
+    others = candidates(options.server)
+    with running(others) as stack:
+        observed = {server.title: observe_all(stack, server) for server in (SHIPPED, *others)}
     return json.dumps(observed, indent=2) if options.json else as_text(observed)
 
 

@@ -1,5 +1,6 @@
 """A Compose project for measuring: own volumes and networks, nothing published, removed at the end."""
 
+import fcntl
 import json
 import logging
 import secrets
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from servers import PROJECT, Server, compose_file
+from servers import PROJECT, SHIPPED, Server, compose_file
 
 ROOT: Final = Path(__file__).resolve().parents[3]
 
@@ -68,17 +69,29 @@ class Stack:
 
 
 @contextmanager
-def running(servers: Sequence[Server]) -> Iterator[Stack]:
-    """Give the stack with these servers: built, healthy, its table filled."""
-    with tempfile.TemporaryDirectory(prefix=PROJECT) as folder:
+def running(others: Sequence[Server]) -> Iterator[Stack]:
+    """Give the stack with the shipped server and the others: built, healthy, its table filled."""
+    servers = [SHIPPED, *others]
+    with alone(), tempfile.TemporaryDirectory(prefix=PROJECT) as folder:
         stack = Stack(Path(folder))
         write(stack.folder, servers)
         try:
-            build(stack, servers)
+            build(stack)
             bring_up(stack, servers)
             yield stack
         finally:
             stack.compose("down", "--volumes", "--remove-orphans", "--timeout", "2")
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Keep other runs away: they would remove each other's containers. Raise BenchmarkError while one runs."""
+    with (Path(tempfile.gettempdir()) / f"{PROJECT}.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BenchmarkError("another run of the benchmark is under way: wait for its end") from None
+        yield
 
 
 def write(folder: Path, servers: Sequence[Server]) -> None:
@@ -95,17 +108,17 @@ def write(folder: Path, servers: Sequence[Server]) -> None:
     (folder / "compose.yaml").write_text(json.dumps(compose_file(servers), indent=2))
 
 
-def build(stack: Stack, servers: Sequence[Server]) -> None:
+def build(stack: Stack) -> None:
     """Build the images under test, and those that measure."""
     log.info("building the images")
-    stack.compose("build", servers[0].web, servers[0].nginx, "load")
-    stack.compose("build", "gunicorn")
+    stack.compose("build", SHIPPED.web, SHIPPED.nginx, "load")
+    stack.compose("build", "gunicorn")  # on top of the first
 
 
 def bring_up(stack: Stack, servers: Sequence[Server]) -> None:
     """Start everything, and fill the table."""
     log.info("starting %d servers", len(servers))
     stack.compose("up", "--detach", "--wait", "--no-build", "postgres", "valkey")
-    stack.compose("run", "--rm", "-T", servers[0].web, "python", "-m", "one_query_page.prepare")
+    stack.compose("run", "--rm", "-T", SHIPPED.web, "python", "-m", "one_query_page.prepare")
     pairs = [name for server in servers for name in (server.web, server.nginx)]
     stack.compose("up", "--detach", "--wait", "--no-build", *pairs, "load")

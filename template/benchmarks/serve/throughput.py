@@ -81,7 +81,7 @@ def report(options: argparse.Namespace) -> str:
     """Return what was measured, as the options want it."""
     extra = candidates(options.server)
     rounds, seconds = (1, 1) if options.quick else (5, 5)
-    with running([SHIPPED, BASELINE, *extra]) as stack:
+    with running([BASELINE, *extra]) as stack:
         results = measure(stack, extra, rounds=rounds, seconds=seconds)
     return as_json(results) if options.json else as_text(results)
 
