@@ -1,9 +1,14 @@
 """Edits to a copy of the checkout, as an engineer's editor makes them; undone afterwards."""
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
+
+# Seconds between two saves. Vite's watcher (chokidar) drops a change within 50 ms of another; nobody types as fast.
+SHORTEST_PAUSE: Final = 0.3
 
 
 @contextmanager
@@ -27,10 +32,13 @@ def edited(path: Path, content: str) -> Iterator[None]:
     """Give the file this content."""
     before = path.read_text()
     save(path, content)
+    saved = time.monotonic()
     try:
         yield
     finally:
+        time.sleep(max(0, SHORTEST_PAUSE - (time.monotonic() - saved)))
         save(path, before)
+        time.sleep(SHORTEST_PAUSE)
 
 
 def save(path: Path, content: str) -> None:
