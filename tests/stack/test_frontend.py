@@ -62,12 +62,14 @@ def without_frontend(stack: Stack) -> Iterator[None]:
     """Take the folder web/frontend away for the test."""
     frontend = stack.directory / "web/frontend"
     away = frontend.rename(stack.directory / "frontend-away")
-    stack.compose("restart", "web")
-    stack.wait_until_ready()
-    yield
-    away.rename(frontend)
-    stack.compose("restart", "web")
-    stack.wait_until_ready()
+    try:
+        stack.compose("restart", "web")
+        stack.wait_until_ready()
+        yield
+    finally:
+        away.rename(frontend)
+        stack.compose("restart", "web")
+        stack.wait_until_ready()
 
 
 @pytest.mark.usefixtures("without_frontend")
