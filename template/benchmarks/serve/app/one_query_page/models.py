@@ -9,7 +9,7 @@ class Book(models.Model):
     title = models.CharField(max_length=200)
     author = models.CharField(max_length=200)
     pages = models.PositiveIntegerField()
-    published = models.DateTimeField(db_index=True)
+    published = models.DateField(db_index=True)
 
     def __str__(self) -> str:
         return self.title

@@ -20,7 +20,7 @@ def fill() -> None:
     """Put the books into the table in place of what is there."""
     from one_query_page.models import Book  # noqa: PLC0415 (models load after django.setup)
 
-    first = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
+    first = dt.date(2000, 1, 1)
     Book.objects.all().delete()
     Book.objects.bulk_create(
         Book(
