@@ -52,7 +52,10 @@ def test_packages_are_checked_against_their_hashes_with_uv_and_with_pip() -> Non
     [
         ("ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device", "the disk is full"),
         ("django.db.utils.OperationalError: database is locked", "another program has the database"),
-        ("npm error network request failed, reason: getaddrinfo ENOTFOUND registry.example.org", "could not be fetched"),
+        (
+            "npm error network request failed, reason: getaddrinfo ENOTFOUND registry.example.org",
+            "could not be fetched",
+        ),
         ("error: Request failed after 3 retries\n cause: dns error: Failed to fetch", "could not be fetched"),
         ("something new", "npm failed with exit status 7, see above"),
     ],

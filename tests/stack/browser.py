@@ -37,6 +37,7 @@ class Console:
     """Errors that pages wrote on their console: of scripts, of loading, of the Content Security Policy."""
 
     errors: list[str] = field(default_factory=list)
+    expected: list[str] = field(default_factory=list)
 
     def watch(self, page: Page) -> None:
         """Collect the page's errors from now on."""
@@ -44,10 +45,13 @@ class Console:
         page.on("pageerror", lambda error: self.errors.append(f"uncaught: {error}"))
 
     def expect(self, text: str) -> None:
-        """Take away the errors that hold this text, of which there must be one at least."""
-        others = [error for error in self.errors if text not in error]
-        assert len(others) < len(self.errors), f"no error with {text!r} on the console: {self.errors}"
-        self.errors[:] = others
+        """Let errors pass that hold this text, of which there must be one at least."""
+        self.expected.append(text)
+
+    def check(self) -> None:
+        """Fail for an error that was not expected, and for an expected one that did not come."""
+        assert not [error for error in self.errors if not any(text in error for text in self.expected)]
+        assert not [text for text in self.expected if not any(text in error for error in self.errors)], self.errors
 
     def _note(self, message: ConsoleMessage) -> None:
         if message.type == "error":

@@ -80,7 +80,7 @@ def console() -> Iterator[Console]:
     """Return the console of the test's pages; the test fails when an unexpected error is on it."""
     console = Console()
     yield console
-    assert not console.errors
+    console.check()
 
 
 @pytest.fixture
