@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Compiles web/pyproject.toml into the three hashed requirement files. Needs uv. Options go to uv, for example --upgrade.
+# Compiles web/pyproject.toml into the hashed requirement files. Needs uv. Options go to uv, for example --upgrade.
 set -euo pipefail
 
 main() {
@@ -7,7 +7,8 @@ main() {
   local -a compile=(uv pip compile pyproject.toml --universal --generate-hashes --python-version 3.12
     --no-header --quiet "$@")
   "${compile[@]}" --output-file requirements.txt
-  "${compile[@]}" --output-file requirements-dev.txt --constraints requirements.txt --group dev
+  "${compile[@]}" --output-file requirements-cron.txt --constraints requirements.txt --group cron
+  "${compile[@]}" --output-file requirements-dev.txt --constraints requirements-cron.txt --group dev
   "${compile[@]}" --output-file requirements-tools.txt --constraints requirements-dev.txt --group tools
 }
 
