@@ -64,6 +64,38 @@ class Environment(BaseSettings):
     email_use_tls: bool = Field(default=True, description="STARTTLS with the SMTP server.")
     default_from_email: str = Field(default="noreply@localhost", description="Sender of the site's mail.")
 
+    backup_url: str = Field(
+        default="",
+        description="Where backups are: `gs://BUCKET` or `file:///FOLDER`. Needed in DEV and PROD; elsewhere, empty is "
+        "`backups` in the data directory.",
+    )
+    backup_keep_daily: int = Field(default=14, ge=1, description="Of how many days the newest backup is kept.")
+    backup_keep_weekly: int = Field(default=8, ge=0, description="Of how many weeks the newest backup is kept.")
+    backup_keep_monthly: int = Field(default=12, ge=0, description="Of how many months the newest backup is kept.")
+    backup_age_recipients: str = Field(
+        default="", description="age public keys, separated by spaces, to encrypt backups for. Empty: not encrypted."
+    )
+    backup_age_identity: SecretStr = Field(
+        default=SecretStr(""), description="age private key that reads encrypted backups. Secret; never on PROD."
+    )
+    backup_lease_seconds: float = Field(
+        default=90, gt=0, description="Seconds of silence after which another machine's backup counts as dead."
+    )
+    google_oauth_client_id: str = Field(
+        default="", description="OAuth client of the team, type desktop, for `./google_storage.sh -a` in a browser."
+    )
+    google_oauth_client_secret: SecretStr = Field(default=SecretStr(""), description="Secret of that OAuth client.")
+    google_oauth_auth_uri: str = Field(
+        default="https://accounts.google.com/o/oauth2/auth", description="Where people give that client their consent."
+    )
+    google_oauth_token_uri: str = Field(
+        default="https://oauth2.googleapis.com/token", description="Where that client gets its tokens."
+    )
+    google_credentials: Path = Field(
+        default=Path("/run/secrets/google_credentials"),
+        description="File with the credentials for Google Cloud Storage; `./google_storage.sh -a` writes it.",
+    )
+
     task_time_limit: int = Field(
         default=3600, gt=60, description="Seconds after which a background task is ended by force."
     )

@@ -1,0 +1,57 @@
+"""Sizes and checksums of files, read once and in pieces."""
+
+import base64
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Final
+
+import google_crc32c
+
+PIECE: Final = 1 << 20
+
+
+@dataclass(frozen=True)
+class Checksums:
+    """Of some bytes: how many, their SHA-256 (hexadecimal), their CRC32C (base64, as Google Cloud Storage writes it)."""
+
+    size: int
+    sha256: str
+    crc32c: str
+
+
+def pieces(file: BinaryIO) -> Iterator[bytes]:
+    """Yield what is left of the file, in pieces of a size that memory does not notice."""
+    while piece := file.read(PIECE):
+        yield piece
+
+
+def checksums(path: Path) -> Checksums:
+    """Return those of a file."""
+    size, sha256, crc32c = 0, hashlib.sha256(), google_crc32c.Checksum()
+    with path.open("rb") as file:
+        for piece in pieces(file):
+            size += len(piece)
+            sha256.update(piece)
+            crc32c.update(piece)
+    return Checksums(size, sha256.hexdigest(), as_text(crc32c))
+
+
+def crc32c_of(path: Path) -> str:
+    """Return a file's CRC32C, in base64."""
+    checksum = google_crc32c.Checksum()
+    with path.open("rb") as file:
+        for piece in pieces(file):
+            checksum.update(piece)
+    return as_text(checksum)
+
+
+def crc32c_of_bytes(data: bytes) -> str:
+    """Return the CRC32C of bytes in memory, in base64."""
+    return as_text(google_crc32c.Checksum(data))
+
+
+def as_text(checksum: google_crc32c.Checksum) -> str:
+    """Return the checksum as Google Cloud Storage writes it."""
+    return base64.b64encode(checksum.digest()).decode()

@@ -1,0 +1,91 @@
+"""What the backup system knows of the project, from the same variables as Django's settings."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from config.environment import Environment
+from config.environment import read_environment as read_django_environment
+from django.core.exceptions import ImproperlyConfigured
+
+from backup_system.encryption import Encryption
+from backup_system.errors import WrongUseError
+from backup_system.retention import Policy
+from backup_system.stores import Store
+from backup_system.stores.folder import FolderStore
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """The project and its environment."""
+
+    variables: Environment
+
+    @property
+    def project(self) -> str:
+        """The project's slug."""
+        return self.variables.compose_project_name
+
+    @property
+    def environment(self) -> str:
+        """The environment whose database and media this is."""
+        return self.variables.environment
+
+    @property
+    def media(self) -> Path:
+        """Django's MEDIA_ROOT."""
+        return self.variables.data_directory / "media"
+
+    @property
+    def work(self) -> Path:
+        """The folder of what is unfinished, and of what restores replaced. On the same disk as the media."""
+        return self.variables.data_directory / "backup_system"
+
+    @property
+    def url(self) -> str:
+        """The store that backups go to."""
+        if self.variables.backup_url:
+            return self.variables.backup_url
+        if self.variables.private:
+            return f"file://{self.variables.data_directory.resolve()}/backups"
+        raise WrongUseError("BACKUP_URL is not set. Set it in .env: gs://BUCKET, or file:///FOLDER.")
+
+    @property
+    def policy(self) -> Policy:
+        """What retention keeps."""
+        variables = self.variables
+        return Policy(
+            daily=variables.backup_keep_daily,
+            weekly=variables.backup_keep_weekly,
+            monthly=variables.backup_keep_monthly,
+            time_zone=variables.time_zone,
+        )
+
+    @cached_property
+    def encryption(self) -> Encryption:
+        """The keys to write and to read with."""
+        return Encryption.from_text(
+            recipients=self.variables.backup_age_recipients,
+            identities=self.variables.backup_age_identity.get_secret_value(),
+        )
+
+    def open_store(self, url: str | None = None) -> Store:
+        """Return the store at a URL, or the one that backups go to."""
+        url = url or self.url
+        scheme, _, path = url.partition("://")
+        if scheme == "gs" and path:
+            from backup_system.credentials import load_credentials  # noqa: PLC0415 - half a second that a folder saves
+            from backup_system.stores.google import GoogleStore  # noqa: PLC0415
+
+            return GoogleStore(url, load_credentials(self.variables.google_credentials))
+        if scheme == "file" and path:
+            return FolderStore(url)
+        raise WrongUseError(f"{url} is not a place for backups. Write gs://BUCKET or file:///FOLDER.")
+
+
+def read_configuration() -> Configuration:
+    """Return the configuration of this process. Raise WrongUseError, naming the variables that are not usable."""
+    try:
+        return Configuration(read_django_environment())
+    except ImproperlyConfigured as error:
+        raise WrongUseError(str(error)) from None

@@ -1,0 +1,60 @@
+"""Encrypting for age recipients (https://age-encryption.org): who writes a backup need not be able to read it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import pyrage
+
+from backup_system.errors import BackupError, WrongUseError
+
+SUFFIX: Final = ".age"
+
+
+@dataclass(frozen=True)
+class Encryption:
+    """The keys that this machine has: public ones to write with, perhaps private ones to read with."""
+
+    recipients: Sequence[pyrage.x25519.Recipient] = ()
+    identities: Sequence[pyrage.x25519.Identity] = ()
+
+    @classmethod
+    def from_text(cls, *, recipients: str, identities: str) -> "Encryption":
+        """Return the keys in two texts, separated by white space. Raise WrongUseError if one is not a key."""
+        try:
+            return cls(
+                [pyrage.x25519.Recipient.from_str(key) for key in recipients.split()],
+                [pyrage.x25519.Identity.from_str(key) for key in identities.split() if key.startswith("AGE-")],
+            )
+        except (pyrage.RecipientError, pyrage.IdentityError) as error:
+            raise WrongUseError(
+                f"BACKUP_AGE_RECIPIENTS or BACKUP_AGE_IDENTITY holds something that is not an age key: {error}"
+            ) from None
+
+    @property
+    def suffix(self) -> str:
+        """What the names of the objects that are written end with."""
+        return SUFFIX if self.recipients else ""
+
+    def encrypt(self, source: Path, target: Path) -> None:
+        """Write the file's encrypted twin."""
+        with source.open("rb") as plain, target.open("wb") as encrypted:
+            pyrage.encrypt_io(plain, encrypted, self.recipients)
+
+    def decrypt(self, source: Path, target: Path) -> None:
+        """Write what the file says. Raise BackupError when no private key of this machine opens it."""
+        self.require_identity()
+        try:
+            with source.open("rb") as encrypted, target.open("wb") as plain:
+                pyrage.decrypt_io(encrypted, plain, self.identities)
+        except pyrage.DecryptError as error:
+            raise BackupError(f"{source.name} cannot be decrypted ({error}): another key, or damaged.") from None
+
+    def require_identity(self) -> None:
+        """Raise BackupError when this machine has no private key."""
+        if not self.identities:
+            raise BackupError(
+                "The backup is encrypted, and this machine has no key to read it. "
+                "Put the age identity into BACKUP_AGE_IDENTITY (.env or a file in /run/secrets), never on PROD."
+            )

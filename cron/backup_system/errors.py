@@ -1,0 +1,17 @@
+"""What can go wrong, said so that people know what to do next."""
+
+
+class BackupError(Exception):
+    """Something failed. The message says what, and what to do about it."""
+
+
+class WrongUseError(BackupError):
+    """The command was asked for something that it cannot mean."""
+
+
+class MissingError(BackupError):
+    """The store has no such object."""
+
+
+class ConflictError(BackupError):
+    """Somebody else has written the object in the meantime."""

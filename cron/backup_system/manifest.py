@@ -1,0 +1,161 @@
+"""What a backup consists of: the manifest, readable by all, and the contents, encrypted if the backup is."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from backup_system.errors import BackupError
+from backup_system.names import BackupName
+
+FORMAT: Final = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredFile:
+    """A file of the backup, and the object that holds it, which differs from it when it is encrypted."""
+
+    object: str
+    size: int
+    sha256: str
+    stored_size: int
+    stored_crc32c: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Engine:
+    """The database server that a backup is from: `postgresql` or `sqlite`."""
+
+    name: str
+    version: str
+
+    @property
+    def major(self) -> int:
+        """The number that decides what can be restored where."""
+        return int(self.version.split(".")[0])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """A backup, but for what its data says."""
+
+    name: BackupName
+    engine: Engine
+    encrypted: bool
+    database_size: int
+    media_files: int
+    media_size: int
+    files: Mapping[str, StoredFile]
+    """By their names in the backup: `database/toc.dat`, `contents.json`."""
+
+    @property
+    def size(self) -> int:
+        """What is stored, media included, in bytes."""
+        return sum(file.stored_size for file in self.files.values()) + self.media_size
+
+    def to_bytes(self) -> bytes:
+        """Return the manifest as it is stored: JSON with a digest of itself."""
+        value = asdict(self) | {"format": FORMAT, "name": str(self.name)}
+        return json.dumps(value | {"digest": digest(value)}, indent=1, sort_keys=True).encode()
+
+    @classmethod
+    def from_bytes(cls, data: bytes, *, name: BackupName) -> "Manifest":
+        """Return the manifest. Raise BackupError if it is damaged, or another backup's."""
+        where = name.object("manifest.json")
+        try:
+            value: dict[str, Any] = json.loads(data)
+            found = value.pop("digest")
+            if found != digest(value):
+                raise BackupError(f"{where} has been changed after it was written. Restore another backup.")
+            if value.pop("format") != FORMAT:
+                raise BackupError(f"{where} was written by a newer Bedplate. Update this project, then restore it.")
+            if value["name"] != str(name):
+                raise BackupError(f"{where} belongs to another backup, {value['name']}. Restore that one, or another.")
+            files = {file: StoredFile(**stored) for file, stored in value["files"].items()}
+            return cls(**value | {"name": name, "engine": Engine(**value["engine"]), "files": files})
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise BackupError(f"{where} cannot be read ({error!r}). Restore another backup.") from None
+
+
+def digest(value: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of a value, whatever the order it was written in."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+@dataclass(frozen=True, kw_only=True)
+class MediaFile:
+    """A media file by its path below MEDIA_ROOT: a file with contents, or a symbolic link."""
+
+    path: str
+    stored: StoredFile | None = None
+    link: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sequence:
+    """What a sequence was between two moments: one before the database was copied, one after."""
+
+    before: int
+    after: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Census:
+    """What a database holds, counted exactly, all at one moment."""
+
+    rows: Mapping[str, int]
+    sequences: Mapping[str, Sequence] = field(default_factory=dict)
+    objects: Mapping[str, int] = field(default_factory=dict)
+    """How many there are of each kind: indexes, constraints, functions, large objects, …"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contents:
+    """What the data of a backup says."""
+
+    census: Census
+    media: tuple[MediaFile, ...]
+
+    def to_bytes(self) -> bytes:
+        """Return the contents as they are stored."""
+        return json.dumps(asdict(self), indent=1).encode()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "Contents":
+        """Return the contents."""
+        value = json.loads(data)
+        census = value["census"]
+        sequences = {name: Sequence(**bounds) for name, bounds in census["sequences"].items()}
+        return cls(
+            census=Census(rows=census["rows"], sequences=sequences, objects=census["objects"]),
+            media=tuple(_media_file(media) for media in value["media"]),
+        )
+
+
+def _media_file(value: dict[str, Any]) -> MediaFile:
+    stored = value.pop("stored")
+    return MediaFile(**value, stored=StoredFile(**stored) if stored else None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verification:
+    """What the last drill on a backup found."""
+
+    at: datetime
+    passed: bool
+    message: str
+
+    def to_bytes(self) -> bytes:
+        """Return the verification as it is stored."""
+        return json.dumps(asdict(self) | {"at": self.at.isoformat()}).encode()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "Verification | None":
+        """Return the verification; None if it cannot be read, which proves nothing."""
+        try:
+            value = json.loads(data)
+            return cls(**value | {"at": datetime.fromisoformat(value["at"])})
+        except (ValueError, KeyError, TypeError):
+            return None

@@ -1,0 +1,84 @@
+"""Where things are in a store, and what backups are called.
+
+    v1/<project>/lease.json                     who writes backups of this project just now
+    v1/<project>/media/<sha256>[.age]           each media file once, whatever its names
+    v1/<project>/<environment>/<id>/            one backup:
+        database/…                              the files of `pg_dump --format=directory`
+        contents.json                           row counts, sequences, names of the media
+        manifest.json                           written last: with it the backup exists
+        verification.json                       what the last drill found
+"""
+
+import re
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final, Self
+
+from backup_system.errors import WrongUseError
+
+LAYOUT: Final = "v1"
+MANIFEST: Final = "manifest.json"
+CONTENTS: Final = "contents.json"
+VERIFICATION: Final = "verification.json"
+TIME_FORMAT: Final = "%Y%m%dT%H%M%SZ"
+
+SLUG: Final = re.compile(r"[a-z0-9][a-z0-9-]*")
+IDENTIFIER: Final = re.compile(r"(\d{8}T\d{6}Z)-[0-9a-f]{6}")
+
+
+@dataclass(frozen=True, order=True, kw_only=True)
+class BackupName:
+    """One backup: of which project and environment, from when."""
+
+    created: datetime
+    identifier: str
+    environment: str
+    project: str
+
+    @classmethod
+    def new(cls, *, project: str, environment: str, now: datetime) -> Self:
+        """Return a name that no other backup has."""
+        identifier = f"{now.astimezone(UTC).strftime(TIME_FORMAT)}-{secrets.token_hex(3)}"
+        return cls._from_parts(project, environment, identifier)
+
+    @classmethod
+    def parse(cls, prefix: str) -> Self:
+        """Return the backup whose objects begin with `v1/<project>/<environment>/<id>/`. Raise WrongUseError if none do."""
+        layout, *parts = prefix.strip("/").split("/")
+        if layout != LAYOUT or len(parts) != 3 or not all(map(SLUG.fullmatch, parts[:2])):  # noqa: PLR2004 - see above
+            raise WrongUseError(f"{prefix} is not a backup's name. ./google_storage.sh -l lists them.")
+        return cls._from_parts(*parts)
+
+    @classmethod
+    def _from_parts(cls, project: str, environment: str, identifier: str) -> Self:
+        match = IDENTIFIER.fullmatch(identifier)
+        if match is None:
+            raise WrongUseError(f"{identifier} is not a backup's id. ./google_storage.sh -l lists them.")
+        created = datetime.strptime(match[1], TIME_FORMAT).replace(tzinfo=UTC)
+        return cls(created=created, identifier=identifier, environment=environment, project=project)
+
+    def __str__(self) -> str:
+        return f"{LAYOUT}/{self.project}/{self.environment}/{self.identifier}"
+
+    def object(self, name: str) -> str:
+        """Return the full name of one of the backup's objects."""
+        return f"{self}/{name}"
+
+
+def media_folder(project: str) -> str:
+    """Return the prefix of the project's media."""
+    return f"{LAYOUT}/{project}/media/"
+
+
+def lease_name(project: str) -> str:
+    """Return the name of the object that the one who writes holds."""
+    return f"{LAYOUT}/{project}/lease.json"
+
+
+def split_url(url: str) -> tuple[str, BackupName]:
+    """Return the store's URL and the backup's name. Raise WrongUseError if the URL is not a backup's."""
+    store, separator, name = url.rstrip("/").removesuffix(f"/{MANIFEST}").rpartition(f"/{LAYOUT}/")
+    if not separator:
+        raise WrongUseError(f"{url} is not a backup's URL. ./google_storage.sh -l lists them.")
+    return store, BackupName.parse(f"{LAYOUT}/{name}")

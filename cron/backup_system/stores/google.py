@@ -1,0 +1,132 @@
+"""A bucket of Google Cloud Storage as a store: `gs://bucket`, or `gs://bucket/folder`."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import requests
+from google.api_core import exceptions as api
+from google.auth import exceptions as auth
+from google.auth.credentials import Credentials
+from google.cloud import storage
+from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
+from google.cloud.storage.retry import DEFAULT_RETRY
+
+from backup_system.errors import BackupError, ConflictError, MissingError, WrongUseError
+from backup_system.stores import StoredObject
+
+# Seconds without an answer, and seconds of trying again while the store answers 429 or 5xx, or hangs up.
+SILENCE: Final = 60
+PATIENCE: Final = 180
+# Larger files go in pieces of so many bytes, which are in memory, one a thread; a lost one is sent again.
+PIECE: Final = 4 << 20
+
+AUTHENTICATE_AGAIN: Final = "Authenticate this machine again: ./google_storage.sh -a"
+
+
+class GoogleStore:
+    """The objects of a bucket. The official client checks every upload and download by its checksum."""
+
+    def __init__(self, url: str, credentials: Credentials, *, patience: float = PATIENCE) -> None:
+        parts = urlsplit(url)
+        if not parts.netloc:
+            raise WrongUseError(f"{url} names no bucket: write gs://BUCKET.")
+        self.url = url.rstrip("/")
+        self.bucket_name = parts.netloc
+        self._folder = f"{parts.path.strip('/')}/" if parts.path.strip("/") else ""
+        self._client = storage.Client(project=parts.netloc, credentials=credentials)
+        self._bucket = self._client.bucket(parts.netloc)
+        self._options: dict[str, Any] = {"timeout": SILENCE, "retry": DEFAULT_RETRY.with_timeout(patience)}
+
+    def list(self, prefix: str) -> Iterator[StoredObject]:
+        """Yield the objects whose names begin so."""
+        with self._explained(prefix):
+            for blob in self._client.list_blobs(self._bucket, prefix=self._folder + prefix, **self._options):
+                yield self._describe(blob)
+
+    def folders(self, prefix: str) -> list[str]:
+        """Return the names, up to the next slash, that follow a prefix which ends with one."""
+        with self._explained(prefix):
+            found = self._client.list_blobs(
+                self._bucket, prefix=self._folder + prefix, delimiter="/", fields="prefixes,nextPageToken", **self._options
+            )
+            for _page in found.pages:  # the names come with the pages
+                pass
+            return sorted(name.rstrip("/").rpartition("/")[2] for name in found.prefixes)
+
+    def read(self, name: str) -> tuple[bytes, str]:
+        """Return a small object and its generation."""
+        blob = self._blob(name)
+        with self._explained(name):
+            data = blob.download_as_bytes(**self._options)
+        return data, str(blob.generation)
+
+    def write(self, name: str, data: bytes, *, generation: str | None = None) -> StoredObject:
+        """Return the small object that was written, if it was of the expected generation."""
+        blob = self._blob(name)
+        with self._explained(name):
+            blob.upload_from_string(
+                data, "application/json", if_generation_match=_number(generation), checksum="crc32c", **self._options
+            )
+        return self._describe(blob)
+
+    def upload(self, name: str, path: Path) -> StoredObject:
+        """Return the object that was made of a file."""
+        blob = self._blob(name)
+        blob.chunk_size = PIECE
+        with self._explained(name):
+            blob.upload_from_filename(path, "application/octet-stream", checksum="crc32c", **self._options)
+        return self._describe(blob)
+
+    def download(self, name: str, path: Path) -> None:
+        """Write an object into a file."""
+        with self._explained(name):
+            self._blob(name).download_to_filename(path, checksum="crc32c", **self._options)
+
+    def delete(self, name: str, *, generation: str | None = None) -> None:
+        """Remove an object, if it is there and of the expected generation."""
+        try:
+            with self._explained(name):
+                self._blob(name).delete(if_generation_match=_number(generation), **self._options)
+        except MissingError:
+            return
+
+    def _blob(self, name: str) -> storage.Blob:
+        return self._bucket.blob(self._folder + name)
+
+    def _describe(self, blob: storage.Blob) -> StoredObject:
+        name = str(blob.name).removeprefix(self._folder)
+        return StoredObject(name=name, size=int(blob.size), crc32c=blob.crc32c, generation=str(blob.generation))
+
+    @contextmanager
+    def _explained(self, name: str) -> Iterator[None]:
+        where = f"{self.url}/{name}"
+        try:
+            yield
+        except api.NotFound as error:
+            if "bucket" in str(error).lower() and f"/o/" not in str(error):
+                raise BackupError(f"The bucket {self.bucket_name} does not exist. Make it, or correct BACKUP_URL.") from None
+            raise MissingError(f"{where} is missing.") from None
+        except api.PreconditionFailed:
+            raise ConflictError(f"{where} has been written by someone else.") from None
+        except (api.Unauthorized, auth.RefreshError) as error:
+            raise BackupError(f"Google does not accept the credentials ({_first_line(error)}). {AUTHENTICATE_AGAIN}") from None
+        except api.Forbidden as error:
+            raise BackupError(
+                f"The account may not do this with {where} ({_first_line(error)}). "
+                "Give it the role Storage Object User on the bucket, or authenticate with another account."
+            ) from None
+        except DataCorruption:
+            raise BackupError(f"{where} arrived damaged: what the store holds has another checksum. Try again.") from None
+        except (api.GoogleAPIError, InvalidResponse, auth.GoogleAuthError, requests.RequestException, OSError) as error:
+            raise BackupError(f"{where}: the store does not do it ({_first_line(error)}). Try again later.") from None
+
+
+def _number(generation: str | None) -> int | None:
+    return None if generation is None else int(generation)
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__

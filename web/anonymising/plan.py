@@ -1,0 +1,154 @@
+"""What anonymising will do, and what stands against it: pure, from the rules and the database's columns."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.db import models
+
+from anonymising.registry import Model, Registry
+from anonymising.rules import Field, KeepFile, Rule
+
+# The kinds of field that cannot hold text. Both must agree: a field of a team's own may be anything.
+SAFE_CLASSES: Final = (
+    models.AutoField,
+    models.BooleanField,
+    models.DateField,
+    models.DecimalField,
+    models.DurationField,
+    models.FloatField,
+    models.IntegerField,
+    models.TimeField,
+    models.UUIDField,
+)
+SAFE_TYPES: Final = {
+    *("AutoField", "BigAutoField", "SmallAutoField", "BooleanField", "DateField", "DateTimeField", "TimeField"),
+    *("DecimalField", "DurationField", "FloatField", "UUIDField", "IntegerField", "BigIntegerField"),
+    *("SmallIntegerField", "PositiveIntegerField", "PositiveBigIntegerField", "PositiveSmallIntegerField"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    """A column of a table that may hold text, as the database tells. A table outside `public` has its schema's name."""
+
+    table: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.table}.{self.name}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Problem:
+    """A field, column or model that stops the anonymising, and why."""
+
+    name: str
+    reason: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.reason}" if self.reason else self.name
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """One field, the rule for it, and the field whose values it holds: its own, or the one that it refers to."""
+
+    field: Field
+    rule: Rule
+    source: Field
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What to do with each model and each table without one."""
+
+    changes: dict[Model, list[Change]]
+    erased: list[Model]
+    erased_tables: list[str]
+    problems: list[Problem]
+
+    def kept_file_fields(self) -> Iterable[tuple[Model, Field]]:
+        """Yield the fields whose files stay."""
+        for model, changes in self.changes.items():
+            yield from ((model, change.field) for change in changes if isinstance(change.rule, KeepFile))
+
+
+def make_plan(
+    *,
+    registry: Registry,
+    models: Iterable[Model],
+    columns: Iterable[Column],
+    table_of: Callable[[str], str | None],
+) -> Plan:
+    """Return what to do with these models and columns.
+
+    `table_of` gives a `db_table`'s name as in `columns`, and None for what is no table (an unmanaged model's view).
+    """
+    tables = {model: table for model in models if (table := table_of(meta(model).db_table)) is not None}
+    changes: dict[Model, list[Change]] = {}
+    problems: list[Problem] = []
+    for model in tables:
+        if model not in registry.erased:
+            changes[model], unclassified = classify(model, registry)
+            problems += unclassified
+    covered = {Column(table=table, name=field.column) for model, table in tables.items() for field in local(model)}
+    classified = registry.kept_tables | registry.erased_tables
+    found = set(columns)
+    problems += [Problem(name=str(one)) for one in found - covered if one.table not in classified]
+    return Plan(
+        changes=changes,
+        erased=[model for model in tables if model in registry.erased],
+        erased_tables=sorted(registry.erased_tables & {column.table for column in found}),
+        problems=sorted(problems, key=str),
+    )
+
+
+def classify(model: Model, registry: Registry) -> tuple[list[Change], list[Problem]]:
+    """Return what becomes of a model's fields, and those of which that cannot be told."""
+    changes, problems = [], []
+    for field in local(model):
+        source = referred(field)
+        rule = registry.fields.get(model, {}).get(field.name) or rule_of(source, registry)
+        if rule is None:
+            if may_hold_text(source):
+                problems.append(Problem(name=label(model, field)))
+        elif reason := rule.problem(source):
+            problems.append(Problem(name=label(model, field), reason=reason))
+        else:
+            changes.append(Change(field=field, rule=rule, source=source))
+    return changes, problems
+
+
+def rule_of(field: Field, registry: Registry) -> Rule | None:
+    """Return the rule for a field, by the model whose table has it."""
+    return registry.fields.get(field.model, {}).get(field.name)
+
+
+def referred(field: Any) -> Field:
+    """Return the field whose values this one holds: itself, or where its relation leads."""
+    while isinstance(field, models.ForeignKey):
+        field = field.target_field
+    return field  # type: ignore[no-any-return] # Django's relations are not typed
+
+
+def may_hold_text(field: Field) -> bool:
+    """Return whether the field may hold text: all do but those known not to. A generated one follows the others."""
+    if isinstance(field, models.GeneratedField):
+        return False
+    return not (isinstance(field, SAFE_CLASSES) and field.get_internal_type() in SAFE_TYPES)
+
+
+def meta(model: Model) -> Any:
+    """Return Django's documented `Model._meta`."""
+    return model._meta  # noqa: SLF001
+
+
+def local(model: Model) -> Iterable[Field]:
+    """Return the fields that are columns of the model's own table."""
+    return meta(model).local_concrete_fields  # type: ignore[no-any-return]
+
+
+def label(model: Model, field: Field) -> str:
+    """Return `app.Model.field`."""
+    return f"{meta(model).label}.{field.name}"

@@ -1,0 +1,91 @@
+"""Which rule applies where: what the apps' `anonymisation.py` say."""
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from django.apps import apps
+from django.core.exceptions import FieldDoesNotExist
+from django.db import models
+from django.utils.module_loading import autodiscover_modules
+
+from anonymising.rules import Rule
+
+Model = type[models.Model]
+
+
+class AnonymisingError(Exception):
+    """The data cannot be anonymised; the message says why, and what to do."""
+
+
+@dataclass
+class Registry:
+    """The rules by model, and the tables that belong to no model."""
+
+    fields: dict[Model, dict[str, Rule]] = field(default_factory=dict)
+    erased: set[Model] = field(default_factory=set)
+    kept_tables: set[str] = field(default_factory=lambda: {"django_migrations"})
+    erased_tables: set[str] = field(default_factory=set)
+
+    def rules(self, model: Model | str, /, **rules: Rule) -> None:
+        """Say what becomes of a model's fields. What is said later counts: an app may overrule `packages.py`.
+
+        A model of an app that may not be installed is named by its label.
+        """
+        if (found := installed(model)) is not None:
+            for name in rules:
+                require_own_field(found, name)
+            self.erased.discard(found)
+            self.fields.setdefault(found, {}).update(rules)
+
+    def erase(self, *models: Model | str) -> None:
+        """Say that all rows of the models go, and what their `on_delete` takes along."""
+        found = {model for model in map(installed, models) if model is not None}
+        self.erased |= found
+        for model in found:
+            self.fields.pop(model, None)
+
+    def keep_table(self, name: str) -> None:
+        """Say that a table without a model (`table`, or `schema.table`) holds nothing about a person."""
+        self.kept_tables.add(name)
+
+    def erase_table(self, name: str) -> None:
+        """Say that all rows of a table without a model go. `pg_largeobject`: PostgreSQL's large objects."""
+        self.erased_tables.add(name)
+
+
+def installed(model: Model | str) -> Model | None:
+    """Return the model, or None when it is the label of one that is not installed."""
+    if not isinstance(model, str):
+        return model
+    try:
+        return apps.get_model(model)
+    except LookupError:
+        return None
+
+
+def require_own_field(model: Model, name: str) -> None:
+    """Raise AnonymisingError unless the model's own table has the field."""
+    try:
+        found: Any = model._meta.get_field(name)  # noqa: SLF001 (Django's documented Model._meta)
+    except FieldDoesNotExist:
+        found = None
+    if found not in model._meta.local_concrete_fields:  # noqa: SLF001
+        raise AnonymisingError(
+            f"The rule for {model._meta.label}.{name} has no place: that model's own table has no such field. "  # noqa: SLF001
+            f"Correct anonymisation.py in the app {model._meta.app_label}."  # noqa: SLF001
+        )
+
+
+REGISTRY: Final = Registry()
+rules = REGISTRY.rules
+erase = REGISTRY.erase
+keep_table = REGISTRY.keep_table
+erase_table = REGISTRY.erase_table
+
+
+def discover() -> Registry:
+    """Return the rules of all apps."""
+    import anonymising.packages  # noqa: F401, PLC0415 (first, so that the apps have the last word)
+
+    autodiscover_modules("anonymisation")
+    return REGISTRY
