@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from django.db import models
 
-from anonymising.registry import Model, Registry
+from anonymising.registry import Model, Registry, meta
 from anonymising.rules import Field, KeepFile, Rule
 
 # The kinds of field that cannot hold text. Both must agree: a field of a team's own may be anything.
@@ -92,7 +92,12 @@ def make_plan(
         if model not in registry.erased:
             changes[model], unclassified = classify(model, registry)
             problems += unclassified
-    covered = {Column(table=table, name=field.column) for model, table in tables.items() for field in local(model)}
+    covered = {
+        Column(table=table, name=field.column)
+        for model, table in tables.items()
+        for field in local(model)
+        if field.column
+    }
     classified = registry.kept_tables | registry.erased_tables
     found = set(columns)
     problems += [Problem(name=str(one)) for one in found - covered if one.table not in classified]
@@ -137,11 +142,6 @@ def may_hold_text(field: Field) -> bool:
     if isinstance(field, models.GeneratedField):
         return False
     return not (isinstance(field, SAFE_CLASSES) and field.get_internal_type() in SAFE_TYPES)
-
-
-def meta(model: Model) -> Any:
-    """Return Django's documented `Model._meta`."""
-    return model._meta  # noqa: SLF001
 
 
 def local(model: Model) -> Iterable[Field]:

@@ -66,14 +66,19 @@ def installed(model: Model | str) -> Model | None:
 def require_own_field(model: Model, name: str) -> None:
     """Raise AnonymisingError unless the model's own table has the field."""
     try:
-        found: Any = model._meta.get_field(name)  # noqa: SLF001 (Django's documented Model._meta)
+        found: Any = meta(model).get_field(name)
     except FieldDoesNotExist:
         found = None
-    if found not in model._meta.local_concrete_fields:  # noqa: SLF001
+    if found not in meta(model).local_concrete_fields:
         raise AnonymisingError(
-            f"The rule for {model._meta.label}.{name} has no place: that model's own table has no such field. "  # noqa: SLF001
-            f"Correct anonymisation.py in the app {model._meta.app_label}."  # noqa: SLF001
+            f"The rule for {meta(model).label}.{name} has no place: the model's own table has no such field. "
+            f"Correct anonymisation.py in the app {meta(model).app_label}."
         )
+
+
+def meta(model: Model) -> Any:
+    """Return Django's documented `Model._meta`."""
+    return model._meta  # noqa: SLF001
 
 
 REGISTRY: Final = Registry()

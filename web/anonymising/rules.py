@@ -1,7 +1,7 @@
 """What can become of a field when data is anonymised: each rule is the expression that replaces the values."""
 
 from abc import ABC, abstractmethod
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import dataclass
 from typing import Any, Final
 
 from django.conf import settings
@@ -11,14 +11,15 @@ from django.db.models.expressions import Combinable
 from django.db.models.functions import SHA256, Concat, Lower, Substr
 from django.utils.crypto import salted_hmac
 
-Field = models.Field[Any, Any]
+type Field = models.Field[Any, Any]
 
 DIGITS: Final = 16  # hexadecimal, so 64 bits: among ten million values, two agree with a chance of 1 : 400,000
 FEWEST_DIGITS: Final = 12
+NOWHERE: Final = "example.invalid"  # a domain that never receives mail (RFC 2606)
 
 
 class Digest(SHA256):
-    """SHA-256 in hexadecimal. Django's own needs the extension pgcrypto on PostgreSQL, which has it built in since 11."""
+    """SHA-256 in hexadecimal. On PostgreSQL it is built in, but Django's own asks for the extension pgcrypto."""
 
     def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
         """Return the SQL for PostgreSQL."""
@@ -31,16 +32,25 @@ def secret() -> str:
     return salted_hmac("anonymising", "pseudonyms", algorithm="sha256", secret=settings.SECRET_KEY).hexdigest()
 
 
+@dataclass(frozen=True, kw_only=True)
+class Values:
+    """The values to replace: those in `column`, which are such as `field` holds (the target's, for a relation)."""
+
+    field: Field
+    column: str
+    key: str
+
+
 class Rule(ABC):
     """What becomes of one field's values."""
 
+    @abstractmethod
     def problem(self, field: Field) -> str:
         """Return why the rule cannot serve this field, or nothing."""
-        return ""
 
     @abstractmethod
-    def expression(self, field: Field, column: str, key: str) -> Combinable | None:
-        """Return what replaces the values in `column`, which are such as `field` holds. None: they stay."""
+    def expression(self, values: Values) -> Combinable | None:
+        """Return what replaces the values. None: they stay."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +61,7 @@ class Keep(Rule):
         """Return what to use for files instead."""
         return "use KeepFile or Clear for files" if isinstance(field, models.FileField) else ""
 
-    def expression(self, field: Field, column: str, key: str) -> None:
+    def expression(self, values: Values) -> None:
         """Return None."""
 
 
@@ -63,7 +73,7 @@ class KeepFile(Rule):
         """Return that it is for files."""
         return "" if isinstance(field, models.FileField) else "KeepFile is for files: use Keep"
 
-    def expression(self, field: Field, column: str, key: str) -> None:
+    def expression(self, values: Values) -> None:
         """Return None."""
 
 
@@ -79,9 +89,9 @@ class Clear(Rule):
             return "Clear would give every row the same value, and the field is unique: use Pseudonym"
         return "" if holds_text(field) else "the field cannot be empty: use Replace"
 
-    def expression(self, field: Field, column: str, key: str) -> Combinable:
+    def expression(self, values: Values) -> Combinable:
         """Return NULL or the empty text."""
-        return Value(None if field.null else "", output_field=field)
+        return Value(None if values.field.null else "", output_field=values.field)
 
 
 @dataclass(frozen=True)
@@ -94,18 +104,22 @@ class Replace(Rule):
         """Return that a unique field cannot have one value."""
         return "Replace would give every row the same value, and the field is unique" if field.unique else ""
 
-    def expression(self, field: Field, column: str, key: str) -> Combinable:
+    def expression(self, values: Values) -> Combinable:
         """Return the value."""
-        return Value(self.value, output_field=field)
+        return Value(self.value, output_field=values.field)
 
 
 @dataclass(frozen=True)
 class UnusablePassword(Rule):
     """Nobody logs in with the old password, nor with any other, until a new one is set."""
 
-    def expression(self, field: Field, column: str, key: str) -> Combinable:
+    def problem(self, field: Field) -> str:
+        """Return that it is for text."""
+        return "" if holds_text(field) else "UnusablePassword is for text"
+
+    def expression(self, values: Values) -> Combinable:
         """Return a value that begins as `set_unusable_password` begins its own."""
-        return Value("!anonymised", output_field=field)
+        return Value("!anonymised", output_field=values.field)
 
 
 @dataclass(frozen=True)
@@ -113,7 +127,6 @@ class Pseudonym(Rule):
     """`Person-0123456789abcdef`: the same for the same value, whatever the table. Empty values stay empty."""
 
     label: str = ""
-    _: KW_ONLY
 
     def problem(self, field: Field) -> str:
         """Return why no pseudonym fits into the field."""
@@ -123,13 +136,13 @@ class Pseudonym(Rule):
             return f"the field is unique, and too short for {FEWEST_DIGITS} digits: erase the rows, or make it longer"
         return ""
 
-    def expression(self, field: Field, column: str, key: str) -> Combinable:
+    def expression(self, values: Values) -> Combinable:
         """Return the label and as many digits as fit."""
-        digits = min(DIGITS, room_for_digits(field))
+        digits, length = room_for_digits(values.field), values.field.max_length
         prefix = f"{self.label}-" if self.label else ""
-        if field.max_length is not None and len(prefix) + digits > field.max_length:
+        if length is not None and len(prefix) + digits > length:
             prefix = ""
-        return unless_empty(column, Concat(Value(prefix), digest(F(column), key, digits)), field)
+        return unless_empty(values, Concat(Value(prefix), digest(F(values.column), values.key, digits)))
 
 
 @dataclass(frozen=True)
@@ -137,21 +150,16 @@ class Email(Rule):
     """`user-0123456789abcdef@example.invalid`: the same for the same address, whatever its case and the table."""
 
     def problem(self, field: Field) -> str:
-        """Return that the field holds no address."""
-        longest = len(f"user-@{self.domain}") + DIGITS
+        """Return that the field has no room for an address."""
+        longest = len(f"user-@{NOWHERE}") + DIGITS
         if not holds_text(field) or (field.max_length or longest) < longest:
             return f"Email is for text of {longest} or more characters"
         return ""
 
-    @property
-    def domain(self) -> str:
-        """Where no mail ever arrives (RFC 2606)."""
-        return "example.invalid"
-
-    def expression(self, field: Field, column: str, key: str) -> Combinable:
+    def expression(self, values: Values) -> Combinable:
         """Return an address in lower case."""
-        name = digest(Lower(F(column)), key, DIGITS)
-        return unless_empty(column, Concat(Value("user-"), name, Value(f"@{self.domain}")), field)
+        name = digest(Lower(F(values.column)), values.key, DIGITS)
+        return unless_empty(values, Concat(Value("user-"), name, Value(f"@{NOWHERE}")))
 
 
 def holds_text(field: Field) -> bool:
@@ -165,11 +173,11 @@ def room_for_digits(field: Field) -> int:
 
 
 def digest(text: Combinable, key: str, digits: int) -> Combinable:
-    """Return the first digits of SHA-256 over key and text. (The key's length is fixed: no other pair gives the same.)"""
+    """Return the first digits of SHA-256 over key and text. All keys are of one length, so no two pairs read alike."""
     return Substr(Digest(Concat(Value(key), text, output_field=models.TextField())), 1, digits)
 
 
-def unless_empty(column: str, replacement: Combinable, field: Field) -> Combinable:
+def unless_empty(values: Values, replacement: Combinable) -> Combinable:
     """Return the replacement, but NULL for NULL and the empty text for the empty text."""
-    empty = Q(**{f"{column}__isnull": True}) | Q(**{column: ""})
-    return Case(When(empty, then=F(column)), default=replacement, output_field=field)
+    empty = Q(**{f"{values.column}__isnull": True}) | Q(**{values.column: ""})
+    return Case(When(empty, then=F(values.column)), default=replacement, output_field=values.field)

@@ -35,6 +35,7 @@ DJANGO_VITE = {
 INSTALLED_APPS = [
     "users",
     "operations",
+    "anonymising",
     "pages",
     "allauth",
     "allauth.account",
