@@ -99,6 +99,12 @@ class Environment(BaseSettings):
     task_time_limit: int = Field(
         default=3600, gt=60, description="Seconds after which a background task is ended by force."
     )
+    cron_ping_url: str = Field(
+        default="",
+        pattern="^(https?://.+)?$",
+        description="Where runs of cron are told, as Healthchecks has it: `<url>/<task>/start`, `<url>/<task>`, "
+        "`<url>/<task>/fail`. Empty: nowhere.",
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         default="INFO", description="The least severe messages to log."
     )

@@ -35,6 +35,7 @@ DJANGO_VITE = {
 INSTALLED_APPS = [
     "users",
     "operations",
+    "cron_runs",
     "anonymising",
     "pages",
     "allauth",
@@ -207,6 +208,7 @@ MAILERS: dict[str, Any] = {
         },
     }
 }
+EMAIL_SUBJECT_PREFIX = f"[{ENVIRONMENT.project_name} {ENVIRONMENT.environment}] "  # of mail to ADMINS
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = ENVIRONMENT.default_from_email
 ADMINS = [ENVIRONMENT.admin_email] if ENVIRONMENT.admin_email else []
 

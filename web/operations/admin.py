@@ -8,15 +8,8 @@ from django.http import HttpRequest
 from operations.models import TaskRun
 
 
-@admin.register(TaskRun)
-class TaskRunAdmin(admin.ModelAdmin):  # type: ignore[type-arg] # a subscript would need django-stubs to run
-    """Shows runs. They are a record: nobody adds, changes or deletes one by hand."""
-
-    list_display = ("name", "state", "percent", "message", "requested_by", "created", "started", "finished")
-    list_filter = ("state", "name", "created")
-    list_select_related = ("requested_by",)
-    search_fields = ("id", "name", "error", "requested_by__email")
-    date_hierarchy = "created"
+class RecordAdmin(admin.ModelAdmin):  # type: ignore[type-arg] # a subscript would need django-stubs to run
+    """Shows a record: nobody adds, changes or deletes it by hand."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002 - Django's signature
         """Return False."""
@@ -29,3 +22,14 @@ class TaskRunAdmin(admin.ModelAdmin):  # type: ignore[type-arg] # a subscript wo
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
         """Return False."""
         return False
+
+
+@admin.register(TaskRun)
+class TaskRunAdmin(RecordAdmin):
+    """Shows the runs of background tasks."""
+
+    list_display = ("name", "state", "percent", "message", "requested_by", "created", "started", "finished")
+    list_filter = ("state", "name", "created")
+    list_select_related = ("requested_by",)
+    search_fields = ("id", "name", "error", "requested_by__email")
+    date_hierarchy = "created"

@@ -1,0 +1,10 @@
+"""What cron cannot do without."""
+
+from django.core.management.base import CommandError
+from django.db import connection
+
+
+def require_postgresql() -> None:
+    """Raise CommandError unless the database is PostgreSQL."""
+    if connection.vendor != "postgresql":
+        raise CommandError("Cron needs PostgreSQL, whose locks keep runs apart. Embedded mode has no cron.")
