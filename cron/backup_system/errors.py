@@ -15,3 +15,7 @@ class MissingError(BackupError):
 
 class ConflictError(BackupError):
     """Somebody else has written the object in the meantime."""
+
+
+class AccessError(BackupError):
+    """The store does not let this account in."""

@@ -1,6 +1,6 @@
 """Where backups are kept: a bucket of Google Cloud Storage, or a folder."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
@@ -30,7 +30,7 @@ class Store(Protocol):
     def list(self, prefix: str) -> Iterator[StoredObject]:
         """Yield the objects whose names begin so."""
 
-    def folders(self, prefix: str) -> list[str]:
+    def folders(self, prefix: str) -> Sequence[str]:
         """Return the names, up to the next slash, that follow a prefix which ends with one."""
 
     def read(self, name: str) -> tuple[bytes, str]:

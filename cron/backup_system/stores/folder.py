@@ -5,7 +5,7 @@ import fcntl
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -40,7 +40,7 @@ class FolderStore:
                     continue
                 yield self._describe(object_name, with_checksum=False)
 
-    def folders(self, prefix: str) -> list[str]:
+    def folders(self, prefix: str) -> Sequence[str]:
         """Return the names, up to the next slash, that follow a prefix which ends with one."""
         with self._explained(prefix):
             if not self.root.is_dir():

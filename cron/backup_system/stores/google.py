@@ -1,6 +1,7 @@
 """A bucket of Google Cloud Storage as a store: `gs://bucket`, or `gs://bucket/folder`."""
 
-from collections.abc import Iterator
+import secrets
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -14,7 +15,7 @@ from google.cloud import storage
 from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
 from google.cloud.storage.retry import DEFAULT_RETRY
 
-from backup_system.errors import BackupError, ConflictError, MissingError, WrongUseError
+from backup_system.errors import AccessError, BackupError, ConflictError, MissingError, WrongUseError
 from backup_system.stores import StoredObject
 
 # Seconds without an answer, and seconds of trying again while the store answers 429 or 5xx, or hangs up.
@@ -22,8 +23,10 @@ SILENCE: Final = 60
 PATIENCE: Final = 180
 # Larger files go in pieces of so many bytes, which are in memory, one a thread; a lost one is sent again.
 PIECE: Final = 4 << 20
+WRITER: Final = "written-by"
 
 AUTHENTICATE_AGAIN: Final = "Authenticate this machine again: ./google_storage.sh -a"
+ANOTHER_ACCOUNT: Final = "Give it the role Storage Object User on the bucket, or authenticate with another account."
 
 
 class GoogleStore:
@@ -36,7 +39,7 @@ class GoogleStore:
         self.url = url.rstrip("/")
         self.bucket_name = parts.netloc
         self._folder = f"{parts.path.strip('/')}/" if parts.path.strip("/") else ""
-        self._client = storage.Client(project=parts.netloc, credentials=credentials)
+        self._client = storage.Client(project=None, credentials=credentials)
         self._bucket = self._client.bucket(parts.netloc)
         self._options: dict[str, Any] = {"timeout": SILENCE, "retry": DEFAULT_RETRY.with_timeout(patience)}
 
@@ -46,12 +49,11 @@ class GoogleStore:
             for blob in self._client.list_blobs(self._bucket, prefix=self._folder + prefix, **self._options):
                 yield self._describe(blob)
 
-    def folders(self, prefix: str) -> list[str]:
+    def folders(self, prefix: str) -> Sequence[str]:
         """Return the names, up to the next slash, that follow a prefix which ends with one."""
+        only = {"delimiter": "/", "fields": "prefixes,nextPageToken"}
         with self._explained(prefix):
-            found = self._client.list_blobs(
-                self._bucket, prefix=self._folder + prefix, delimiter="/", fields="prefixes,nextPageToken", **self._options
-            )
+            found = self._client.list_blobs(self._bucket, prefix=self._folder + prefix, **only, **self._options)
             for _page in found.pages:  # the names come with the pages
                 pass
             return sorted(name.rstrip("/").rpartition("/")[2] for name in found.prefixes)
@@ -60,16 +62,21 @@ class GoogleStore:
         """Return a small object and its generation."""
         blob = self._blob(name)
         with self._explained(name):
-            data = blob.download_as_bytes(**self._options)
+            data: bytes = blob.download_as_bytes(checksum="crc32c", **self._options)
         return data, str(blob.generation)
 
     def write(self, name: str, data: bytes, *, generation: str | None = None) -> StoredObject:
         """Return the small object that was written, if it was of the expected generation."""
         blob = self._blob(name)
+        blob.metadata = {WRITER: secrets.token_hex()}
+        condition: dict[str, Any] = {"if_generation_match": _number(generation), "checksum": "crc32c"}
         with self._explained(name):
-            blob.upload_from_string(
-                data, "application/json", if_generation_match=_number(generation), checksum="crc32c", **self._options
-            )
+            try:
+                blob.upload_from_string(data, "application/json", **condition, **self._options)
+            except api.PreconditionFailed:
+                # Perhaps by this very call: the first answer was lost, and the client tried again.
+                if not self._wrote(blob):
+                    raise
         return self._describe(blob)
 
     def upload(self, name: str, path: Path) -> StoredObject:
@@ -93,8 +100,14 @@ class GoogleStore:
         except MissingError:
             return
 
+    def _wrote(self, blob: storage.Blob) -> bool:
+        writer = blob.metadata
+        blob.reload(**self._options)
+        return bool(blob.metadata == writer)
+
     def _blob(self, name: str) -> storage.Blob:
-        return self._bucket.blob(self._folder + name)
+        blob: storage.Blob = self._bucket.blob(self._folder + name)
+        return blob
 
     def _describe(self, blob: storage.Blob) -> StoredObject:
         name = str(blob.name).removeprefix(self._folder)
@@ -102,26 +115,26 @@ class GoogleStore:
 
     @contextmanager
     def _explained(self, name: str) -> Iterator[None]:
-        where = f"{self.url}/{name}"
         try:
             yield
-        except api.NotFound as error:
-            if "bucket" in str(error).lower() and f"/o/" not in str(error):
-                raise BackupError(f"The bucket {self.bucket_name} does not exist. Make it, or correct BACKUP_URL.") from None
-            raise MissingError(f"{where} is missing.") from None
-        except api.PreconditionFailed:
-            raise ConflictError(f"{where} has been written by someone else.") from None
-        except (api.Unauthorized, auth.RefreshError) as error:
-            raise BackupError(f"Google does not accept the credentials ({_first_line(error)}). {AUTHENTICATE_AGAIN}") from None
-        except api.Forbidden as error:
-            raise BackupError(
-                f"The account may not do this with {where} ({_first_line(error)}). "
-                "Give it the role Storage Object User on the bucket, or authenticate with another account."
-            ) from None
-        except DataCorruption:
-            raise BackupError(f"{where} arrived damaged: what the store holds has another checksum. Try again.") from None
         except (api.GoogleAPIError, InvalidResponse, auth.GoogleAuthError, requests.RequestException, OSError) as error:
-            raise BackupError(f"{where}: the store does not do it ({_first_line(error)}). Try again later.") from None
+            raise self._explain(error, f"{self.url}/{name}") from None
+        except DataCorruption:
+            raise BackupError(f"{self.url}/{name} arrived damaged: its checksum is another. Try again.") from None
+
+    def _explain(self, error: Exception, where: str) -> BackupError:
+        why = _first_line(error)
+        if isinstance(error, api.NotFound):
+            if "bucket does not exist" in str(error).lower():
+                return BackupError(f"The bucket {self.bucket_name} does not exist. Make it, or correct BACKUP_URL.")
+            return MissingError(f"{where} is missing.")
+        if isinstance(error, api.PreconditionFailed):
+            return ConflictError(f"{where} has been written by someone else.")
+        if isinstance(error, api.Unauthorized) or (isinstance(error, auth.RefreshError) and not error.retryable):
+            return AccessError(f"Google does not accept the credentials ({why}). {AUTHENTICATE_AGAIN}")
+        if isinstance(error, api.Forbidden):
+            return AccessError(f"The account may not do this with {where} ({why}). {ANOTHER_ACCOUNT}")
+        return BackupError(f"{where}: the store does not do it ({why}). Try again later.")
 
 
 def _number(generation: str | None) -> int | None:
@@ -129,4 +142,5 @@ def _number(generation: str | None) -> int | None:
 
 
 def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
+    cause = getattr(error, "cause", None) or error
+    return str(cause).strip().splitlines()[0][:300] if str(cause).strip() else type(cause).__name__
