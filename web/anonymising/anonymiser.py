@@ -1,6 +1,6 @@
 """Carrying out the plan on the database that Django is configured for."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterable
 from typing import Any, Protocol
 
 from django.apps import apps
@@ -39,17 +39,20 @@ def configured_database() -> Database:
     return SQLite(connection) if connection.vendor == "sqlite" else PostgreSQL(connection)
 
 
-def plan_for(database: Database, registry: Registry) -> Plan:
-    """Return the plan. Raise AnonymisingError when the tables are not those that the models tell of."""
-    executor = MigrationExecutor(connection)
-    if missing := executor.migration_plan(executor.loader.graph.leaf_nodes()):
-        names = ", ".join(str(migration) for migration, _backwards in missing[:3])
-        raise AnonymisingError(f"Migrations are missing ({names}, …). Run: python manage.py migrate")
-    models = [model for model in apps.get_models(include_auto_created=True) if not meta(model).proxy]
+def plan_for(database: Database, *, registry: Registry, models: Iterable[Model]) -> Plan:
+    """Return what to do with the models and with the tables that are nobody's."""
     return make_plan(registry=registry, models=models, columns=database.text_columns(), table_of=database.table_of)
 
 
-def anonymise(database: Database, plan: Plan, *, key: str) -> Iterator[tuple[str, int]]:
+def models_of_all_apps() -> list[Model]:
+    """Return every model that may have a table. Raise AnonymisingError when the tables are not up to date."""
+    executor = MigrationExecutor(connection)
+    if missing := executor.migration_plan(executor.loader.graph.leaf_nodes()):
+        raise AnonymisingError(f"{len(missing)} migrations are not applied. Run: python manage.py migrate")
+    return [model for model in apps.get_models(include_auto_created=True) if not meta(model).proxy]
+
+
+def anonymise(database: Database, plan: Plan, *, key: str) -> Generator[tuple[str, int], None, None]:
     """Change all rows in one transaction, and yield each model or table with the number of rows changed."""
     if plan.problems:
         raise AnonymisingError(explain(plan))

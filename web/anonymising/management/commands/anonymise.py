@@ -8,7 +8,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError, connection
 
-from anonymising.anonymiser import anonymise, configured_database, explain, kept_files, plan_for
+from anonymising.anonymiser import anonymise, configured_database, explain, kept_files, models_of_all_apps, plan_for
 from anonymising.registry import AnonymisingError, discover
 from anonymising.rules import secret
 
@@ -35,18 +35,20 @@ class Command(BaseCommand):
             else:
                 refuse_unless_meant(database)
                 self._anonymise(kept_files)
-        except (AnonymisingError, DatabaseError) as error:
+        except AnonymisingError as error:
             raise CommandError(str(error)) from error
+        except DatabaseError as error:
+            raise CommandError(f"The database refused: {error}\nDo not use it before this command succeeds.") from error
 
     def _check(self) -> None:
-        plan = plan_for(configured_database(), discover())
+        plan = plan_for(configured_database(), registry=discover(), models=models_of_all_apps())
         if plan.problems:
             raise AnonymisingError(explain(plan))
         self.stdout.write("Every field and column that may hold text has a rule.")
 
     def _anonymise(self, file: Path | None) -> None:
         database = configured_database()
-        plan = plan_for(database, discover())
+        plan = plan_for(database, registry=discover(), models=models_of_all_apps())
         for name, rows in anonymise(database, plan, key=secret()):
             self.stdout.write(f"{name}: {rows} rows")
         database.compact()

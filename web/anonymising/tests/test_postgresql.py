@@ -1,0 +1,134 @@
+"""What PostgreSQL alone has: schemas, partitions, materialised views, large objects, row security, statistics."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from django.db import connection
+
+from anonymising.anonymiser import configured_database
+from anonymising.plan import Plan
+from anonymising.postgresql import PostgreSQL
+from anonymising.registry import Registry
+from anonymising.tests.conftest import execute, query, run
+from anonymising.tests.models import Person, Visit
+
+pytestmark = [
+    pytest.mark.skipif(connection.vendor != "postgresql", reason="on PostgreSQL only"),
+    pytest.mark.django_db(transaction=True),
+]
+
+type Planned = Callable[[], Plan]
+
+
+@pytest.fixture
+def database(transactional_db: None) -> PostgreSQL:
+    """Return the tests' database."""
+    return PostgreSQL(connection)
+
+
+@pytest.fixture
+def archive(transactional_db: None) -> Iterator[None]:
+    """Make a schema for a test."""
+    execute("CREATE SCHEMA archive")
+    yield
+    execute("DROP SCHEMA archive CASCADE")
+
+
+def columns(database: PostgreSQL) -> set[str]:
+    return {str(column) for column in database.text_columns()}
+
+
+def test_all_schemas_and_all_but_safe_types_are_looked_at(database: PostgreSQL, archive: None) -> None:
+    before = columns(database)
+    execute(
+        "CREATE DOMAIN archive.number AS integer",
+        "CREATE TABLE archive.letters (id bigint, at timestamptz, body varchar(9), tags text[], raw bytea, "
+        "address inet, data jsonb, own archive.number, twice text GENERATED ALWAYS AS (body || body))",
+        "CREATE VIEW archive.seen AS SELECT body AS view_of_it FROM archive.letters",
+    )
+    found = {"body", "tags", "raw", "address", "data", "own", "twice"}
+    assert columns(database) - before == {f"archive.letters.{name}" for name in found}
+
+
+def test_a_partition_and_a_child_count_as_their_parent(database: PostgreSQL, archive: None) -> None:
+    before = columns(database)
+    execute(
+        "CREATE TABLE archive.parent (id int, body text) PARTITION BY RANGE (id)",
+        "CREATE TABLE archive.part PARTITION OF archive.parent FOR VALUES FROM (0) TO (9) PARTITION BY RANGE (id)",
+        "CREATE TABLE archive.part_of_part PARTITION OF archive.part FOR VALUES FROM (0) TO (5)",
+        "CREATE TABLE archive.base (id int, body text)",
+        "CREATE TABLE archive.child (more text) INHERITS (archive.base)",
+    )
+    assert columns(database) - before == {"archive.parent.body", "archive.base.body", "archive.base.more"}
+
+
+def test_large_objects_are_named_until_they_are_erased(people: None, plan: Planned, registry: Registry) -> None:
+    execute("SELECT lo_from_bytea(0, 'Dear Ada')")
+    try:
+        assert [str(problem) for problem in plan().problems] == ["pg_largeobject.data"]
+        registry.erase_table("pg_largeobject")
+        run(plan())
+        assert query("SELECT count(*) FROM pg_largeobject") == [(0,)]
+    finally:
+        execute("SELECT lo_unlink(oid) FROM pg_largeobject_metadata")
+
+
+def test_a_materialised_view_shows_what_the_tables_hold_now(people: None, plan: Planned) -> None:
+    execute(
+        "CREATE MATERIALIZED VIEW emails AS SELECT email FROM anonymising_person",
+        "CREATE MATERIALIZED VIEW more AS SELECT email FROM emails",
+        "CREATE MATERIALIZED VIEW not_filled AS SELECT email FROM emails WITH NO DATA",
+    )
+    try:
+        run(plan())
+        assert query("SELECT count(*) FROM more WHERE email LIKE '%example.invalid'") == [(2,)]
+        assert query("SELECT relispopulated FROM pg_class WHERE relname = 'not_filled'") == [(False,)]
+    finally:
+        execute("DROP MATERIALIZED VIEW emails CASCADE")
+
+
+def test_rows_that_row_security_hides_are_not_passed_over(people: None, plan: Planned) -> None:
+    execute(
+        "CREATE ROLE somebody",
+        "GRANT ALL ON ALL TABLES IN SCHEMA public TO somebody",
+        "ALTER TABLE anonymising_person ENABLE ROW LEVEL SECURITY",
+    )
+    try:
+        made = plan()
+        execute("SET ROLE somebody")
+        with pytest.raises(Exception, match="row-level security"):
+            run(made)
+    finally:
+        execute("RESET ROLE", "DROP OWNED BY somebody", "DROP ROLE somebody")
+
+
+@pytest.mark.parametrize(
+    ("state", "enabled"), [("DISABLE", "D"), ("ENABLE", "O"), ("ENABLE ALWAYS", "A"), ("ENABLE REPLICA", "R")]
+)
+def test_triggers_are_left_as_they_were(people: None, plan: Planned, state: str, enabled: str) -> None:
+    execute(
+        "CREATE FUNCTION nothing() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN new; END $$",
+        'CREATE TRIGGER "a ""trigger" AFTER UPDATE ON anonymising_person FOR EACH ROW EXECUTE FUNCTION nothing()',
+        f'ALTER TABLE anonymising_person {state} TRIGGER "a ""trigger"',
+    )
+    try:
+        run(plan())
+        assert query("SELECT tgenabled::text FROM pg_trigger WHERE tgname LIKE 'a \"%'") == [(enabled,)]
+    finally:
+        execute("DROP FUNCTION nothing() CASCADE")
+
+
+def test_old_rows_are_in_no_file_and_in_no_statistics(people: None, plan: Planned, registry: Registry) -> None:
+    def traces() -> tuple[bool, bool]:
+        execute("CHECKPOINT")
+        file = "pg_read_binary_file(pg_relation_filepath('anonymising_person'))"
+        in_file = query(f"SELECT position('@example.org'::bytea IN {file}) > 0")
+        in_statistics = query("SELECT FROM pg_stats WHERE histogram_bounds::text LIKE '%@example.org%'")
+        return bool(in_file[0][0]), bool(in_statistics)
+
+    execute("ANALYZE anonymising_person")
+    assert traces() == (True, True)
+    registry.erase(Person, Visit)
+    run(plan())
+    configured_database().compact()
+    assert traces() == (False, False)
