@@ -1,6 +1,7 @@
 """Which rule applies where: what the apps' `anonymisation.py` say."""
 
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any, Final
 
 from django.apps import apps
@@ -47,10 +48,12 @@ class Registry:
     def keep_table(self, name: str) -> None:
         """Say that a table without a model (`table`, or `schema.table`) holds nothing about a person."""
         self.kept_tables.add(name)
+        self.erased_tables.discard(name)
 
     def erase_table(self, name: str) -> None:
         """Say that all rows of a table without a model go. `pg_largeobject`: PostgreSQL's large objects."""
         self.erased_tables.add(name)
+        self.kept_tables.discard(name)
 
 
 def installed(model: Model | str) -> Model | None:
@@ -90,7 +93,6 @@ erase_table = REGISTRY.erase_table
 
 def discover() -> Registry:
     """Return the rules of all apps."""
-    import anonymising.packages  # noqa: F401, PLC0415 (first, so that the apps have the last word)
-
+    import_module("anonymising.packages")  # first, so that the apps have the last word
     autodiscover_modules("anonymisation")
     return REGISTRY
