@@ -14,7 +14,7 @@ PIECE: Final = 1 << 20
 
 @dataclass(frozen=True)
 class Checksums:
-    """Of some bytes: how many, their SHA-256 (hexadecimal), their CRC32C (base64, as Google Cloud Storage writes it)."""
+    """Of some bytes: how many, SHA-256 in hexadecimal, CRC32C in base64 as Google Cloud Storage writes it."""
 
     size: int
     sha256: str

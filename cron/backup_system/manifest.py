@@ -21,7 +21,6 @@ class StoredFile:
     size: int
     sha256: str
     stored_size: int
-    stored_crc32c: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,6 +99,10 @@ class Sequence:
     before: int
     after: int
 
+    def admit(self, value: int) -> bool:
+        """Return whether the sequence had that value at some moment in between."""
+        return min(self.before, self.after) <= value <= max(self.before, self.after)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Census:
@@ -109,6 +112,25 @@ class Census:
     sequences: Mapping[str, Sequence] = field(default_factory=dict)
     objects: Mapping[str, int] = field(default_factory=dict)
     """How many there are of each kind: indexes, constraints, functions, large objects, …"""
+    roles: tuple[str, ...] = ()
+    """Whom the database names: as owners, in grants and policies."""
+
+    def differences(self, restored: "Census") -> list[str]:
+        """Return in what a restored database differs, in words; nothing when it holds what this one held."""
+        found = [*_differences("rows of", self.rows, restored.rows), *_differences("", self.objects, restored.objects)]
+        for name, bounds in self.sequences.items():
+            value = restored.sequences.get(name)
+            if value is None or not bounds.admit(value.after):
+                found.append(f"sequence {name}: {bounds.after} before, {value.after if value else 'missing'} restored")
+        return found
+
+
+def _differences(what: str, before: Mapping[str, int], restored: Mapping[str, int]) -> list[str]:
+    return [
+        f"{what} {name}: {before.get(name, 0)} before, {restored.get(name, 0)} restored".lstrip()
+        for name in sorted(before.keys() | restored.keys())
+        if before.get(name, 0) != restored.get(name, 0)
+    ]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,6 +139,11 @@ class Contents:
 
     census: Census
     media: tuple[MediaFile, ...]
+
+    @property
+    def media_objects(self) -> dict[str, int]:
+        """The objects that the media are in, and how large they are."""
+        return {media.stored.object: media.stored.stored_size for media in self.media if media.stored}
 
     def to_bytes(self) -> bytes:
         """Return the contents as they are stored."""
@@ -129,7 +156,7 @@ class Contents:
         census = value["census"]
         sequences = {name: Sequence(**bounds) for name, bounds in census["sequences"].items()}
         return cls(
-            census=Census(rows=census["rows"], sequences=sequences, objects=census["objects"]),
+            census=Census(**census | {"sequences": sequences, "roles": tuple(census["roles"])}),
             media=tuple(_media_file(media) for media in value["media"]),
         )
 

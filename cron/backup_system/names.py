@@ -1,12 +1,13 @@
 """Where things are in a store, and what backups are called.
 
-    v1/<project>/lease.json                     who writes backups of this project just now
-    v1/<project>/media/<sha256>[.age]           each media file once, whatever its names
-    v1/<project>/<environment>/<id>/            one backup:
-        database/…                              the files of `pg_dump --format=directory`
-        contents.json                           row counts, sequences, names of the media
-        manifest.json                           written last: with it the backup exists
-        verification.json                       what the last drill found
+v1/<project>/lease.json                     who writes backups of this project just now
+v1/<project>/media/<sha256>[.age]           each media file once, whatever its names
+v1/<project>/<environment>/<id>/            one backup:
+    database/…                              the files of `pg_dump --format=directory`
+    contents.json                           row counts, sequences, names of the media
+    media.txt                               the objects that its media are in; never encrypted
+    manifest.json                           written last: with it the backup exists
+    verification.json                       what the last drill found
 """
 
 import re
@@ -20,6 +21,7 @@ from backup_system.errors import WrongUseError
 LAYOUT: Final = "v1"
 MANIFEST: Final = "manifest.json"
 CONTENTS: Final = "contents.json"
+MEDIA_LIST: Final = "media.txt"
 VERIFICATION: Final = "verification.json"
 TIME_FORMAT: Final = "%Y%m%dT%H%M%SZ"
 
@@ -44,7 +46,10 @@ class BackupName:
 
     @classmethod
     def parse(cls, prefix: str) -> Self:
-        """Return the backup whose objects begin with `v1/<project>/<environment>/<id>/`. Raise WrongUseError if none do."""
+        """Return the backup whose objects begin with `v1/<project>/<environment>/<id>/`.
+
+        Raise WrongUseError if no backup's do.
+        """
         layout, *parts = prefix.strip("/").split("/")
         if layout != LAYOUT or len(parts) != 3 or not all(map(SLUG.fullmatch, parts[:2])):  # noqa: PLR2004 - see above
             raise WrongUseError(f"{prefix} is not a backup's name. ./google_storage.sh -l lists them.")

@@ -68,4 +68,4 @@ def _newest_of_each(newest_first: list[BackupName], period: Callable[[BackupName
 
 
 def _why_removed(policy: Policy) -> str:
-    return f"not the newest of the last {policy.daily} days, {policy.weekly} weeks or {policy.monthly} months with a backup"
+    return f"not the newest of one of the last {policy.daily} days, {policy.weekly} weeks, {policy.monthly} months"

@@ -1,0 +1,99 @@
+"""Which backups a store has, and what each is."""
+
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from backup_system.errors import BackupError, MissingError, WrongUseError
+from backup_system.manifest import Manifest, Verification
+from backup_system.names import LAYOUT, MANIFEST, VERIFICATION, BackupName, split_url
+from backup_system.stores import Store
+
+THREADS = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backup:
+    """A backup that exists: its manifest, or why that cannot be read, and what the last drill found."""
+
+    name: BackupName
+    url: str
+    manifest: Manifest | None
+    damage: str = ""
+    verification: Verification | None = None
+
+    @property
+    def verified(self) -> bool:
+        """Whether the last drill has proven it."""
+        return self.manifest is not None and self.verification is not None and self.verification.passed
+
+
+def names(store: Store, project: str, environment: str | None = None) -> list[BackupName]:
+    """Return what has begun to be a backup of the project, finished or not, newest first."""
+    environments = [environment] if environment else store.folders(f"{LAYOUT}/{project}/")
+    found = []
+    for each in environments:
+        for identifier in store.folders(f"{LAYOUT}/{project}/{each}/"):
+            try:
+                found.append(BackupName.parse(f"{LAYOUT}/{project}/{each}/{identifier}"))
+            except WrongUseError:
+                continue  # the folder of the media, or somebody else's
+    return sorted(found, reverse=True)
+
+
+def backups(store: Store, project: str, environment: str | None = None) -> list[Backup]:
+    """Return the project's backups, newest first, of one environment or of all."""
+    return _read_all(store, names(store, project, environment))
+
+
+def _read_all(store: Store, candidates: Iterable[BackupName]) -> list[Backup]:
+    with ThreadPoolExecutor(THREADS) as pool:
+        return [backup for backup in pool.map(lambda name: read(store, name), candidates) if backup]
+
+
+def read(store: Store, name: BackupName) -> Backup | None:
+    """Return a backup; None when there is no such one, or it was never finished."""
+    url = f"{store.url}/{name}"
+    try:
+        data, _ = store.read(name.object(MANIFEST))
+    except MissingError:
+        return None
+    try:
+        manifest = Manifest.from_bytes(data, name=name)
+    except BackupError as error:
+        return Backup(name=name, url=url, manifest=None, damage=str(error))
+    return Backup(name=name, url=url, manifest=manifest, verification=_verification(store, name))
+
+
+def _verification(store: Store, name: BackupName) -> Verification | None:
+    try:
+        return Verification.from_bytes(store.read(name.object(VERIFICATION))[0])
+    except MissingError:
+        return None
+
+
+def find(store: Store, project: str, environment: str, wanted: str) -> Manifest:
+    """Return the manifest of `latest`, `latest:<environment>` or a URL of this store.
+
+    Raise BackupError when there is no such backup, it is damaged, or it is another project's.
+    """
+    if wanted == "latest" or wanted.startswith("latest:"):
+        environment = wanted.partition(":")[2] or environment
+        whole = [backup.manifest for backup in backups(store, project, environment) if backup.manifest]
+        if not whole:
+            raise BackupError(
+                f"{store.url} has no backup of {environment}. ./google_storage.sh -l lists those of all environments."
+            )
+        return whole[0]
+    _, name = split_url(wanted)
+    if name.project != project:
+        raise BackupError(
+            f"{wanted} is a backup of the project {name.project}, this is {project}. "
+            "Restore it there, or set COMPOSE_PROJECT_NAME if this is the same project under a new name."
+        )
+    backup = read(store, name)
+    if backup is None:
+        raise BackupError(f"There is no backup {wanted}. ./google_storage.sh -l lists those there are.")
+    if backup.manifest is None:
+        raise BackupError(backup.damage)
+    return backup.manifest

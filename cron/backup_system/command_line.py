@@ -1,0 +1,197 @@
+"""`./google_storage.sh`: what it accepts, and what it answers."""
+
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+from backup_system.configuration import Configuration, read_configuration
+from backup_system.errors import BackupError, WrongUseError
+from backup_system.names import split_url
+from backup_system.progress import Progress, open_progress
+from backup_system.session import Session
+from backup_system.verbs.back_up import back_up
+from backup_system.verbs.check import check
+from backup_system.verbs.list_backups import list_backups, size
+from backup_system.verbs.prune import plan_pruning, prune
+from backup_system.verbs.restore import restore
+from backup_system.verbs.undo import undo
+from backup_system.verbs.verify import verify
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+FAILED, WRONG_USE, INTERRUPTED = 1, 2, 130
+
+EXAMPLES = """\b
+Examples:
+  ./google_storage.sh -a                      sign in with a browser
+  ./google_storage.sh -a --key-file key.json  sign in as a service account
+  ./google_storage.sh -l                      which backups are there?
+  ./google_storage.sh -r latest:prod          production's newest, anonymised
+  ./google_storage.sh --undo                  bring back what that replaced
+  ./google_storage.sh -b                      back up this stack
+  ./google_storage.sh --prune --dry-run       what retention would remove, why
+
+Exit status: 0 done, 1 failed, 2 wrong use.
+"""
+
+application = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
+
+
+@application.command(epilog=EXAMPLES, context_settings={"help_option_names": ["-h", "--help"]})
+def run(  # noqa: PLR0913 - an option each
+    *,
+    authenticate: Annotated[
+        bool, typer.Option("-a", "--authenticate", help="Let this machine into the bucket.")
+    ] = False,
+    listing: Annotated[
+        bool, typer.Option("-l", "--list", help="List the backups of all environments, newest first.")
+    ] = False,
+    backup: Annotated[bool, typer.Option("-b", "--backup", help="Back up database and media.")] = False,
+    restoring: Annotated[
+        str,
+        typer.Option(
+            "-r", "--restore", metavar="URL", help="Restore a backup: its URL, latest, or latest:ENVIRONMENT."
+        ),
+    ] = "",
+    verifying: Annotated[
+        str, typer.Option("--verify", metavar="URL", help="Prove a backup: restore it beside everything, and compare.")
+    ] = "",
+    undoing: Annotated[bool, typer.Option("--undo", help="Bring back what the last restore replaced.")] = False,
+    pruning: Annotated[bool, typer.Option("--prune", help="Remove the backups that retention does not keep.")] = False,
+    checking: Annotated[bool, typer.Option("--check", help="Fail when the newest backup or proof is too old.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="With --prune: show what would be removed, and why.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="With -l: for programs.")] = False,
+    key_file: Annotated[
+        Path | None, typer.Option("--key-file", metavar="FILE", help="With -a: the key of a service account.")
+    ] = None,
+    port: Annotated[int, typer.Option("--port", help="With -a: where the browser comes back to.")] = 8765,
+    yes_replace: Annotated[
+        str,
+        typer.Option(
+            "--yes-replace", metavar="ENVIRONMENT", help="With -r and --undo in PROD: prod, in place of typing it."
+        ),
+    ] = "",
+    scheduled: Annotated[
+        bool, typer.Option("--scheduled", help="As cron does: only in PROD, else do nothing.")
+    ] = False,
+) -> None:
+    """Backups of this project: database and media, in Google Cloud Storage or a folder (BACKUP_URL in .env)."""
+    progress = open_progress()
+    wanted: dict[str, tuple[object, Callable[[Configuration], None]]] = {
+        "-a": (authenticate, lambda configuration: _authenticate(configuration, key_file=key_file, port=port)),
+        "-l": (listing, lambda configuration: list_backups(_session(configuration, progress), as_json=as_json)),
+        "-b": (backup, lambda configuration: _back_up(_session(configuration, progress))),
+        "-r": (restoring, lambda configuration: _restore(configuration, progress, restoring, yes_replace)),
+        "--verify": (verifying, lambda configuration: _verify(configuration, progress, verifying, scheduled=scheduled)),
+        "--undo": (undoing, lambda configuration: _undo(_session(configuration, progress), yes_replace)),
+        "--prune": (pruning, lambda configuration: _prune(_session(configuration, progress), dry_run=dry_run)),
+        "--check": (checking, lambda configuration: _check(_session(configuration, progress))),
+    }
+    chosen = [name for name, (given, _) in wanted.items() if given]
+    if len(chosen) != 1:
+        raise WrongUseError(
+            f"Ask for one of {', '.join(wanted)}: not {' and '.join(chosen) or 'nothing'}. --help explains them."
+        )
+    configuration = read_configuration()
+    if scheduled and configuration.environment != "prod":
+        progress.say("Not PROD: nothing is scheduled here. ./google_storage.sh does it on demand.")
+        return
+    wanted[chosen[0]][1](configuration)
+
+
+def main() -> NoReturn:
+    """Run the command, and exit as it ends: 0 done, 1 failed, 2 wrong use."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that what was begun is cleaned up
+    try:
+        application(prog_name="./google_storage.sh")
+    except WrongUseError as error:
+        _end(WRONG_USE, f"Error: {error}")
+    except BackupError as error:
+        _end(FAILED, f"Failed: {error}")
+    except KeyboardInterrupt:
+        _end(INTERRUPTED, "Interrupted. Nothing was replaced.")
+    sys.exit(0)
+
+
+def _end(status: int, text: str) -> NoReturn:
+    sys.stderr.write(f"{text}\n")
+    sys.exit(status)
+
+
+def _session(configuration: Configuration, progress: Progress, url: str = "") -> Session:
+    store = split_url(url)[0] if "://" in url else None
+    return Session(configuration, progress, configuration.open_store(store))
+
+
+def _authenticate(configuration: Configuration, *, key_file: Path | None, port: int) -> None:
+    from backup_system.verbs.authenticate import authenticate  # noqa: PLC0415 - Google's packages take half a second
+
+    authenticate(configuration, key_file=key_file, port=port)
+
+
+def _back_up(session: Session) -> None:
+    manifest = back_up(session)
+    session.progress.say(
+        f"Backed up: a database of {size(manifest.database_size)} and {manifest.media_files} media files. "
+        f"Stored: {size(manifest.size)}."
+    )
+    sys.stdout.write(f"{session.store.url}/{manifest.name}\n")
+
+
+def _restore(configuration: Configuration, progress: Progress, wanted: str, yes_replace: str) -> None:
+    session = _session(configuration, progress, wanted)
+    _confirm(configuration, yes_replace)
+    restored = restore(session, wanted)
+    progress.say(f"Restored {session.store.url}/{restored.manifest.name}, and {restored.media_files} media files.")
+    if restored.anonymised:
+        variables = configuration.variables
+        progress.say(f"Personal data is anonymised. Log in as {variables.default_user_email} (password: see .env).")
+    progress.say("What was here before is kept until the next restore: ./google_storage.sh --undo brings it back.")
+
+
+def _verify(configuration: Configuration, progress: Progress, wanted: str, *, scheduled: bool) -> None:
+    encryption = configuration.encryption
+    if scheduled and encryption.recipients and not encryption.identities:
+        progress.say("This server cannot read its backups, as is meant: the drill runs where the key is.")
+        return
+    session = _session(configuration, progress, wanted)
+    manifest = verify(session, wanted)
+    progress.say(f"Proven: {session.store.url}/{manifest.name} restores to what was backed up.")
+
+
+def _undo(session: Session, yes_replace: str) -> None:
+    _confirm(session.configuration, yes_replace)
+    undo(session)
+    session.progress.say("Undone: what the last restore replaced is live again. Undo again to go back.")
+
+
+def _prune(session: Session, *, dry_run: bool) -> None:
+    decided = plan_pruning(session) if dry_run else prune(session)
+    for name, reasons in decided.keep.items():
+        sys.stdout.write(f"keep    {session.store.url}/{name}: {', '.join(reasons)}\n")
+    for name, reason in decided.remove.items():
+        sys.stdout.write(f"{'remove ' if dry_run else 'removed'} {session.store.url}/{name}: {reason}\n")
+
+
+def _check(session: Session) -> None:
+    check(session)
+    session.progress.say("The newest backup and its proof are recent.")
+
+
+def _confirm(configuration: Configuration, yes_replace: str) -> None:
+    """Have the person say that PROD is to be replaced. Raise WrongUseError if they do not."""
+    environment = configuration.environment
+    if environment != "prod":
+        return
+    if not yes_replace and sys.stdin.isatty():
+        yes_replace = typer.prompt(
+            f"This replaces the data of {configuration.project}'s PROD. Type {environment} to go on"
+        )
+    if yes_replace != environment:
+        raise WrongUseError(f"PROD's data is replaced only on --yes-replace {environment}.")

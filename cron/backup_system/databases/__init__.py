@@ -1,0 +1,55 @@
+"""The database servers that can be backed up: what they have in common."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from backup_system.manifest import Census, Engine
+from backup_system.progress import Step
+
+type Finished = Callable[[Path], None]
+"""Called with each file of a dump as soon as it is whole."""
+
+
+class Database(Protocol):
+    """The live database, and the others that restores need beside it, each known by the id of its restore."""
+
+    @property
+    def engine(self) -> Engine:
+        """The server."""
+
+    def size(self) -> int:
+        """Return the bytes that the live database takes."""
+
+    def dump(self, folder: Path, *, finished: Finished, step: Step) -> Census:
+        """Return what the live database held at the moment that the files in `folder` show."""
+
+    def load(self, folder: Path, restore: str, *, roles: tuple[str, ...], step: Step) -> str:
+        """Make a staging database from the files of a dump. Return what people should know of it, or nothing."""
+
+    def census(self, restore: str) -> Census:
+        """Return what the staging database holds."""
+
+    def variables(self, restore: str) -> dict[str, str]:
+        """Return the variables that make Django use the staging database."""
+
+    def name(self, restore: str) -> str:
+        """Return how Django calls the staging database."""
+
+    def swap(self, restore: str) -> None:
+        """Make the staging database the live one, and the live one the previous one, in one step or not at all."""
+
+    def swap_back(self, earlier: str, restore: str) -> None:
+        """Make live what the restore `earlier` replaced, and what is live now the previous one of `restore`."""
+
+    def swapped(self, restore: str) -> bool:
+        """Return whether that restore, or one that undid it, got as far as the swap."""
+
+    def previous(self) -> list[str]:
+        """Return the restores whose previous databases are kept, oldest first."""
+
+    def drop_staging(self) -> None:
+        """Remove every staging database."""
+
+    def drop_previous(self, restore: str) -> None:
+        """Remove the database that a restore replaced."""

@@ -1,0 +1,166 @@
+"""SQLite, for embedded mode: its own online backup copies, in both directions, while the application runs."""
+
+import shutil
+import sqlite3
+import zlib
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from backup_system.databases import Finished
+from backup_system.errors import BackupError
+from backup_system.manifest import Census, Engine, Sequence
+from backup_system.progress import Step
+from backup_system.workplace import PREVIOUS, STAGING, Workplace
+
+FILE: Final = "database.sqlite3"
+PATIENCE: Final = 30.0
+
+
+@dataclass(frozen=True)
+class SQLite:
+    """The database file in the data directory."""
+
+    file: Path
+    workplace: Workplace
+
+    @property
+    def engine(self) -> Engine:
+        """The library."""
+        return Engine(name="sqlite", version=sqlite3.sqlite_version)
+
+    def size(self) -> int:
+        """Return the bytes that the live database takes."""
+        return self.file.stat().st_size if self.file.exists() else 0
+
+    def dump(self, folder: Path, *, finished: Finished, step: Step) -> Census:
+        """Return what the live database held at the moment that the copy in `folder` shows."""
+        if not self.file.exists():
+            raise BackupError(f"There is no database yet ({self.file}). Run ./install_embedded.sh first.")
+        folder.mkdir(parents=True)
+        step.expect(1)
+        copy = folder / FILE
+        self._copy(self.file, copy)
+        census = _census(copy)
+        finished(copy)
+        step.advance()
+        return census
+
+    def load(self, folder: Path, restore: str, *, roles: tuple[str, ...], step: Step) -> str:  # noqa: ARG002 - no roles
+        """Make a staging database from the file of a dump. Return what people should know of it."""
+        step.expect(1)
+        staged = self._staged(restore)
+        staged.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(folder / FILE, staged)
+        with _open(staged) as connection:
+            (found,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
+            if found != "ok":
+                raise BackupError(f"SQLite finds the database damaged: {found}. Restore another backup.")
+            # A number that the live database has from the swap on, so that an interrupted restore can be finished.
+            connection.execute(f"PRAGMA user_version = {_number(restore)}")
+        step.advance()
+        return ""
+
+    def census(self, restore: str) -> Census:
+        """Return what the staging database holds."""
+        return _census(self._staged(restore))
+
+    def variables(self, restore: str) -> dict[str, str]:
+        """Return the variables that make Django use the staging database."""
+        return {"DATA_DIRECTORY": str(self._staged(restore).parent)}
+
+    def name(self, restore: str) -> str:
+        """Return how Django calls the staging database."""
+        return str(self._staged(restore))
+
+    def swap(self, restore: str) -> None:
+        """Make the contents of the staging database those of the live one, in one transaction; keep what they were."""
+        self._replace(self._staged(restore), restore)
+
+    def swap_back(self, earlier: str, restore: str) -> None:
+        """Make live what the restore `earlier` replaced, and what is live now the previous one of `restore`."""
+        replaced = self._kept(earlier)
+        with _open(replaced) as connection:
+            connection.execute(f"PRAGMA user_version = {_number(restore)}")
+        self._replace(replaced, restore)
+        replaced.unlink()
+
+    def swapped(self, restore: str) -> bool:
+        """Return whether that restore got as far as the swap."""
+        if not self.file.exists():
+            return False
+        with _open(self.file) as connection:
+            return bool(connection.execute("PRAGMA user_version").fetchone() == (_number(restore),))
+
+    def previous(self) -> list[str]:
+        """Return the restores whose previous databases are kept, oldest first."""
+        folders = self.workplace.folders(PREVIOUS)
+        return [folder.name.removeprefix(PREVIOUS) for folder in folders if (folder / FILE).exists()]
+
+    def drop_staging(self) -> None:
+        """Remove every staging database. Their folders stay."""
+        for folder in self.workplace.folders(STAGING):
+            for file in folder.glob(f"{FILE}*"):
+                file.unlink()
+
+    def drop_previous(self, restore: str) -> None:
+        """Remove the database that a restore replaced."""
+        self._kept(restore).unlink(missing_ok=True)
+
+    def _staged(self, restore: str) -> Path:
+        return self.workplace.staging(restore) / FILE
+
+    def _kept(self, restore: str) -> Path:
+        return self.workplace.previous(restore) / FILE
+
+    def _replace(self, source: Path, restore: str) -> None:
+        if self.file.exists():
+            self._keep(self._kept(restore))
+        self._copy(source, self.file)
+
+    def _keep(self, kept: Path) -> None:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = kept.with_name(f"{FILE}.unfinished")
+        unfinished.unlink(missing_ok=True)
+        self._copy(self.file, unfinished)
+        unfinished.replace(kept)
+
+    def _copy(self, source: Path, target: Path) -> None:
+        """Copy a database into another, as one transaction of both."""
+        with _open(source) as reader, _open(target) as writer:
+            reader.backup(writer)
+
+
+def _number(restore: str) -> int:
+    return zlib.crc32(restore.encode()) & 0x7FFFFFFF
+
+
+def _census(file: Path) -> Census:
+    with _open(file) as connection:
+        names = [name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
+        kinds = connection.execute("SELECT type || 's', count(*) FROM sqlite_schema GROUP BY 1").fetchall()
+        tables = [name for name in names if not name.startswith("sqlite_")]
+        rows = {name: connection.execute(f"SELECT count(*) FROM {_quoted(name)}").fetchone()[0] for name in tables}  # noqa: S608
+        sequences: dict[str, int] = {}
+        if "sqlite_sequence" in names:
+            sequences = dict(connection.execute("SELECT name, seq FROM sqlite_sequence").fetchall())
+    return Census(
+        rows=rows,
+        objects=dict(kinds),
+        sequences={name: Sequence(before=value, after=value) for name, value in sequences.items()},
+    )
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+@contextmanager
+def _open(file: Path) -> Iterator[sqlite3.Connection]:
+    try:
+        with closing(sqlite3.connect(file, timeout=PATIENCE, autocommit=True)) as connection:
+            yield connection
+    except sqlite3.Error as error:
+        raise BackupError(f"SQLite, {file}: {error}") from None

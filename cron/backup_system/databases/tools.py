@@ -1,0 +1,36 @@
+"""pg_dump and pg_restore, run so that nothing of them outlives this process, and so that they tell how far they are."""
+
+import os
+import re
+import subprocess
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from backup_system.errors import BackupError
+
+# Both tools say this of every table and index they are done with, when they work in parallel.
+FINISHED: Final = re.compile(r"finished item (\d+) ")
+LAST_LINES: Final = 15
+
+
+def run_tool(command: Sequence[str], *, password: str, finished_item: Callable[[int], None]) -> None:
+    """Run pg_dump or pg_restore, hearing of each item it finishes. Raise BackupError with its words if it fails."""
+    environment = os.environ | {"PGPASSWORD": password, "PGCONNECT_TIMEOUT": "10", "LC_ALL": "C"}
+    tail: deque[str] = deque(maxlen=LAST_LINES)
+    # Should this process be killed, the kernel ends the tool as well.
+    mortal = ["setpriv", "--pdeathsig", "KILL", "--", *command, "--verbose"]
+    with subprocess.Popen(mortal, env=environment, stderr=subprocess.PIPE, text=True, errors="replace") as process:
+        try:
+            assert process.stderr is not None  # noqa: S101 - a pipe was asked for
+            for line in process.stderr:
+                if match := FINISHED.search(line):
+                    finished_item(int(match[1]))
+                if "error:" in line or "detail:" in line or "hint:" in line or tail:
+                    tail.append(line.rstrip())
+        except BaseException:
+            process.kill()
+            raise
+    if process.returncode:
+        said = "\n".join(tail) or f"it ended with {process.returncode}, without a word"
+        raise BackupError(f"{command[0]} failed:\n{said}")

@@ -1,0 +1,70 @@
+"""An empty database like another one: same encoding and sort order, same settings, same grants."""
+
+from typing import Any, Final, LiteralString
+
+from psycopg import sql
+
+from backup_system.databases.census import Server
+
+PROPERTIES: Final = """
+    SELECT pg_encoding_to_char(encoding), datlocprovider, datcollate, datctype, datlocale, datacl IS NOT NULL
+    FROM pg_database WHERE datname = %s
+"""
+
+SETTINGS: Final = """
+    SELECT coalesce(rolname, ''), setting FROM pg_db_role_setting
+    JOIN pg_database ON pg_database.oid = setdatabase AND datname = %s
+    LEFT JOIN pg_roles ON pg_roles.oid = setrole
+    CROSS JOIN unnest(setconfig) AS setting
+"""
+
+GRANTS: Final = """
+    SELECT coalesce(rolname, ''), privilege_type, is_grantable FROM pg_database
+    CROSS JOIN aclexplode(datacl) LEFT JOIN pg_roles ON pg_roles.oid = grantee WHERE datname = %s
+"""
+
+PROVIDERS: Final[dict[str, tuple[LiteralString, LiteralString | None]]] = {
+    "c": ("libc", None),
+    "i": ("icu", "ICU_LOCALE"),
+    "b": ("builtin", "BUILTIN_LOCALE"),
+}
+
+
+def create_twin(server: Server, of: str, name: str) -> None:
+    """Make the database `name`. The connection must be in autocommit mode."""
+    encoding, provider, collate, ctype, locale, has_grants = server.execute(PROPERTIES, [of]).fetchall()[0]
+    provider_name, locale_option = PROVIDERS[provider]
+    create = sql.SQL(
+        "CREATE DATABASE {} TEMPLATE template0 ENCODING {} LOCALE_PROVIDER {} LC_COLLATE {} LC_CTYPE {}"
+    ).format(sql.Identifier(name), encoding, sql.SQL(provider_name), collate, ctype)
+    if locale_option:
+        create += sql.SQL(" {} {}").format(sql.SQL(locale_option), locale)
+    server.execute(create)
+    for role, setting in server.execute(SETTINGS, [of]).fetchall():
+        server.execute(_setting(name, role, *setting.split("=", 1)))
+    if has_grants:
+        server.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(name)))
+        for grant in server.execute(GRANTS, [of]).fetchall():
+            server.execute(_grant(name, *grant))
+
+
+def _setting(database: str, role: str, variable: str, value: str) -> sql.Composed:
+    whose = sql.SQL("ROLE {} IN").format(sql.Identifier(role)) if role else sql.SQL("")
+    # A list, such as search_path, is stored as it was written: its parts are identifiers, quoted where need be.
+    written = sql.SQL(value) if variable in LISTS else sql.Literal(value)
+    return sql.SQL("ALTER {} DATABASE {} SET {} TO {}").format(
+        whose, sql.Identifier(database), sql.Identifier(*variable.split(".")), written
+    )
+
+
+# The settings that PostgreSQL writes as lists (GUC_LIST_QUOTE in its sources).
+LISTS: Final = frozenset({"search_path", "session_preload_libraries", "local_preload_libraries", "temp_tablespaces"})
+
+
+def _grant(database: str, role: str, privilege: str, grantable: Any) -> sql.Composed:
+    return sql.SQL("GRANT {} ON DATABASE {} TO {}{}").format(
+        sql.SQL(privilege),
+        sql.Identifier(database),
+        sql.Identifier(role) if role else sql.SQL("PUBLIC"),
+        sql.SQL(" WITH GRANT OPTION" if grantable else ""),
+    )

@@ -1,0 +1,61 @@
+"""What every verb works with."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+
+from backup_system.configuration import Configuration
+from backup_system.databases import Database
+from backup_system.databases.postgresql import PostgreSQL
+from backup_system.databases.sqlite import SQLite
+from backup_system.lease import Lease, hold_lease
+from backup_system.names import lease_name
+from backup_system.progress import Progress
+from backup_system.stores import Store
+from backup_system.transfer import Transfer
+from backup_system.workplace import Workplace
+
+
+@dataclass(frozen=True)
+class Session:
+    """The project, a store, and where to show what is done."""
+
+    configuration: Configuration
+    progress: Progress
+    store: Store
+
+    @property
+    def transfer(self) -> Transfer:
+        """The way into the store and back."""
+        return Transfer(store=self.store, encryption=self.configuration.encryption)
+
+    @cached_property
+    def workplace(self) -> Workplace:
+        """The folder of this machine's own."""
+        return Workplace(self.configuration.work)
+
+    @cached_property
+    def database(self) -> Database:
+        """The project's database."""
+        variables = self.configuration.variables
+        if variables.embedded:
+            return SQLite(variables.data_directory / "database.sqlite3", self.workplace)
+        return PostgreSQL(variables)
+
+    def now(self) -> datetime:
+        """Return the time."""
+        return datetime.now(UTC)
+
+    @contextmanager
+    def writing(self) -> Iterator[Lease]:
+        """Hold the lease of the project's backups. To be called by who is alone in the workplace."""
+        with hold_lease(
+            self.store,
+            lease_name(self.configuration.project),
+            holder=self.workplace.installation,
+            seconds=self.configuration.variables.backup_lease_seconds,
+            say=self.progress.say,
+        ) as lease:
+            yield lease

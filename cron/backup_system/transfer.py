@@ -1,0 +1,106 @@
+"""Files on their way into a store and back, each proven by size and checksum."""
+
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from backup_system.checksums import Checksums, checksums
+from backup_system.encryption import SUFFIX, Encryption
+from backup_system.errors import BackupError
+from backup_system.manifest import StoredFile
+from backup_system.stores import Store, StoredObject
+
+THREADS: Final = 4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Transfer:
+    """A store, and the keys to write into it and read from it."""
+
+    store: Store
+    encryption: Encryption
+
+    def upload(self, path: Path, name: str, *, before: Checksums | None = None) -> StoredFile:
+        """Return the file, encrypted if there are recipients, as the store reports that it holds it.
+
+        `before` are its checksums, if they are known. Raise BackupError when the store holds something else.
+        """
+        plain = before or checksums(path)
+        if not self.encryption.recipients:
+            return self.upload_readable(path, name, before=plain)
+        encrypted = path.with_name(f"{path.name}{SUFFIX}-{threading.get_ident()}")
+        try:
+            self.encryption.encrypt(path, encrypted)
+            return _proven(self.store.upload(f"{name}{SUFFIX}", encrypted), checksums(encrypted), plain)
+        finally:
+            encrypted.unlink(missing_ok=True)
+
+    def upload_readable(self, path: Path, name: str, *, before: Checksums | None = None) -> StoredFile:
+        """Return the file, never encrypted, as the store reports that it holds it."""
+        plain = before or checksums(path)
+        return _proven(self.store.upload(name, path), plain, plain)
+
+    def download(self, file: StoredFile, path: Path) -> None:
+        """Write the file, as it was. Raise BackupError, naming the object, when it is missing or damaged."""
+        self.store.download(file.object, path)
+        size = path.stat().st_size
+        if size != file.stored_size:
+            raise BackupError(
+                f"{self.store.url}/{file.object} is damaged: {size} bytes in place of {file.stored_size}."
+            )
+        if file.object.endswith(SUFFIX):
+            encrypted = path.rename(path.with_name(f"{path.name}{SUFFIX}"))
+            try:
+                self.encryption.decrypt(encrypted, path)
+            finally:
+                encrypted.unlink()
+        if checksums(path).sha256 != file.sha256:
+            raise BackupError(f"{self.store.url}/{file.object} is damaged: it has another checksum than it had.")
+
+
+def _proven(stored: StoredObject, sent: Checksums, plain: Checksums) -> StoredFile:
+    if (stored.size, stored.crc32c) != (sent.size, sent.crc32c):
+        raise BackupError(f"{stored.name} did not arrive as it was sent (or has changed meanwhile). Try again.")
+    return StoredFile(
+        object=stored.name,
+        size=plain.size,
+        sha256=plain.sha256,
+        stored_size=stored.size,
+    )
+
+
+class Crew:
+    """Threads that do things side by side; the first failure ends the work of all."""
+
+    def __init__(self, threads: int = THREADS) -> None:
+        self._pool = ThreadPoolExecutor(threads)
+        self._futures: list[Future[object]] = []
+
+    def __enter__(self) -> "Crew":
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        self._pool.shutdown(wait=True, cancel_futures=kind is not None)
+
+    def submit(self, work: Callable[[], object]) -> None:
+        """Have the work done by the next thread that is free."""
+        self._futures.append(self._pool.submit(work))
+
+    def finish(self) -> None:
+        """Return when all is done. Raise the first error."""
+        done, waiting = wait(self._futures, return_when=FIRST_EXCEPTION)
+        for future in waiting:
+            future.cancel()
+        for future in done:
+            future.result()
+
+
+def side_by_side(work: Iterable[Callable[[], object]]) -> None:
+    """Do all the work in a few threads. Raise the first error."""
+    with Crew() as crew:
+        for piece in work:
+            crew.submit(piece)
+        crew.finish()

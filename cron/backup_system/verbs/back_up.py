@@ -1,0 +1,81 @@
+"""`-b`: make a backup of this installation."""
+
+from functools import partial
+from pathlib import Path
+
+from backup_system.lease import Lease
+from backup_system.manifest import Census, Contents, Manifest, StoredFile
+from backup_system.media import upload_media
+from backup_system.names import CONTENTS, MANIFEST, MEDIA_LIST, BackupName
+from backup_system.recovery import alone_and_recovering
+from backup_system.session import Session
+from backup_system.stores import NEW
+from backup_system.transfer import Crew
+from backup_system.verbs.prune import remove_unfinished
+
+
+def back_up(session: Session) -> Manifest:
+    """Return the backup that was made. It exists from the moment its manifest does, which is written last."""
+    with alone_and_recovering(session):
+        return back_up_alone(session)
+
+
+def back_up_alone(session: Session) -> Manifest:
+    """Return the backup that was made by who is alone in the workplace."""
+    configuration = session.configuration
+    with session.writing() as lease, session.workplace.scratch() as scratch:
+        remove_unfinished(session, lease)
+        name = BackupName.new(project=configuration.project, environment=configuration.environment, now=session.now())
+        files, census = _back_up_database(session, scratch / "database", name)
+        with session.progress.step("Back up the media") as step:
+            media = upload_media(
+                configuration.media,
+                project=configuration.project,
+                transfer=session.transfer,
+                step=step,
+                say=session.progress.say,
+            )
+        contents = Contents(census=census, media=media)
+        files |= _upload_lists(session, scratch, name, contents)
+        return _finish(session, lease, name, files, contents)
+
+
+def _back_up_database(session: Session, folder: Path, name: BackupName) -> tuple[dict[str, StoredFile], Census]:
+    files: dict[str, StoredFile] = {}
+
+    def upload(path: Path) -> None:
+        file = f"database/{path.name}"
+        files[file] = session.transfer.upload(path, name.object(file))
+        path.unlink()
+
+    with session.progress.step("Back up the database") as step, Crew() as crew:
+        census = session.database.dump(folder, finished=lambda path: crew.submit(partial(upload, path)), step=step)
+        crew.finish()
+    return files, census
+
+
+def _upload_lists(session: Session, scratch: Path, name: BackupName, contents: Contents) -> dict[str, StoredFile]:
+    listed, needed = scratch / CONTENTS, scratch / MEDIA_LIST
+    listed.write_bytes(contents.to_bytes())
+    needed.write_text("".join(f"{media}\n" for media in sorted(contents.media_objects)))
+    return {
+        CONTENTS: session.transfer.upload(listed, name.object(CONTENTS)),
+        MEDIA_LIST: session.transfer.upload_readable(needed, name.object(MEDIA_LIST)),
+    }
+
+
+def _finish(
+    session: Session, lease: Lease, name: BackupName, files: dict[str, StoredFile], contents: Contents
+) -> Manifest:
+    manifest = Manifest(
+        name=name,
+        engine=session.database.engine,
+        encrypted=bool(session.configuration.encryption.recipients),
+        database_size=session.database.size(),
+        media_files=len(contents.media),
+        media_size=sum(contents.media_objects.values()),
+        files=files,
+    )
+    lease.confirm()
+    session.store.write(name.object(MANIFEST), manifest.to_bytes(), generation=NEW)
+    return manifest

@@ -1,0 +1,128 @@
+"""`-r`: make a backup the live database and media. Whatever fails, whenever: what is live stays as it is."""
+
+import json
+import secrets
+import shutil
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from backup_system.catalogue import find
+from backup_system.django_commands import manage
+from backup_system.errors import BackupError
+from backup_system.manifest import Contents, Manifest
+from backup_system.media import download_media, keep_only, list_media
+from backup_system.names import CONTENTS, MEDIA_LIST
+from backup_system.recovery import alone_and_recovering, swap_media
+from backup_system.session import Session
+from backup_system.transfer import side_by_side
+from backup_system.verbs.back_up import back_up_alone
+
+
+@dataclass(frozen=True, kw_only=True)
+class Restored:
+    """What a restore did."""
+
+    manifest: Manifest
+    anonymised: bool
+    media_files: int
+
+
+def restore(session: Session, wanted: str) -> Restored:
+    """Return what was restored: `latest`, `latest:<environment>`, or a backup's URL."""
+    configuration = session.configuration
+    manifest = find(session.store, configuration.project, configuration.environment, wanted)
+    with alone_and_recovering(session):
+        require_compatible(session, manifest)
+        if configuration.environment == "prod":
+            session.progress.say("A backup of PROD first, so that nothing can be lost.")
+            back_up_alone(session)
+        identifier = new_identifier(session)
+        stage(session, manifest, identifier)
+        anonymised = _bring_up_to_date(session, manifest, identifier)
+        with session.progress.step("Swap"):
+            session.database.swap(identifier)
+            swap_media(session, identifier)
+    return Restored(manifest=manifest, anonymised=anonymised, media_files=len(list_media(configuration.media)))
+
+
+def new_identifier(session: Session) -> str:
+    """Return the name of a restore; later ones sort after earlier ones."""
+    return f"{session.now():%Y%m%dt%H%M%S}_{secrets.token_hex(2)}"
+
+
+def require_compatible(session: Session, manifest: Manifest) -> None:
+    """Raise BackupError when this machine cannot restore the backup, before anything is fetched."""
+    here, there = session.database.engine, manifest.engine
+    if here.name != there.name:
+        raise BackupError(
+            f"The backup is of {there.name}, this database is {here.name}. "
+            "LOCAL, DEV and PROD restore each other's backups; embedded mode restores its own."
+        )
+    if there.major > here.major:
+        raise BackupError(
+            f"The backup is from {there.name} {there.version}, newer than this server ({here.version}). "
+            "Update the server first."
+        )
+    if manifest.encrypted:
+        session.configuration.encryption.require_identity()
+    needed, free = manifest.size, shutil.disk_usage(session.workplace.folder).free
+    if needed > free:
+        raise BackupError(f"The backup needs {needed >> 20} MB of disk, {free >> 20} are free. Make room.")
+
+
+def stage(session: Session, manifest: Manifest, identifier: str) -> Contents:
+    """Return the contents of a backup that is now in a staging database, with media beside the live ones.
+
+    Raise BackupError when it is damaged, or does not hold what was backed up.
+    """
+    folder = session.workplace.staging(identifier)
+    folder.mkdir(mode=0o700)
+    with session.workplace.scratch() as scratch:
+        _fetch(session, manifest, scratch)
+        contents = Contents.from_bytes((scratch / CONTENTS).read_bytes())
+        with session.progress.step("Fetch and check the media") as step:
+            download_media(contents.media, folder / "media", transfer=session.transfer, step=step)
+        with session.progress.step("Restore beside the live database") as step:
+            roles = contents.census.roles
+            note = session.database.load(scratch / "database", identifier, roles=roles, step=step)
+    if note:
+        session.progress.say(note)
+    with session.progress.step("Compare with the backup's counts"):
+        if differences := contents.census.differences(session.database.census(identifier)):
+            shown = "\n  ".join(differences[:20])
+            raise BackupError(f"What was restored is not what was backed up:\n  {shown}")
+    return contents
+
+
+def _fetch(session: Session, manifest: Manifest, scratch: Path) -> None:
+    (scratch / "database").mkdir()
+    files = {name: file for name, file in manifest.files.items() if name != MEDIA_LIST}
+    with session.progress.step("Fetch and check the database") as step:
+        step.expect(sum(file.stored_size for file in files.values()))
+
+        def fetch(name: str) -> None:
+            if Path(name).parent.as_posix() not in {"database", "."} or ".." in name:
+                raise BackupError(f"The backup names a file outside of itself ({name}). It is not restored.")
+            session.transfer.download(files[name], scratch / name)
+            step.advance(files[name].stored_size)
+
+        side_by_side(partial(fetch, name) for name in files)
+
+
+def _bring_up_to_date(session: Session, manifest: Manifest, identifier: str) -> bool:
+    """Return whether the staging database was anonymised, after it was migrated to what the code here expects."""
+    variables = session.database.variables(identifier)
+    with session.progress.step("Migrate"):
+        manage("migrate", "--no-input", variables=variables)
+    if manifest.name.environment != "prod" or session.configuration.environment == "prod":
+        return False
+    with session.progress.step("Anonymise"):
+        folder = session.workplace.staging(identifier)
+        kept = folder / "kept-files.json"
+        manage(
+            "anonymise", "--database", session.database.name(identifier), "--kept-files", str(kept), variables=variables
+        )
+        keep_only(folder / "media", set(json.loads(kept.read_text())))
+        manage("create_default_user", variables=variables)
+    return True

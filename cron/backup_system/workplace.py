@@ -1,0 +1,71 @@
+"""A folder of this machine's own: one writer at a time, scratch that never stays, and what restores have replaced."""
+
+import fcntl
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from backup_system.errors import BackupError
+
+SCRATCH: Final = "scratch-"
+STAGING: Final = "staging-"
+PREVIOUS: Final = "previous-"
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """The folder `backup_system` in the data directory.
+
+    `staging-<id>` holds what is to become live in restore <id>, `previous-<id>` what was live before it.
+    """
+
+    folder: Path
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Work as the only one on this installation. The lock ends with its process, however that ends."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with (self.folder / "lock").open("ab") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise BackupError(
+                    "Another backup or restore is running here. Wait until it ends, then try again."
+                ) from None
+            yield
+
+    @property
+    def installation(self) -> str:
+        """The name of this installation, made once."""
+        file = self.folder / "installation"
+        if not file.exists():
+            unfinished = self.folder / "installation.new"
+            unfinished.write_text(secrets.token_hex(8))
+            unfinished.replace(file)
+        return file.read_text()
+
+    @contextmanager
+    def scratch(self) -> Iterator[Path]:
+        """Give a folder of one's own, which is gone afterwards."""
+        folder = self.folder / f"{SCRATCH}{secrets.token_hex(4)}"
+        folder.mkdir(mode=0o700)
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def staging(self, restore: str) -> Path:
+        """Return the folder of what a restore prepares."""
+        return self.folder / f"{STAGING}{restore}"
+
+    def previous(self, restore: str) -> Path:
+        """Return the folder of what a restore replaced."""
+        return self.folder / f"{PREVIOUS}{restore}"
+
+    def folders(self, kind: str) -> list[Path]:
+        """Return the folders of a kind, oldest first: SCRATCH, STAGING or PREVIOUS."""
+        return sorted(self.folder.glob(f"{kind}*"))

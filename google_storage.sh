@@ -1,0 +1,101 @@
+#!/usr/bin/env bash
+# Backups: made, listed, restored, proven. `./google_storage.sh --help` tells what it does.
+set -euo pipefail
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
+readonly ROOT
+readonly CALLED_FROM=$PWD
+readonly CREDENTIALS="${XDG_CONFIG_HOME:-${HOME:-/root}/.config}/google_storage"
+readonly GCLOUD="${CLOUDSDK_CONFIG:-${HOME:-/root}/.config/gcloud}"
+
+# shellcheck source-path=SCRIPTDIR
+source "$ROOT/install/dotenv.sh"
+source "$ROOT/install/python.sh"
+
+fail() {
+  printf '%s\n' "$@" >&2
+  exit 1
+}
+
+main() {
+  cd "$ROOT"
+  if [[ ${1-} == --embedded ]]; then
+    shift
+    in_embedded_mode "$@"
+  elif [[ -e .env ]]; then
+    in_docker "$@"
+  elif [[ -e .env.embedded ]]; then
+    in_embedded_mode "$@"
+  else
+    fail 'Nothing is installed in this folder yet.' 'First run ./install_docker.sh, or ./install_embedded.sh --setup-only.'
+  fi
+}
+
+in_embedded_mode() {
+  local python
+  python=$(find_python)
+  PYTHONPATH="$ROOT/install" exec "$python" -P -m embedded google_storage "$@"
+}
+
+# Runs the command in a container of its own, whether the stack is up or not.
+in_docker() {
+  local started='' status=0
+  docker info >/dev/null 2>&1 || fail 'Docker does not answer. Start it, then run this again.'
+  read_options "$@"
+  if [[ -n $NEEDS_DATABASE && -z $(docker compose ps --quiet --status running postgres) ]]; then
+    started=postgres
+    docker compose up --detach --wait --quiet-pull postgres >&2
+  fi
+  docker compose run --rm --no-deps "${RUN_OPTIONS[@]}" cron python -m backup_system "${ARGUMENTS[@]}" || status=$?
+  [[ -z $started ]] || docker compose stop "$started" >&2
+  return "$status"
+}
+
+# Finds out, from the command's own arguments, what its container needs: the database, files, folders, a port.
+read_options() { # ARGUMENT…
+  local argument previous='' port=8765 authenticates=''
+  NEEDS_DATABASE='' ARGUMENTS=() RUN_OPTIONS=(--quiet-pull)
+  [[ -t 0 && -t 1 && -t 2 ]] || RUN_OPTIONS+=(--no-TTY)
+  for argument in "$@"; do
+    case $argument in
+      -b | --backup | -r* | --restore* | --verify* | --undo) NEEDS_DATABASE=yes ;;
+      -a | --authenticate) authenticates=yes ;;
+    esac
+    case $previous in
+      --port) port=$argument ;;
+      --key-file) share_key "$argument" && argument=/key.json ;;
+    esac
+    share_folder "$argument"
+    ARGUMENTS+=("$argument")
+    previous=$argument
+  done
+  share_folder "$(dotenv_get .env BACKUP_URL)"
+  share_credentials
+  [[ -z $authenticates ]] || RUN_OPTIONS+=(--publish "127.0.0.1:$port:$port")
+}
+
+# A folder in place of a bucket has the same path in the container; /data is a volume of the stack.
+share_folder() { # ARGUMENT
+  local folder
+  [[ $1 == file:///* && $1 != file:///data/* ]] || return 0
+  folder=${1#file://}
+  folder=${folder%%/v1/*}
+  [[ ! -d $folder || " ${RUN_OPTIONS[*]} " == *" $folder:$folder "* ]] || RUN_OPTIONS+=(--volume "$folder:$folder")
+}
+
+share_key() { # FILE
+  local file
+  file=$(cd "$CALLED_FROM" && realpath -- "$1") && [[ -f $file ]] || fail "There is no key file $1."
+  RUN_OPTIONS+=(--volume "$file:/key.json:ro")
+}
+
+# Credentials stay outside of the checkout, one folder a project, for their owner only.
+share_credentials() {
+  local folder
+  folder=$CREDENTIALS/$(dotenv_get .env COMPOSE_PROJECT_NAME)
+  (umask 077 && mkdir -p "$folder")
+  RUN_OPTIONS+=(--volume "$folder:/credentials" --env GOOGLE_CREDENTIALS=/credentials/credentials.json)
+  [[ ! -d $GCLOUD ]] || RUN_OPTIONS+=(--volume "$GCLOUD:/gcloud:ro" --env CLOUDSDK_CONFIG=/gcloud)
+}
+
+main "$@"
