@@ -12,7 +12,16 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from embedded import EmbeddedError, RefusalError, application, checks, configuration, frontend, packages
+from embedded import (
+    EmbeddedError,
+    RefusalError,
+    application,
+    checks,
+    configuration,
+    frontend,
+    google_storage,
+    packages,
+)
 from embedded.console import explain, explain_refusal, say, step
 from embedded.processes import Group, process_group
 from embedded.project import Project
@@ -154,6 +163,8 @@ def run(arguments: Sequence[str]) -> None:
     """Do what the command line says."""
     if arguments[:1] == ["manage"]:
         manage(Project(ROOT), arguments[1:])
+    elif arguments[:1] == ["google_storage"]:
+        google_storage.become(Project(ROOT), arguments[1:])
     else:
         install(Project(ROOT), parse(arguments))
 

@@ -59,6 +59,26 @@ class Project:
         return self.python_environment / "bin" / "python"
 
     @property
+    def backup_system(self) -> Path:
+        """The folder that the backup system is imported from."""
+        return self.root / "cron"
+
+    @property
+    def backup_requirements(self) -> Path:
+        """The locked packages of application and backup system."""
+        return self.web / "requirements-cron.txt"
+
+    @property
+    def backup_environment(self) -> Path:
+        """Those packages. Made when they are first needed: the application runs without them."""
+        return self.root / ".venv-embedded-backups"
+
+    @property
+    def backup_python(self) -> Path:
+        """The interpreter of that environment."""
+        return self.backup_environment / "bin" / "python"
+
+    @property
     def node_environment(self) -> Path:
         """Node, where the machine has none that is new enough."""
         return self.root / ".venv-embedded-node"

@@ -78,7 +78,7 @@ class Environment(BaseSettings):
     backup_age_identity: SecretStr = Field(
         default=SecretStr(""), description="age private key that reads encrypted backups. Secret; never on PROD."
     )
-    backup_lease_seconds: float = Field(
+    backup_lease_seconds: int = Field(
         default=90, gt=0, description="Seconds of silence after which another machine's backup counts as dead."
     )
     google_oauth_client_id: str = Field(

@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# The drill: proves the newest backup by restoring it beside everything.
+set -euo pipefail
+
+# Then it is ended: asked to stop, and 10 s later by force.
+readonly TIME_LIMIT=6h
+
+cd /app
+# One at a time: 75 tells that the lock is taken. The lock is Python's own (-F), whatever becomes of this shell.
+exec timeout --kill-after=10s "$TIME_LIMIT" \
+  flock -F -E 75 -n /tmp/verify_backup.lockfile \
+  python -m backup_system --verify latest --scheduled
