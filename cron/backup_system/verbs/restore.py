@@ -123,6 +123,8 @@ def _bring_up_to_date(session: Session, manifest: Manifest, identifier: str) -> 
         manage(
             "anonymise", "--database", session.database.name(identifier), "--kept-files", str(kept), variables=variables
         )
-        keep_only(folder / "media", set(json.loads(kept.read_text())))
+        left_out = keep_only(folder / "media", set(json.loads(kept.read_text())))
         manage("create_default_user", variables=variables)
+    if left_out:
+        session.progress.say(f"{left_out} media files were left out: no field with the rule KeepFile refers to them.")
     return True
