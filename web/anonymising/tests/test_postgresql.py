@@ -64,6 +64,23 @@ def test_a_partition_and_a_child_count_as_their_parent(database: PostgreSQL, arc
     assert columns(database) - before == {"archive.parent.body", "archive.base.body", "archive.base.more"}
 
 
+def test_a_table_of_another_schema_is_erased_by_its_name(
+    archive: None, people: None, plan: Planned, registry: Registry
+) -> None:
+    execute("CREATE TABLE archive.letters (body text)", "INSERT INTO archive.letters VALUES ('Dear Ada')")
+    registry.erase_table("archive.letters")
+    assert run(plan())["archive.letters"] == 1
+    assert query("SELECT FROM archive.letters") == []
+
+
+def test_a_relation_that_is_checked_at_once_is_checked_when_all_is_changed(people: None, plan: Planned) -> None:
+    (name,) = query(
+        "SELECT conname FROM pg_constraint WHERE conrelid = 'anonymising_visit'::regclass AND contype = 'f'"
+    )
+    execute(f"ALTER TABLE anonymising_visit ALTER CONSTRAINT {name[0]} DEFERRABLE INITIALLY IMMEDIATE")
+    assert run(plan())["anonymising.Person"] == 2
+
+
 def test_large_objects_are_named_until_they_are_erased(people: None, plan: Planned, registry: Registry) -> None:
     execute("SELECT lo_from_bytea(0, 'Dear Ada')")
     try:
