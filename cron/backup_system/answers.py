@@ -25,7 +25,9 @@ PAGE: Final = """<!doctype html>
 <main><h1>{title}</h1><p>{text}</p></main></html>
 """
 
-type Answers = SimpleQueue[str | BackupError]
+type Answer = str | BackupError
+"""The code, or why there is none."""
+type Answers = SimpleQueue[Answer]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,8 +66,11 @@ def wait_for_code(consent: Consent, ways: Ways, *, say: Callable[[str], object])
 @contextmanager
 def _listening(consent: Consent, answers: Answers, ways: Ways) -> Iterator[None]:
     class Handler(_Handler):
-        def answer(self, address: str) -> str:
-            return _hear(consent, answers, address)
+        def answer(self, address: str) -> Answer:
+            return _understand(consent, address)
+
+        def pass_on(self, answer: Answer) -> None:
+            answers.put(answer)
 
     try:
         server = ThreadingHTTPServer((ways.host, ways.port), Handler)
@@ -85,27 +90,22 @@ def _listening(consent: Consent, answers: Answers, ways: Ways) -> Iterator[None]
         server.server_close()
 
 
-def _hear(consent: Consent, answers: Answers, address: str) -> str:
-    """Return the code in the address, after passing it on. Raise BackupError as `Consent.code_in` does."""
+def _understand(consent: Consent, address: str) -> Answer:
+    """Return the code, or why there is none. Raise WrongAddressError if the address is no answer."""
     try:
-        code = consent.code_in(address)
+        return consent.code_in(address)
     except WrongAddressError:
         raise
     except BackupError as error:
-        answers.put(error)
-        raise
-    answers.put(code)
-    return code
+        return error
 
 
 def _read(consent: Consent, answers: Answers, descriptor: int, say: Callable[[str], object]) -> None:
     for line in filter(None, _lines(descriptor)):
         try:
-            _hear(consent, answers, line)
+            answers.put(_understand(consent, line))
         except WrongAddressError as error:
             say(f"{error} Paste the whole address, or press Ctrl-C to give up.")
-        except BackupError:
-            return
 
 
 def _lines(descriptor: int) -> Iterator[str]:
@@ -123,22 +123,29 @@ def _lines(descriptor: int) -> Iterator[str]:
 class _Handler(BaseHTTPRequestHandler):
     timeout = 10
 
-    def answer(self, address: str) -> str:
+    def answer(self, address: str) -> Answer:
+        raise NotImplementedError
+
+    def pass_on(self, answer: Answer) -> None:
         raise NotImplementedError
 
     def do_GET(self) -> None:
-        """Take the answer, and say so."""
+        """Thank for the answer, and only then pass it on: the program may end at once."""
         if self.path.partition("?")[0] != "/":
             self._send(HTTPStatus.NOT_FOUND, "Nothing is here", "The link is in the terminal.")
             return
         try:
-            self.answer(self.path)
+            answer = self.answer(self.path)
         except WrongAddressError as error:
-            self._send(HTTPStatus.BAD_REQUEST, "That is not the answer", str(error))
-        except BackupError as error:
-            self._send(HTTPStatus.OK, "No access", str(error))
-        else:
-            self._send(HTTPStatus.OK, "Thank you", "The terminal says whether it worked. You can close this page.")
+            self._send(HTTPStatus.BAD_REQUEST, "This is not the answer", str(error))
+            return
+        try:
+            if isinstance(answer, BackupError):
+                self._send(HTTPStatus.OK, "No access", str(answer))
+            else:
+                self._send(HTTPStatus.OK, "Thank you", "The terminal says whether it worked. You can close this page.")
+        finally:
+            self.pass_on(answer)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name for it
         """Keep the code out of the terminal."""

@@ -88,6 +88,7 @@ def _bucket(configuration: Configuration) -> str:
 def _key(file: Path) -> Mapping[str, Any]:
     try:
         information = read_information(file)
+        from_information(information)
     except BackupError as error:
         raise WrongUseError(str(error)) from None
     if information["type"] != "service_account":

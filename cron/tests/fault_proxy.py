@@ -1,0 +1,165 @@
+"""A store that fails on demand: an HTTP proxy before the real one."""
+
+import socket
+import struct
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+HOP_BY_HOP: Final = {"connection", "transfer-encoding", "content-length", "keep-alive"}
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The request never reaches the store; this is answered."""
+
+    status: int
+    message: str = "told so by the test"
+
+
+class Silence:
+    """The request never reaches the store, and nothing is answered."""
+
+
+@dataclass(frozen=True)
+class Cut:
+    """The store does it, and the connection breaks after so many bytes of what it answers; None: before any answer."""
+
+    after: int | None = None
+
+
+@dataclass(frozen=True)
+class Flip:
+    """The store does it, and one bit of its answer's body is another."""
+
+    at: int = 0
+
+
+type Fault = Answer | Silence | Cut | Flip
+
+
+@dataclass
+class Rule:
+    """The next `times` requests of this method, and with this in their path, fail so."""
+
+    fault: Fault
+    times: int
+    method: str
+    path: str
+
+
+class FaultProxy(ThreadingHTTPServer):
+    """The proxy on a port of this machine, while the context lasts. It counts what it is asked."""
+
+    daemon_threads = True
+
+    def __init__(self, store: str, *, port: int = 0) -> None:
+        """Listen for requests to the store at that URL."""
+        super().__init__(("127.0.0.1", port), _Handler)
+        self.store = urlsplit(store)
+        self.url = f"http://127.0.0.1:{self.server_port}"
+        self.requests: list[str] = []
+        self.accepts: Callable[[str | None], bool] = lambda _authorization: True
+        self.closing = threading.Event()
+        self._rules: list[Rule] = []
+        self._lock = threading.Lock()
+        self._thread = threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True)
+
+    def __enter__(self) -> "FaultProxy":
+        """Begin to answer."""
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop."""
+        self.closing.set()
+        self.shutdown()
+        self._thread.join()
+        self.server_close()
+
+    def fail(self, fault: Fault, *, times: int = 1, method: str = "", path: str = "") -> None:
+        """Let the next requests of this kind fail."""
+        self._rules.append(Rule(fault, times, method, path))
+
+    def fault_for(self, method: str, path: str) -> Fault | None:
+        """Return what happens to this request, which is noted."""
+        with self._lock:
+            self.requests.append(f"{method} {path}")
+            for rule in self._rules:
+                if rule.times and rule.method in {"", method} and rule.path in path:
+                    rule.times -= 1
+                    return rule.fault
+        return None
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of clients that hang up."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: FaultProxy
+    protocol_version = "HTTP/1.1"
+
+    def __getattr__(self, name: str) -> Callable[[], None]:
+        """Return what handles a request, whatever its method."""
+        if name.startswith("do_"):
+            return self._handle
+        raise AttributeError(name)
+
+    def _handle(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        fault = self.server.fault_for(self.command, self.path)
+        if not self.server.accepts(self.headers.get("Authorization")):
+            fault = Answer(401, "Invalid Credentials")
+        match fault:
+            case Answer(status, message):
+                self._send(status, {}, f'{{"error": {{"code": {status}, "message": "{message}"}}}}'.encode())
+            case Silence():
+                self.server.closing.wait()
+                self.close_connection = True
+            case _:
+                self._forward(body, fault)
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name for it
+        """Say nothing."""
+
+    def _forward(self, body: bytes, fault: Cut | Flip | None) -> None:
+        store = HTTPConnection(str(self.server.store.hostname), self.server.store.port, timeout=60)
+        try:
+            store.request(self.command, self.path, body or None, dict(self.headers.items()))
+            answer = store.getresponse()
+            content = answer.read()
+        finally:
+            store.close()
+        headers = {name: value for name, value in answer.getheaders() if name.lower() not in HOP_BY_HOP}
+        if "Location" in headers:  # where the pieces of an upload go
+            headers["Location"] = headers["Location"].replace(self.server.store.geturl(), self.server.url)
+        match fault:
+            case Cut(None):
+                self._hang_up()
+            case Cut(after):
+                self._send(answer.status, headers, content, cut=after)
+            case Flip(at) if content:
+                self._send(answer.status, headers, content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :])
+            case _:
+                self._send(answer.status, headers, content)
+
+    def _send(self, status: int, headers: dict[str, str], content: bytes, *, cut: int | None = None) -> None:
+        self.send_response_only(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content[:cut])
+        if cut is not None:
+            self._hang_up()
+
+    def _hang_up(self) -> None:
+        """End the connection as a machine does that goes down: with a reset."""
+        self.wfile.flush()
+        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.connection.close()
+        self.close_connection = True
