@@ -61,6 +61,9 @@ lint() {
   ruff check --config web/pyproject.toml install tests
   ruff format --config web/pyproject.toml --check install tests
   mypy --config-file tests/mypy.ini install tests
+  ruff check --config web/pyproject.toml cron
+  ruff format --config web/pyproject.toml --check cron
+  mypy --config-file cron/mypy.ini cron
   if [ -d template ]; then
     ruff check --config web/pyproject.toml template
     ruff format --config web/pyproject.toml --check template
@@ -81,6 +84,8 @@ test_fast() {
     say "The frontend's tests"
     (cd web/frontend && npm test --silent)
   fi
+  say 'Backups: the stores, and who gets in'
+  python -m pytest cron
   say 'Installing: embedded mode, and bad input'
   python -m pytest tests -m 'not stack'
 }
