@@ -9,7 +9,7 @@ from stack.compose import Stack
 
 pytestmark = pytest.mark.stack
 
-SERVICES: Final = {"web", "nginx", "postgres", "valkey", "celery", "flower", "npm_watch"}
+SERVICES: Final = {"web", "nginx", "postgres", "valkey", "celery", "flower", "cron", "npm_watch"}
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +88,7 @@ def test_nobody_runs_as_a_name_or_as_root_by_chance(stack: Stack, containers: di
         "nginx": "101:101",
         "postgres": "999:999",
         "valkey": "999:999",
-        **dict.fromkeys(("web", "celery", "flower", "npm_watch"), person),
+        **dict.fromkeys(("web", "celery", "flower", "cron", "npm_watch"), person),
     }
 
 

@@ -1,0 +1,128 @@
+"""Cron in a stack: tasks of the tests' own, what became of their runs, and the mail about them."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from email import message_from_string
+from typing import Final
+
+from stack.compose import Stack, run, wait_until
+
+ADMIN: Final = "admin@example.com"
+HOW_TO: Final = "docs/how-to/add-a-cron-task.md"
+
+# LOCAL has nobody to tell. Compose reads this file beside docker-compose.yml.
+OVERRIDE: Final = f"services: {{ cron: {{ environment: {{ ADMIN_EMAIL: {ADMIN} }} }} }}\n"
+
+# Kills what records a task's run, and prints the process that it watched.
+KILL_RECORDER: Final = r"""
+import os, pathlib, signal, sys
+processes = {}
+for path in pathlib.Path("/proc").glob("[0-9]*"):
+    try:
+        parent = int((path / "stat").read_text().rpartition(")")[2].split()[1])
+        processes[int(path.name)] = parent, (path / "cmdline").read_bytes()
+    except OSError:
+        pass
+end = b"\0run_cron_task\0/cron/tasks/%s.sh\0" % sys.argv[1].encode()
+for recorder, (_parent, command) in processes.items():
+    if command.endswith(end):
+        print(*(process for process, (parent, _command) in processes.items() if parent == recorder))
+        os.kill(recorder, signal.SIGKILL)
+"""
+
+
+@dataclass(frozen=True)
+class Run:
+    """What the record says of a run."""
+
+    state: str
+    reason: str
+    output: str
+
+
+@dataclass(frozen=True)
+class Cron:
+    """The cron of a stack."""
+
+    stack: Stack
+
+    def add_task(self, name: str, command: str, *, time_limit: str = "10m") -> None:
+        """Add a task that runs each minute: the template, with another command and time limit."""
+        template = (self.stack.directory / "cron/tasks/TEMPLATE.sh").read_text()
+        script = template.replace("python manage.py TASK_NAME", command)
+        script = script.replace("TASK_NAME", name).replace("TIME_LIMIT=10m", f"TIME_LIMIT={time_limit}")
+        path = self.stack.directory / f"cron/tasks/{name}.sh"
+        path.write_text(script)
+        path.chmod(0o755)
+        self.add_line(f"* * * * * /cron/tasks/{name}.sh")
+
+    def add_line(self, line: str) -> None:
+        """Add a line to the crontab."""
+        with (self.stack.directory / "cron/crontab").open("a") as crontab:
+            crontab.write(f"{line}\n")
+
+    def follow_how_to(self) -> None:
+        """Do what the page says that adds a task, but for the hour: the task is due each minute."""
+        (commands,) = re.findall(r"```sh\n(.*?)```", (self.stack.directory / HOW_TO).read_text(), re.DOTALL)
+        assert "5 4 * * *" in commands
+        commands = commands.replace("5 4 * * *", "* * * * *")
+        run("bash", "-euc", commands, directory=self.stack.directory)
+
+    def runs(self, task: str) -> list[Run]:
+        """Return the task's runs but the one to come, the oldest first."""
+        columns = "state, reason, replace(output, chr(10), ' ')"
+        sql = f"select {columns} from cron_runs_cronrun where task = '{task}' and state <> 'scheduled'"  # noqa: S608
+        return [Run(*line.split("|", 2)) for line in self.stack.query(f"{sql} order by scheduled_for").splitlines()]
+
+    def wait_for(self, task: str, state: str, *, limit: float = 90) -> Run:
+        """Return the task's newest run in this state, once there is one."""
+        runs = wait_until(
+            lambda: [run for run in self.runs(task) if run.state == state], limit=limit, what=f"{task} {state}"
+        )
+        return runs[-1]
+
+    def wait_for_mail(self, subject: str) -> None:
+        """Return once the admin has mail of that subject: a minute is what it may take."""
+        wait_until(lambda: subject in self.subjects(), limit=60, what=f"mail about {subject!r}")
+
+    def subjects(self) -> list[str]:
+        """Return the subjects of the mail to the admin, without the project's name."""
+        listed = "for mail in /data/mail/*.eml; do cat $mail; printf '\\0'; done"
+        mails = map(message_from_string, self.stack.exec("web", "sh", "-c", listed).split("\0"))
+        return [str(mail["Subject"]).partition("] ")[2] for mail in mails if mail["To"] == ADMIN]
+
+    def kill_recorder(self, task: str) -> tuple[int, str]:
+        """Kill what records the task's run; return the container's index, and the process that it watched."""
+        for index in (1, 2):
+            command = ("exec", "--no-TTY", "--index", str(index), "cron", "python", "-c", KILL_RECORDER, task)
+            if watched := self.stack.compose(*command).strip():
+                return index, watched
+        raise AssertionError(f"nothing records {task}")
+
+    def is_running(self, index: int, process: str) -> bool:
+        """Return whether the process is still there, in that container."""
+        command = f"if test -e /proc/{process}; then echo yes; fi"
+        return "yes" in self.stack.compose("exec", "--no-TTY", "--index", str(index), "cron", "sh", "-c", command)
+
+    def log(self) -> str:
+        """Return what the containers said."""
+        return self.stack.compose("logs", "--no-log-prefix", "cron")
+
+
+@contextmanager
+def two_containers(stack: Stack) -> Iterator[Cron]:
+    """Give the stack a second cron container, and both an admin to tell; at the end all is as it was."""
+    override, crontab = stack.directory / "docker-compose.override.yml", stack.directory / "cron/crontab"
+    before, scripts = crontab.read_text(), set(crontab.parent.glob("tasks/*"))
+    override.write_text(OVERRIDE)
+    try:
+        stack.compose("up", "-d", "--wait", "--scale", "cron=2", "cron")
+        yield Cron(stack)
+    finally:
+        crontab.write_text(before)
+        for script in set(crontab.parent.glob("tasks/*")) - scripts:
+            script.unlink()
+        override.unlink()
+        stack.restore()

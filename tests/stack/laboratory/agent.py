@@ -1,0 +1,140 @@
+"""Inside the laboratory: does what it is asked for, a line of JSON each; so no question costs a new process."""
+
+import dataclasses
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from stack.laboratory.objects import Inspector, open_objects
+from stack.laboratory.processes import Ended, run
+
+DATA: Final = Path("/data")
+MEDIA: Final = DATA / "media"
+WORKPLACE: Final = DATA / "backup_system"
+LIVE: Final = "app"
+PREVIOUS: Final = f"{LIVE}_previous_"
+INSPECTOR: Final = Inspector()
+
+
+def postgresql(*command: str, data: str | None = None) -> str:
+    """Return what one of PostgreSQL's programs prints. Raise CalledProcessError if it fails."""
+    variables = {"PGHOST": "postgres", "PGUSER": "app", "PGPASSWORD": os.environ["POSTGRES_PASSWORD"]}
+    result = subprocess.run(command, env=os.environ | variables, input=data, capture_output=True, text=True, check=False)
+    if result.returncode:
+        raise RuntimeError(f"{command[0]}: {result.stderr[-2000:]}")
+    return result.stdout
+
+
+def query(sql: str, *, database: str = LIVE) -> str:
+    """Return what the database answers to some statements, unaligned."""
+    options = ("--no-psqlrc", "--quiet", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1", "--file=-")
+    return postgresql("psql", *options, database, data=sql).strip()
+
+
+def database_digest(database: str) -> str:
+    """Return the hash of all that pg_dump knows of a database."""
+    lines = postgresql("pg_dump", database).splitlines()
+    # Each run of pg_dump makes up keys of its own for these two.
+    kept = (line for line in lines if not line.startswith(("\\restrict", "\\unrestrict")))
+    return hashlib.sha256("\n".join(kept).encode()).hexdigest()[:16]
+
+
+def media_digest(folder: Path) -> str:
+    """Return the hash of all names and contents in a folder."""
+    found = hashlib.sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        found.update(f"{path.relative_to(folder)} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    return found.hexdigest()[:16]
+
+
+def databases() -> list[str]:
+    """Return the names of all databases but PostgreSQL's own."""
+    names = "SELECT datname FROM pg_database WHERE NOT datistemplate AND datname <> 'postgres' ORDER BY 1"
+    return query(names, database="postgres").splitlines()
+
+
+def observe(*, url: str) -> dict[str, Any]:
+    """Return all that a backup or restore could have changed, here and in the store."""
+    found = databases()
+    previous = [name.removeprefix(PREVIOUS) for name in found if name.startswith(PREVIOUS)]
+    return {
+        "live": {"database": database_digest(LIVE), "media": media_digest(MEDIA)},
+        "previous": [
+            {
+                "database": database_digest(PREVIOUS + restore),
+                "media": media_digest(WORKPLACE / f"previous-{restore}" / "media"),
+            }
+            for restore in previous
+        ],
+        "databases": [name for name in found if name != LIVE and not name.startswith(PREVIOUS)],
+        "workplace": sorted(
+            path.name
+            for path in WORKPLACE.glob("*")
+            if path.name not in {"lock", "installation", *(f"previous-{restore}" for restore in previous)}
+        ),
+        "store": dataclasses.asdict(INSPECTOR.inspect(open_objects(url, emulator=os.environ["STORAGE_EMULATOR_HOST"]))),
+    }
+
+
+def add_media(*, name: str, size: int, seed: int) -> None:
+    """Write a file that nothing compresses."""
+    path = MEDIA / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(hashlib.shake_128(f"{seed} {name}".encode()).digest(size))
+
+
+def run_command(*, command: Sequence[str], variables: Mapping[str, str], **options: Any) -> Ended:
+    """Return how a command ended (see `processes.run`)."""
+    return run(command, variables=variables, **options)
+
+
+def make_bucket(*, name: str) -> None:
+    """Make an empty bucket in the store."""
+    address = f"{os.environ['STORAGE_EMULATOR_HOST']}/storage/v1/b"
+    request = urllib.request.Request(address, json.dumps({"name": name}).encode(), {"Content-Type": "application/json"})  # noqa: S310 - our own
+    urllib.request.urlopen(request, timeout=20).close()  # noqa: S310 - our own
+
+
+def ready() -> bool:
+    """Return whether both servers answer."""
+    try:
+        query("SELECT 1")
+        urllib.request.urlopen(f"{os.environ['STORAGE_EMULATOR_HOST']}/storage/v1/b", timeout=5).close()  # noqa: S310
+    except (RuntimeError, OSError):
+        return False
+    return True
+
+
+QUESTIONS: Final[dict[str, Callable[..., Any]]] = {
+    "add_media": add_media,
+    "make_bucket": make_bucket,
+    "observe": observe,
+    "query": query,
+    "ready": ready,
+    "run": run_command,
+}
+
+
+def main() -> None:
+    """Answer until there are no more questions."""
+    for line in sys.stdin:
+        name, arguments = json.loads(line)
+        try:
+            answer = QUESTIONS[name](**arguments)
+            value = dataclasses.asdict(answer) if isinstance(answer, Ended) else answer
+            reply = {"answer": value}
+        except Exception as error:  # noqa: BLE001 - the one who asks hears of it
+            reply = {"error": f"{type(error).__name__}: {error}"}
+        sys.stdout.write(json.dumps(reply) + "\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,133 @@
+"""Inside the laboratory: reads a store without any code of the backup system, by what its layout promises."""
+
+import hashlib
+import json
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+LIMIT: Final = 20
+
+
+class Objects(Protocol):
+    """The objects of a store."""
+
+    def list(self) -> dict[str, str]:
+        """Return their names, and what changes whenever one is written anew."""
+
+    def read(self, name: str) -> bytes:
+        """Return what is in one."""
+
+
+@dataclass(frozen=True)
+class Folder:
+    """Objects as files."""
+
+    root: Path
+
+    def list(self) -> dict[str, str]:
+        """Return their names, unfinished ones too, and their versions."""
+        files = [path for path in self.root.rglob("*") if path.is_file() and path.name != ".lock"]
+        return {str(path.relative_to(self.root)): f"{path.stat().st_ino} {path.stat().st_mtime_ns}" for path in files}
+
+    def read(self, name: str) -> bytes:
+        """Return what is in one."""
+        return (self.root / name).read_bytes()
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """Objects of a bucket, by the JSON interface of Google Cloud Storage."""
+
+    url: str
+
+    def list(self) -> dict[str, str]:
+        """Return their names and generations."""
+        found: dict[str, str] = {}
+        page = ""
+        while True:
+            answer = json.loads(_get(f"{self.url}?{urllib.parse.urlencode({'pageToken': page})}"))
+            found |= {item["name"]: item["generation"] for item in answer.get("items", [])}
+            if not (page := answer.get("nextPageToken", "")):
+                return found
+
+    def read(self, name: str) -> bytes:
+        """Return what is in one."""
+        return _get(f"{self.url}/{urllib.parse.quote(name, safe='')}?alt=media")
+
+
+def _get(url: str) -> bytes:
+    with urllib.request.urlopen(url, timeout=LIMIT) as answer:  # noqa: S310 - the laboratory's own server
+        data: bytes = answer.read()
+    return data
+
+
+@dataclass(frozen=True, kw_only=True)
+class Findings:
+    """What is in a store."""
+
+    backups: list[str]
+    """Those that have a manifest, by their folders, newest last."""
+    damage: list[str]
+    """What those backups lack."""
+    unfinished: list[str]
+    """Objects that belong to no backup and are not media."""
+    unused: list[str]
+    """Media that no backup needs."""
+
+
+@dataclass(frozen=True)
+class Inspector:
+    """Reads every object once; what was whole and has not been written since needs no second look."""
+
+    seen: dict[tuple[str, str], str] = field(default_factory=dict)
+
+    def inspect(self, objects: Objects) -> Findings:
+        """Return what is in the store."""
+        versions = objects.list()
+        manifests = sorted(name for name in versions if name.endswith("/manifest.json"))
+        damage: list[str] = []
+        needed: set[str] = set()
+        for manifest in manifests:
+            files, extras = _files_of(objects, manifest)
+            needed |= {manifest, *files, *extras}
+            damage += [name for name, sha256 in files.items() if self._hash(objects, versions, name) != sha256]
+        left = [name for name in versions if name not in needed]
+        media = [name for name in left if name.split("/")[2:3] == ["media"] and "/." not in name]
+        return Findings(
+            backups=[manifest.removesuffix("/manifest.json") for manifest in manifests],
+            damage=damage,
+            unfinished=[name for name in left if name not in media],
+            unused=media,
+        )
+
+    def _hash(self, objects: Objects, versions: Mapping[str, str], name: str) -> str:
+        if name not in versions:
+            return "missing"
+        key = (name, versions[name])
+        if key not in self.seen:
+            self.seen[key] = hashlib.sha256(objects.read(name)).hexdigest()
+        return self.seen[key]
+
+
+def _files_of(objects: Objects, manifest: str) -> tuple[dict[str, str], set[str]]:
+    """Return the objects that a backup consists of with their SHA-256, and the names of others that may be there."""
+    value: dict[str, Any] = json.loads(objects.read(manifest))
+    files = {file["object"]: file["sha256"] for file in value["files"].values()}
+    contents = json.loads(objects.read(value["files"]["contents.json"]["object"]))
+    stored = [media["stored"] for media in contents["media"] if media["stored"]]
+    folder = manifest.rpartition("/")[0]
+    return files | {file["object"]: file["sha256"] for file in stored}, {f"{folder}/verification.json"}
+
+
+def open_objects(url: str, *, emulator: str) -> Objects:
+    """Return the objects of `file:///folder` or `gs://bucket`."""
+    scheme, _, place = url.partition("://")
+    openers: dict[str, Callable[[], Objects]] = {
+        "file": lambda: Folder(Path(place)),
+        "gs": lambda: Bucket(f"{emulator}/storage/v1/b/{place}/o"),
+    }
+    return openers[scheme]()
