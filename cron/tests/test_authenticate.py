@@ -2,6 +2,7 @@
 
 import json
 import stat
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,6 @@ from backup_system.errors import AccessError, BackupError, WrongUseError
 from backup_system.stores import NEW
 from backup_system.verbs import authenticate as verb
 from backup_system.verbs.authenticate import Person, authenticate
-from conftest import Configure
 from fake_person import FakePerson, browse
 from fault_proxy import Answer, FaultProxy
 from google.auth.credentials import AnonymousCredentials
@@ -70,7 +70,7 @@ def test_an_account_without_the_role_is_told_so(
 
 
 def test_a_missing_bucket_is_named(
-    guarded: Configuration, configure: Configure, oauth: OAuthServer, tmp_path: Path
+    guarded: Configuration, configure: Callable[..., Configuration], oauth: OAuthServer, tmp_path: Path
 ) -> None:
     key_file = write_json(tmp_path / "key.json", oauth.issuer.new_key())
     with pytest.raises(BackupError, match="The bucket nothing-here does not exist"):
@@ -106,7 +106,7 @@ def test_a_key_file_that_is_not_there_is_wrong_use(guarded: Configuration, tmp_p
         authenticate(guarded, key_file=tmp_path / "nothing.json", port=0)
 
 
-def test_a_folder_needs_no_credentials(configure: Configure) -> None:
+def test_a_folder_needs_no_credentials(configure: Callable[..., Configuration]) -> None:
     with pytest.raises(WrongUseError, match=r"needs no credentials.*BACKUP_URL=gs://BUCKET"):
         authenticate(configure(BACKUP_URL="file:///backups"), key_file=None, port=0)
 
@@ -155,7 +155,7 @@ def test_expired_credentials_of_gcloud_are_told_and_the_person_is_asked(
 
 
 def test_expired_credentials_of_gcloud_are_an_error_without_an_oauth_client(
-    gcloud: Path, oauth: OAuthServer, configure: Configure
+    gcloud: Path, oauth: OAuthServer, configure: Callable[..., Configuration]
 ) -> None:
     oauth.issuer.revoke()
     with pytest.raises(AccessError, match="gcloud auth application-default login"):

@@ -3,6 +3,7 @@
 import json
 import re
 import socket
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -10,7 +11,6 @@ import pytest
 from backup_system.configuration import Configuration
 from backup_system.errors import AccessError, BackupError, WrongUseError
 from backup_system.verbs.authenticate import Person, authenticate
-from conftest import Configure
 from fake_person import FakePerson, browse
 from fault_proxy import Answer, FaultProxy
 from oauth_server import OAuthServer
@@ -171,6 +171,6 @@ def test_a_port_that_is_taken_is_wrong_use(guarded: Configuration) -> None:
             authenticate(guarded, key_file=None, port=other.getsockname()[1], person=Person(typed=None))
 
 
-def test_without_an_oauth_client_it_says_how_to_make_one(gcs: str, configure: Configure) -> None:
+def test_without_an_oauth_client_it_says_how_to_make_one(gcs: str, configure: Callable[..., Configuration]) -> None:
     with pytest.raises(WrongUseError, match=r"GOOGLE_OAUTH_CLIENT_ID.*authenticate-google-storage\.md.*--key-file"):
         authenticate(configure(BACKUP_URL=gcs), key_file=None, port=0)
