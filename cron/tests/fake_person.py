@@ -76,10 +76,7 @@ class FakePerson:
 
     def decide(self, *, allow: bool = True) -> str:
         """Open the link, decide, and return the address that the browser is sent to."""
-        question = urlsplit(self.hear(r"http\S+"))
-        decision = f"allow={'yes' if allow else 'no'}&{question.query}"
-        url = question._replace(path="/decide", query=decision).geturl()
-        return requests.get(url, allow_redirects=False, timeout=LIMIT).headers["Location"]
+        return decide(self.hear(r"http\S+"), allow=allow)
 
     def type(self, text: str) -> None:
         """Type, or paste."""
@@ -91,6 +88,14 @@ class FakePerson:
         for attempt in self._attempts:
             attempt.thread.join(LIMIT)
         os.close(self._reading)
+
+
+def decide(link: str, *, allow: bool = True) -> str:
+    """Return the address that the browser is sent to when the person has decided."""
+    question = urlsplit(link)
+    decision = f"allow={'yes' if allow else 'no'}&{question.query}"
+    url = question._replace(path="/decide", query=decision).geturl()
+    return requests.get(url, allow_redirects=False, timeout=LIMIT).headers["Location"]
 
 
 def browse(address: str) -> requests.Response:
