@@ -38,9 +38,22 @@ def _kinds(label: str, catalogue: str, schema: str, condition: str = "true") -> 
     """  # noqa: S608 - made of the constants below
 
 
+# An index that CREATE INDEX CONCURRENTLY did not finish serves nobody, and pg_dump leaves it out.
+RELATIONS: Final = """
+    relpersistence <> 't' AND (relkind <> 'i' OR EXISTS (
+        SELECT FROM pg_index WHERE indexrelid = pg_class.oid AND indisvalid AND indisready))
+"""
+
+# To the end of the last page, of 2 kB: pages with nothing but zeros need not exist before, and do once restored.
+LARGE_OBJECTS: Final = """
+    SELECT 'bytes of large objects', sum(size)
+    FROM (SELECT max(pageno * 2048::bigint + length(data)) AS size FROM pg_largeobject GROUP BY loid) AS large_object
+    HAVING count(*) > 0
+"""
+
 OBJECTS: Final = " UNION ALL ".join(
     [
-        _kinds("'relations of kind ' || relkind::text", "pg_class", "relnamespace", "relpersistence <> 't'"),
+        _kinds("'relations of kind ' || relkind::text", "pg_class", "relnamespace", RELATIONS),
         # Not-null constraints (n) are named, and counted, as the version of the server likes it.
         _kinds("'constraints of kind ' || contype::text", "pg_constraint", "connamespace", "contype NOT IN ('n', 't')"),
         _kinds("'routines of kind ' || prokind::text", "pg_proc", "pronamespace"),
@@ -49,7 +62,7 @@ OBJECTS: Final = " UNION ALL ".join(
         "SELECT 'policies', count(*) FROM pg_policy HAVING count(*) > 0",
         "SELECT 'extensions', count(*) FROM pg_extension",
         "SELECT 'large objects', count(*) FROM pg_largeobject_metadata HAVING count(*) > 0",
-        "SELECT 'bytes of large objects', sum(length(data)) FROM pg_largeobject HAVING count(*) > 0",
+        LARGE_OBJECTS,
     ]
 )
 

@@ -1,0 +1,23 @@
+-- Partitions by range, list and hash, in two levels, one detached, one without rows; and the older inheritance.
+CREATE TABLE events (id bigint GENERATED ALWAYS AS IDENTITY, day date NOT NULL, place text, PRIMARY KEY (id, day)) PARTITION BY RANGE (day);
+CREATE TABLE events_2024 PARTITION OF events FOR VALUES FROM ('2024-01-01') TO ('2025-01-01');
+CREATE TABLE events_2025 PARTITION OF events FOR VALUES FROM ('2025-01-01') TO ('2026-01-01') PARTITION BY LIST (day);
+CREATE TABLE events_2025_may PARTITION OF events_2025 FOR VALUES IN ('2025-05-01', '2025-05-02');
+CREATE TABLE events_2025_rest PARTITION OF events_2025 DEFAULT;
+CREATE TABLE events_rest PARTITION OF events DEFAULT;
+CREATE INDEX ON events (place);
+CREATE INDEX events_of_the_parent ON ONLY events (day, place);
+CREATE TABLE hashed (id integer PRIMARY KEY) PARTITION BY HASH (id);
+CREATE TABLE hashed_0 PARTITION OF hashed FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+CREATE TABLE hashed_1 PARTITION OF hashed FOR VALUES WITH (MODULUS 2, REMAINDER 1);
+INSERT INTO events (day, place) SELECT '2023-12-01'::date + n, n::text FROM generate_series(1, 900) AS n;
+INSERT INTO hashed SELECT generate_series(1, 200);
+ALTER TABLE events DETACH PARTITION events_2024;
+CREATE TABLE notes (event bigint, day date, FOREIGN KEY (event, day) REFERENCES events (id, day));
+INSERT INTO notes SELECT id, day FROM events LIMIT 20;
+CREATE TABLE animals (id serial PRIMARY KEY, name text NOT NULL);
+CREATE TABLE dogs (tail real DEFAULT 1) INHERITS (animals);
+CREATE TABLE poodles (colour text, tail real DEFAULT 2) INHERITS (dogs);
+INSERT INTO animals (name) VALUES ('fish'), ('cow');
+INSERT INTO dogs (name) VALUES ('rex');
+INSERT INTO poodles (name) VALUES ('fifi'), ('coco'), ('lulu');

@@ -1,0 +1,68 @@
+"""A project of a test's own: its database, media and backups, and what can be done with them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from io import StringIO
+from pathlib import Path
+
+from backup_system.configuration import Configuration
+from backup_system.manifest import Manifest
+from backup_system.progress import LineProgress
+from backup_system.session import Session
+from backup_system.stores import Store
+from backup_system.verbs.back_up import back_up
+from backup_system.verbs.restore import Restored, restore
+from backup_system.verbs.undo import undo
+from backup_system.verbs.verify import verify
+from rich.console import Console
+
+
+@dataclass(frozen=True)
+class Project:
+    """An installation, and the store that it backs up to."""
+
+    configuration: Configuration
+    store: Store
+    said: StringIO = field(default_factory=StringIO)
+    """What was shown to people."""
+
+    @property
+    def session(self) -> Session:
+        """A session as a command has it: one that knows nothing from earlier ones."""
+        console = Console(file=self.said, width=250)
+        return Session(self.configuration, LineProgress(console), self.store)
+
+    @property
+    def media(self) -> Path:
+        """Django's MEDIA_ROOT, made if need be."""
+        self.configuration.media.mkdir(parents=True, exist_ok=True)
+        return self.configuration.media
+
+    @property
+    def remains(self) -> list[str]:
+        """What lies in the workplace, but for what stays there for good."""
+        work = self.configuration.work
+        return sorted(path.name for path in work.iterdir() if path.name not in {"lock", "installation"})
+
+    def back_up(self) -> Manifest:
+        """Return the backup that was made."""
+        return back_up(self.session)
+
+    def restore(self, wanted: str = "latest") -> Restored:
+        """Return what was restored."""
+        return restore(self.session, wanted)
+
+    def undo(self) -> None:
+        """Bring back what was replaced."""
+        undo(self.session)
+
+    def verify(self, wanted: str = "latest") -> Manifest:
+        """Return the backup that was proven."""
+        return verify(self.session, wanted)
+
+    def with_store(self, store: Store) -> "Project":
+        """Return the project with its backups elsewhere."""
+        return replace(self, store=store)
+
+
+type MakeProject = Callable[..., Project]
