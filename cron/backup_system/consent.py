@@ -6,7 +6,7 @@ Authorization code with PKCE and a loopback address: https://developers.google.c
 import hmac
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qsl
 
 import requests
 from google_auth_oauthlib.flow import Flow
@@ -63,7 +63,7 @@ class Consent:
 
         Raise WrongAddressError if it is not the answer to this question, AccessError if the answer is no.
         """
-        fields = {name: values[0] for name, values in parse_qs(urlsplit(address.strip()).query).items()}
+        fields = dict(parse_qsl(address.strip().partition("#")[0].partition("?")[2]))
         if "state" not in fields or not fields.keys() & {"code", "error"}:
             raise WrongAddressError("That is not the address that the browser was sent to: it has no code and state.")
         if not hmac.compare_digest(fields["state"].encode(), self._state.encode()):

@@ -13,46 +13,46 @@ from google.auth.exceptions import GoogleAuthError
 from google.oauth2 import credentials as oauth2
 from google.oauth2 import service_account
 
-from backup_system.errors import BackupError
+from backup_system.errors import AccessError, BackupError
 
 STORAGE: Final = "https://www.googleapis.com/auth/devstorage.read_write"
 TOKEN_URI: Final = "https://oauth2.googleapis.com/token"  # noqa: S105 - an address
 
 
 def load_credentials(file: Path) -> Credentials:
-    """Return what `./google_storage.sh -a` stored. Raise BackupError if nothing usable is there."""
+    """Return what `./google_storage.sh -a` stored. Raise AccessError if nothing usable is there."""
     if not file.exists():
         if "STORAGE_EMULATOR_HOST" in os.environ:
             return AnonymousCredentials()
-        raise BackupError("This machine has no credentials for Google Cloud Storage yet. Run ./google_storage.sh -a")
+        raise AccessError("This machine has no credentials for Google Cloud Storage yet. Run ./google_storage.sh -a")
     try:
         return from_information(read_information(file))
-    except BackupError as error:
-        raise BackupError(f"{error} Run ./google_storage.sh -a again.") from None
+    except AccessError as error:
+        raise AccessError(f"{error} Run ./google_storage.sh -a again.") from None
 
 
 def read_information(file: Path) -> dict[str, Any]:
-    """Return what a file in Google's format says. Raise BackupError if it is not in that format."""
+    """Return what a file in Google's format says. Raise AccessError if it is not in that format."""
     try:
         information = json.loads(file.read_bytes())
     except OSError as error:
-        raise BackupError(f"The credentials in {file} cannot be read: {error.strerror}.") from None
+        raise AccessError(f"The credentials in {file} cannot be read: {error.strerror}.") from None
     except ValueError:
-        raise BackupError(f"{file} is not a file of Google credentials: it is not JSON.") from None
+        raise AccessError(f"{file} is not a file of Google credentials: it is not JSON.") from None
     if not isinstance(information, dict) or not isinstance(information.get("type"), str):
-        raise BackupError(f'{file} is not a file of Google credentials: it has no "type".')
+        raise AccessError(f'{file} is not a file of Google credentials: it has no "type".')
     return information
 
 
 def from_information(information: Mapping[str, Any]) -> Credentials:
-    """Return the credentials that the content of a file stands for. Raise BackupError if they cannot be made."""
+    """Return the credentials that the content of a file stands for. Raise AccessError if they cannot be made."""
     kind = str(information.get("type"))
     if kind not in KINDS:
-        raise BackupError(f"Credentials of type {kind} cannot be used here: give a service account's key.")
+        raise AccessError(f"Credentials of type {kind} cannot be used here: give a service account's key.")
     try:
         return KINDS[kind](information)
     except (GoogleAuthError, ValueError, TypeError, AttributeError, KeyError) as error:
-        raise BackupError(f"The credentials of type {kind} cannot be used ({error}).") from None
+        raise AccessError(f"The credentials of type {kind} cannot be used ({error}).") from None
 
 
 def account_of(credentials: Credentials) -> str:

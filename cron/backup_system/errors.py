@@ -18,4 +18,4 @@ class ConflictError(BackupError):
 
 
 class AccessError(BackupError):
-    """The store does not let this account in."""
+    """The credentials are missing, unusable, or do not get into the store."""

@@ -154,6 +154,17 @@ def test_expired_credentials_of_gcloud_are_told_and_the_person_is_asked(
     assert json.loads(guarded.variables.google_credentials.read_text()) != json.loads(gcloud.read_text())
 
 
+@pytest.mark.parametrize("kind", ["external_account", "authorized_user"])
+def test_credentials_of_gcloud_that_cannot_be_used_are_told_and_the_person_is_asked(
+    gcloud: Path, guarded: Configuration, person: FakePerson, kind: str
+) -> None:
+    write_json(gcloud, {"type": kind})
+    attempt = person.authenticate(guarded)
+    person.hear(f"type {kind} cannot be used")
+    browse(person.decide())
+    attempt.finish()
+
+
 def test_expired_credentials_of_gcloud_are_an_error_without_an_oauth_client(
     gcloud: Path, oauth: OAuthServer, configure: Callable[..., Configuration]
 ) -> None:

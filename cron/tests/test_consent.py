@@ -45,7 +45,7 @@ def test_a_person_pastes_the_address_from_another_machine(
     address = person.decide()
     half = len(address) // 2 if split else 0
     person.type(f"  {address[:half]}")
-    person.type(f"{address[half:]}\r\n")
+    person.type(f"{address[half:]}#\r\n")
     attempt.finish()
     assert guarded.variables.google_credentials.exists()
 
@@ -53,8 +53,9 @@ def test_a_person_pastes_the_address_from_another_machine(
 def test_a_wrong_paste_is_told_and_the_right_one_still_works(guarded: Configuration, person: FakePerson) -> None:
     attempt = person.authenticate(guarded)
     address = person.decide()
-    person.type("yes\n")
-    person.hear("no code and state.*Paste the whole address")
+    for text in ("yes", "http://[not/an?address", address.partition("?")[0]):
+        person.type(f"{text}\n")
+        person.hear("no code and state.*Paste the whole address")
     person.type("http://127.0.0.1/?state=another&code=4/abc\n")
     person.hear("earlier question")
     person.type(f"{address}\n")

@@ -64,7 +64,9 @@ def authenticate(
             url, _key(key_file), advice=f"Is the key still one of the account's? {GUIDE} shows how to make one."
         )
     else:
-        proven = (gcloud.exists() and _try_gcloud(configuration, gcloud, person)) or _ask(configuration, port, person)
+        proven = (os.access(gcloud, os.R_OK) and _try_gcloud(configuration, gcloud, person)) or _ask(
+            configuration, port, person
+        )
     information, account = proven
     store_information(configuration.variables.google_credentials, information)
     person.say(f"{account} has access to {url}. The credentials are stored for this machine, outside the repository.")
