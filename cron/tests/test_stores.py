@@ -1,6 +1,7 @@
 """What every store does, shown with a folder and with a bucket."""
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -165,6 +166,26 @@ def test_an_upload_replaces(store: Store, file: Path) -> None:
         file.write_text(text)
         store.upload("v1/file", file)
     assert store.read("v1/file")[0] == b"text"
+
+
+def test_threads_share_a_store(store: Store, tmp_path: Path) -> None:
+    def there_and_back(number: int) -> bool:
+        file, back = tmp_path / f"{number}", tmp_path / f"{number}.back"
+        file.write_bytes(os.urandom(100_000))
+        store.upload(f"v1/{number}", file)
+        store.download(f"v1/{number}", back)
+        return back.read_bytes() == file.read_bytes()
+
+    with ThreadPoolExecutor(4) as threads:
+        assert all(threads.map(there_and_back, range(20)))
+    assert len(names(store, "v1/")) == 20
+
+
+def test_a_list_may_be_long(store: Store) -> None:
+    for number in range(1100):  # more than a page of Google's
+        store.write(f"v1/{number}/object", b"")
+    assert len(names(store, "v1/")) == 1100
+    assert len(store.folders("v1/")) == 1100
 
 
 @pytest.mark.parametrize("url", ["file://machine/folder", "file:folder", "file://"])

@@ -20,6 +20,7 @@ from backup_system.stores.google import AUTHENTICATE_AGAIN, GoogleStore
 TIME_LIMIT: Final = 600
 # Somebody waits: they hear of a store that does not answer sooner than the night does.
 PATIENCE: Final = 30
+NEW_KEY: Final = f"Is the key still one of the account's? {GUIDE} shows how to make one."
 RENEW: Final = "To renew them: gcloud auth application-default login"
 
 type Proven = tuple[Mapping[str, Any], str]
@@ -59,14 +60,11 @@ def authenticate(
     url = _bucket(configuration)
     person = person or Person()
     gcloud = application_default or application_default_file(os.environ)
-    if key_file:
-        proven = _prove(
-            url, _key(key_file), advice=f"Is the key still one of the account's? {GUIDE} shows how to make one."
-        )
-    else:
-        proven = (os.access(gcloud, os.R_OK) and _try_gcloud(configuration, gcloud, person)) or _ask(
-            configuration, port, person
-        )
+    proven = (
+        _prove(url, _key(key_file), advice=NEW_KEY)
+        if key_file
+        else _try_gcloud(configuration, gcloud, person) or _ask(configuration, port, person)
+    )
     information, account = proven
     store_information(configuration.variables.google_credentials, information)
     person.say(f"{account} has access to {url}. The credentials are stored for this machine, outside the repository.")
@@ -99,8 +97,10 @@ def _key(file: Path) -> Mapping[str, Any]:
 
 
 def _try_gcloud(configuration: Configuration, file: Path, person: Person) -> Proven | None:
-    """Return gcloud's credentials; None if they do not get in and the person can be asked."""
-    person.say(f"Trying gcloud's application-default credentials ({file}).")
+    """Return gcloud's credentials; None if there are none, or they do not get in and the person can be asked."""
+    if not os.access(file, os.R_OK):
+        return None
+    person.say("Trying gcloud's application-default credentials.")
     try:
         return _prove(configuration.url, read_information(file), advice=RENEW)
     except AccessError as error:
