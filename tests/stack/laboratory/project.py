@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from checkout import copy_checkout, unique_slug
+
 from stack.compose import clean_environment, run, wait_until
 from stack.laboratory.processes import Ended
 
