@@ -13,7 +13,7 @@ import requests
 from backup_system.configuration import Configuration
 from backup_system.verbs.authenticate import Person, authenticate
 
-LIMIT: Final = 10
+LIMIT: Final = 30
 
 
 @dataclass

@@ -164,7 +164,11 @@ def every_verb(store: GoogleStore, file: Path) -> list[Callable[[], object]]:
     ]
 
 
-def test_no_permission_is_told_at_once(store: GoogleStore, proxy: FaultProxy, file: Path) -> None:
+def test_no_permission_is_told_at_once(
+    gcs: str, proxy: FaultProxy, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(google, "SILENCE", 60)
+    store = GoogleStore(gcs, AnonymousCredentials())
     proxy.fail(Answer(403, "storage.objects.get denied"), times=1000)
     for attempt in every_verb(store, file):
         with pytest.raises(AccessError, match=r"\(403: storage.objects.get denied\).*Storage Object User"):
