@@ -66,3 +66,4 @@ class Project:
 
 
 type MakeProject = Callable[..., Project]
+type MakeDatabase = Callable[..., str]

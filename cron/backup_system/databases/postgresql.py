@@ -14,7 +14,7 @@ from psycopg import sql
 
 from backup_system.databases import Finished
 from backup_system.databases.census import Server, between, count, sequence_values
-from backup_system.databases.tools import run_tool
+from backup_system.databases.tools import OPTIONS, run_tool
 from backup_system.databases.twin import create_twin
 from backup_system.errors import BackupError
 from backup_system.manifest import Census, Engine
@@ -211,6 +211,8 @@ class PostgreSQL:
                 user=environment.postgres_user,
                 password=self._password,
                 connect_timeout=10,
+                options=OPTIONS,
+                client_encoding="UTF8",
                 application_name="backup_system",
             ) as connection:
                 yield connection

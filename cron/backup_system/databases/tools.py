@@ -12,11 +12,23 @@ from backup_system.errors import BackupError
 # Both tools say this of every table and index they are done with, when they work in parallel.
 FINISHED: Final = re.compile(r"finished item (\d+) ")
 LAST_LINES: Final = 15
+# What the settings of a database say must not end the work, hinder it, or change what it sees.
+OPTIONS: Final = " ".join(
+    f"-c {setting}"
+    for setting in (
+        "statement_timeout=0",
+        "lock_timeout=0",
+        "transaction_timeout=0",
+        "idle_in_transaction_session_timeout=0",
+        "default_transaction_read_only=off",
+        "search_path=pg_catalog",
+    )
+)
 
 
 def run_tool(command: Sequence[str], *, password: str, finished_item: Callable[[int], None]) -> None:
     """Run pg_dump or pg_restore, hearing of each item it finishes. Raise BackupError with its words if it fails."""
-    environment = os.environ | {"PGPASSWORD": password, "PGCONNECT_TIMEOUT": "10", "LC_ALL": "C"}
+    environment = os.environ | {"PGPASSWORD": password, "PGOPTIONS": OPTIONS, "PGCONNECT_TIMEOUT": "10", "LC_ALL": "C"}
     tail: deque[str] = deque(maxlen=LAST_LINES)
     # Should this process be killed, the kernel ends the tool as well.
     mortal = ["setpriv", "--pdeathsig", "KILL", "--", *command, "--verbose"]

@@ -1,5 +1,6 @@
-"""An empty database like another one: same encoding and sort order, same settings, same grants."""
+"""An empty database like another one: same encoding and sort order, same settings, same owner and grants."""
 
+import re
 from typing import Any, Final, LiteralString
 
 from psycopg import sql
@@ -7,7 +8,8 @@ from psycopg import sql
 from backup_system.databases.census import Server
 
 PROPERTIES: Final = """
-    SELECT pg_encoding_to_char(encoding), datlocprovider, datcollate, datctype, datlocale, datacl IS NOT NULL
+    SELECT pg_get_userbyid(datdba), datconnlimit, datacl IS NOT NULL, pg_encoding_to_char(encoding),
+        datlocprovider, datcollate, datctype, datlocale, daticurules
     FROM pg_database WHERE datname = %s
 """
 
@@ -32,14 +34,9 @@ PROVIDERS: Final[dict[str, tuple[LiteralString, LiteralString | None]]] = {
 
 def create_twin(server: Server, of: str, name: str) -> None:
     """Make the database `name`. The connection must be in autocommit mode."""
-    encoding, provider, collate, ctype, locale, has_grants = server.execute(PROPERTIES, [of]).fetchall()[0]
-    provider_name, locale_option = PROVIDERS[provider]
-    create = sql.SQL(
-        "CREATE DATABASE {} TEMPLATE template0 ENCODING {} LOCALE_PROVIDER {} LC_COLLATE {} LC_CTYPE {}"
-    ).format(sql.Identifier(name), encoding, sql.SQL(provider_name), collate, ctype)
-    if locale_option:
-        create += sql.SQL(" {} {}").format(sql.SQL(locale_option), locale)
-    server.execute(create)
+    owner, limit, has_grants, encoding, *order = server.execute(PROPERTIES, [of]).fetchall()[0]
+    create = sql.SQL("CREATE DATABASE {} TEMPLATE template0 OWNER {} CONNECTION LIMIT {} ENCODING {}")
+    server.execute(create.format(sql.Identifier(name), sql.Identifier(owner), limit, encoding) + _sort_order(*order))
     for role, setting in server.execute(SETTINGS, [of]).fetchall():
         server.execute(_setting(name, role, *setting.split("=", 1)))
     if has_grants:
@@ -48,13 +45,28 @@ def create_twin(server: Server, of: str, name: str) -> None:
             server.execute(_grant(name, *grant))
 
 
+def _sort_order(provider: str, collate: str, ctype: str, locale: str, rules: str | None) -> sql.Composed:
+    name, option = PROVIDERS[provider]
+    written = sql.SQL(" LOCALE_PROVIDER {} LC_COLLATE {} LC_CTYPE {}").format(sql.SQL(name), collate, ctype)
+    if option:
+        written += sql.SQL(" {} {}").format(sql.SQL(option), locale)
+    return written + sql.SQL(" ICU_RULES {}").format(rules) if rules else written
+
+
 def _setting(database: str, role: str, variable: str, value: str) -> sql.Composed:
     whose = sql.SQL("ROLE {} IN").format(sql.Identifier(role)) if role else sql.SQL("")
-    # A list, such as search_path, is stored as it was written: its parts are identifiers, quoted where need be.
-    written = sql.SQL(value) if variable in LISTS else sql.Literal(value)
+    values = _parts(value) if variable in LISTS else [value]
     return sql.SQL("ALTER {} DATABASE {} SET {} TO {}").format(
-        whose, sql.Identifier(database), sql.Identifier(*variable.split(".")), written
+        whose,
+        sql.Identifier(database),
+        sql.Identifier(*variable.split(".")),
+        sql.SQL(", ").join(map(sql.Literal, values)),
     )
+
+
+def _parts(value: str) -> list[str]:
+    """Return the parts of a list, such as search_path, which is stored as identifiers, quoted where need be."""
+    return [plain or quoted.replace('""', '"') for quoted, plain in re.findall(r'"((?:[^"]|"")*)"|([^\s,]+)', value)]
 
 
 # The settings that PostgreSQL writes as lists (GUC_LIST_QUOTE in its sources).

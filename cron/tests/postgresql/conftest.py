@@ -2,7 +2,7 @@
 
 import os
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import LiteralString
 
@@ -12,10 +12,8 @@ from backup_system.configuration import read_configuration
 from backup_system.stores import Store
 from config.environment import Environment, read_environment
 from picture import connect
-from project import MakeProject, Project
+from project import MakeDatabase, MakeProject, Project
 from psycopg import sql
-
-type Execute = Callable[..., list[tuple[object, ...]]]
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -42,7 +40,27 @@ def server_variables(server: Environment, environment: None, monkeypatch: pytest
 
 
 @pytest.fixture
-def databases(server: Environment) -> Iterator[Callable[..., str]]:
+def roles(server: Environment) -> Iterator[list[str]]:
+    """Return the roles that were made. They are dropped when the databases are, which they may own."""
+    made: list[str] = []
+    yield made
+    with connect(server, "postgres") as connection:
+        for name in made:
+            connection.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def role(server: Environment, roles: list[str]) -> str:
+    """Return the name of a role."""
+    name = f'test "role" {secrets.token_hex(3)}'
+    with connect(server, "postgres") as connection:
+        connection.execute(sql.SQL("CREATE ROLE {}").format(sql.Identifier(name)))
+    roles.append(name)
+    return name
+
+
+@pytest.fixture
+def databases(server: Environment, roles: list[str]) -> Iterator[MakeDatabase]:
     """Return what makes a database; all that were made, and what restores made of them, are dropped at the end."""
     prefix = f"test_{secrets.token_hex(3)}"
 
@@ -61,7 +79,7 @@ def databases(server: Environment) -> Iterator[Callable[..., str]]:
 
 @pytest.fixture
 def make_project(
-    databases: Callable[..., str], folder_store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    databases: MakeDatabase, folder_store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> MakeProject:
     """Return what makes a project with a database, media and a folder for backups; more are of the same project."""
 
@@ -110,6 +128,6 @@ def migrated(server: Environment) -> Iterator[str]:
 
 
 @pytest.fixture
-def site(databases: Callable[..., str], make_project: MakeProject, migrated: str) -> Project:
+def site(databases: MakeDatabase, make_project: MakeProject, migrated: str) -> Project:
     """Return a project whose database has the application's tables."""
     return make_project(databases(f"TEMPLATE {migrated}"))
