@@ -56,7 +56,7 @@ class Consent:
             "token_uri": client.token_uri,
         }
         self._flow = Flow.from_client_config({"installed": installed}, SCOPES, redirect_uri=redirect)
-        self.url, self._state = self._flow.authorization_url(access_type="offline", prompt="consent")
+        self.url, self._state = self._flow.authorization_url(prompt="consent")
 
     def code_in(self, address: str) -> str:
         """Return the code in the address that the browser was sent to.

@@ -55,6 +55,8 @@ class Issuer:
     access_tokens: set[str] = field(default_factory=set)
     keys: dict[str, str] = field(default_factory=dict)
     """The service account's public keys, by their ids."""
+    asked: set[str] = field(default_factory=set)
+    """The scopes that the service account has asked for."""
 
     def authorise(self, question: dict[str, str], *, allow: bool) -> str:
         """Return where the browser goes when the person has decided."""
@@ -151,7 +153,8 @@ class Issuer:
             raise Refusal("invalid_grant", f"Invalid JWT Signature. {error}") from None
         if claims["iss"] != self.service_account:
             raise Refusal("invalid_grant", "Invalid grant: account not found")
-        return self._new_token(claims["scope"]) | {"id_token": None}
+        self.asked.add(claims["scope"])
+        return self._new_token(claims["scope"])
 
     def _check_client(self, form: dict[str, str]) -> None:
         if (form.get("client_id"), form.get("client_secret")) != (self.client_id, self.client_secret):

@@ -40,6 +40,7 @@ def test_a_key_that_gets_in_is_stored_for_its_owner_alone(
     assert stat.S_IMODE(guarded.variables.google_credentials.stat().st_mode) == 0o600
     assert stat.S_IMODE(guarded.variables.google_credentials.parent.stat().st_mode) == 0o700
     assert [*guarded.variables.google_credentials.parent.iterdir()] == [guarded.variables.google_credentials]
+    assert oauth.issuer.asked == {"https://www.googleapis.com/auth/devstorage.read_write"}
     assert oauth.issuer.service_account in said[-1]
     assert guarded.url in said[-1]
     assert guarded.open_store().write("object", b"text", generation=NEW).size == 4

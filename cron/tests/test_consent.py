@@ -33,6 +33,7 @@ def test_the_question_is_for_a_lasting_token_with_a_proof_key(guarded: Configura
     assert question["redirect_uri"] == f"http://127.0.0.1:{person.port}/"
     assert question["code_challenge_method"] == "S256"
     assert question["access_type"] == "offline"
+    assert question["prompt"] == "consent"  # else Google gives a lasting token the first time only
     assert question["scope"].endswith("devstorage.read_write")
     assert len(question["state"]) >= 20
 
