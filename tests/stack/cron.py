@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from email import message_from_string
+from email import message_from_string, policy
 from typing import Final
 
 from stack.compose import Stack, run, wait_until
@@ -90,7 +90,8 @@ class Cron:
     def subjects(self) -> list[str]:
         """Return the subjects of the mail to the admin, without the project's name."""
         listed = "for mail in /data/mail/*.eml; do cat $mail; printf '\\0'; done"
-        mails = map(message_from_string, self.stack.exec("web", "sh", "-c", listed).split("\0"))
+        texts = self.stack.exec("web", "sh", "-c", listed).split("\0")
+        mails = [message_from_string(text, policy=policy.default) for text in texts]
         return [str(mail["Subject"]).partition("] ")[2] for mail in mails if mail["To"] == ADMIN]
 
     def kill_recorder(self, task: str) -> tuple[int, str]:
@@ -105,6 +106,11 @@ class Cron:
         """Return whether the process is still there, in that container."""
         command = f"if test -e /proc/{process}; then echo yes; fi"
         return "yes" in self.stack.compose("exec", "--no-TTY", "--index", str(index), "cron", "sh", "-c", command)
+
+    def restarts(self) -> list[int]:
+        """Return how often each container has stopped of itself."""
+        containers = self.stack.compose("ps", "--all", "--quiet", "cron").split()
+        return [int(count) for count in run("docker", "inspect", "--format={{.RestartCount}}", *containers).split()]
 
     def log(self) -> str:
         """Return what the containers said."""

@@ -11,6 +11,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
+from cron_runs.processes import session
+
 # Of a command that is told to stop, until it is made to: less than the supervisor waits.
 PATIENCE: Final = 30.0
 CHUNK: Final = 65_536
@@ -47,17 +49,18 @@ class Tail:
 
 
 class Command:
-    """A running command, in a process group and session of its own."""
+    """A running command, in a session of its own."""
 
     def __init__(self, command: str) -> None:
         self._tail = Tail()
         self._stopped_at: float | None = None
         self._output, output = os.pipe()
         os.set_blocking(self._output, False)
-        # Killed, this process takes the command along (setpriv): what nobody watches may not run on.
+        # Killed, this process takes the command along (setpriv): what nobody watches may not run on. Bash becomes the
+        # command that it is given; another shell would be told in its place.
         self._process = subprocess.Popen(
-            ["setpriv", "--pdeathsig=TERM", "--", "sh", "-c", command],
-            env=os.environ | {"SHELL": "/bin/sh"},
+            ["setpriv", "--pdeathsig=TERM", "--", "bash", "-c", command],
+            env=os.environ | {"SHELL": "/bin/bash"},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -112,5 +115,6 @@ class Command:
             self._signal(signal.SIGKILL)
 
     def _signal(self, number: signal.Signals) -> None:
-        with suppress(ProcessLookupError):
-            os.killpg(self._process.pid, number)
+        for process in session(self._process.pid):
+            with suppress(ProcessLookupError):
+                os.kill(process, number)

@@ -45,14 +45,14 @@ class CronRunQuerySet(models.QuerySet["CronRun"]):
             create_defaults={**begun, **result, "state": state, "finished": now},
         )
 
-    def miss(self, run: "CronRun", *, reason: str, now: datetime, again: bool) -> bool:
-        """Record that a due run did not happen, and that it is due now if `again`; return False if it did happen."""
+    def miss(self, run: "CronRun", *, reason: str, now: datetime, instead: str = "") -> bool:
+        """Record that a due run did not happen, and another is due now, `instead`; return False if it did happen."""
         missed = self.filter(pk=run.pk, state=CronRun.State.SCHEDULED)
         with transaction.atomic():
             if not missed.update(state=CronRun.State.MISSED, reason=reason, finished=now):
                 return False
-            if again:
-                self.create(task=run.task, command=run.command, scheduled_for=now)
+            if instead:
+                self.create(task=run.task, command=run.command, scheduled_for=now, reason=instead)
         return True
 
     def give_up(self, run: "CronRun", *, reason: str, now: datetime) -> bool:

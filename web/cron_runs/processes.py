@@ -1,31 +1,44 @@
-"""The processes that others started, from /proc."""
+"""The processes that this one, and what it started, have started: from /proc."""
 
+from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 
+@dataclass(frozen=True)
+class Process:
+    """A process that has not ended, its parent, and the first process of its session."""
+
+    number: int
+    parent: int
+    session: int
+
+
 def children(parent: int) -> set[int]:
-    """Return the processes whose parent is the given one, those that have ended left out."""
-    return {process for process, its_parent in _parents().items() if its_parent == parent}
+    """Return the processes whose parent is the given one."""
+    return {process.number for process in _processes() if process.parent == parent}
 
 
 def descendants(ancestor: int) -> set[int]:
-    """Return the processes that a process started, those started them, and so on."""
-    parents = _parents()
+    """Return the processes that a process started, those that they started, and so on."""
+    processes = list(_processes())
     found: set[int] = set()
     generation = {ancestor}
     while generation:
-        generation = {process for process, parent in parents.items() if parent in generation}
+        generation = {process.number for process in processes if process.parent in generation}
         found |= generation
     return found
 
 
-def _parents() -> dict[int, int]:
-    """Return each process's parent."""
-    parents = {}
-    for process in Path("/proc").glob("[0-9]*"):
+def session(leader: int) -> set[int]:
+    """Return the processes of a session. Its groups may be many: `timeout`, for one, makes its own."""
+    return {process.number for process in _processes() if process.session == leader}
+
+
+def _processes() -> Iterator[Process]:
+    for folder in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):  # it has ended meanwhile
-            state, parent = (process / "stat").read_text().rpartition(")")[2].split()[:2]
+            state, parent, _group, leader = (folder / "stat").read_text().rpartition(")")[2].split()[:4]
             if state != "Z":
-                parents[int(process.name)] = int(parent)
-    return parents
+                yield Process(int(folder.name), int(parent), int(leader))

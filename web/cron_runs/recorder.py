@@ -21,10 +21,7 @@ logger = logging.getLogger(__name__)
 PATIENCE: Final = (1, 4, 15)
 CHECK_INTERVAL: Final = 5.0
 
-# Exit codes: of `flock -E 75` (see cron/tasks/TEMPLATE.sh), of `timeout`, and of a process ended by a signal.
-LOCKED: Final = 75
-TIMED_OUT: Final = 124
-SIGNALLED: Final = 128
+SIGNALLED: Final = 128  # and the signal's number: the exit code of a process that a signal ended
 
 OVERLAP: Final = "The run before it has not ended."
 
@@ -85,9 +82,9 @@ def judge(ending: Ending) -> Verdict:
             return Verdict(CronRun.State.SUCCEEDED)
         case _ if ending.was_stopped:
             return Verdict(CronRun.State.FAILED, "Stopped: its container was told to end.")
-        case 75:
+        case 75:  # flock -E 75, in cron/tasks/TEMPLATE.sh
             return Verdict(CronRun.State.SKIPPED, OVERLAP)
-        case 124:
+        case 124:  # timeout
             return Verdict(CronRun.State.FAILED, "Over its time limit.")
         case code if code > SIGNALLED:
             return Verdict(CronRun.State.FAILED, f"Ended by signal {code - SIGNALLED}: over its time limit, or killed.")
@@ -114,7 +111,7 @@ def write_end(run: CronRun, ending: Ending, verdict: Verdict) -> None:
         run,
         now=timezone.now(),
         state=verdict.state,
-        reason=verdict.reason,
+        reason=verdict.reason or run.reason,
         exit_code=ending.exit_code,
         output=ending.output,
     )

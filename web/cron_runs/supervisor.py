@@ -51,6 +51,7 @@ class Supervisor:
         self._recorders: list[subprocess.Popen[bytes]] = []
         self._begun: set[int] = set()
         self._unheld: dict[int, datetime] = {}
+        self._sees_database = True
 
     def run(self) -> None:
         """Run until SIGTERM. Raise CrontabError or SupervisorError if it cannot."""
@@ -74,11 +75,18 @@ class Supervisor:
         if self._supercronic is not None and self._supercronic.poll() is not None:
             raise SupervisorError(f"supercronic ended with {self._supercronic.returncode}; why, it says above")
         self._recorders = [recorder for recorder in self._recorders if recorder.poll() is None]
+        self._look_if_database_answers(crontab)
+
+    def _look_if_database_answers(self, crontab: Crontab) -> None:
         close_old_connections()
         try:
             self.look(crontab, now=timezone.now())
         except Error as error:
-            logger.warning("Cron: the database does not answer: %s", error)
+            if self._sees_database:
+                logger.warning("Cron: the database does not answer; it is tried until it does: %s", error)
+            self._sees_database = False
+        else:
+            self._sees_database = True
 
     def look(self, crontab: Crontab, *, now: datetime) -> None:
         """Look after all runs, as of now: those to come, those that are late, those that were killed."""
@@ -98,12 +106,12 @@ class Supervisor:
                 self.begin(run, crontab)
             return
         task = crontab.tasks[run.task]
-        # A run that was to make up for a missed one is not made up for again.
-        again = task.is_rare(now) and task.previous_time(run.scheduled_for) == run.scheduled_for
-        reason = "Nothing ran it when it was due" + ("; it runs now." if again else ".")
-        if CronRun.objects.miss(run, reason=reason, now=now, again=again):
-            due = f"It was due at {run.scheduled_for.astimezone(self._zone)}."
-            alert(run.task, f"Missed. {reason}", details=due)
+        due = f"{run.scheduled_for.astimezone(self._zone):%Y-%m-%d %H:%M %Z}"
+        # A run in place of another has a reason; if it is missed too, that is no passing trouble.
+        instead = f"In place of the run of {due}." if task.is_rare(now) and not run.reason else ""
+        reason = "Nothing ran it when it was due" + ("; it runs now." if instead else ".")
+        if CronRun.objects.miss(run, reason=reason, now=now, instead=instead):
+            alert(run.task, f"Missed. {reason}", details=f"It was due at {due}.")
 
     def begin(self, run: CronRun, crontab: Crontab) -> None:
         """Begin a run as supercronic would. It does not, on days that the clock changes, or while it reads a change."""
@@ -113,9 +121,10 @@ class Supervisor:
         self._recorders.append(subprocess.Popen(command, env=environment, start_new_session=True))
 
     def _look_after_killed(self, *, now: datetime) -> None:
-        running = list(CronRun.objects.filter(state=CronRun.State.RUNNING))
+        running = list(CronRun.objects.filter(state=CronRun.State.RUNNING).order_by("started"))
+        newest = {run.task: run for run in running}  # the others of a task, whose lock it has, are gone
         held = held_locks() if running else set()
-        unheld = [run for run in running if lock_number(run.task) not in held]
+        unheld = [run for run in running if run != newest[run.task] or lock_number(run.task) not in held]
         self._unheld = {run.pk: self._unheld.get(run.pk, now) for run in unheld}
         for run in unheld:
             reason = "Killed: the process that ran it is gone."
