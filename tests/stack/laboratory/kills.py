@@ -125,12 +125,11 @@ class Experiment:
             self._tool("verify", store)
 
     def _fill(self, rows: int) -> None:
-        ended = self.laboratory.run(["python", "manage.py", "migrate", "--no-input"])
-        assert ended.status == 0, ended.output
+        self.laboratory.run_well(["python", "manage.py", "migrate", "--no-input"])
         self.laboratory.query("".join(TABLES.format(number=number, rows=rows) for number in range(4)))
         for number in range(20):
             self.laboratory.ask("add_media", name=f"{number % 3}/{number}.bin", size=50_000, seed=0)
-        self.laboratory.run(["mkdir", "/data/backups"])
+        self.laboratory.run_well(["mkdir", "/data/backups"])
         self.laboratory.ask("make_bucket", name="laboratory")
 
     def _prepare(self, store: str) -> None:
@@ -184,7 +183,7 @@ class Experiment:
         self._tool("back up", kill.store)
         if kill.number % DRILLS == 0:
             self._tool("verify", kill.store)
-            listed = self.laboratory.succeed("--list", "--json", variables=self._variables("list", kill.store)).output
+            listed = self._tool("list", kill.store)
             self._require('"damage": "' not in listed, "the tool lists a broken backup", listed)
         seen = self._observe(kill.store)
         self._require(seen.live == self.live, "database and media do not belong together", seen)
@@ -198,6 +197,7 @@ class Experiment:
             "undo": ["--undo"],
             "verify": ["--verify", "latest"],
             "prune": ["--prune"],
+            "list": ["--list", "--json"],
         }
         return commands[verb] if verb in commands else ["--restore", url or self._restored(store)]
 

@@ -50,10 +50,10 @@ class Laboratory:
         """Return how the backup system ended, started with these arguments."""
         return self.run([*TOOL, *arguments], variables=variables, **options)
 
-    def succeed(self, *arguments: str, variables: Mapping[str, str] | None = None, **options: Any) -> Ended:
-        """Return how the backup system ended, which must be well."""
-        ended = self.tool(*arguments, variables=variables, **options)
-        assert ended.status == 0, f"{' '.join(arguments)} exited with {ended.status}:\n{ended.output[-3000:]}"
+    def run_well(self, command: Sequence[str], *, variables: Mapping[str, str] | None = None, **options: Any) -> Ended:
+        """Return how a command in the cron container ended, which must be well."""
+        ended = self.run(command, variables=variables, **options)
+        assert ended.status == 0, f"{' '.join(command)} exited with {ended.status}:\n{ended.output[-3000:]}"
         return ended
 
     def kill(self, service: str) -> None:

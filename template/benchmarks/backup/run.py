@@ -1,0 +1,170 @@
+#!/usr/bin/env python3
+"""Measures backups and restores against PostgreSQL's own tools and against what stock templates do, in turns.
+
+Run it with the tests' Python: .venv/bin/python template/benchmarks/backup/run.py [--quick] [--rounds N] [--sizes MB,MB]
+"""
+
+import argparse
+import logging
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "tests"))  # the tests have the laboratory
+
+from contenders import BUCKET, DUMP_AND_COPY, DUMP_AND_GZIP, FOLDER, Candidate, Stock, received, seconds_of
+from report import MEGABYTE, Number, ratio, timings
+from sample import add_media, fill
+from stack.compose import run
+from stack.laboratory.project import Laboratory, laboratory
+
+if TYPE_CHECKING:
+    from stack.laboratory.processes import Ended
+
+SIZES: Final = (100, 835, 3000)
+MAIN_SIZE: Final = 835
+ROUNDS: Final = 5
+
+TOOL, COPY, GZIP, DBBACKUP = "-b", "pg_dump -Fd -j2, cp", "pg_dump | gzip", "django-dbbackup -z"
+VERIFY, RESTORE, MIGRATED, LOAD, SWAP = "--verify", "-r, without migrate", "-r", "pg_restore -j2", "the swap itself"
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Readings:
+    """What the rounds took, in seconds, and what a dump and the scratch folder took, in bytes."""
+
+    seconds: dict[str, list[float]] = field(default_factory=dict)
+    dumps: list[int] = field(default_factory=list)
+    scratch: list[int] = field(default_factory=list)
+
+    def add(self, what: str, seconds: float) -> None:
+        """Take down one reading."""
+        self.seconds.setdefault(what, []).append(seconds)
+
+
+def measure_times(stack: Laboratory, *, rounds: int) -> Readings:
+    """Return what each contender took in turns, every other round backwards."""
+    stock, candidate, readings = Stock(stack), Candidate(stack, FOLDER), Readings()
+    obstacle = stock.install_dbbackup()
+    if obstacle:
+        log.warning("django-dbbackup does not run here:\n%s", obstacle)
+    turns: dict[str, Callable[[], Ended]] = {
+        TOOL: candidate.back_up,
+        COPY: lambda: stock.shell(DUMP_AND_COPY),
+        GZIP: lambda: stock.shell(DUMP_AND_GZIP),
+        **({} if obstacle else {DBBACKUP: stock.dbbackup}),
+    }
+    candidate.back_up()  # what is read for the first time, is read from the disk
+    for number in range(rounds):
+        log.info("round %d of %d", number + 1, rounds)
+        for what in list(turns)[:: -1 if number % 2 else 1]:
+            ended = turns[what]()
+            readings.add(what, ended.seconds)
+            if what == TOOL:
+                readings.scratch.append(ended.scratch)
+        readings.dumps.append(stock.dump_size())
+        measure_restores(stock, candidate, readings)
+    return readings
+
+
+def measure_restores(stock: Stock, candidate: Candidate, readings: Readings) -> None:
+    """Take down what restoring took."""
+    verified = candidate.verify()
+    readings.scratch.append(verified.scratch)
+    readings.add(VERIFY, verified.seconds)
+    readings.add(LOAD, stock.load().seconds)
+    restored = candidate.restore()
+    readings.add(MIGRATED, restored.seconds)
+    readings.add(RESTORE, restored.seconds - seconds_of("Migrate", restored))
+    readings.add(SWAP, seconds_of("Swap", restored))
+    candidate.prune()
+
+
+def judge(readings: Readings) -> Iterator[Number]:
+    """Yield what the rounds say."""
+    seconds = readings.seconds
+    yield Number(what="back up, against pg_dump -Fd -j2 and cp", value=ratio(seconds[TOOL], seconds[COPY]), target=1.15)
+    for stock, target in ((GZIP, 4), (DBBACKUP, 5)):
+        if stock in seconds:
+            value = ratio(seconds[stock], seconds[TOOL])
+            yield Number(what=f"back up, faster than {stock}", value=value, target=target, at_least=True)
+    for restore in (VERIFY, RESTORE):
+        value = ratio(seconds[restore], seconds[LOAD])
+        yield Number(what=f"restore with verification ({restore}), against pg_restore -j2", value=value, target=1.2)
+    yield Number(what="the swap itself", value=max(seconds[SWAP]), target=1, unit="s")
+    largest = max(readings.scratch) / readings.dumps[-1]
+    yield Number(what="scratch disk, against the compressed dump", value=largest, target=1.05)
+
+
+def measure_memory(stack: Laboratory) -> dict[str, int]:
+    """Return the most memory that each command's own process took, for each store."""
+    memory = {}
+    for store in (FOLDER, BUCKET):
+        candidate = Candidate(stack, store)
+        memory[f"-b {store}"] = candidate.back_up().memory
+        memory[f"--verify {store}"] = candidate.verify().memory
+        candidate.prune()
+    return memory
+
+
+def measure_media(stack: Laboratory, *, files: int, size: int) -> Number:
+    """Return how much was sent on the second night, when a hundredth of the media had changed."""
+    whole, candidate = add_media(stack, files=files, size=size, seed=1), Candidate(stack, BUCKET)
+    candidate.back_up()
+    add_media(stack, files=files // 100, size=size, seed=2)
+    before = received(stack, run)
+    candidate.back_up()
+    share = (received(stack, run) - before) / whole * 100
+    stack.run(["rm", "-r", "/data/media"])
+    return Number(what=f"of {whole / MEGABYTE:.0f} MB media sent on the second night", value=share, target=2, unit="%")
+
+
+def measure(sizes: list[int], *, main_size: int, rounds: int, media_files: int) -> Iterator[str]:
+    """Yield the report, part by part."""
+    numbers: list[Number] = []
+    highest: dict[int, int] = {}
+    with laboratory() as stack:
+        stack.wait_until_ready()
+        Stock(stack).prepare()
+        stack.run_well(["python", "manage.py", "migrate", "--no-input"])
+        numbers.append(measure_media(stack, files=media_files, size=MEGABYTE))
+        for megabytes in sizes:
+            database = fill(stack, megabytes)
+            yield f"A database of {database / MEGABYTE:.0f} MB"
+            memory = measure_memory(stack)
+            highest[megabytes] = max(memory.values())
+            yield "\n".join(f"  {most / MEGABYTE:7.1f} MB {what}" for what, most in memory.items())
+            if megabytes == main_size:
+                readings = measure_times(stack, rounds=rounds)
+                yield f"{timings(readings.seconds)}\n  {readings.dumps[-1] / MEGABYTE:7.1f} MB in pg_dump's files"
+                numbers += judge(readings)
+    most, least = max(highest.values()), min(highest.values())
+    numbers.append(Number(what="Python's memory, the highest of all", value=most / MEGABYTE, target=150, unit="MB"))
+    numbers.append(Number(what=f"of it, between {sizes[0]} and {sizes[-1]} MB", value=most / least, target=1.1))
+    yield "\n".join(map(str, numbers))
+
+
+def main() -> None:
+    """Print the readings as they come."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
+    parser.add_argument("--quick", action="store_true", help="little data, one round: does everything work?")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"how often each is timed ({ROUNDS})")
+    parser.add_argument("--sizes", help="databases for the memory, in MB (100,835,3000)")
+    options = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    sizes = [int(size) for size in options.sizes.split(",")] if options.sizes else list(SIZES)
+    parts = (
+        measure([10, 30], main_size=30, rounds=1, media_files=100)
+        if options.quick
+        else measure(sorted({*sizes, MAIN_SIZE}), main_size=MAIN_SIZE, rounds=options.rounds, media_files=2048)
+    )
+    for part in parts:
+        print(part, flush=True)  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()
