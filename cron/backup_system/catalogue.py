@@ -79,12 +79,12 @@ def find(store: Store, project: str, environment: str, wanted: str) -> Manifest:
     """
     if wanted == "latest" or wanted.startswith("latest:"):
         environment = wanted.partition(":")[2] or environment
-        whole = [backup.manifest for backup in backups(store, project, environment) if backup.manifest]
-        if not whole:
+        found = backups(store, project, environment)
+        if not found:
             raise BackupError(
                 f"{store.url} has no backup of {environment}. ./google_storage.sh -l lists those of all environments."
             )
-        return whole[0]
+        return _whole(found[0])
     _, name = split_url(wanted)
     if name.project != project:
         raise BackupError(
@@ -94,6 +94,10 @@ def find(store: Store, project: str, environment: str, wanted: str) -> Manifest:
     backup = read(store, name)
     if backup is None:
         raise BackupError(f"There is no backup {wanted}. ./google_storage.sh -l lists those there are.")
-    if backup.manifest is None:
+    return _whole(backup)
+
+
+def _whole(backup: Backup) -> Manifest:
+    if backup.manifest is None:  # an older one in its place would be a surprise: that is for people to decide
         raise BackupError(backup.damage)
     return backup.manifest

@@ -42,14 +42,17 @@ class Encryption:
         with source.open("rb") as plain, target.open("wb") as encrypted:
             pyrage.encrypt_io(plain, encrypted, self.recipients)
 
-    def decrypt(self, source: Path, target: Path) -> None:
-        """Write what the file says. Raise BackupError when no private key of this machine opens it."""
+    def decrypt(self, source: Path, target: Path, *, name: str) -> None:
+        """Write what the file says.
+
+        Raise BackupError, with the name that people know it by, when no private key of this machine opens it.
+        """
         self.require_identity()
         try:
             with source.open("rb") as encrypted, target.open("wb") as plain:
                 pyrage.decrypt_io(encrypted, plain, self.identities)
         except pyrage.DecryptError as error:
-            raise BackupError(f"{source.name} cannot be decrypted ({error}): another key, or damaged.") from None
+            raise BackupError(f"{name} cannot be decrypted ({error}): another key, or damaged.") from None
 
     def require_identity(self) -> None:
         """Raise BackupError when this machine has no private key."""

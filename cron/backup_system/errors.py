@@ -17,5 +17,9 @@ class ConflictError(BackupError):
     """Somebody else has written the object in the meantime."""
 
 
+class ChangedError(BackupError):
+    """What arrived in the store is not what was read before."""
+
+
 class AccessError(BackupError):
     """The credentials are missing, unusable, or do not get into the store."""

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from backup_system.errors import BackupError
-from backup_system.names import BackupName
+from backup_system.names import CONTENTS, MANIFEST, BackupName
 
 FORMAT: Final = 1
 
@@ -62,7 +62,7 @@ class Manifest:
     @classmethod
     def from_bytes(cls, data: bytes, *, name: BackupName) -> "Manifest":
         """Return the manifest. Raise BackupError if it is damaged, or another backup's."""
-        where = name.object("manifest.json")
+        where = name.object(MANIFEST)
         try:
             value: dict[str, Any] = json.loads(data)
             found = value.pop("digest")
@@ -150,15 +150,19 @@ class Contents:
         return json.dumps(asdict(self), indent=1).encode()
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> "Contents":
-        """Return the contents."""
-        value = json.loads(data)
-        census = value["census"]
-        sequences = {name: Sequence(**bounds) for name, bounds in census["sequences"].items()}
-        return cls(
-            census=Census(**census | {"sequences": sequences, "roles": tuple(census["roles"])}),
-            media=tuple(_media_file(media) for media in value["media"]),
-        )
+    def from_bytes(cls, data: bytes, *, name: BackupName) -> "Contents":
+        """Return the contents. Raise BackupError if they are none."""
+        try:
+            value = json.loads(data)
+            census = value["census"]
+            sequences = {sequence: Sequence(**bounds) for sequence, bounds in census["sequences"].items()}
+            return cls(
+                census=Census(**census | {"sequences": sequences, "roles": tuple(census["roles"])}),
+                media=tuple(_media_file(media) for media in value["media"]),
+            )
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            where = name.object(CONTENTS)
+            raise BackupError(f"{where} cannot be read ({error!r}). Restore another backup.") from None
 
 
 def _media_file(value: dict[str, Any]) -> MediaFile:

@@ -4,14 +4,21 @@ import os
 import shutil
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from threading import Lock
+from typing import Final
 
-from backup_system.checksums import checksums
-from backup_system.errors import BackupError
+from backup_system.checksums import Checksums, checksums
+from backup_system.errors import BackupError, ChangedError
 from backup_system.manifest import MediaFile, StoredFile
 from backup_system.names import media_folder
-from backup_system.progress import Step
+from backup_system.progress import Progress, Step
+from backup_system.stores import StoredObject
 from backup_system.transfer import THREADS, Transfer, side_by_side
+
+# A file that is just being written is read again so often.
+TRIES: Final = 5
 
 
 def list_media(root: Path) -> list[str]:
@@ -23,42 +30,72 @@ def list_media(root: Path) -> list[str]:
     return sorted(found)
 
 
+@dataclass(frozen=True, kw_only=True)
+class MediaUpload:
+    """The way of media into the store. What it has already is not sent again."""
+
+    root: Path
+    folder: str
+    """What the names of the objects begin with."""
+    known: dict[str, StoredObject]
+    transfer: Transfer
+    scratch: Path
+    say: Callable[[str], None]
+    turns: dict[str, Lock] = field(default_factory=dict)
+    """Who uploads these contents just now: others with the same wait until they are there."""
+
+    def upload(self, name: str) -> MediaFile | None:
+        """Return the file as the store holds it; None if it is gone, or nothing that could be kept."""
+        path = self.root / name
+        for _ in range(TRIES):
+            try:
+                if path.is_symlink():
+                    return MediaFile(path=name, link=str(path.readlink()))
+                # Neither a socket nor a pipe.
+                return MediaFile(path=name, stored=self._upload_file(path)) if path.is_file() else None
+            except FileNotFoundError:
+                self.say(f"Media file {shown(name)} vanished meanwhile: left out.")
+                return None
+            except ChangedError:
+                continue
+        raise BackupError(f"Media file {shown(name)} changes all the time: it cannot be backed up. Try again later.")
+
+    def _upload_file(self, path: Path) -> StoredFile:
+        found = checksums(path)
+        stored_as = f"{self.folder}{found.sha256}{self.transfer.encryption.suffix}"
+        with self.turns.setdefault(found.sha256, Lock()):
+            known = self.known.get(stored_as)
+            if known and (self.transfer.encryption.recipients or _same(known, found)):
+                return StoredFile(object=stored_as, size=found.size, sha256=found.sha256, stored_size=known.size)
+            stored = self.transfer.upload(path, f"{self.folder}{found.sha256}", scratch=self.scratch, before=found)
+            self.known[stored_as] = StoredObject(name=stored_as, size=stored.stored_size, crc32c=None, generation="")
+            return stored
+
+
+def _same(known: StoredObject, found: Checksums) -> bool:
+    return known.size == found.size and known.crc32c in {None, found.crc32c}
+
+
+def shown(name: str) -> str:
+    """Return a file's name as people can be shown it, whatever bytes it is made of."""
+    return name.encode(errors="surrogateescape").decode(errors="replace")
+
+
 def upload_media(
-    root: Path, *, project: str, transfer: Transfer, step: Step, say: Callable[[str], None]
+    root: Path, *, project: str, transfer: Transfer, scratch: Path, progress: Progress
 ) -> tuple[MediaFile, ...]:
-    """Return the media as the store holds them; what it has already is not sent again."""
-    paths = list_media(root)
-    step.expect(len(paths))
-    folder = media_folder(project)
-    known = {stored.name: stored.size for stored in transfer.store.list(folder)} if paths else {}
-
-    def upload(path: str) -> MediaFile | None:
-        try:
-            return _upload(root / path, path, folder=folder, known=known, transfer=transfer)
-        except FileNotFoundError:
-            say(f"Media file {path} vanished meanwhile: left out.")
-            return None
-        finally:
+    """Return the media as the store holds them."""
+    names, folder = list_media(root), media_folder(project)
+    known = {stored.name: stored for stored in transfer.store.list(folder)} if names else {}
+    upload = MediaUpload(root=root, folder=folder, known=known, transfer=transfer, scratch=scratch, say=progress.say)
+    found: list[MediaFile] = []
+    with progress.step("Back up the media") as step, ThreadPoolExecutor(THREADS) as pool:
+        step.expect(len(names))
+        for media in pool.map(upload.upload, names):
             step.advance()
-
-    with ThreadPoolExecutor(THREADS) as pool:
-        return tuple(media for media in pool.map(upload, paths) if media)
-
-
-def _upload(path: Path, name: str, *, folder: str, known: dict[str, int], transfer: Transfer) -> MediaFile | None:
-    if path.is_symlink():
-        return MediaFile(path=name, link=str(path.readlink()))
-    if not path.is_file():  # a socket, a pipe: nothing that could be kept
-        return None
-    found = checksums(path)
-    stored_as = f"{folder}{found.sha256}{transfer.encryption.suffix}"
-    size = known.get(stored_as)
-    if size is not None and (transfer.encryption.recipients or size == found.size):
-        stored = StoredFile(object=stored_as, size=found.size, sha256=found.sha256, stored_size=size)
-    else:
-        stored = transfer.upload(path, f"{folder}{found.sha256}", before=found)
-        known[stored_as] = stored.stored_size
-    return MediaFile(path=name, stored=stored)
+            if media:
+                found.append(media)
+    return tuple(found)
 
 
 def download_media(media: Collection[MediaFile], root: Path, *, transfer: Transfer, step: Step) -> None:

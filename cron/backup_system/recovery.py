@@ -1,5 +1,6 @@
 """What an interruption left behind: finished if its restore had got as far as the swap, removed otherwise."""
 
+import errno
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,14 +16,24 @@ def alone_and_recovering(session: Session) -> Iterator[None]:
     with session.workplace.alone():
         recover(session)
         try:
-            yield
+            with _explained():
+                yield
         except BaseException:
             try:
                 recover(session)
-            except BackupError as error:  # what failed first is what people need to know
+            except (BackupError, OSError) as error:  # what failed first is what people need to know
                 session.progress.say(f"Cleaning up failed too; the next command does it. ({error})")
             raise
         recover(session)
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        advice = "Make room." if error.errno == errno.ENOSPC else "Nothing was replaced."
+        raise BackupError(f"{error.filename or 'This machine'}: {error.strerror or error}. {advice}") from error
 
 
 def recover(session: Session) -> None:

@@ -1,5 +1,6 @@
 """Files on their way into a store and back, each proven by size and checksum."""
 
+import secrets
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
@@ -9,9 +10,9 @@ from typing import Final
 
 from backup_system.checksums import Checksums, checksums
 from backup_system.encryption import SUFFIX, Encryption
-from backup_system.errors import BackupError
+from backup_system.errors import BackupError, ChangedError
 from backup_system.manifest import StoredFile
-from backup_system.stores import Store, StoredObject
+from backup_system.stores import Store
 
 THREADS: Final = 4
 
@@ -23,25 +24,25 @@ class Transfer:
     store: Store
     encryption: Encryption
 
-    def upload(self, path: Path, name: str, *, before: Checksums | None = None) -> StoredFile:
-        """Return the file, encrypted if there are recipients, as the store reports that it holds it.
+    def upload(self, path: Path, name: str, *, scratch: Path, before: Checksums | None = None) -> StoredFile:
+        """Return the file, encrypted in `scratch` if there are recipients, as the store reports that it holds it.
 
         `before` are its checksums, if they are known. Raise BackupError when the store holds something else.
         """
         plain = before or checksums(path)
         if not self.encryption.recipients:
             return self.upload_readable(path, name, before=plain)
-        encrypted = path.with_name(f"{path.name}{SUFFIX}-{threading.get_ident()}")
+        encrypted = scratch / f"encrypted-{threading.get_ident()}"
         try:
             self.encryption.encrypt(path, encrypted)
-            return _proven(self.store.upload(f"{name}{SUFFIX}", encrypted), checksums(encrypted), plain)
+            return self._send(encrypted, f"{name}{SUFFIX}", checksums(encrypted), plain)
         finally:
             encrypted.unlink(missing_ok=True)
 
     def upload_readable(self, path: Path, name: str, *, before: Checksums | None = None) -> StoredFile:
         """Return the file, never encrypted, as the store reports that it holds it."""
         plain = before or checksums(path)
-        return _proven(self.store.upload(name, path), plain, plain)
+        return self._send(path, name, plain, plain)
 
     def download(self, file: StoredFile, path: Path) -> None:
         """Write the file, as it was. Raise BackupError, naming the object, when it is missing or damaged."""
@@ -52,24 +53,20 @@ class Transfer:
                 f"{self.store.url}/{file.object} is damaged: {size} bytes in place of {file.stored_size}."
             )
         if file.object.endswith(SUFFIX):
-            encrypted = path.rename(path.with_name(f"{path.name}{SUFFIX}"))
+            encrypted = path.rename(path.with_name(f".{secrets.token_hex(16)}"))  # no name that another file may have
             try:
-                self.encryption.decrypt(encrypted, path)
+                self.encryption.decrypt(encrypted, path, name=f"{self.store.url}/{file.object}")
             finally:
                 encrypted.unlink()
         if checksums(path).sha256 != file.sha256:
             raise BackupError(f"{self.store.url}/{file.object} is damaged: it has another checksum than it had.")
 
-
-def _proven(stored: StoredObject, sent: Checksums, plain: Checksums) -> StoredFile:
-    if (stored.size, stored.crc32c) != (sent.size, sent.crc32c):
-        raise BackupError(f"{stored.name} did not arrive as it was sent (or has changed meanwhile). Try again.")
-    return StoredFile(
-        object=stored.name,
-        size=plain.size,
-        sha256=plain.sha256,
-        stored_size=stored.size,
-    )
+    def _send(self, path: Path, name: str, sent: Checksums, plain: Checksums) -> StoredFile:
+        stored = self.store.upload(name, path)
+        if (stored.size, stored.crc32c) != (sent.size, sent.crc32c):
+            self.store.delete(name)  # nothing may be found under a name that promises something else
+            raise ChangedError(f"{name} did not arrive as it was sent (or has changed meanwhile). Try again.")
+        return StoredFile(object=stored.name, size=plain.size, sha256=plain.sha256, stored_size=stored.size)
 
 
 class Crew:

@@ -1,7 +1,9 @@
 """What the tests of the backup system share: an environment, and stores."""
 
 import os
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from fake_person import FakePerson
 from fault_proxy import FaultProxy
 from google.auth.credentials import AnonymousCredentials
 from oauth_server import OAuthServer
+from project import Project, database_file
 
 OURS = ("BACKUP_", "CLOUDSDK_", "GOOGLE_", "POSTGRES_", "STORAGE_")
 
@@ -101,3 +104,25 @@ def person() -> Iterator[FakePerson]:
     person = FakePerson()
     yield person
     person.leave()
+
+
+@pytest.fixture
+def without_django(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let restores leave the database as it was backed up: Django's tables are not what these tests are about."""
+    monkeypatch.setattr("backup_system.verbs.restore.manage", lambda *_, **__: "")
+
+
+@pytest.fixture
+def embedded(configure: Configure, folder_store: FolderStore) -> Project:
+    """Return a project in embedded mode, with a database, as Django has it, and two media files."""
+    project = Project(configure(BACKUP_URL=folder_store.url), folder_store)
+    (project.media / "a.txt").write_text("first")
+    (project.media / "b.txt").write_text("second")
+    with closing(sqlite3.connect(database_file(project), autocommit=True)) as connection:
+        connection.executescript("""
+            PRAGMA journal_mode = wal;
+            CREATE TABLE notes (id integer PRIMARY KEY AUTOINCREMENT, note text NOT NULL);
+            CREATE INDEX by_note ON notes (note);
+            INSERT INTO notes (note) VALUES ('one'), ('two');
+        """)
+    return project

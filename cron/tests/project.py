@@ -1,12 +1,15 @@
 """A project of a test's own: its database, media and backups, and what can be done with them."""
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from io import StringIO
 from pathlib import Path
 
 from backup_system.configuration import Configuration
 from backup_system.manifest import Manifest
+from backup_system.media import list_media
 from backup_system.progress import LineProgress
 from backup_system.session import Session
 from backup_system.stores import Store
@@ -67,3 +70,29 @@ class Project:
 
 type MakeProject = Callable[..., Project]
 type MakeDatabase = Callable[..., str]
+
+
+def database_file(project: Project) -> Path:
+    """Return the file of an embedded project's database."""
+    return project.configuration.variables.data_directory / "database.sqlite3"
+
+
+def notes(project: Project) -> list[str]:
+    """Return what an embedded project's database says."""
+    with closing(sqlite3.connect(database_file(project))) as connection:
+        return [note for (note,) in connection.execute("SELECT note FROM notes ORDER BY id")]
+
+
+def note(project: Project, text: str) -> None:
+    """Write into an embedded project's database."""
+    with closing(sqlite3.connect(database_file(project), autocommit=True)) as connection:
+        connection.execute("INSERT INTO notes (note) VALUES (?)", [text])
+
+
+def files(root: Path) -> dict[str, bytes | str]:
+    """Return what lies in a folder: the contents of files, the targets of links."""
+    return {name: _contents(root / name) for name in list_media(root)}
+
+
+def _contents(path: Path) -> bytes | str:
+    return str(path.readlink()) if path.is_symlink() else path.read_bytes()

@@ -1,5 +1,6 @@
 """PostgreSQL: its own tools copy, and a rename swaps."""
 
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -24,6 +25,8 @@ JOBS: Final = "2"
 COMPRESSION: Final = "zstd:1"
 MAINTENANCE_DATABASE: Final = "postgres"
 LONGEST_NAME: Final = 63
+# The id of a restore. A database whose name goes on otherwise is somebody else's.
+RESTORE: Final = re.compile(r"\d{8}t\d{6}_[0-9a-f]{4}")
 # How often a swap is tried. Each time, whoever is connected is disconnected first.
 SWAPS: Final = 10
 
@@ -140,7 +143,8 @@ class PostgreSQL:
         prefix = f"{self._live}_{kind}_"
         with self._maintenance() as server:
             query = "SELECT datname FROM pg_database WHERE starts_with(datname, %s) ORDER BY 1"
-            return [name.removeprefix(prefix) for (name,) in server.execute(query, [prefix]).fetchall()]
+            found = [name.removeprefix(prefix) for (name,) in server.execute(query, [prefix]).fetchall()]
+        return [suffix for suffix in found if RESTORE.fullmatch(suffix)]
 
     def _drop(self, name: str) -> None:
         with self._maintenance() as server:

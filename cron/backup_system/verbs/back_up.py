@@ -26,30 +26,30 @@ def back_up_alone(session: Session) -> Manifest:
     with session.writing() as lease, session.workplace.scratch() as scratch:
         remove_unfinished(session, lease)
         name = BackupName.new(project=configuration.project, environment=configuration.environment, now=session.now())
-        files, census = _back_up_database(session, scratch / "database", name)
-        with session.progress.step("Back up the media") as step:
-            media = upload_media(
-                configuration.media,
-                project=configuration.project,
-                transfer=session.transfer,
-                step=step,
-                say=session.progress.say,
-            )
+        files, census = _back_up_database(session, scratch, name)
+        media = upload_media(
+            configuration.media,
+            project=configuration.project,
+            transfer=session.transfer,
+            scratch=scratch,
+            progress=session.progress,
+        )
         contents = Contents(census=census, media=media)
         files |= _upload_lists(session, scratch, name, contents)
         return _finish(session, lease, name, files, contents)
 
 
-def _back_up_database(session: Session, folder: Path, name: BackupName) -> tuple[dict[str, StoredFile], Census]:
+def _back_up_database(session: Session, scratch: Path, name: BackupName) -> tuple[dict[str, StoredFile], Census]:
     files: dict[str, StoredFile] = {}
 
     def upload(path: Path) -> None:
         file = f"database/{path.name}"
-        files[file] = session.transfer.upload(path, name.object(file))
+        files[file] = session.transfer.upload(path, name.object(file), scratch=scratch)
         path.unlink()
 
     with session.progress.step("Back up the database") as step, Crew() as crew:
-        census = session.database.dump(folder, finished=lambda path: crew.submit(partial(upload, path)), step=step)
+        dump = scratch / "database"
+        census = session.database.dump(dump, finished=lambda path: crew.submit(partial(upload, path)), step=step)
         crew.finish()
     return files, census
 
@@ -59,7 +59,7 @@ def _upload_lists(session: Session, scratch: Path, name: BackupName, contents: C
     listed.write_bytes(contents.to_bytes())
     needed.write_text("".join(f"{media}\n" for media in sorted(contents.media_objects)))
     return {
-        CONTENTS: session.transfer.upload(listed, name.object(CONTENTS)),
+        CONTENTS: session.transfer.upload(listed, name.object(CONTENTS), scratch=scratch),
         MEDIA_LIST: session.transfer.upload_readable(needed, name.object(MEDIA_LIST)),
     }
 

@@ -26,7 +26,7 @@ def problems(found: Sequence[Backup], *, now: datetime) -> list[str]:
     """Return what is wrong with an environment's backups, newest first, in sentences."""
     whole = [backup for backup in found if backup.manifest]
     proofs = [backup.verification.at for backup in whole if backup.verified and backup.verification]
-    stale = []
+    stale = [backup.damage for backup in found[:1] if backup.damage]
     if not whole:
         stale.append("There is no backup.")
     elif now - whole[0].name.created > NEWEST:

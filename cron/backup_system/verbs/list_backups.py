@@ -35,7 +35,7 @@ def describe(backup: Backup, *, now: datetime) -> dict[str, Any]:
         "url": backup.url,
         "environment": backup.name.environment,
         "created": backup.name.created.isoformat(),
-        "age_seconds": int((now - backup.name.created).total_seconds()),
+        "age_seconds": max(0, int((now - backup.name.created).total_seconds())),
         "size": manifest.size if manifest else None,
         "engine": f"{manifest.engine.name} {manifest.engine.version}" if manifest else None,
         "encrypted": manifest.encrypted if manifest else None,

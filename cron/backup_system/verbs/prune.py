@@ -1,6 +1,9 @@
 """`--prune`: remove what retention does not keep."""
 
-from backup_system.catalogue import backups, names
+import hashlib
+from dataclasses import replace
+
+from backup_system.catalogue import Backup, backups, names
 from backup_system.errors import BackupError
 from backup_system.lease import Lease
 from backup_system.names import MANIFEST, MEDIA_LIST, BackupName, media_folder
@@ -13,7 +16,9 @@ def plan_pruning(session: Session) -> Plan:
     configuration = session.configuration
     found = backups(session.store, configuration.project, configuration.environment)
     verified = {backup.name for backup in found if backup.verified}
-    return plan((backup.name for backup in found), configuration.policy, verified=verified)
+    decided = plan((backup.name for backup in found if backup.manifest), configuration.policy, verified=verified)
+    damaged = {backup.name: ["cannot be read: for people to look at"] for backup in found if not backup.manifest}
+    return replace(decided, keep=decided.keep | damaged)
 
 
 def prune(session: Session) -> Plan:
@@ -53,13 +58,21 @@ def _remove_unused_media(session: Session, lease: Lease) -> None:
     needed: set[str] = set()
     for backup in backups(store, project):
         try:
-            needed.update(store.read(backup.name.object(MEDIA_LIST))[0].decode().splitlines())
-        except (BackupError, UnicodeDecodeError) as error:
-            session.progress.say(
-                f"No media are removed: the list of those that {backup.url} needs is missing ({error})."
-            )
+            needed.update(_media_of(session, backup))
+        except BackupError as error:
+            session.progress.say(f"No media are removed, for it is not known which ones {backup.url} needs: {error}")
             return
     for stored in list(store.list(media_folder(project))):
         if stored.name not in needed:
             lease.confirm()
             store.delete(stored.name)
+
+
+def _media_of(session: Session, backup: Backup) -> list[str]:
+    if backup.manifest is None:
+        raise BackupError(backup.damage)
+    name = backup.name.object(MEDIA_LIST)
+    data, _ = session.store.read(name)
+    if hashlib.sha256(data).hexdigest() != backup.manifest.files[MEDIA_LIST].sha256:
+        raise BackupError(f"{name} is damaged.")
+    return data.decode().splitlines()

@@ -3,20 +3,25 @@
 import json
 import secrets
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import Final
 
 from backup_system.catalogue import find
 from backup_system.django_commands import manage
 from backup_system.errors import BackupError
 from backup_system.manifest import Contents, Manifest
 from backup_system.media import download_media, keep_only, list_media
-from backup_system.names import CONTENTS, MEDIA_LIST
+from backup_system.names import CONTENTS
 from backup_system.recovery import alone_and_recovering, swap_media
 from backup_system.session import Session
 from backup_system.transfer import side_by_side
 from backup_system.verbs.back_up import back_up_alone
+
+TIME_FORMAT: Final = "%Y%m%dt%H%M%S"
+TIME_LENGTH: Final = 15
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +41,7 @@ def restore(session: Session, wanted: str) -> Restored:
         require_compatible(session, manifest)
         if configuration.environment == "prod":
             session.progress.say("A backup of PROD first, so that nothing can be lost.")
-            back_up_alone(session)
+            back_up_alone(replace(session, store=configuration.open_store()))
         identifier = new_identifier(session)
         stage(session, manifest, identifier)
         anonymised = _bring_up_to_date(session, manifest, identifier)
@@ -47,8 +52,12 @@ def restore(session: Session, wanted: str) -> Restored:
 
 
 def new_identifier(session: Session) -> str:
-    """Return the name of a restore; later ones sort after earlier ones."""
-    return f"{session.now():%Y%m%dt%H%M%S}_{secrets.token_hex(2)}"
+    """Return the name of a restore. It sorts after those of all earlier ones, whatever the clock says."""
+    moment = session.now()
+    for earlier in session.database.previous()[-1:]:
+        replaced = datetime.strptime(earlier[:TIME_LENGTH], TIME_FORMAT).replace(tzinfo=UTC)
+        moment = max(moment, replaced + timedelta(seconds=1))
+    return f"{moment.strftime(TIME_FORMAT)}_{secrets.token_hex(2)}"
 
 
 def require_compatible(session: Session, manifest: Manifest) -> None:
@@ -80,7 +89,7 @@ def stage(session: Session, manifest: Manifest, identifier: str) -> Contents:
     folder.mkdir(mode=0o700)
     with session.workplace.scratch() as scratch:
         _fetch(session, manifest, scratch)
-        contents = Contents.from_bytes((scratch / CONTENTS).read_bytes())
+        contents = Contents.from_bytes((scratch / CONTENTS).read_bytes(), name=manifest.name)
         with session.progress.step("Fetch and check the media") as step:
             download_media(contents.media, folder / "media", transfer=session.transfer, step=step)
         with session.progress.step("Restore beside the live database") as step:
@@ -97,7 +106,7 @@ def stage(session: Session, manifest: Manifest, identifier: str) -> Contents:
 
 def _fetch(session: Session, manifest: Manifest, scratch: Path) -> None:
     (scratch / "database").mkdir()
-    files = {name: file for name, file in manifest.files.items() if name != MEDIA_LIST}
+    files = manifest.files
     with session.progress.step("Fetch and check the database") as step:
         step.expect(sum(file.stored_size for file in files.values()))
 
@@ -114,7 +123,7 @@ def _bring_up_to_date(session: Session, manifest: Manifest, identifier: str) -> 
     """Return whether the staging database was anonymised, after it was migrated to what the code here expects."""
     variables = session.database.variables(identifier)
     with session.progress.step("Migrate"):
-        manage("migrate", "--no-input", variables=variables)
+        manage("migrate_restored", variables=variables)
     if manifest.name.environment != "prod" or session.configuration.environment == "prod":
         return False
     with session.progress.step("Anonymise"):

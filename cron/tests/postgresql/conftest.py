@@ -16,11 +16,6 @@ from project import MakeDatabase, MakeProject, Project
 from psycopg import sql
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Name the marker."""
-    config.addinivalue_line("markers", "postgresql: needs PostgreSQL and its client: run in the container of cron")
-
-
 @pytest.fixture(scope="session")
 def server() -> Environment:
     """Return the server, by the variables of the container."""
@@ -99,12 +94,6 @@ def make_project(
 def project(make_project: MakeProject) -> Project:
     """Return a project whose database is empty."""
     return make_project()
-
-
-@pytest.fixture
-def without_django(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let restores leave the database as it was backed up: Django's tables are not what these tests are about."""
-    monkeypatch.setattr("backup_system.verbs.restore.manage", lambda *_, **__: "")
 
 
 @pytest.fixture(scope="session")
