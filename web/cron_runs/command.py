@@ -70,7 +70,7 @@ class Command:
 
     def stop(self) -> None:
         """Ask the command, and all that it started, to stop."""
-        self._stopped_at = time.monotonic()
+        self._stopped_at = self._stopped_at or time.monotonic()
         self._signal(signal.SIGTERM)
 
     def wait(self, *, meanwhile: Callable[[], None], every: float) -> Ending:
@@ -91,7 +91,7 @@ class Command:
         return self._ending()
 
     def _ending(self) -> Ending:
-        self._signal(signal.SIGKILL)  # to what it may have left behind
+        self._end_what_is_left()
         while self._pass_on():
             pass
         os.close(self._output)
@@ -113,6 +113,14 @@ class Command:
     def _insist(self) -> None:
         if self._stopped_at is not None and time.monotonic() - self._stopped_at > PATIENCE:
             self._signal(signal.SIGKILL)
+
+    def _end_what_is_left(self) -> None:
+        """End what the command has left behind. More than once: what is about to be killed may start another."""
+        for _ in range(100):
+            if not session(self._process.pid):
+                return
+            self._signal(signal.SIGKILL)
+            time.sleep(0.01)
 
     def _signal(self, number: signal.Signals) -> None:
         for process in session(self._process.pid):
