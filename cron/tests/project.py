@@ -11,9 +11,11 @@ from backup_system.configuration import Configuration
 from backup_system.manifest import Manifest
 from backup_system.media import list_media
 from backup_system.progress import LineProgress
+from backup_system.retention import Plan
 from backup_system.session import Session
 from backup_system.stores import Store
 from backup_system.verbs.back_up import back_up
+from backup_system.verbs.prune import prune
 from backup_system.verbs.restore import Restored, restore
 from backup_system.verbs.undo import undo
 from backup_system.verbs.verify import verify
@@ -62,6 +64,10 @@ class Project:
     def verify(self, wanted: str = "latest") -> Manifest:
         """Return the backup that was proven."""
         return verify(self.session, wanted)
+
+    def prune(self) -> Plan:
+        """Return what was kept and removed."""
+        return prune(self.session)
 
     def with_store(self, store: Store) -> "Project":
         """Return the project with its backups elsewhere."""
