@@ -17,10 +17,10 @@ MAKE: Final = """
         state text NOT NULL, amount numeric(12, 2) NOT NULL, token text NOT NULL, note text NOT NULL);
     INSERT INTO {table} (at, email, state, amount, token, note)
         SELECT timestamptz '2026-01-01' + n * interval '17 seconds', 'customer' || n * 7919 % 100003 || '@example.com',
-            (ARRAY['new', 'paid', 'sent', 'returned'])[1 + n % 4], (n * 7919 % 100000) / 100.0,
+            (ARRAY['new', 'paid', 'sent', 'returned'])[(1 + n % 4)::int], (n * 7919 % 100000) / 100.0,
             md5(n::text) || md5((-n)::text),
-            substr({text}, 1 + n * 31 % 4000, 60) || substr({text}, 1 + n * 101 % 4000, 80)
-        FROM generate_series(1, {rows}) AS n;
+            substr({text}, (1 + n * 31 % 4000)::int, 60) || substr({text}, (1 + n * 101 % 4000)::int, 80)
+        FROM generate_series(1::bigint, {rows}) AS n;
     CREATE INDEX ON {table} (at);
     CREATE INDEX ON {table} (email);
     ANALYZE {table};

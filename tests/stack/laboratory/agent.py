@@ -20,6 +20,7 @@ MEDIA: Final = DATA / "media"
 WORKPLACE: Final = DATA / "backup_system"
 LIVE: Final = "app"
 PREVIOUS: Final = f"{LIVE}_previous_"
+INVALID: Final = "-2"
 INSPECTOR: Final = Inspector()
 
 
@@ -41,7 +42,9 @@ def query(sql: str, *, database: str = LIVE) -> str:
 
 
 def database_digest(database: str) -> str:
-    """Return the hash of all that pg_dump knows of a database."""
+    """Return the hash of all that pg_dump knows of a database; "invalid" if it was being dropped."""
+    if query(f"SELECT datconnlimit FROM pg_database WHERE datname = '{database}'", database="postgres") == INVALID:  # noqa: S608
+        return "invalid"
     lines = postgresql("pg_dump", database).splitlines()
     # Each run of pg_dump makes up keys of its own for these two.
     kept = (line for line in lines if not line.startswith(("\\restrict", "\\unrestrict")))
