@@ -3,7 +3,8 @@
 import logging
 import signal
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 from django.db import Error, connection
@@ -20,6 +21,8 @@ logger = logging.getLogger(__name__)
 # Seconds between tries to record an end in a database that is away; and between looks whether it is.
 PATIENCE: Final = (1, 4, 15)
 CHECK_INTERVAL: Final = 5.0
+# How long ago a time may be that was not written down: supercronic is on time, a process takes a while to start.
+TRIGGERED: Final = timedelta(minutes=1)
 
 SIGNALLED: Final = 128  # and the signal's number: the exit code of a process that a signal ended
 
@@ -54,17 +57,25 @@ def record(task: Task) -> int:
 
 def begin(task: Task, *, now: datetime) -> CronRun | None:
     """Return the run that is due, begun and the task's lock taken; None if it is not for this process to run."""
-    due = CronRun.objects.due(now).filter(task=task.name).first()
-    scheduled_for = due.scheduled_for if due else task.previous_time(now)
-    run = CronRun.objects.claim(task.name, command=task.command, scheduled_for=scheduled_for, now=now)
+    scheduled_for = due_time(task, now=now)
+    claim = partial(CronRun.objects.claim, task.name, command=task.command, now=now)
+    run = claim(scheduled_for=scheduled_for) if scheduled_for else None
     if run is None:
-        logger.info("Cron: the run of %s at %s is not for this process", task.name, scheduled_for)
+        logger.info("Cron: no run of %s is for this process", task.name)
         return None
     if not take_lock(task.name):
         CronRun.objects.end(run, now=now, state=CronRun.State.SKIPPED, reason=OVERLAP)
         logger.warning("Cron: %s skipped: %s", task.name, OVERLAP)
         return None
     return run
+
+
+def due_time(task: Task, *, now: datetime) -> datetime | None:
+    """Return for when the run that is due was scheduled; None if there is none."""
+    if due := CronRun.objects.due(now).filter(task=task.name).first():
+        return due.scheduled_for
+    last = task.previous_time(now)
+    return last if now - last < TRIGGERED else None
 
 
 def watch(task: str) -> None:
