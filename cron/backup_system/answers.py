@@ -17,6 +17,7 @@ from backup_system.errors import BackupError, WrongUseError
 
 PAGE: Final = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{title}</title>
+<link rel="icon" href="data:,">
 <style>
   :root {{ color-scheme: light dark; font: 1.1rem/1.6 system-ui, sans-serif }}
   body {{ display: grid; place-content: center; min-height: 90vh; margin: 1rem; text-align: center }}

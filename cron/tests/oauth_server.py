@@ -26,7 +26,7 @@ from google.auth import jwt
 AUDIENCE: Final = "https://oauth2.googleapis.com/token"
 JWT_BEARER: Final = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 PAGE: Final = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Test consent</title>
-<h1>Test consent</h1><p>{client} asks {email} for:</p><p>{scope}</p>
+<link rel="icon" href="data:,"><h1>Test consent</h1><p>{client} asks {email} for:</p><p>{scope}</p>
 <p><a href="/decide?allow=yes&amp;{question}">Allow</a> <a href="/decide?allow=no&amp;{question}">Deny</a></p></html>
 """
 
