@@ -7,9 +7,10 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import APIRequestContext
 
-from stack.compose import Stack, wait_until
+from stack.compose import Stack, run, wait_until
 from stack.conftest import Report
 from stack.cron import Cron, two_containers
+from stack.production import HARDENED
 
 pytestmark = pytest.mark.stack
 
@@ -30,8 +31,8 @@ def cron(stack: Stack) -> Iterator[Cron]:
 
 def test_new_task_runs_and_is_recorded(cron: Cron, staff: APIRequestContext) -> None:
     """A task added as the how-to says runs without a rebuild or restart, and its run is in the administration."""
-    run = cron.wait_for("check", "succeeded")
-    assert "no issues" in run.output
+    last = cron.wait_for("check", "succeeded")
+    assert "no issues" in last.output
     listed = staff.get("/admin/cron_runs/cronrun/?task=check&state=succeeded").text()
     (address, *_) = re.findall(r'<th class="field-task"><a href="([^"?]+)', listed)
     assert "<pre>System check identified no issues" in staff.get(address).text()
@@ -39,8 +40,8 @@ def test_new_task_runs_and_is_recorded(cron: Cron, staff: APIRequestContext) -> 
 
 def test_failed_run_raises_the_alarm(cron: Cron) -> None:
     """The admins are told of a task that fails, and the record has what it said."""
-    run = cron.wait_for("fails", "failed")
-    assert (run.reason, run.output.strip()) == ("Exited with 3.", "about to fail")
+    last = cron.wait_for("fails", "failed")
+    assert (last.reason, last.output.strip()) == ("Exited with 3.", "about to fail")
     cron.wait_for_mail("Cron: fails: Exited with 3.")
 
 
@@ -62,8 +63,8 @@ def test_two_containers_run_a_task_once(cron: Cron) -> None:
 
 def test_task_never_overlaps_itself(cron: Cron) -> None:
     """While a run goes on, in either container, the next one is skipped."""
-    run = cron.wait_for("slow", "skipped")
-    assert run.reason == "The run before it has not ended."
+    last = cron.wait_for("slow", "skipped")
+    assert last.reason == "The run before it has not ended."
     assert [run.state for run in cron.runs("slow")].count("running") == 1
 
 
@@ -80,9 +81,9 @@ def test_stopping_ends_tasks_in_order(cron: Cron) -> None:
     """A container that stops asks its tasks to end, records how they did, and is soon gone."""
     cron.wait_for("slow", "running")
     cron.stack.compose("stop", "cron")
-    run = cron.runs("slow")[-1]
-    assert (run.state, run.reason) == ("failed", "Stopped: its container was told to end.")
-    assert "tidied up" in run.output
+    last = cron.runs("slow")[-1]
+    assert (last.state, last.reason) == ("failed", "Stopped: its container was told to end.")
+    assert "tidied up" in last.output
     assert cron.stack.compose("ps", "--all", "--format", "{{.ExitCode}}", "cron").split() == ["0", "0"]
 
 
@@ -93,13 +94,24 @@ def test_missed_daily_task_runs_soon_after(cron: Cron, report: Report) -> None:
     cron.stack.query(f"{yesterday} where task = 'clearsessions' and state = 'scheduled'")
     started = time.monotonic()
     cron.stack.compose("up", "-d", "--wait", "--scale", "cron=2", "cron")
-    run = cron.wait_for("clearsessions", "succeeded", limit=120)
+    last = cron.wait_for("clearsessions", "succeeded", limit=120)
     seconds = time.monotonic() - started
     report(f"a missed daily task has run {seconds:.0f} s after cron's start (at most 120)")
     assert seconds < 120
-    assert run.reason.startswith("In place of the run of ")
+    assert last.reason.startswith("In place of the run of ")
     assert [run.state for run in cron.runs("clearsessions")] == ["missed", "succeeded"]
     cron.wait_for_mail("Cron: clearsessions: Missed. Nothing ran it when it was due; it runs now.")
+
+
+def test_production_image_has_what_tasks_need(stack: Stack) -> None:
+    """The image for DEV and PROD has the crontab, its tasks and their programs, runs as a number, and has no tests."""
+    image = f"{stack.project}-cron:production"
+    contexts = (f"--build-context=cron={stack.directory / 'cron'}", stack.directory / "web")
+    run("docker", "build", "--target=cron-production", f"--tag={image}", *contexts, limit=600)
+    server = stack.exec("postgres", "pg_dump", "--version")
+    programs = "supercronic -test /cron/crontab && pg_dump --version && python -c 'import backup_system, cronsim'"
+    said = run("docker", "run", "--rm", *HARDENED, image, "sh", "-c", f"{programs} && id -u && find /cron -name tests")
+    assert said == f"{server}1000\n"
 
 
 def test_line_that_does_not_parse_stops_the_container(cron: Cron) -> None:
