@@ -1,9 +1,10 @@
 """Encrypting for age recipients (https://age-encryption.org): who writes a backup need not be able to read it."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 import pyrage
 
@@ -37,10 +38,12 @@ class Encryption:
         """What the names of the objects that are written end with."""
         return SUFFIX if self.recipients else ""
 
-    def encrypt(self, source: Path, target: Path) -> None:
-        """Write the file's encrypted twin."""
-        with source.open("rb") as plain, target.open("wb") as encrypted:
+    def encrypt(self, source: Path, target: Path) -> str:
+        """Write the file's encrypted twin. Return the SHA-256 of what it was made of."""
+        with source.open("rb") as file, target.open("wb") as encrypted:
+            plain = _Hashed(file)
             pyrage.encrypt_io(plain, encrypted, self.recipients)
+        return plain.sha256.hexdigest()
 
     def decrypt(self, source: Path, target: Path, *, name: str) -> None:
         """Write what the file says.
@@ -61,3 +64,16 @@ class Encryption:
                 "The backup is encrypted, and this machine has no key to read it. "
                 "Put the age identity into BACKUP_AGE_IDENTITY (.env or a file in /run/secrets), never on PROD."
             )
+
+
+class _Hashed:
+    """A file that remembers what was read of it."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.sha256 = hashlib.sha256()
+
+    def read(self, size: int = -1) -> bytes:
+        data = self._file.read(size)
+        self.sha256.update(data)
+        return data

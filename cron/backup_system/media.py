@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from stat import S_ISREG
 from threading import Lock
 from typing import Final
 
@@ -51,8 +52,9 @@ class MediaUpload:
             try:
                 if path.is_symlink():
                     return MediaFile(path=name, link=str(path.readlink()))
-                # Neither a socket nor a pipe.
-                return MediaFile(path=name, stored=self._upload_file(path)) if path.is_file() else None
+                if not S_ISREG(path.stat().st_mode):  # a socket, a pipe
+                    return None
+                return MediaFile(path=name, stored=self._upload_file(path))
             except FileNotFoundError:
                 self.say(f"Media file {shown(name)} vanished meanwhile: left out.")
                 return None

@@ -34,7 +34,8 @@ class Transfer:
             return self.upload_readable(path, name, before=plain)
         encrypted = scratch / f"encrypted-{threading.get_ident()}"
         try:
-            self.encryption.encrypt(path, encrypted)
+            if self.encryption.encrypt(path, encrypted) != plain.sha256:
+                raise ChangedError(f"{path} has changed meanwhile. Try again.")
             return self._send(encrypted, f"{name}{SUFFIX}", checksums(encrypted), plain)
         finally:
             encrypted.unlink(missing_ok=True)
