@@ -57,6 +57,20 @@ def install(folder: Path, *options: str, **variables: str) -> subprocess.Complet
     )
 
 
+def google_storage(folder: Path, *arguments: str) -> str:
+    """Return what `./google_storage.sh` prints on standard output, having done what it was told."""
+    completed = subprocess.run(
+        [folder / "google_storage.sh", *arguments],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+        text=True,
+        timeout=LIMIT,
+    )
+    assert completed.returncode == 0, completed.stdout + completed.stderr
+    return completed.stdout.strip()
+
+
 class Running:
     """The install in the foreground of a terminal, until it is ended."""
 

@@ -6,10 +6,11 @@ import signal
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from urllib.error import HTTPError
 
 import pytest
 from checkout import copy_checkout, free_port
-from embedded_mode import SERVING, Running, Visitor, install, processes_of, wait_for
+from embedded_mode import SERVING, Running, Visitor, google_storage, install, processes_of, wait_for
 
 
 @pytest.fixture(scope="module")
@@ -147,6 +148,23 @@ def test_a_restart_keeps_data_and_secrets(installed: Path, running: Running) -> 
         assert visitor.get_json(path)["name"] == "operations.tasks.sample"
         wait_for(lambda: visitor.get_json(path)["state"] == "running", what="the task runs again")
     assert (installed / ".env.embedded").read_text() == dotenv
+
+
+def test_backups_restore_while_the_site_runs(installed: Path, running: Running) -> None:
+    """A backup brings back what was there, --undo what it replaced; the site shows both without a restart."""
+    visitor = visitor_logged_in(running)
+    before = start_task(visitor, seconds=1)
+    wait_for(lambda: percent(visitor, before) == 100, what="a task has run")
+    backup = google_storage(installed, "--backup")
+    after = start_task(visitor, seconds=1)
+    wait_for(lambda: percent(visitor, after) == 100, what="another one has run")
+    google_storage(installed, "--verify", "latest")
+    google_storage(installed, "--restore", backup)
+    assert visitor.get_json(before)["state"] == "succeeded"
+    with pytest.raises(HTTPError):
+        visitor.get_json(after)
+    google_storage(installed, "--undo")
+    assert visitor.get_json(after)["state"] == "succeeded"
 
 
 def test_kill_9_leaves_no_process(installed: Path, running: Running) -> None:

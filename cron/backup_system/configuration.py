@@ -47,7 +47,7 @@ class Configuration:
         if self.variables.backup_url:
             return self.variables.backup_url
         if self.variables.private:
-            return f"file://{self.variables.data_directory.resolve()}/backups"
+            return (self.variables.data_directory.resolve() / "backups").as_uri()
         raise WrongUseError("BACKUP_URL is not set. Set it in .env: gs://BUCKET, or file:///FOLDER.")
 
     @property

@@ -2,11 +2,11 @@
 
 import fcntl
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from embedded import RefusalError, configuration, packages
-from embedded.console import say
 from embedded.processes import process_group
 from embedded.project import Project
 
@@ -34,7 +34,7 @@ def credentials(environment: dict[str, str]) -> Path:
 def _install_packages(project: Project) -> None:
     if packages.current(project.backup_environment, project.backup_requirements).is_current():
         return
-    say("Installing the packages of the backup system, once …")
+    sys.stderr.write("Installing the packages of the backup system, once …\n")  # standard output is the command's
     project.data.mkdir(parents=True, exist_ok=True)
     with (project.data / "google_storage.lock").open("ab") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
