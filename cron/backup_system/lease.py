@@ -44,7 +44,8 @@ class Lease:
     def release(self) -> None:
         """Let the next one begin."""
         with self._lock, suppress(BackupError):  # it ends by itself too
-            self._store.delete(self._name, generation=self._generation)
+            if self._lost is None:
+                self._store.delete(self._name, generation=self._generation)
 
 
 @contextmanager

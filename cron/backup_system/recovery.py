@@ -13,7 +13,7 @@ from backup_system.workplace import PREVIOUS, SCRATCH, STAGING
 @contextmanager
 def alone_and_recovering(session: Session) -> Iterator[None]:
     """Work as the only one on this installation, on what no interruption shows in, and leave it so."""
-    with session.workplace.alone():
+    with session.workplace.alone(say=session.progress.say):
         recover(session)
         try:
             with _explained():

@@ -3,13 +3,18 @@
 import fcntl
 import secrets
 import shutil
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from backup_system.errors import BackupError
+
+# Seconds that a command waits for another one: at night, one task after the other has its turn.
+PATIENCE: Final = 1800
+POLL_INTERVAL: Final = 0.2
 
 SCRATCH: Final = "scratch-"
 STAGING: Final = "staging-"
@@ -26,16 +31,21 @@ class Workplace:
     folder: Path
 
     @contextmanager
-    def alone(self) -> Iterator[None]:
-        """Work as the only one on this installation. The lock ends with its process, however that ends."""
+    def alone(self, *, say: Callable[[str], None], patience: float = PATIENCE) -> Iterator[None]:
+        """Work as the only one on this installation, after waiting for who does. The lock ends with its process.
+
+        Raise BackupError after so many seconds of waiting.
+        """
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with (self.folder / "lock").open("ab") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise BackupError(
-                    "Another backup or restore is running here. Wait until it ends, then try again."
-                ) from None
+            deadline, told = time.monotonic() + patience, False
+            while not _lock(file):
+                if time.monotonic() >= deadline:
+                    raise BackupError("Another backup or restore is running here. Wait until it ends, then try again.")
+                if not told:
+                    say("Another backup or restore is running here: waiting for it.")
+                told = True
+                time.sleep(POLL_INTERVAL)
             yield
 
     @property
@@ -69,3 +79,11 @@ class Workplace:
     def folders(self, kind: str) -> list[Path]:
         """Return the folders of a kind, oldest first: SCRATCH, STAGING or PREVIOUS."""
         return sorted(self.folder.glob(f"{kind}*"))
+
+
+def _lock(file: BinaryIO) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -23,7 +23,7 @@ def plan_pruning(session: Session) -> Plan:
 
 def prune(session: Session) -> Plan:
     """Return what was kept and removed of this environment's backups, and why."""
-    with session.workplace.alone(), session.writing() as lease:
+    with session.workplace.alone(say=session.progress.say), session.writing() as lease:
         decided = plan_pruning(session)
         with session.progress.step("Remove old backups") as step:
             step.expect(len(decided.remove) + 2)

@@ -1,0 +1,38 @@
+"""Commands of one installation take turns."""
+
+import threading
+from pathlib import Path
+
+import pytest
+from backup_system.errors import BackupError
+from backup_system.workplace import Workplace
+
+
+def test_next_command_waits_its_turn(tmp_path: Path) -> None:
+    """A command that finds another one at work says so, and begins when that one ends."""
+    workplace, said, began = Workplace(tmp_path), list[str](), threading.Event()
+
+    def work() -> None:
+        with workplace.alone(say=said.append):
+            began.set()
+
+    with workplace.alone(say=said.append):
+        second = threading.Thread(target=work)
+        second.start()
+        while not said:
+            assert second.is_alive()
+        assert not began.is_set()
+    assert began.wait(10)
+    second.join()
+    assert said == ["Another backup or restore is running here: waiting for it."]
+
+
+def test_waiting_ends(tmp_path: Path) -> None:
+    """When the other command does not end, the waiting does, with what to do."""
+    workplace = Workplace(tmp_path)
+    with (
+        workplace.alone(say=print),
+        pytest.raises(BackupError, match="Wait until it ends"),
+        workplace.alone(say=print, patience=0),
+    ):
+        raise AssertionError("two were alone")
