@@ -1,0 +1,117 @@
+"""Retention: what it may never do, whatever the backups and the policy; and what a year of nights leaves."""
+
+from datetime import UTC, date, datetime, timedelta
+from random import Random
+from zoneinfo import ZoneInfo
+
+from backup_system.names import BackupName
+from backup_system.retention import Policy, plan
+from hypothesis import given
+from hypothesis import strategies as some
+
+ZONES = ("UTC", "Europe/Berlin", "Pacific/Kiritimati", "America/St_Johns")
+
+
+def backup(created: datetime, number: int = 0) -> BackupName:
+    """Return a backup's name."""
+    return BackupName.parse(f"v1/shop/prod/{created.astimezone(UTC):%Y%m%dT%H%M%SZ}-{number:06x}")
+
+
+moments = some.datetimes(datetime(2023, 1, 1), datetime(2026, 12, 31), timezones=some.just(UTC))  # noqa: DTZ001 - bounds
+names = some.sets(some.builds(backup, moments, some.integers(0, 3)), max_size=60)
+counts = some.integers(0, 20)
+policies = some.builds(
+    Policy, daily=some.integers(1, 20), weekly=counts, monthly=counts, time_zone=some.sampled_from(ZONES)
+)
+
+
+@given(names, policies)
+def test_every_backup_is_kept_or_removed_with_a_reason(backups: set[BackupName], policy: Policy) -> None:
+    decided = plan(backups, policy, verified=[])
+    assert decided.keep.keys() | decided.remove.keys() == backups
+    assert not decided.keep.keys() & decided.remove.keys()
+    assert all(decided.keep.values())
+    assert all(decided.remove.values())
+
+
+@given(names, policies, some.randoms())
+def test_the_newest_and_the_newest_that_is_proven_are_kept(
+    backups: set[BackupName], policy: Policy, chance: Random
+) -> None:
+    verified = {name for name in backups if chance.random() < 0.2}
+    keep = plan(backups, policy, verified=verified).keep
+    for important in (backups, verified):
+        if important:
+            assert max(important) in keep
+
+
+@given(names, policies, some.randoms())
+def test_no_more_is_kept_than_the_policy_says(backups: set[BackupName], policy: Policy, chance: Random) -> None:
+    verified = {name for name in backups if chance.random() < 0.2}
+    assert len(plan(backups, policy, verified=verified).keep) <= policy.daily + policy.weekly + policy.monthly + 2
+
+
+@given(names, policies)
+def test_each_of_the_last_days_keeps_one(backups: set[BackupName], policy: Policy) -> None:
+    keep = plan(backups, policy, verified=[]).keep
+    days = {name: name.created.astimezone(ZoneInfo(policy.time_zone)).date() for name in backups}
+    for day in sorted(set(days.values()), reverse=True)[: policy.daily]:
+        assert max(name for name in backups if days[name] == day) in keep
+
+
+@given(names, policies, some.randoms())
+def test_pruning_again_removes_nothing_more(backups: set[BackupName], policy: Policy, chance: Random) -> None:
+    verified = {name for name in backups if chance.random() < 0.2}
+    kept = plan(backups, policy, verified=verified).keep
+    assert not plan(kept, policy, verified=verified & kept.keys()).remove
+
+
+@given(names, policies)
+def test_keeping_more_removes_nothing_that_keeping_less_keeps(backups: set[BackupName], policy: Policy) -> None:
+    more = Policy(
+        daily=policy.daily + 1, weekly=policy.weekly + 1, monthly=policy.monthly + 1, time_zone=policy.time_zone
+    )
+    assert plan(backups, policy, verified=[]).keep.keys() <= plan(backups, more, verified=[]).keep.keys()
+
+
+@given(names, policies, moments)
+def test_a_newer_backup_brings_no_older_one_back(backups: set[BackupName], policy: Policy, moment: datetime) -> None:
+    before = plan(backups, policy, verified=[])
+    newer = backup(max([moment, *(name.created for name in backups)]) + timedelta(seconds=1))
+    after = plan({*backups, newer}, policy, verified=[])
+    assert before.remove.keys() <= after.remove.keys()
+
+
+def test_days_begin_at_midnight_of_the_time_zone() -> None:
+    """Also on the days when the clock changes: the night of 27 October 2024 in Berlin has 25 hours."""
+    evening, night, next_night = (
+        backup(datetime.fromisoformat(moment))
+        for moment in ("2024-10-26T21:30:00Z", "2024-10-26T22:30:00Z", "2024-10-27T23:30:00Z")
+    )
+    policy = Policy(daily=9, weekly=0, monthly=0, time_zone="Europe/Berlin")
+    assert set(plan([evening, night, next_night], policy, verified=[]).keep) == {evening, night, next_night}
+    utc = Policy(daily=9, weekly=0, monthly=0)
+    assert set(plan([evening, night, next_night], utc, verified=[]).keep) == {night, next_night}
+
+
+def test_a_year_of_nights() -> None:
+    """Each night one backup and its pruning; every tenth is missed, drills stop working in October."""
+    policy = Policy(daily=14, weekly=8, monthly=12, time_zone="Europe/Berlin")
+    there: set[BackupName] = set()
+    verified: set[BackupName] = set()
+    for number in range(365):
+        night = datetime(2025, 1, 1, 3, tzinfo=ZoneInfo("Europe/Berlin")) + timedelta(days=number)
+        if number % 10 == 9:
+            continue
+        there.add(backup(night))
+        if night.month < 10:
+            verified.add(backup(night))
+        there = set(plan(there, policy, verified=verified & there).keep)
+    nights = sorted(name.created.astimezone(ZoneInfo("Europe/Berlin")).date() for name in there)
+    december = [date(2025, 12, day) for day in range(17, 32) if day != 26]
+    assert [night for night in nights if night >= date(2025, 12, 15)] == december
+    ends_of_weeks = [date(2025, 11, 15), date(2025, 11, 23), date(2025, 11, 30), date(2025, 12, 7), date(2025, 12, 14)]
+    assert set(ends_of_weeks) <= set(nights)
+    ends_of_months = [max(night for night in nights if night.month == month) for month in range(1, 12)]
+    assert all(night.day >= 27 for night in ends_of_months)
+    assert len(nights) == len({*december, *ends_of_weeks, *ends_of_months})
