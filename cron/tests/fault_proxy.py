@@ -85,6 +85,10 @@ class FaultProxy(ThreadingHTTPServer):
         """Let the next requests of this kind fail."""
         self._rules.append(Rule(fault, times, method, path))
 
+    def clear(self) -> None:
+        """Let nothing fail any more."""
+        self._rules.clear()
+
     def fault_for(self, method: str, path: str) -> Fault | None:
         """Return what happens to this request, which is noted."""
         with self._lock:

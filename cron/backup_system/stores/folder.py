@@ -43,8 +43,7 @@ class FolderStore:
     def folders(self, prefix: str) -> Sequence[str]:
         """Return the names, up to the next slash, that follow a prefix which ends with one."""
         with self._explained(prefix):
-            if not self.root.is_dir():
-                raise BackupError(f"The folder {self.root} does not exist. Make it, or set BACKUP_URL to another.")
+            self._require_root()
             folder = self._path(prefix)
             return sorted(entry.name for entry in folder.iterdir() if entry.is_dir()) if folder.is_dir() else []
 
@@ -79,6 +78,7 @@ class FolderStore:
     def _put(self, name: str, fill: Callable[[Path], object], *, generation: str | None) -> StoredObject:
         target = self._path(name)
         with self._explained(name):
+            self._require_root()
             target.parent.mkdir(parents=True, exist_ok=True)
             descriptor, unfinished = tempfile.mkstemp(prefix=UNFINISHED, dir=target.parent)
             os.close(descriptor)
@@ -92,6 +92,10 @@ class FolderStore:
             finally:
                 Path(unfinished).unlink(missing_ok=True)
         return self._describe(name, with_checksum=True)
+
+    def _require_root(self) -> None:
+        if not self.root.is_dir():  # not to be made: perhaps it is on a disk that is not mounted
+            raise BackupError(f"The folder {self.root} does not exist. Make it, or set BACKUP_URL to another.")
 
     def _require(self, name: str, generation: str | None) -> None:
         path = self._path(name)
