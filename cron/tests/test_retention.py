@@ -6,8 +6,12 @@ from zoneinfo import ZoneInfo
 
 from backup_system.names import BackupName
 from backup_system.retention import Policy, plan
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
+
+# Busy machines are no failures.
+settings.register_profile("patient", deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("patient")
 
 ZONES = ("UTC", "Europe/Berlin", "Pacific/Kiritimati", "America/St_Johns")
 
