@@ -202,3 +202,13 @@ def test_a_url_that_names_no_bucket_is_wrong_use() -> None:
 def test_a_folder_that_does_not_exist_is_named(tmp_path: Path) -> None:
     with pytest.raises(BackupError, match="does not exist"):
         FolderStore((tmp_path / "nothing").as_uri()).folders("v1/")
+
+
+def test_what_an_interrupted_upload_left_is_listed_so_that_it_is_removed(folder_store: FolderStore) -> None:
+    """A folder lists the unfinished file of a killed upload under its backup: removing the backup removes it too."""
+    unfinished = folder_store.root / "v1/shop/prod/1/database/.unfinished-x"
+    unfinished.parent.mkdir(parents=True)
+    unfinished.write_bytes(b"half a file")
+    for stored in list(folder_store.list("v1/shop/prod/1/")):
+        folder_store.delete(stored.name)
+    assert not (folder_store.root / "v1").exists()

@@ -16,10 +16,11 @@ from backup_system.errors import BackupError, ConflictError, MissingError, Wrong
 from backup_system.stores import NEW, StoredObject
 
 UNFINISHED: Final = ".unfinished-"
+LOCK: Final = ".lock"
 
 
 class FolderStore:
-    """Objects as files. Each appears whole, in one move; what an interruption left is never taken for an object."""
+    """Objects as files. Each appears whole, in one move; what an interruption left has a name that no object has."""
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
@@ -29,16 +30,13 @@ class FolderStore:
         self.root = Path(unquote(parts.path))
 
     def list(self, prefix: str) -> Iterator[StoredObject]:
-        """Yield the objects whose names begin so."""
-        folder, _, beginning = prefix.rpartition("/")
-        for parent, folders, names in os.walk(self._path(folder), onerror=_raise):
+        """Yield the objects whose names begin so, and what interrupted uploads left there: nobody else removes it."""
+        for parent, folders, names in os.walk(self._path(prefix.rpartition("/")[0]), onerror=_raise):
             folders.sort()
             for name in sorted(names):
-                path = Path(parent, name)
-                object_name = path.relative_to(self.root).as_posix()
-                if name.startswith(".") or not object_name.startswith(f"{folder}/{beginning}" if folder else beginning):
-                    continue
-                yield self._describe(object_name, with_checksum=False)
+                object_name = Path(parent, name).relative_to(self.root).as_posix()
+                if object_name.startswith(prefix) and object_name != LOCK:
+                    yield self._describe(object_name, with_checksum=False)
 
     def folders(self, prefix: str) -> Sequence[str]:
         """Return the names, up to the next slash, that follow a prefix which ends with one."""
@@ -108,7 +106,7 @@ class FolderStore:
         if generation is None:
             yield
             return
-        with (self.root / ".lock").open("ab") as file:
+        with (self.root / LOCK).open("ab") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             yield
 

@@ -23,7 +23,7 @@ from backup_system.stores import StoredObject
 SILENCE: Final = 60
 PATIENCE: Final = 180
 # Larger files go in pieces of so many bytes, which are in memory, one a thread; a lost one is sent again.
-PIECE: Final = 4 << 20
+PIECE: Final = 2 << 20
 WRITER: Final = "written-by"
 # Otherwise the client asks for the bucket's own description too, which takes another role.
 os.environ.setdefault("DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA", "true")
