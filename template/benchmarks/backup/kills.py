@@ -5,6 +5,7 @@
 """
 
 import argparse
+import signal
 import sys
 import time
 from collections import Counter
@@ -76,6 +77,7 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=200, help="how many, not counting those that came too late (200)")
     parser.add_argument("--seed", type=int, default=time.time_ns() % 1_000_000, help="what decides on all of them")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that the containers are removed
     outcomes: list[Outcome] = []
     started = time.monotonic()
     try:

@@ -6,6 +6,7 @@ Run it with the tests' Python: .venv/bin/python template/benchmarks/backup/run.p
 
 import argparse
 import logging
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -155,6 +156,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"how often each is timed ({ROUNDS})")
     parser.add_argument("--sizes", help="databases for the memory, in MB (100,835,3000)")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that the containers are removed
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     sizes = [int(size) for size in options.sizes.split(",")] if options.sizes else list(SIZES)
     parts = (
