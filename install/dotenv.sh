@@ -35,10 +35,11 @@ secret() { # BYTES
   head -c "$1" /dev/urandom | base64 | tr '+/' 'xy' | tr -d '=\n'
 }
 
-# Prints FILE with these values in their lines.
+# Prints FILE with these values in their lines, or after its last one.
 dotenv_with() { # FILE KEY=VALUE…
-  local file=$1 line key new
+  local file=$1 line key new keys
   shift
+  keys=" $(dotenv_keys "$file" | tr '\n' ' ')"
   while IFS= read -r line || [[ -n $line ]]; do
     key=${line%%=*}
     for new in "$@"; do
@@ -46,6 +47,17 @@ dotenv_with() { # FILE KEY=VALUE…
     done
     printf '%s\n' "$line"
   done <"$file"
+  for new in "$@"; do
+    [[ $keys == *" ${new%%=*} "* ]] || printf '%s\n' "$new"
+  done
+}
+
+# Whether .env says all of this already; a variable that it has not is empty.
+dotenv_says() { # KEY=VALUE…
+  local new
+  for new in "$@"; do
+    [[ $(dotenv_get .env "${new%%=*}") == "${new#*=}" ]] || return 1
+  done
 }
 
 # Copies standard input, with a secret of its own in place of every placeholder.
@@ -77,14 +89,28 @@ owner_ids() {
   fi
 }
 
+# Prints how nginx joins the network of this machine's proxy (proxy_pass/), where there is one.
+proxy_settings() {
+  local network=${PROXY_NETWORK-}
+  [[ -n $network || ! -e .env ]] || network=$(dotenv_get .env PROXY_NETWORK)
+  network=${network:-proxy_pass}
+  if docker network inspect "$network" >/dev/null 2>&1; then
+    printf 'PROXY_NETWORK=%s PROXY_PASS=true' "$network"
+  else
+    printf 'PROXY_NETWORK= PROXY_PASS='
+  fi
+}
+
 # The step: makes .env, or keeps it and changes what was asked for.
 write_dotenv() { # PROJECT PORT
-  local owner
+  local owner proxy
   read -r -a owner <<<"$(owner_ids)"
+  read -r -a proxy <<<"$(proxy_settings)"
   if [[ ! -e .env ]]; then
-    dotenv_with .env.example "COMPOSE_PROJECT_NAME=$1" "HTTP_PORT=$2" "${owner[@]}" | fill_secrets | replace_dotenv
-  elif [[ $(dotenv_get .env HTTP_PORT) != "$2" ]]; then
-    dotenv_with .env "HTTP_PORT=$2" | replace_dotenv
+    dotenv_with .env.example "COMPOSE_PROJECT_NAME=$1" "DOMAIN=$1.local" "HTTP_PORT=$2" "${proxy[@]}" "${owner[@]}" |
+      fill_secrets | replace_dotenv
+  elif ! dotenv_says "HTTP_PORT=$2" "${proxy[@]}"; then
+    dotenv_with .env "HTTP_PORT=$2" "${proxy[@]}" | replace_dotenv
   fi
   chmod 600 .env
 }

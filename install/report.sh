@@ -2,10 +2,12 @@
 # shellcheck shell=bash
 
 show_plan() { # PROJECT PORT
-  local dotenv='is written, with secrets of its own'
+  local dotenv='is written, with secrets of its own' proxy
+  proxy=$(proxy_settings)
   if [[ -e .env ]]; then
     dotenv='stays as it is'
     [[ $(dotenv_get .env HTTP_PORT) == "$2" ]] || dotenv="stays as it is, but for HTTP_PORT=$2"
+    [[ $(dotenv_get .env PROXY_PASS) == "${proxy##*=}" ]] || dotenv+="; PROXY_PASS=${proxy##*=}"
     [[ -z $(find .env -perm -040 -o -perm -004) ]] || dotenv+='; others could read it, its mode becomes 0600'
   fi
   cat <<TEXT
@@ -19,14 +21,15 @@ TEXT
 }
 
 show_summary() { # PROJECT PORT USER_REPORT
-  local site="http://127.0.0.1:$2" password
+  local site="http://127.0.0.1:$2" password name="http://$1.localhost:$2"
+  [[ -z $(dotenv_get .env PROXY_PASS) ]] || name="http://$1.localhost, by this machine's proxy"
   password=$(dotenv_get .env DEFAULT_USER_PASSWORD)
   [[ $3 != *exists* ]] || password="as before: this user exists already and was not touched (.env says $password)"
   cat <<TEXT
 
 $(wanted PROJECT_NAME) runs:
 
-  Site      $site  (or http://$1.localhost:$2)
+  Site      $site  (or $name)
   User      $(wanted DEFAULT_USER_EMAIL)
   Password  $password
 

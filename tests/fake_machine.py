@@ -38,6 +38,7 @@ class FakeMachine:
             self.answer(arguments, output)
         self.answer("volume inspect *", "no such volume", status=1)
         self.answer("image inspect *", "no such image", status=1)
+        self.answer("network inspect *", "no such network", status=1)
 
     def answer(self, arguments: str, output: str = "", *, status: int | str = 0) -> None:
         """Let docker answer so from now on, when called with these arguments (a shell pattern)."""

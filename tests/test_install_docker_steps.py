@@ -90,6 +90,29 @@ def test_environment_names_the_project(machine: FakeMachine) -> None:
     machine.install("--yes", "--port", str(port), COMPOSE_PROJECT_NAME="shop")
     made = values(machine.checkout / ".env")
     assert (made["COMPOSE_PROJECT_NAME"], made["HTTP_PORT"]) == ("shop", str(port))
+    assert made["DOMAIN"] == "shop.local"
+
+
+def test_proxy_of_the_machine_is_joined(machine: FakeMachine) -> None:
+    """Where the proxy's network is, nginx joins it, in a project that is older than the proxy too."""
+    dotenv = machine.write_dotenv()
+    older = dotenv.read_text().replace("PROXY_NETWORK=\nPROXY_PASS=\n", "")
+    assert "PROXY" not in older
+    dotenv.write_text(older)
+    machine.answer("network inspect proxy_pass")
+    result = machine.install("--yes")
+    assert "PROXY_PASS=true" in result.stdout
+    assert dotenv.read_text() == f"{older}PROXY_NETWORK=proxy_pass\nPROXY_PASS=true\n"
+    assert "http://bedplate.localhost, by this machine's proxy" in result.stdout
+
+
+def test_proxy_that_is_gone_is_left(machine: FakeMachine) -> None:
+    """A network that is no longer there would stop every start: nginx does without."""
+    dotenv = machine.write_dotenv(PROXY_NETWORK="another", PROXY_PASS="true")
+    result = machine.install("--yes")
+    assert "network inspect another" in machine.calls()
+    assert "PROXY_PASS=\n" in result.stdout
+    assert (values(dotenv)["PROXY_NETWORK"], values(dotenv)["PROXY_PASS"]) == ("", "")
 
 
 def test_rootless_engine(machine: FakeMachine) -> None:

@@ -64,8 +64,8 @@ def run(
 
 def clean_environment() -> dict[str, str]:
     """Return the environment without what Compose would prefer to a project's `.env`."""
-    projects = ("COMPOSE_", "POSTGRES_", "HTTP_PORT", "HOST_", "DOMAIN", "DEFAULT_", "SECRET_KEY", "ENVIRONMENT")
-    return {name: value for name, value in os.environ.items() if not name.startswith(projects)}
+    projects = "COMPOSE_ PROXY_ POSTGRES_ HTTP_PORT HOST_ DOMAIN DEFAULT_ SECRET_KEY ENVIRONMENT".split()
+    return {name: value for name, value in os.environ.items() if not name.startswith(tuple(projects))}
 
 
 @dataclass(frozen=True)

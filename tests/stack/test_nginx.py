@@ -60,18 +60,20 @@ def test_claims_of_clients_do_not_get_through(echo: Stack) -> None:
     assert spoofed["host"] == f"127.0.0.1:{echo.port}"
 
 
-@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example"])
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "another-project.localhost"])
 def test_unknown_host_gets_no_answer(stack: Stack, host: str) -> None:
     """A request for a name that is not the site's is closed without an answer."""
     with pytest.raises(http.client.RemoteDisconnected):
         stack.get("/", Host=host)
 
 
-@pytest.mark.parametrize("host", ["localhost", "some-name.localhost:8000"])
+@pytest.mark.parametrize(
+    "host", ["localhost", "{project}.localhost:8000", "some-name.{project}.localhost", "{project}.local"]
+)
 def test_known_host_is_served(stack: Stack, host: str) -> None:
-    """The site has its domain, and the names of this machine."""
-    assert stack.get("/", Host=host).status == 200
-    assert stack.get("/", Host=stack.dotenv["DOMAIN"]).status == 200
+    """The site has its domain, and its names on this machine."""
+    assert stack.get("/", Host=host.format(project=stack.project)).status == 200
+    assert stack.dotenv["DOMAIN"] == f"{stack.project}.local"
 
 
 def test_links_in_mails_keep_the_host(stack: Stack, playwright: Playwright) -> None:
