@@ -92,6 +92,7 @@ share_key() { # FILE
 # Credentials stay outside of the checkout, one folder a project, for their owner only.
 share_credentials() {
   local folder
+  [[ ! -s secrets/google_credentials ]] || return 0 # a server's: Compose mounts them
   folder=$CREDENTIALS/$(dotenv_get .env COMPOSE_PROJECT_NAME)
   (umask 077 && mkdir -p "$folder")
   RUN_OPTIONS+=(--volume "$folder:/credentials" --env GOOGLE_CREDENTIALS=/credentials/credentials.json)

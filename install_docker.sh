@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# From a clone to the running LOCAL stack. `./install_docker.sh --help` tells what it does.
+# From a clone to the running stack. `./install_docker.sh --help` tells what it does.
 set -euo pipefail
 export LC_ALL=C # a-z means these letters; what commands say can be recognised
 
@@ -10,21 +10,25 @@ readonly LOG="$ROOT/install_docker.log"
 # shellcheck source-path=SCRIPTDIR
 source "$ROOT/install/terminal.sh"
 source "$ROOT/install/dotenv.sh"
+source "$ROOT/install/server.sh"
 source "$ROOT/install/check_docker.sh"
 source "$ROOT/install/check_project.sh"
+source "$ROOT/install/check_server.sh"
 source "$ROOT/install/stack.sh"
 source "$ROOT/install/explain.sh"
 source "$ROOT/install/report.sh"
+source "$ROOT/install/report_server.sh"
 
 usage() {
   cat <<'TEXT'
 Usage: ./install_docker.sh [--yes] [--port N]
+       ./install_docker.sh --environment dev|prod [--domain NAME] [--admin-email MAIL] [--yes] [--port N] [--https-port N]
 
-Builds and starts this project on this machine, with Docker: the LOCAL stack.
+Builds and starts this project on this machine, with Docker: LOCAL, or on a server DEV or PROD.
 
-First it checks, and changes nothing: Docker and Compose, this folder, .env, the port, the disk.
+First it checks, and changes nothing: Docker and Compose, this folder, .env, secrets, ports, the disk.
 Then it
-  writes .env (secrets of its own, readable by you alone), unless there is one,
+  writes .env (secrets of its own, readable by you alone; DEV and PROD: in secrets/), unless there is one,
   pulls and builds the images,
   starts PostgreSQL and Valkey, migrates the database, makes the default user,
   starts everything and waits until every service is healthy.
@@ -32,13 +36,21 @@ Then it
 Run it again whenever you like, after an interruption too: it keeps .env and all data.
 
 Options:
-  --port N   the site's port on 127.0.0.1 (8000); with an existing .env, its HTTP_PORT is changed
-  --yes      do not ask before acting; without a terminal nothing is asked either
-  --help     this text
+  --environment E     local (as without it), dev or prod; a folder keeps the one that it was installed as
+  --domain NAME       DEV and PROD: the site's name; asked for when not given
+  --admin-email MAIL  DEV and PROD: the first user, who also gets mail about errors; asked for when not given
+  --port N            LOCAL: the site's port on 127.0.0.1 (8000); DEV and PROD: HTTP's (80)
+  --https-port N      DEV and PROD: HTTPS's (443)
+  --yes               do not ask before acting; without a terminal nothing is asked either
+  --help              this text
+
+What is given goes into an existing .env, too.
 
 Environment, read when .env is written:
   COMPOSE_PROJECT_NAME   names containers, volumes and images: for a second copy on one machine
-  HTTP_PORT              as --port
+  HTTP_PORT              as --port; DOMAIN, ADMIN_EMAIL and HTTPS_PORT as their options
+  BIND_ADDRESS           DEV and PROD: the address of this machine that they listen on (0.0.0.0: all)
+  BACKUP_URL             DEV and PROD: where backups are
 
 What it did, command by command, is in install_docker.log.
 Exit status: 0 running, 1 something failed (and is explained), 2 wrong options, 130 interrupted.
@@ -52,27 +64,50 @@ wrong_usage() {
 }
 
 main() {
-  local assume_yes=no port_option=''
+  local assume_yes=no port_option='' environment_option=''
+  ASKED=()
   while (($#)); do
     case $1 in
       --help | -h) usage && exit ;;
       --yes | -y) assume_yes=yes ;;
-      --port=*) set -- --port "${1#*=}" "${@:2}" && continue ;;
+      --*=*) set -- "${1%%=*}" "${1#*=}" "${@:2}" && continue ;;
       --port)
         is_port "${2-}" || wrong_usage "--port needs a number from 1 to 65535, not '${2-}'."
         port_option=$2
+        shift
+        ;;
+      --https-port)
+        is_port "${2-}" || wrong_usage "--https-port needs a number from 1 to 65535, not '${2-}'."
+        ASKED+=("HTTPS_PORT=$2")
+        shift
+        ;;
+      --environment)
+        [[ ${2-} =~ ^(local|dev|prod)$ ]] || wrong_usage "--environment is local, dev or prod, not '${2-}'."
+        environment_option=$2
+        shift
+        ;;
+      --domain | --admin-email)
+        [[ -n ${2-} ]] || wrong_usage "$1 needs a value."
+        ASKED+=("$(variable_of "$1")=$2")
         shift
         ;;
       *) wrong_usage "Unknown option: $1" ;;
     esac
     shift
   done
+  cd "$ROOT"
+  find_environment "$environment_option"
+  is_server || ((${#ASKED[@]} == 0)) || wrong_usage "${ASKED[0]%%=*} is for servers: add --environment dev or prod."
   install_project "$assume_yes" "$port_option"
+}
+
+variable_of() { # OPTION
+  if [[ $1 == --domain ]]; then printf DOMAIN; else printf ADMIN_EMAIL; fi
 }
 
 install_project() { # ASSUME_YES PORT_OPTION
   local project port
-  cd "$ROOT"
+  ask_about_server
   catch_interruptions
 
   # Check: nothing is changed yet.
@@ -82,11 +117,13 @@ install_project() { # ASSUME_YES PORT_OPTION
   check_owner
   check_dotenv
   project=$(wanted COMPOSE_PROJECT_NAME)
-  port=${2:-$(wanted HTTP_PORT)}
+  port=${2:-$(default_http_port)}
   check_names "$project" "$port"
+  check_server
   check_other_folders "$project"
   check_database_volume "$project"
   check_port "$project" "$port"
+  ! is_server || check_port "$project" "$(going_to_be HTTPS_PORT)" --https-port
   check_disk "$project"
   end_step "$SECONDS"
   show_plan "$project" "$port"
@@ -94,7 +131,11 @@ install_project() { # ASSUME_YES PORT_OPTION
 
   # Act. A step that fails stops here, and says why.
   start_log
-  step 2/8 "Write .env" write_dotenv "$project" "$port"
+  if is_server; then
+    step 2/8 "Write secrets/ and .env" write_server_configuration "$project" "$port"
+  else
+    step 2/8 "Write .env" write_dotenv "$project" "$port"
+  fi
   follow_dotenv
   step 3/8 "Pull the images" pull_images
   step 4/8 "Build the images" build_images

@@ -33,7 +33,7 @@ check_dotenv() {
 # What the install would have filled in must be there, and be more than the placeholder.
 check_filled() {
   local key lines=()
-  for key in COMPOSE_PROJECT_NAME HTTP_PORT HOST_UID HOST_GID $(secret_keys); do
+  for key in COMPOSE_PROJECT_NAME HTTP_PORT HOST_UID HOST_GID $(further_keys); do
     case $(dotenv_get .env "$key") in
       '') lines+=("$key is missing or empty") ;;
       *"$PLACEHOLDER"*) lines+=("$key still holds the placeholder $PLACEHOLDER") ;;
@@ -41,6 +41,11 @@ check_filled() {
   done
   ((${#lines[@]} == 0)) || refuse '.env is not complete:' "${lines[@]}" \
     'Fill them in; .env.example says what each is. For a secret, this prints a good one: openssl rand -hex 32'
+}
+
+# A server has its secrets in files: see check_secrets.
+further_keys() {
+  if is_server; then printf 'HTTPS_PORT DOMAIN ADMIN_EMAIL'; else secret_keys; fi
 }
 
 secret_keys() {
@@ -81,7 +86,8 @@ another_project() { # PROJECT
   if [[ -e .env ]]; then
     printf 'set COMPOSE_PROJECT_NAME and HTTP_PORT in .env'
   else
-    printf 'COMPOSE_PROJECT_NAME=%s-2 ./install_docker.sh --port %d' "$1" "$(next_free_port)"
+    printf 'COMPOSE_PROJECT_NAME=%s-2 %s --port %d' "$1" "$(this_command)" "$(next_free_port)"
+    ! is_server || printf ' --https-port %d' "$(next_free_port 8443)"
   fi
 }
 
@@ -100,23 +106,29 @@ port_taken() { # PORT
   (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null
 }
 
-next_free_port() {
-  local port=8001
+next_free_port() { # [FROM]
+  local port=${1:-8001}
   while port_taken "$port"; do port=$((port + 1)); done
   printf '%d' "$port"
 }
 
-check_port() { # PROJECT PORT
+check_port() { # PROJECT PORT [OPTION]
   local ours
   ours=$(docker ps --quiet --filter "label=com.docker.compose.project=$1" --filter "publish=$2")
-  [[ -n $ours ]] || ! port_taken "$2" || refuse "port $2 is taken by another program." \
-    "Stop that program, or take another port: ./install_docker.sh --port $(next_free_port)"
+  [[ -n $ours ]] || ! port_taken "$2" || refuse "port $2 is taken by $(holder_of_port "$2")." \
+    "Stop that, or take another port: $(this_command) ${3:---port} $(next_free_port)"
+}
+
+holder_of_port() { # PORT
+  local project
+  project=$(docker ps --filter "publish=$1" --format '{{.Label "com.docker.compose.project"}}')
+  if [[ -n $project ]]; then printf "the project '%s'" "$project"; else printf 'another program'; fi
 }
 
 # A first build needs room for images and packages; what is built already needs little.
 check_disk() { # PROJECT
   local folder free needed=5
-  ! docker image inspect "$1-web:local" >/dev/null 2>&1 || needed=1
+  ! docker image inspect "$1-web:$(image_tag)" >/dev/null 2>&1 || needed=1
   for folder in "$(docker info --format '{{.DockerRootDir}}')" "$ROOT"; do
     [[ -d $folder ]] || continue # inside the virtual machine of Docker Desktop
     free=$(df -Pk "$folder" | awk 'NR == 2 {print $4}')
@@ -124,4 +136,8 @@ check_disk() { # PROJECT
       "$folder has $((free / 1024)) MB of free disk space; $needed GB are needed." \
       'Make room. To see what Docker uses: docker system df; to remove what it can spare: docker system prune'
   done
+}
+
+image_tag() {
+  if is_server; then wanted RELEASE; else printf local; fi
 }

@@ -80,10 +80,13 @@ replace_dotenv() {
   mv .env.new .env
 }
 
-# Prints the ids that own files made in the checkout: with a rootless engine, root in a container is this person.
+# Prints the ids that own files made in the checkout, on a server secrets/: with a rootless engine, root in a container is
+# this person; on a server that root installs, the containers run as somebody else.
 owner_ids() {
   if [[ $(docker info --format '{{.SecurityOptions}}') == *name=rootless* ]]; then
     printf 'HOST_UID=0 HOST_GID=0'
+  elif is_server && ((EUID == 0)); then
+    printf 'HOST_UID=1000 HOST_GID=1000'
   else
     printf 'HOST_UID=%s HOST_GID=%s' "$(id -u)" "$(id -g)"
   fi

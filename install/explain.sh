@@ -2,20 +2,21 @@
 # shellcheck shell=bash
 
 explain() { # OUTPUT
-  local database_url='docker compose exec postgres psql --username app --dbname app'
+  local database_url='docker compose exec postgres psql --username app --dbname app' place=.env
+  ! is_server || place=secrets/postgres_password
   case $1 in
     *'password authentication failed'*)
-      why 'PostgreSQL refuses POSTGRES_PASSWORD of .env: its database was made with another one. No data is lost.' \
-        'Put the earlier password back into .env and run this again. Or' \
-        "give the database the password of .env (it asks for it), and run this again: $database_url --command '\\password'" \
-        'or start anew, LOSING ALL DATA: docker compose down --volumes && ./install_docker.sh'
+      why "PostgreSQL refuses POSTGRES_PASSWORD of $place: its database was made with another one. No data is lost." \
+        "Put the earlier password back into $place and run this again. Or" \
+        "give the database the password of $place (it asks for it), and run this again: $database_url --command '\\password'" \
+        "or start anew, LOSING ALL DATA: docker compose down --volumes && $(this_command)"
       ;;
     *'no space left on device'* | *'No space left on device'* | *'isk quota exceeded'*)
       why 'the disk is full.' \
         'Make room and run this again. What Docker uses: docker system df; what it can spare: docker system prune'
       ;;
     *'port is already allocated'* | *'address already in use'* | *'ports are not available'*)
-      why 'another program has taken the port meanwhile.' 'Run this again with another one: ./install_docker.sh --port N'
+      why 'another program has taken the port meanwhile.' "Run this again with another one: $(this_command) --port N"
       ;;
     *'Cannot connect to the Docker daemon'*)
       why 'the Docker engine stopped.' 'Start it and run this again.'

@@ -2,6 +2,7 @@
 # shellcheck shell=bash
 
 show_plan() { # PROJECT PORT
+  ! is_server || { show_server_plan "$@" && return; }
   local dotenv='is written, with secrets of its own' proxy
   proxy=$(proxy_settings)
   if [[ -e .env ]]; then
@@ -21,6 +22,7 @@ TEXT
 }
 
 show_summary() { # PROJECT PORT USER_REPORT
+  ! is_server || { show_server_summary "$3" && return; }
   local site="http://127.0.0.1:$2" password name="http://$1.localhost:$2"
   [[ -z $(dotenv_get .env PROXY_PASS) ]] || name="http://$1.localhost, by this machine's proxy"
   password=$(dotenv_get .env DEFAULT_USER_PASSWORD)

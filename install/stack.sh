@@ -11,6 +11,7 @@ build_images() {
 }
 
 start_databases() {
+  ! is_server || give_postgres_its_secret
   docker compose up --detach --wait --wait-timeout 180 postgres valkey || report_unhealthy
 }
 
@@ -33,7 +34,7 @@ start_everything() {
 
 # Where a container mounts something inside the checkout, the engine would make the folder, as root.
 make_mount_points() {
-  [[ ! -d web/frontend ]] || mkdir -p web/frontend/node_modules
+  is_server || [[ ! -d web/frontend ]] || mkdir -p web/frontend/node_modules
 }
 
 # Adds to the log what ails the services that did not come up. Fails, as they did.

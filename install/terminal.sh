@@ -77,7 +77,7 @@ interrupted() { # STATUS [PROCESS TITLE]
   fi
   rm -f .env.new
   printf '\n\nInterrupted%s. Nothing is lost.\n' "${3:+ during: $3}" >&2
-  printf '  To go on: ./install_docker.sh\n  To stop what is running already: docker compose stop\n' >&2
+  printf '  To go on: %s\n  To stop what is running already: docker compose stop\n' "$(this_command)" >&2
   exit "$1"
 }
 

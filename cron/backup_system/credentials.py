@@ -21,7 +21,7 @@ TOKEN_URI: Final = "https://oauth2.googleapis.com/token"  # noqa: S105 - an addr
 
 def load_credentials(file: Path) -> Credentials:
     """Return what `./google_storage.sh -a` stored. Raise AccessError if nothing usable is there."""
-    if not file.exists():
+    if not file.exists() or not file.stat().st_size:  # on a server the file is there, empty until it is filled
         if "STORAGE_EMULATOR_HOST" in os.environ:
             return AnonymousCredentials()
         raise AccessError("This machine has no credentials for Google Cloud Storage yet. Run ./google_storage.sh -a")

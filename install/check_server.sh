@@ -1,0 +1,67 @@
+# Checks of a server, DEV or PROD: domain, secrets; nothing is changed. Sourced by install_docker.sh.
+# shellcheck shell=bash
+
+check_server() {
+  is_server || return 0
+  check_domain "$(going_to_be DOMAIN)"
+  check_admin_email "$(going_to_be ADMIN_EMAIL)"
+  check_dotenv_holds_no_secret
+  check_secrets
+}
+
+check_domain() { # DOMAIN
+  [[ $1 =~ ^([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]([a-z0-9-]*[a-z0-9])$ ]] || refuse \
+    "DOMAIN is '$1': not the name of a site on the Internet." \
+    'Lower-case letters, digits, hyphens, with a dot at least: www.example.com. No address, no port, no https://'
+}
+
+check_admin_email() { # MAIL
+  [[ $1 =~ ^[^@[:space:]]+@[^@[:space:]]+\.[^@[:space:]]+$ ]] || refuse "ADMIN_EMAIL is '$1': not an e-mail address." \
+    'It is for the first user, and for mail about errors: you@example.com'
+}
+
+# A variable goes before the file of the same name, and shows in docker inspect.
+check_dotenv_holds_no_secret() {
+  local key
+  [[ -e .env ]] || return 0
+  for key in $(secret_keys); do
+    [[ -z $(dotenv_get .env "$key") ]] || refuse "$key is in .env; on a server it is a file." \
+      "Move it: put the value into secrets/$(lower "$key"), and remove the line."
+  done
+}
+
+lower() { # TEXT
+  tr '[:upper:]' '[:lower:]' <<<"$1"
+}
+
+# With a .env, the secrets of that installation must be there. What is there must be worth its name in any case.
+check_secrets() {
+  local name lines=()
+  for name in $REQUIRED_SECRETS; do
+    check_secret "secrets/${name%:*}" "${name#*:}" || true
+  done
+  ((${#lines[@]} == 0)) || refuse 'secrets/ is not complete:' "${lines[@]}" \
+    'Put the earlier ones back. Is there none? This makes one: (umask 077; openssl rand -hex 32 >secrets/NAME)' \
+    'The database keeps its password from its first start on: a new postgres_password does not open it.'
+}
+
+# Adds to the caller's lines what is wrong with a secret.
+check_secret() { # FILE LENGTH
+  local value
+  if [[ ! -e $1 ]]; then
+    [[ ! -e .env ]] || lines+=("$1 is missing")
+    return
+  fi
+  [[ -r $1 ]] || refuse "you may not read $1." 'Run this as its owner.'
+  value=$(tr -d '[:space:]' <"$1")
+  if [[ $value == *"$PLACEHOLDER"* ]]; then
+    lines+=("$1 holds the placeholder $PLACEHOLDER")
+  elif ((${#value} < $2)); then
+    lines+=("$1 is too short to be a secret: ${#value} characters, $2 at least")
+  fi
+}
+
+# Whether a name leads somewhere. Without getent nobody can tell, and nobody is worried.
+resolves() { # DOMAIN
+  ! command -v getent >/dev/null || getent hosts "$1" >/dev/null
+}
