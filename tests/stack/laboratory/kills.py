@@ -95,7 +95,7 @@ class Experiment:
                 self._prepare(store)
         self.live, self.previous = self._observe(stores[0]).states()
         for store in stores:
-            for verb in ("back up", "back up", "prune", "verify", "undo"):
+            for verb in ("back up", "back up", "prune", "verify", "restore", "undo"):
                 self._tool(verb, store)
                 self.live, self.previous = self._observe(store).states()
 
