@@ -2,7 +2,7 @@
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -15,11 +15,9 @@ from fake_person import FakePerson
 from fault_proxy import FaultProxy
 from google.auth.credentials import AnonymousCredentials
 from oauth_server import OAuthServer
-from project import Project, database_file
+from project import Configure, Project, database_file
 
 OURS = ("BACKUP_", "CLOUDSDK_", "GOOGLE_", "POSTGRES_", "STORAGE_")
-
-type Configure = Callable[..., Configuration]
 
 
 @pytest.fixture(autouse=True)

@@ -21,6 +21,9 @@ from backup_system.verbs.undo import undo
 from backup_system.verbs.verify import verify
 from rich.console import Console
 
+type Configure = Callable[..., Configuration]
+"""Makes a configuration of variables, beside those of every test."""
+
 
 @dataclass(frozen=True)
 class Project:

@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 from backup_system.errors import BackupError, WrongUseError
-from conftest import Configure
-from project import Project, files, note, notes
+from project import Configure, Project, files, note, notes
 from pyrage import x25519
 
 pytestmark = pytest.mark.usefixtures("without_django")

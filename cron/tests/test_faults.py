@@ -11,10 +11,9 @@ import pytest
 from backup_system.catalogue import backups
 from backup_system.errors import AccessError, BackupError
 from backup_system.stores.google import GoogleStore
-from conftest import Configure
 from fault_proxy import Answer, Cut, Fault, FaultProxy, Flip
 from google.auth.credentials import AnonymousCredentials
-from project import Project, database_file, files, note, notes
+from project import Configure, Project, database_file, files, note, notes
 
 pytestmark = pytest.mark.usefixtures("without_django")
 

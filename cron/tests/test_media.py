@@ -9,8 +9,7 @@ from backup_system import media
 from backup_system.checksums import Checksums, checksums
 from backup_system.errors import BackupError
 from backup_system.stores import StoredObject
-from conftest import Configure
-from project import Project, files
+from project import Configure, Project, files
 from pyrage import x25519
 
 pytestmark = pytest.mark.usefixtures("without_django")

@@ -12,8 +12,7 @@ from backup_system.lease import Lease, hold_lease
 from backup_system.names import lease_name
 from backup_system.stores import Store, StoredObject
 from backup_system.verbs.list_backups import describe
-from conftest import Configure
-from project import Project, files
+from project import Configure, Project, files
 
 LEASE = lease_name("bedplate")
 
