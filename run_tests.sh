@@ -86,7 +86,7 @@ test_fast() {
     (cd web/frontend && npm test --silent)
   fi
   say 'Backups: the stores, and who gets in'
-  python -m pytest cron -m 'not postgresql'
+  python -m pytest cron -m 'not postgresql' --numprocesses 2
   say 'Installing: embedded mode, and bad input'
   python -m pytest tests -m 'not stack'
 }

@@ -28,7 +28,7 @@ PASSING: dict[str, Fault] = {
 @pytest.fixture(autouse=True)
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wait less than at night."""
-    monkeypatch.setattr(google, "SILENCE", 0.5)
+    monkeypatch.setattr(google, "SILENCE", 2)
     monkeypatch.setattr(google, "DEFAULT_RETRY", DEFAULT_RETRY.with_delay(initial=0.01, maximum=0.1))
 
 
@@ -213,7 +213,7 @@ def test_a_silent_token_server_is_no_reason_for_new_credentials(gcs: str, oauth:
     assert not isinstance(raised.value, AccessError)
 
 
-def test_a_missing_bucket_is_named(store: GoogleStore, proxy: FaultProxy, gcs: str, file: Path) -> None:
+def test_a_missing_bucket_is_named(gcs: str, file: Path) -> None:
     missing = GoogleStore(f"{gcs}-missing", AnonymousCredentials())
     message = rf"The bucket {gcs.removeprefix('gs://')}-missing does not exist"
     with pytest.raises(BackupError, match=message):

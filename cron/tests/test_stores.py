@@ -11,6 +11,7 @@ from backup_system.stores import NEW, Store
 from backup_system.stores.folder import FolderStore
 from backup_system.stores.google import PIECE, GoogleStore
 from google.auth.credentials import AnonymousCredentials
+from project import Project
 
 NAMES = (
     "v1/shop/media/with a space",
@@ -212,3 +213,13 @@ def test_what_an_interrupted_upload_left_is_listed_so_that_it_is_removed(folder_
     for stored in list(folder_store.list("v1/shop/prod/1/")):
         folder_store.delete(stored.name)
     assert not (folder_store.root / "v1").exists()
+
+
+def test_what_a_killed_holder_of_the_lease_left_goes_with_the_next_backup(
+    embedded: Project, folder_store: FolderStore, without_django: None
+) -> None:
+    left = folder_store.root / "v1" / embedded.configuration.project / ".unfinished-x"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"half a lease")
+    embedded.back_up()
+    assert not left.exists()

@@ -1,3 +1,1 @@
-from config.celery import app as celery_app
-
-__all__ = ["celery_app"]
+"""The project: settings, addresses, Celery, logs. Importing it loads nothing: the backup system reads its variables."""

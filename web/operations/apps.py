@@ -1,5 +1,6 @@
 """The application `operations`."""
 
+from importlib import import_module
 from pathlib import Path
 
 from django.apps import AppConfig
@@ -14,7 +15,9 @@ class OperationsConfig(AppConfig):
     verbose_name = _("Operations")
 
     def ready(self) -> None:
-        """Make the folders of embedded mode's queue: neither Celery nor kombu does."""
+        """Have tasks belong to the project's Celery application, and make the folders of embedded mode's queue."""
+        import_module("config.celery")
         for option in ("data_folder_in", "data_folder_out", "control_folder"):
+            # Neither Celery nor kombu makes them.
             if folder := settings.CELERY_BROKER_TRANSPORT_OPTIONS.get(option):
                 Path(folder).mkdir(parents=True, exist_ok=True)

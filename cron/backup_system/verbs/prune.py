@@ -6,9 +6,10 @@ from dataclasses import replace
 from backup_system.catalogue import Backup, backups, names
 from backup_system.errors import BackupError
 from backup_system.lease import Lease
-from backup_system.names import MANIFEST, MEDIA_LIST, BackupName, media_folder
+from backup_system.names import LAYOUT, MANIFEST, MEDIA_LIST, BackupName, media_folder
 from backup_system.retention import Plan, plan
 from backup_system.session import Session
+from backup_system.stores.folder import UNFINISHED
 
 
 def plan_pruning(session: Session) -> Plan:
@@ -40,6 +41,8 @@ def remove_unfinished(session: Session, lease: Lease) -> None:
     """Remove what interrupted backups of this environment left. Who holds the lease knows that nobody writes them."""
     project, environment = session.configuration.project, session.configuration.environment
     finished = {backup.name for backup in backups(session.store, project, environment)}
+    for stored in list(session.store.list(f"{LAYOUT}/{project}/{UNFINISHED}")):  # of a lease, in a folder
+        session.store.delete(stored.name)
     for name in names(session.store, project, environment):
         if name not in finished:
             _remove(session, name, lease)
