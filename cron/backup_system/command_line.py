@@ -114,6 +114,8 @@ def main() -> NoReturn:
         _end(WRONG_USE, f"Error: {error}")
     except BackupError as error:
         _end(FAILED, f"Failed: {error}")
+    except OSError as error:
+        _end(FAILED, f"Failed: {error}")
     except KeyboardInterrupt:
         _end(INTERRUPTED, "Interrupted. Nothing was replaced.")
     sys.exit(0)

@@ -80,7 +80,7 @@ class Configuration:
             return GoogleStore(url, load_credentials(self.variables.google_credentials))
         if scheme == "file" and path:
             store = FolderStore(url)
-            if not self.variables.backup_url:  # the folder is ours then, not a disk that may not be mounted
+            if store.root.is_relative_to(self.variables.data_directory.resolve()):  # no disk that may not be mounted
                 store.root.mkdir(parents=True, exist_ok=True)
             return store
         raise WrongUseError(f"{url} is not a place for backups. Write gs://BUCKET or file:///FOLDER.")

@@ -119,6 +119,12 @@ def test_a_backup_that_does_not_fit_is_not_even_fetched(embedded: Project, monke
         embedded.restore()
 
 
+def test_a_folder_that_is_named_only_to_restore_from_is_not_made(configure: Configure, tmp_path: Path) -> None:
+    absent = tmp_path / "elsewhere"
+    configure(BACKUP_URL="").open_store(absent.as_uri())
+    assert not absent.exists()
+
+
 def test_a_folder_that_is_not_mounted_is_named(embedded: Project, configure: Configure, tmp_path: Path) -> None:
     configuration = configure(BACKUP_URL=(tmp_path / "not mounted").as_uri())
     nowhere = Project(configuration, configuration.open_store())
