@@ -17,6 +17,11 @@ from checkout import copy_checkout, free_port, unique_slug
 
 POLL_INTERVAL: Final = 0.1
 CTRL_C: Final = b"\x03"
+# How the variables begin that Compose would take from the environment before it looks into `.env`.
+OF_PROJECTS: Final = (
+    *("COMPOSE_", "PROXY_", "HTTP_PORT", "HOST_", "DOMAIN", "ENVIRONMENT"),
+    *("POSTGRES_", "DEFAULT_", "SECRET_KEY"),
+)
 
 
 def wait_until[Result](condition: Callable[[], Result], *, limit: float, what: str) -> Result:
@@ -64,8 +69,7 @@ def run(
 
 def clean_environment() -> dict[str, str]:
     """Return the environment without what Compose would prefer to a project's `.env`."""
-    projects = "COMPOSE_ PROXY_ POSTGRES_ HTTP_PORT HOST_ DOMAIN DEFAULT_ SECRET_KEY ENVIRONMENT".split()
-    return {name: value for name, value in os.environ.items() if not name.startswith(tuple(projects))}
+    return {name: value for name, value in os.environ.items() if not name.startswith(OF_PROJECTS)}
 
 
 @dataclass(frozen=True)
@@ -117,10 +121,10 @@ class Stack:
         pairs = (line.partition("=") for line in lines if "=" in line and not line.startswith("#"))
         return {key: value.strip('"') for key, _, value in pairs}
 
-    def install(self) -> str:
-        """Return what ./install_docker.sh says."""
+    def install(self, **variables: str) -> str:
+        """Return what ./install_docker.sh says, run with these variables too."""
         command = (self.directory / "install_docker.sh", "--yes", "--port", str(self.port))
-        variables = {"COMPOSE_PROJECT_NAME": self.project}
+        variables = {"COMPOSE_PROJECT_NAME": self.project, **variables}
         return run(*command, directory=self.directory, limit=900, variables=variables)
 
     def compose(self, *arguments: str, limit: float = 120) -> str:
