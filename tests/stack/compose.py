@@ -121,10 +121,10 @@ class Stack:
         pairs = (line.partition("=") for line in lines if "=" in line and not line.startswith("#"))
         return {key: value.strip('"') for key, _, value in pairs}
 
-    def install(self, **variables: str) -> str:
-        """Return what ./install_docker.sh says, run with these variables too."""
+    def install(self) -> str:
+        """Return what ./install_docker.sh says."""
         command = (self.directory / "install_docker.sh", "--yes", "--port", str(self.port))
-        variables = {"COMPOSE_PROJECT_NAME": self.project, **variables}
+        variables = {"COMPOSE_PROJECT_NAME": self.project}
         return run(*command, directory=self.directory, limit=900, variables=variables)
 
     def compose(self, *arguments: str, limit: float = 120) -> str:
