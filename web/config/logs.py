@@ -73,7 +73,7 @@ def logging_configuration(*, level: str, log_format: str, mail_admins: bool) -> 
         "handlers": {
             "stdout": {"class": "logging.StreamHandler", "formatter": "lines", "stream": "ext://sys.stdout"},
             "mail_admins": {
-                "class": "django.utils.log.AdminEmailHandler",
+                "class": "config.error_mail.ErrorMailHandler",
                 "level": "ERROR",
                 "filters": ["production"],
             },
