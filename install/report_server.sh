@@ -37,8 +37,7 @@ $(wanted PROJECT_NAME) ($(in_capitals "$ENVIRONMENT")) runs:
 
   Site      $site
   User      $(dotenv_get .env DEFAULT_USER_EMAIL)
-  Password  $password
-$(show_door)
+  Password  $password$(show_door)
 
   Its certificate is self-signed until a real one arrives: browsers warn.
 
@@ -56,7 +55,7 @@ TEXT
 
 show_door() {
   [[ $ENVIRONMENT == dev ]] || return 0
-  printf '  The door  user dev, password %s (secrets/dev_password)\n' "$(sed -n 's/^dev:{PLAIN}//p' secrets/dev_password)"
+  printf '\n  The door  user dev, password %s (secrets/dev_password)\n' "$(sed -n 's/^dev:{PLAIN}//p' secrets/dev_password)"
   printf '  Mail      all that the site sends is caught: %s/mail/\n' "$(site_address "$(dotenv_get .env DOMAIN)")"
 }
 

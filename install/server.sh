@@ -52,13 +52,14 @@ ask() { # KEY OPTION QUESTION
   ASKED+=("$1=$answer")
 }
 
-# Prints what was asked for, by an option or a question; fails when it was not.
+# Prints what was asked for last, by an option or a question; fails when nothing was.
 asked() { # KEY
-  local pair
+  local pair value='' status=1
   for pair in ${ASKED[@]+"${ASKED[@]}"}; do
-    [[ $pair != "$1="* ]] || { printf '%s' "${pair#*=}" && return; }
+    [[ $pair != "$1="* ]] || { value=${pair#*=} && status=0; }
   done
-  return 1
+  printf '%s' "$value"
+  return "$status"
 }
 
 # Prints the value that .env is going to have.

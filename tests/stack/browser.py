@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
-from playwright.sync_api import APIRequestContext, Browser, ConsoleMessage, Page, Playwright
+from playwright.sync_api import APIRequestContext, Browser, ConsoleMessage, Error, Page, Playwright
 
 CHROMIUM: Final = "/usr/bin/chromium"
 OPTIONS: Final = (
@@ -19,6 +19,7 @@ OPTIONS: Final = (
     "--disable-domain-reliability",
     "--disable-sync",
     "--no-first-run",
+    "--host-resolver-rules=MAP *.example.com 127.0.0.1",  # servers under test have a name of the documentation's
 )
 
 
@@ -56,6 +57,19 @@ class Console:
     def _note(self, message: ConsoleMessage) -> None:
         if message.type == "error":
             self.errors.append(f"{message.text} ({message.location.get('url', '')})")
+
+
+def visit(page: Page, path: str) -> None:
+    """Open the page. Chromium breaks off when another test's network comes or goes: then, open it again."""
+    for _attempt in range(5):
+        try:
+            page.goto(path)
+        except Error as error:
+            if "ERR_NETWORK_CHANGED" not in error.message:
+                raise
+        else:
+            return
+    raise AssertionError(f"{path}: the machine's networks changed at every attempt")
 
 
 def log_in(playwright: Playwright, url: str, *, email: str, password: str) -> APIRequestContext:

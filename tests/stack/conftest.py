@@ -8,6 +8,8 @@ from playwright.sync_api import APIRequestContext, Browser, Page, Playwright, sy
 
 from stack.browser import Console, chromium, log_in
 from stack.compose import Stack, installed
+from stack.server import EMAIL, Server, running
+from stack.visitor import Visitor
 
 READINGS = pytest.StashKey[list[str]]()
 
@@ -59,6 +61,30 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Return the LOCAL stack of a copy of this checkout, installed as a new user would; nothing of it remains."""
     with installed(tmp_path_factory.mktemp("stack") / "my project") as stack:
         yield stack
+
+
+@pytest.fixture(scope="session", params=["dev", "prod"])
+def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Return DEV, then PROD, each set up from nothing as the how-to tells; nothing of it remains."""
+    with running(request.param, tmp_path_factory.mktemp(request.param) / "site") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def superuser(server: Server) -> Visitor:
+    """Return the server's first user, logged in."""
+    visitor = server.visitor()
+    assert visitor.log_in(EMAIL, server.secret("default_user_password").strip())
+    return visitor
+
+
+@pytest.fixture(scope="session")
+def customer(server: Server) -> Visitor:
+    """Return a user of the server who is not staff, logged in."""
+    make_user(server, "customer@example.com", password="a-customer's-password")
+    visitor = server.visitor()
+    assert visitor.log_in("customer@example.com", "a-customer's-password")
+    return visitor
 
 
 @pytest.fixture(scope="session")

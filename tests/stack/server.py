@@ -1,0 +1,111 @@
+"""DEV or PROD as it runs on a server: images and secrets, HTTPS through nginx, on ports of this machine."""
+
+import base64
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Final, Literal, override
+
+from checkout import ROOT, copy_checkout, free_port, unique_slug
+
+from stack import visitor
+from stack.compose import Answer, Stack, ask, run
+from stack.visitor import Visitor
+
+DOMAIN: Final = "www.example.com"
+EMAIL: Final = "you@example.com"
+HOW_TO: Final = ROOT / "docs/how-to/first-server.md"
+
+
+def commands_of(page: Path) -> list[str]:
+    """Return the commands that a how-to tells its reader to run, a block each."""
+    return re.findall(r"^```sh\n(.+?)^```$", page.read_text(), re.MULTILINE | re.DOTALL)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Server(Stack):
+    """A server; `port` is HTTP's."""
+
+    environment: Literal["dev", "prod"]
+    https_port: int
+
+    @property
+    @override
+    def url(self) -> str:
+        return f"https://{self.host}"
+
+    @property
+    def host(self) -> str:
+        """The site's name, with the port that it has on this machine."""
+        return f"{DOMAIN}:{self.https_port}"
+
+    @override
+    def install(self) -> str:
+        """Return what the command in the how-to says, here for this environment and these ports."""
+        command = commands_of(HOW_TO)[0].replace("prod", self.environment)
+        variables = {
+            "COMPOSE_PROJECT_NAME": self.project,
+            "BIND_ADDRESS": "127.0.0.1",
+            "HTTP_PORT": str(self.port),
+            "HTTPS_PORT": str(self.https_port),
+        }
+        return run("bash", "-ec", command, directory=self.directory, limit=900, variables=variables)
+
+    def secret(self, name: str) -> str:
+        """Return a secret."""
+        return (self.directory / "secrets" / name).read_text()
+
+    @cached_property
+    def certificate(self) -> str:
+        """The certificate that nginx shows."""
+        return self.exec("nginx", "openssl", "x509", "-in", f"/certificates/{DOMAIN}.pem")
+
+    @cached_property
+    def authorization(self) -> str:
+        """What opens DEV's door; nothing for PROD, which has none."""
+        if self.environment == "prod":
+            return ""
+        credentials = self.secret("dev_password").strip().replace("{PLAIN}", "")
+        return f"Basic {base64.b64encode(credentials.encode()).decode()}"
+
+    def visitor(self, *, authorized: bool = True) -> Visitor:
+        """Return somebody whom the site has not seen yet, with the password for DEV's door unless not `authorized`."""
+        return Visitor(
+            ("127.0.0.1", self.https_port),
+            host=self.host,
+            certificate=self.certificate,
+            authorization=self.authorization if authorized else "",
+        )
+
+    def visit_from(self, service: str, *act: str) -> str:
+        """Return what a visitor prints that acts in this service's container, whose address is another."""
+        program = Path(visitor.__file__).read_text()
+        return self.exec(service, "python", "-c", program, DOMAIN, self.certificate, self.authorization, *act)
+
+    @override
+    def get(self, path: str, *, method: str = "GET", **headers: str) -> Answer:
+        return Answer(*self.visitor().ask(path, method=method, **headers))
+
+    def get_over_http(self, path: str, *, host: str = DOMAIN) -> Answer:
+        """Return the answer at the other door."""
+        return ask(self.port, path, Host=host)
+
+
+@contextmanager
+def running(environment: Literal["dev", "prod"], directory: Path) -> Iterator[Server]:
+    """Set a server up in a copy of this checkout; at the end nothing of it remains."""
+    server = Server(
+        directory=copy_checkout(directory),
+        project=unique_slug(),
+        port=free_port(),
+        https_port=free_port(),
+        environment=environment,
+    )
+    try:
+        server.install()
+        yield server
+    finally:
+        server.remove()
