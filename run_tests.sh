@@ -54,7 +54,7 @@ prepare_node() {
 lint() {
   say 'Linters and types'
   local -a scripts dockerfiles yaml
-  mapfile -t scripts < <(git ls-files -co --exclude-standard '*.sh' .ci/run cron/recorded)
+  mapfile -t scripts < <(git ls-files -co --exclude-standard '*.sh' .ci/run cron/recorded 'nginx/commands/*')
   mapfile -t dockerfiles < <(git ls-files -co --exclude-standard '*Dockerfile*')
   mapfile -t yaml < <(git ls-files -co --exclude-standard '*.yml' '*.yaml')
   (cd web && ruff check . && ruff format --check . && mypy . && djlint templates --check --lint --quiet)
