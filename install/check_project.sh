@@ -3,7 +3,7 @@
 
 readonly GIGABYTE=1048576 # in the 1024-byte blocks that df counts
 
-# One install a checkout at a time. The kernel ends the lock with the last process that holds it, a step's included.
+# One install or deploy a checkout at a time. The kernel ends the lock with the last process that holds it, a step's included.
 lock_project() {
   exec 9<install_docker.sh
   if command -v flock >/dev/null; then
@@ -11,7 +11,7 @@ lock_project() {
   else # macOS
     perl -e 'use Fcntl ":flock"; open(my $lock, "<&=", 9) or die; exit !flock($lock, LOCK_EX | LOCK_NB)' && return
   fi
-  refuse 'another install of this project is running.' \
+  refuse 'another install or deploy of this project is running.' \
     'Wait until it ends and run this again. (One that was killed may still be ending its last step.)'
 }
 

@@ -24,6 +24,13 @@ explain() { # OUTPUT
     *'toomanyrequests'* | *'rate limit'*)
       why 'the registry refuses more downloads from this address for now.' 'Log in (docker login) or wait; run this again.'
       ;;
+    *'pull access denied'* | *'manifest unknown'* | *'repository does not exist'* | *'manifest for '*' not found'*)
+      why 'there is no such image, or you may not see it.' 'Check the tag, and REGISTRY in .env; docker login to get in.'
+      ;;
+    *'due to lock timeout'*)
+      why 'a migration needs a table that something else holds: a long query, a backup.' \
+        'Run this again when that has ended. To see what it is: SELECT * FROM pg_stat_activity'
+      ;;
     *'no such host'* | *'i/o timeout'* | *'TLS handshake'* | *'etwork is unreachable'* | *'emporary failure'*'resol'* | \
       *'ould not resolve'* | *'failed to resolve source metadata'* | *'Max retries exceeded'* | \
       *'EAI_AGAIN'* | *'ENOTFOUND'* | *'ETIMEDOUT'* | *'ECONNRESET'*)

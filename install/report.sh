@@ -49,3 +49,8 @@ Try next:
   ./run_tests.sh                                       every test
 TEXT
 }
+
+report_interruption() { # [TITLE]
+  printf '\n\nInterrupted%s. Nothing is lost.\n' "${1:+ during: $1}" >&2
+  printf '  To go on: %s\n  To stop what is running already: docker compose stop\n' "$(this_command)" >&2
+}

@@ -30,6 +30,13 @@ manage() { # COMMAND [ARGUMENT…]
 start_everything() {
   make_mount_points
   docker compose up --detach --wait --wait-timeout 300 || report_unhealthy
+  ! is_server || publish_static_files docker compose
+}
+
+# Gives the application's static files to nginx, from a container of this Compose's release.
+publish_static_files() { # COMPOSE…
+  "$@" run --rm --no-deps --no-TTY --volume "$(dotenv_get .env COMPOSE_PROJECT_NAME)_static_files:/srv/static" \
+    web python manage.py publish_static_files /srv/static
 }
 
 # Where a container mounts something inside the checkout, the engine would make the folder, as root.

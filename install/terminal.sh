@@ -66,18 +66,18 @@ show_waiting() { # PROCESS
 catch_interruptions() {
   trap 'interrupted 130 "${process-}" "${title-}"' INT
   trap 'interrupted 143 "${process-}" "${title-}"' TERM
+  trap 'interrupted 129 "${process-}" "${title-}"' HUP
 }
 
 interrupted() { # STATUS [PROCESS TITLE]
-  trap '' INT TERM
+  trap '' INT TERM HUP
   set +e # the step may have ended by itself: how to go on is told in any case
   if [[ -n $2 ]]; then
     kill -TERM -- "-$2" 2>/dev/null
     wait "$2" 2>/dev/null
   fi
   rm -f .env.new
-  printf '\n\nInterrupted%s. Nothing is lost.\n' "${3:+ during: $3}" >&2
-  printf '  To go on: %s\n  To stop what is running already: docker compose stop\n' "$(this_command)" >&2
+  report_interruption "${3-}"
   exit "$1"
 }
 

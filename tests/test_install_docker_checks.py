@@ -159,7 +159,7 @@ def test_another_install_is_running(machine: FakeMachine, absent: str) -> None:
     (machine.commands / absent).unlink()
     with (machine.checkout / "install_docker.sh").open() as script:
         fcntl.flock(script, fcntl.LOCK_EX)
-        assert_refuses(machine, "another install of this project is running")
+        assert_refuses(machine, "another install or deploy of this project is running")
 
 
 def test_moved_folder_is_the_same_project(machine: FakeMachine, tmp_path: Path) -> None:

@@ -1,0 +1,3 @@
+#!/bin/sh
+# Before nginx starts: it finds the application by its name. See commands/route.
+exec route

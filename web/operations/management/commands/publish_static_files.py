@@ -1,0 +1,58 @@
+"""`manage.py publish_static_files`: nginx gets the files that pages of this release name, and keeps those of others."""
+
+import filecmp
+import os
+import shutil
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, Final
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandParser
+from django.utils import timezone
+
+KEPT_FOR: Final = timedelta(days=30)
+
+
+class Command(BaseCommand):
+    """Copies the collected static files to where nginx serves them, beside those of earlier releases."""
+
+    help = "Copy the collected static files into a folder that keeps those of earlier releases for a while."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Take the folder."""
+        parser.add_argument("folder", type=Path, help="where nginx serves them from")
+
+    def handle(self, *_args: Any, folder: Path, **_options: Any) -> None:
+        """Publish the files, and tell how many there are."""
+        files = publish(Path(settings.STATIC_ROOT), folder)
+        removed = remove_unneeded(folder, before=timezone.now() - KEPT_FOR)
+        self.stdout.write(f"{len(files)} static files are published, {len(removed)} old ones removed.")
+
+
+def publish(source: Path, folder: Path) -> list[Path]:
+    """Return the files of `source`, now in `folder` too, each whole at any time, its time that of this release."""
+    files = [path.relative_to(source) for path in source.rglob("*") if path.is_file()]
+    for file in files:
+        target = folder / file
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.is_file() and filecmp.cmp(source / file, target, shallow=False):
+            os.utime(target)
+        else:
+            replace(target, source / file)
+    return files
+
+
+def replace(target: Path, source: Path) -> None:
+    """Put a copy of `source` in the place of `target` in one move."""
+    arriving = target.with_name(f".{target.name}.new")
+    shutil.copyfile(source, arriving)
+    arriving.replace(target)
+
+
+def remove_unneeded(folder: Path, *, before: datetime) -> list[Path]:
+    """Return the files that no release since `before` had, now removed."""
+    old = [path for path in folder.rglob("*") if path.is_file() and path.stat().st_mtime < before.timestamp()]
+    for path in old:
+        path.unlink()
+    return old
