@@ -67,10 +67,9 @@ class Proxy:
             return answer(connection, f"{host}:{self.https_port}", path, headers)
 
     def send(self, request: bytes) -> bytes:
-        """Return what comes back for these very bytes, until the connection is closed or silent."""
+        """Return what comes back for these very bytes, until the connection is closed."""
         with socket.create_connection(("127.0.0.1", self.port), LIMIT) as connection:
             connection.sendall(request)
-            connection.shutdown(socket.SHUT_WR)
             return b"".join(iter(lambda: connection.recv(65536), b""))
 
     def remove(self) -> None:

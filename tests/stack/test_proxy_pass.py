@@ -136,7 +136,16 @@ def test_new_project_is_found_soon(proxy: Proxy, new_project: NewProject, report
 
 
 @pytest.mark.parametrize(
-    "request_line_and_host",
+    "head", ["GET / HTTP/1.1\r\nHost: {name}.localhost:8000", "GET http://{name}.local/ HTTP/1.1\r\nHost: {name}.local"]
+)
+def test_plain_name_arrives(proxy: Proxy, projects: Sequence[Project], head: str) -> None:
+    """A name written plainly reaches its project: what the next test refuses is refused for its form."""
+    name = projects[0].name
+    assert f'"project": "{name}"'.encode() in send_head(proxy, head.format(name=name))
+
+
+@pytest.mark.parametrize(
+    "head",
     [
         "GET / HTTP/1.1\r\nHost: {UPPER}.LOCALHOST",
         "GET / HTTP/1.1\r\nHost: {name}.LOCALHOST",
@@ -174,15 +183,19 @@ def test_new_project_is_found_soon(proxy: Proxy, new_project: NewProject, report
         "CONNECT {name}.localhost:8000 HTTP/1.1\r\nHost: {name}.localhost",
     ],
 )
-def test_malformed_name_goes_nowhere(proxy: Proxy, projects: Sequence[Project], request_line_and_host: str) -> None:
+def test_malformed_name_goes_nowhere(proxy: Proxy, projects: Sequence[Project], head: str) -> None:
     """A name that is not plainly a project's is refused, and reaches none."""
     name = projects[0].name
-    head = request_line_and_host.format(name=name, UPPER=name.upper(), long="a" * 300, longer="a" * 70_000)
-    answer = proxy.send(f"{head}\r\nConnection: close\r\n\r\n".encode())
+    answer = send_head(proxy, head.format(name=name, UPPER=name.upper(), long="a" * 300, longer="a" * 70_000))
     status = int(answer.split()[1]) if answer else 0
     assert status in {0, 400, 404, 405, 502}, answer[:300]
     assert b'"project"' not in answer
     assert b"evil.example" not in answer
+
+
+def send_head(proxy: Proxy, head: str) -> bytes:
+    """Return the answer to a request that begins like this."""
+    return proxy.send(f"{head}\r\nConnection: close\r\n\r\n".encode())
 
 
 def test_unknown_name_gets_a_page_that_helps(proxy: Proxy) -> None:
