@@ -111,7 +111,7 @@ deploy() { # ASSUME_YES
     act 'Back up' back_up
     act 'Migrate the database' migrate_with_care
   fi
-  act 'Publish the static files' publish_both_releases
+  act 'Publish the static files' publish_static_files compose_next
   act 'Start the new web beside the old' start_beside
   act 'Lead requests to it' lead_to_new
   act 'Replace celery, flower and cron, stop the old web' replace_the_others

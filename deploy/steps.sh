@@ -35,21 +35,14 @@ migration_container() {
   printf '%s-migration' "$PROJECT"
 }
 
-# Browsers may ask for the files of either release, before and after. The old release's are published already, but for
-# the first deploy; this tells that they are still needed.
-publish_both_releases() {
-  publish_static_files compose_now || printf 'The release that serves has no such command: web serves its files.\n'
-  publish_static_files compose_next
-}
-
 start_beside() {
-  local existing wanted started
+  local existing wanted beside
   keep_nginx
   wait_until_settled
   existing=$(containers_of web | wc -l) wanted=$(web_of "$OLD" | wc -l)
   compose_next up --detach --no-recreate --scale "web=$((existing + (wanted > 0 ? wanted : 1)))" web
-  mapfile -t started < <(web_besides "$OLD")
-  wait_until_healthy "${started[@]}"
+  mapfile -t beside < <(web_besides "$OLD")
+  wait_until_healthy "${beside[@]}"
 }
 
 # An nginx that did not change keeps its release's name too, so that nothing is to be replaced: port 443 belongs to one

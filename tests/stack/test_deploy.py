@@ -1,0 +1,259 @@
+"""./deploy.sh while visitors read and write: good releases and bad ones, interruptions, and the way back."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from stack.compose import attempt, clean_environment, run, wait_until
+from stack.conftest import Report
+from stack.editing import appended, replaced
+from stack.server import Server, running
+from stack.traffic import Traffic
+
+pytestmark = pytest.mark.stack
+
+SMALLEST_TRAFFIC = 5000  # requests
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Return a PROD of its own, just installed."""
+    with running("prod", tmp_path_factory.mktemp("deploy") / "site") as site:
+        yield site
+
+
+@pytest.fixture(scope="module")
+def traffic(site: Server) -> Iterator[Traffic]:
+    """Return what visitors do during these tests."""
+    with Traffic(site).running() as traffic:
+        yield traffic
+
+
+@pytest.fixture
+def served(traffic: Traffic) -> Iterator[None]:
+    """Fail the test when a visitor was not served in the meantime."""
+    before = traffic.requests
+    yield
+    assert traffic.requests > before
+    assert not traffic.failures
+
+
+def deploy(site: Server, *options: str) -> "subprocess.CompletedProcess[str]":
+    """Return how ./deploy.sh ended."""
+    return attempt(site.directory / "deploy.sh", "--yes", *options, directory=site.directory, limit=300)
+
+
+def succeed(site: Server, *options: str) -> float:
+    """Deploy; return how many seconds it took."""
+    started = time.monotonic()
+    result = deploy(site, *options)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return time.monotonic() - started
+
+
+def containers(site: Server) -> dict[str, Any]:
+    """Return the identity of every container, the service's name and its own."""
+    listed = site.compose("ps", "--all", "--format", "{{.Service}} {{.Name}} {{.ID}}").splitlines()
+    return {line.rpartition(" ")[0]: line.rpartition(" ")[2] for line in listed}
+
+
+def webs(site: Server) -> list[str]:
+    """Return the containers of web."""
+    return [name for name in containers(site) if name.startswith("web ")]
+
+
+def images(site: Server) -> set[str]:
+    """Return the tags of the images of web."""
+    return set(run("docker", "image", "ls", "--format", "{{.Tag}}", f"{site.project}-web").split())
+
+
+def change(site: Server, text: str) -> None:
+    """Make a new release of the checkout: its pages say this."""
+    footer = site.directory / "web/templates/footer.html"
+    footer.write_text(f"{footer.read_text()}<!-- {text} -->\n")
+
+
+def assert_nothing_changed(site: Server, before: dict[str, Any]) -> None:
+    """Assert that the old release serves, and nothing of the new one is left."""
+    after = containers(site)
+    assert [name for name in after if name.startswith("web ")] == [name for name in before if name.startswith("web ")]
+    assert after == before
+    assert not (site.directory / ".env.release.new").exists()
+    assert "web:8000 resolve fail_timeout" in site.exec("nginx", "sh", "-c", "cat /tmp/route.conf")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--rollback",), "there is nothing to go back to"),
+        ((), "there is no place for the backup: BACKUP_URL in .env is empty"),
+        (("--no-backup", "--pull", "latest"), "the release latest is the one that runs"),
+    ],
+)
+def test_refusal(site: Server, options: tuple[str, ...], said: str) -> None:
+    """What cannot be is told before anything is changed."""
+    before = containers(site)
+    result = deploy(site, *options)
+    assert result.returncode == 1
+    assert "nothing was changed" in result.stderr
+    assert said in result.stderr
+    assert containers(site) == before
+
+
+def test_image_that_does_not_exist(site: Server, served: None) -> None:
+    """A release that nobody has made is told as such."""
+    before = containers(site)
+    result = deploy(site, "--no-backup", "--pull", "no-such-release")
+    assert result.returncode == 1
+    assert "Failed: Pull the images" in result.stderr
+    assert_nothing_changed(site, before)
+
+
+def test_deploy(site: Server, served: None) -> None:
+    """A changed release takes over after a backup; nothing is to be done anew by `docker compose up` afterwards."""
+    dotenv = site.directory / ".env"
+    dotenv.write_text(dotenv.read_text().replace("BACKUP_URL=", "BACKUP_URL=file:///data/backups"))
+    change(site, "release 1")
+    succeed(site)
+    assert "release 1" in site.get("/").text
+    assert "/v1/" in site.exec("cron", "python", "-m", "backup_system", "--list")
+    after = containers(site)
+    assert len(webs(site)) == 1
+    site.compose("up", "--detach")
+    assert containers(site) == after
+    assert dotenv.stat().st_mode & 0o777 == 0o600
+
+
+def test_old_files_are_served(site: Server, traffic: Traffic) -> None:
+    """A browser that has a page of an earlier release gets the file that it names, from nginx."""
+    style = site.directory / "web/static/css/site.css"
+    with appended(style, "/* release 2 */\n"):
+        succeed(site, "--no-backup")
+    assert traffic.old_file not in site.get("/").text
+    assert site.get(traffic.old_file).status == 200
+    assert not traffic.failures
+
+
+def test_release_that_never_becomes_healthy(site: Server, served: None) -> None:
+    """It gets no request, and goes; the old one stays."""
+    before = containers(site)
+    with appended(site.directory / "web/config/wsgi.py", '\nraise RuntimeError("This release does not start")\n'):
+        result = deploy(site, "--no-backup", "--wait", "10")
+    assert result.returncode == 1
+    assert "Failed: Start the new web beside the old" in result.stderr
+    assert "This release does not start" in result.stderr
+    assert_nothing_changed(site, before)
+
+
+def test_release_whose_migration_fails(site: Server, served: None) -> None:
+    """It is not started."""
+    before = containers(site)
+    migration = site.directory / "web/operations/migrations/0002_broken.py"
+    migration.write_text(
+        "from django.db import migrations\n\n\nclass Migration(migrations.Migration):\n"
+        '    dependencies = [("operations", "0001_initial")]\n    operations = [migrations.RunSQL("SELECT 1 / 0")]\n'
+    )
+    result = deploy(site, "--no-backup")
+    migration.unlink()
+    assert result.returncode == 1
+    assert "Failed: Migrate the database" in result.stderr
+    assert "division by zero" in result.stderr
+    assert_nothing_changed(site, before)
+
+
+def test_release_whose_worker_does_not_start(site: Server, served: None) -> None:
+    """Even after requests were led to it, the old one takes over again, and the old worker works."""
+    before = containers(site)
+    with replaced(
+        site.directory / "web/config/celery.py",
+        '"""',
+        'import sys\nif "worker" in sys.argv:\n    sys.exit("No worker")\n"""',
+    ):
+        result = deploy(site, "--no-backup", "--wait", "10")
+    assert result.returncode == 1
+    assert "Failed: Replace celery, flower and cron" in result.stderr
+    after = containers(site)
+    unchanged = ("web ", "nginx ", "postgres ", "valkey ")
+    assert {name: after[name] for name in after if name.startswith(unchanged)} == {
+        name: before[name] for name in before if name.startswith(unchanged)
+    }
+    assert {name.split()[0] for name in after} == {name.split()[0] for name in before}
+    site.compose("up", "--detach", "--wait")
+    assert containers(site) == after
+
+
+def stop_in_step(site: Server, step: str, number: signal.Signals, console: Path) -> int:
+    """Deploy, send the signal once this step is on its console, and return its exit status."""
+    with console.open("w") as output:
+        process = subprocess.Popen(
+            [site.directory / "deploy.sh", "--yes", "--no-backup"],
+            env=clean_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+        wait_until(lambda: step in console.read_text() or process.poll() is not None, limit=120, what=step)
+        assert process.poll() is None, console.read_text()
+        os.killpg(process.pid, number)
+        return process.wait(timeout=120)
+
+
+def deploy_unless_locked(site: Server) -> "subprocess.CompletedProcess[str] | None":
+    """Return how ./deploy.sh ended; None when another one, or its last step, still runs."""
+    result = deploy(site, "--no-backup")
+    return None if "is running" in result.stderr else result
+
+
+@pytest.mark.parametrize("step", ["[7/9]", "[9/9]"])
+def test_ctrl_c(site: Server, served: None, step: str, tmp_path: Path) -> None:
+    """Interrupted in the middle, it goes back to the old release."""
+    before = webs(site)
+    assert stop_in_step(site, step, signal.SIGINT, tmp_path / "console") == 130
+    said = (tmp_path / "console").read_text()
+    assert "Interrupted during" in said
+    assert "done." in said
+    assert webs(site) == before
+    assert not (site.directory / ".env.release.new").exists()
+
+
+def test_killed_deploy_can_be_run_again(site: Server, served: None, tmp_path: Path, report: Report) -> None:
+    """After kill -9 the same command tidies up and deploys; a deploy of unchanged code takes a minute at most."""
+    assert stop_in_step(site, "[8/9]", signal.SIGKILL, tmp_path / "console") == -signal.SIGKILL
+    assert len(webs(site)) == 2
+    change(site, "release 3")
+    result = wait_until(lambda: deploy_unless_locked(site), limit=120, what="the killed step has ended")
+    assert result
+    assert result.returncode == 0, result.stderr
+    assert len(webs(site)) == 1
+    assert "release 3" in site.get("/").text
+    seconds = succeed(site, "--no-backup")
+    report(f"a deploy of unchanged code, under load: {seconds:.0f} s (at most 60)")
+    assert seconds <= 60
+
+
+def test_rollback(site: Server, served: None) -> None:
+    """The release before serves again. Images of releases that nobody goes back to are gone."""
+    change(site, "release 5")
+    succeed(site, "--no-backup")
+    assert len(images(site)) == 3
+    succeed(site, "--rollback")
+    page = site.get("/").text
+    assert "release 5" not in page
+    assert "release 3" in page
+
+
+def test_nothing_was_dropped(site: Server, traffic: Traffic, report: Report) -> None:
+    """All of that time every request was answered, and everything that was written is there."""
+    wait_until(lambda: traffic.requests >= SMALLEST_TRAFFIC, limit=120, what=f"{SMALLEST_TRAFFIC} requests")
+    traffic.stop()
+    rows = int(site.query("select count(*) from operations_taskrun"))
+    report(f"{traffic.requests} requests while releases came and went: {len(traffic.failures)} failed")
+    assert not traffic.failures
+    assert rows == traffic.written
