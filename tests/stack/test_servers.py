@@ -179,12 +179,23 @@ def handshake(server: Server, *, name: str, **versions: ssl.TLSVersion) -> str |
         return secured.version()
 
 
+@pytest.mark.parametrize(
+    ("options", "alert"),
+    [
+        ("-tls1_1 -cipher ALL@SECLEVEL=0", "protocol version"),
+        ("-tls1_2 -cipher ECDHE-ECDSA-AES128-SHA256", "handshake failure"),  # encrypts first, authenticates then
+    ],
+)
+def test_weak_tls_is_refused(server: Server, options: str, alert: str) -> None:
+    """A client that offers nothing but old versions or weak ciphers is sent away."""
+    command = f"echo | openssl s_client -connect 127.0.0.1:8443 -servername {DOMAIN} {options} 2>&1 || true"
+    assert f"alert {alert}" in server.exec("nginx", "sh", "-c", command)
+
+
 def test_tls(server: Server) -> None:
-    """TLS 1.2 and 1.3 are spoken, nothing older, and HTTP/2 within."""
+    """TLS 1.2 and 1.3 are spoken, and HTTP/2 within."""
     assert handshake(server, name=DOMAIN) == "TLSv1.3"
     assert handshake(server, name=DOMAIN, maximum_version=ssl.TLSVersion.TLSv1_2) == "TLSv1.2"
-    old = "echo | openssl s_client -connect 127.0.0.1:8443 -servername $0 -tls1_1 -cipher ALL@SECLEVEL=0 2>&1 || true"
-    assert "alert protocol version" in server.exec("nginx", "sh", "-c", old, DOMAIN)
     resolve = f"{server.host}:127.0.0.1"
     version = run(
         "curl", "--insecure", "--silent", "--output", "/dev/null", "--write-out", "%{http_version}",
