@@ -184,6 +184,14 @@ def test_without_credentials_it_says_how_to_get_some(guarded: Configuration, mon
         load_credentials(guarded.variables.google_credentials)
 
 
+def test_an_empty_file_is_no_credentials(guarded: Configuration, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a server the secret's file is there before anybody fills it."""
+    monkeypatch.delenv("STORAGE_EMULATOR_HOST")
+    guarded.variables.google_credentials.touch()
+    with pytest.raises(BackupError, match="has no credentials"):
+        load_credentials(guarded.variables.google_credentials)
+
+
 @pytest.mark.parametrize("value", [{"type": "service_account"}, {"type": "authorized_user"}, {"type": "other"}, {}])
 def test_stored_credentials_that_cannot_be_used_ask_for_new_ones(guarded: Configuration, value: dict[str, str]) -> None:
     write_json(guarded.variables.google_credentials, value)

@@ -62,3 +62,14 @@ def test_how_to_is_right(server: Server) -> None:
     for command in others:
         run("bash", "-ec", command, directory=server.directory, limit=300)
     assert server.get("/").status == 200
+
+
+def test_credentials_are_a_file_to_cron(server: Server) -> None:
+    """Cron finds Google's credentials where they are: the secret named as the variable is not taken for its value."""
+    secret = server.directory / "secrets/google_credentials"
+    program = "from config.environment import read_environment as read; print(read().google_credentials.read_text())"
+    secret.write_text('{"type": "service_account"}')
+    try:
+        assert server.exec("cron", "python", "-c", program).strip() == secret.read_text()
+    finally:
+        secret.write_text("")
