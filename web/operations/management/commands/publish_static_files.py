@@ -3,13 +3,12 @@
 import filecmp
 import os
 import shutil
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
-from django.utils import timezone
 
 KEPT_FOR: Final = timedelta(days=30)
 
@@ -25,14 +24,26 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, folder: Path, **_options: Any) -> None:
         """Publish the files, and tell how many there are."""
+        last_time = newest(folder)
         files = publish(Path(settings.STATIC_ROOT), folder)
-        removed = remove_unneeded(folder, before=timezone.now() - KEPT_FOR)
+        # Counted from the last time on: the release that serves until now keeps its files, however old it is.
+        removed = remove_unneeded(folder, before=last_time - KEPT_FOR.total_seconds())
         self.stdout.write(f"{len(files)} static files are published, {len(removed)} old ones removed.")
+
+
+def files_in(folder: Path) -> list[Path]:
+    """Return the files in the folder and those below."""
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+def newest(folder: Path) -> float:
+    """Return when a file in the folder was last published, in seconds since 1970; 0 when none was."""
+    return max((path.stat().st_mtime for path in files_in(folder)), default=0)
 
 
 def publish(source: Path, folder: Path) -> list[Path]:
     """Return the files of `source`, now in `folder` too, each whole at any time, its time that of this release."""
-    files = [path.relative_to(source) for path in source.rglob("*") if path.is_file()]
+    files = [path.relative_to(source) for path in files_in(source)]
     for file in files:
         target = folder / file
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -50,9 +61,9 @@ def replace(target: Path, source: Path) -> None:
     arriving.replace(target)
 
 
-def remove_unneeded(folder: Path, *, before: datetime) -> list[Path]:
-    """Return the files that no release since `before` had, now removed."""
-    old = [path for path in folder.rglob("*") if path.is_file() and path.stat().st_mtime < before.timestamp()]
+def remove_unneeded(folder: Path, *, before: float) -> list[Path]:
+    """Return the files that no release published since `before` (seconds since 1970) had, now removed."""
+    old = [path for path in files_in(folder) if path.stat().st_mtime < before]
     for path in old:
         path.unlink()
     return old

@@ -1,0 +1,74 @@
+"""Static files of several releases in one folder."""
+
+import os
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from django.core.management import call_command
+from pytest_django import Settings
+
+DAY = timedelta(days=1).total_seconds()
+
+
+@pytest.fixture
+def collected(tmp_path: Path, settings: Settings) -> Path:
+    folder = tmp_path / "collected"
+    (folder / "css").mkdir(parents=True)
+    settings.STATIC_ROOT = folder
+    return folder
+
+
+@pytest.fixture
+def published(tmp_path: Path) -> Path:
+    folder = tmp_path / "published"
+    folder.mkdir()
+    return folder
+
+
+def publish(published: Path) -> None:
+    call_command("publish_static_files", published)
+
+
+def age(folder: Path, *, days: float) -> None:
+    for path in folder.rglob("*"):
+        time = path.stat().st_mtime - days * DAY
+        os.utime(path, (time, time))
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.rglob("*") if path.is_file()}
+
+
+def test_earlier_releases_stay(collected: Path, published: Path) -> None:
+    """A page of the release before finds its files; files of the same name are those of the new release."""
+    (collected / "css/site.1.css").write_text("one")
+    (collected / "css/site.css").write_text("one")
+    publish(published)
+    (collected / "css/site.1.css").rename(collected / "css/site.2.css")
+    (collected / "css/site.css").write_text("two")
+    publish(published)
+    assert names(published) == {"site.1.css", "site.2.css", "site.css"}
+    assert (published / "css/site.css").read_text() == "two"
+
+
+def test_old_files_go(collected: Path, published: Path) -> None:
+    """A file that no release of the last 30 days had is removed."""
+    (collected / "css/old.css").write_text("old")
+    publish(published)
+    (collected / "css/old.css").rename(collected / "css/new.css")
+    age(published, days=31)
+    publish(published)
+    assert "old.css" in names(published)  # it was that of the release that served until now
+    publish(published)
+    assert names(published) == {"new.css"}
+
+
+def test_a_release_that_serves_for_months_keeps_its_files(collected: Path, published: Path) -> None:
+    """However long ago it was deployed, its files are there after the next deploy."""
+    (collected / "css/current.css").write_text("current")
+    publish(published)
+    age(published, days=300)
+    (collected / "css/current.css").rename(collected / "css/next.css")
+    publish(published)
+    assert names(published) == {"current.css", "next.css"}
