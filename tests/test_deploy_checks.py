@@ -1,0 +1,98 @@
+"""deploy.sh, first phase: what it refuses before anything is changed."""
+
+import subprocess
+
+import pytest
+from fake_machine import FakeMachine
+
+
+def deploy(machine: FakeMachine, *options: str) -> "subprocess.CompletedProcess[str]":
+    """Return how ./deploy.sh ended."""
+    return subprocess.run(
+        [machine.checkout / "deploy.sh", "--yes", *options],
+        env=machine.environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+        text=True,
+        timeout=60,
+    )
+
+
+def assert_refuses(machine: FakeMachine, *said: str, options: tuple[str, ...] = ()) -> None:
+    """Assert that the deploy stops with these words, and runs nothing that changes anything."""
+    result = deploy(machine, *options)
+    assert result.returncode == 1, result.stdout + result.stderr
+    assert "Stopped, nothing was changed" in result.stderr
+    for text in said:
+        assert text in result.stderr
+    asked = ("version", "info", "compose version", "compose ps", "buildx", "inspect", "image inspect")
+    assert not [call for call in machine.calls() if not call.startswith(asked)]
+
+
+def write_dotenv(machine: FakeMachine, **values: str) -> None:
+    """Write the `.env` of a server."""
+    usual = {
+        "COMPOSE_FILE": "prod.yml",
+        "HTTPS_PORT": "443",
+        "DOMAIN": "www.example.com",
+        "ADMIN_EMAIL": "a@example.com",
+    }
+    machine.write_dotenv(**usual | {"SECRET_KEY": "", "POSTGRES_PASSWORD": "", "DEFAULT_USER_PASSWORD": ""} | values)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--rollback", "--pull", "1.2"], "--rollback goes to the release before"),
+        (["--pull", "a b"], "--pull needs the tag of a release, not 'a b'"),
+        (["--pull"], "--pull needs the tag of a release, not ''"),
+        (["--wait", "soon"], "--wait needs a number of seconds, not 'soon'"),
+        (["--now"], "Unknown option: --now"),
+    ],
+)
+def test_wrong_options(machine: FakeMachine, options: list[str], said: str) -> None:
+    """They are told, with the usage."""
+    result = deploy(machine, *options)
+    assert result.returncode == 2
+    assert result.stderr.startswith(said)
+    assert "Usage: ./deploy.sh" in result.stderr
+
+
+def test_nothing_is_installed(machine: FakeMachine) -> None:
+    """Without `.env` there is no server."""
+    assert_refuses(machine, "nothing is installed in this folder", "./install_docker.sh --environment prod")
+
+
+def test_local(machine: FakeMachine) -> None:
+    """LOCAL is not deployed to."""
+    machine.write_dotenv()
+    assert_refuses(machine, "this folder is LOCAL")
+
+
+def test_stack_that_does_not_run(machine: FakeMachine) -> None:
+    """What is to be there before is named, with the command that starts it."""
+    write_dotenv(machine)
+    assert_refuses(machine, "the stack does not run: postgres valkey nginx", "docker compose up --detach --wait")
+
+
+def test_release_that_env_does_not_know(machine: FakeMachine) -> None:
+    """Without RELEASE nobody can tell what serves."""
+    write_dotenv(machine, RELEASE="")
+    assert_refuses(machine, ".env does not say which release runs")
+
+
+def test_web_of_another_release(machine: FakeMachine) -> None:
+    """Where `.env` and what runs disagree, going back could end with nothing."""
+    write_dotenv(machine, RELEASE="1.2")
+    machine.answer("compose ps *", "1234")
+    machine.answer("inspect *", "1234 bedplate-web-1 bedplate-web:1.1 running")
+    assert_refuses(machine, "web runs bedplate-web:1.1, but .env says RELEASE=1.2", options=("--no-backup",))
+
+
+def test_image_of_the_way_back_is_gone(machine: FakeMachine) -> None:
+    """A rollback to images that were removed is refused, with their names."""
+    write_dotenv(machine, RELEASE="1.2", PREVIOUS_RELEASES="1.1 1.0")
+    machine.answer("compose ps *", "1234")
+    machine.answer("inspect *", "1234 bedplate-web-1 bedplate-web:1.2 running")
+    assert_refuses(machine, "its image bedplate-web:1.1 is gone", options=("--rollback",))
