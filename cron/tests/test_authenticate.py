@@ -187,6 +187,7 @@ def test_without_credentials_it_says_how_to_get_some(guarded: Configuration, mon
 def test_an_empty_file_is_no_credentials(guarded: Configuration, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a server the secret's file is there before anybody fills it."""
     monkeypatch.delenv("STORAGE_EMULATOR_HOST")
+    guarded.variables.google_credentials.parent.mkdir(parents=True, exist_ok=True)
     guarded.variables.google_credentials.touch()
     with pytest.raises(BackupError, match="has no credentials"):
         load_credentials(guarded.variables.google_credentials)
