@@ -75,10 +75,17 @@ interrupted() { # STATUS [PROCESS TITLE]
   if [[ -n $2 ]]; then
     kill -TERM -- "-$2" 2>/dev/null
     wait "$2" 2>/dev/null
+    wait_for_group "$2"
   fi
   rm -f .env.new
   report_interruption "${3-}"
   exit "$1"
+}
+
+# Returns when nothing of the step acts any more: a command that it had started may take longer to end than itself.
+wait_for_group() { # PROCESS
+  local limit=$((SECONDS + 60))
+  while kill -0 -- "-$1" 2>/dev/null && ((SECONDS < limit)); do sleep 0.1; done
 }
 
 step_failed() { # TITLE FIRST_LINE SECONDS
