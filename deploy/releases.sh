@@ -63,8 +63,9 @@ write_release() {
 # Removes the images of releases that nobody goes back to.
 prune_images() {
   local kept part image
-  kept=" $(dotenv_get .env RELEASE) $(dotenv_get .env NGINX_RELEASE) $(dotenv_get .env PREVIOUS_RELEASES) local "
-  for part in web nginx cron; do
+  kept=" $(dotenv_get .env RELEASE) $(dotenv_get .env PREVIOUS_RELEASES) local "
+  for part in web cron nginx; do
+    [[ $part != nginx ]] || kept+="$(dotenv_get .env NGINX_RELEASE) "
     while IFS= read -r image; do
       [[ $kept == *" ${image##*:} "* ]] || docker image rm "$image" || printf 'still in use: %s\n' "$image"
     done < <(docker image ls --format '{{.Repository}}:{{.Tag}}' --filter "reference=$(image_of "$part" '*')")
