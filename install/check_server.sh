@@ -38,6 +38,7 @@ lower() { # TEXT
 check_secrets() {
   local name lines=()
   for name in $REQUIRED_SECRETS; do
+    # What it finds is in lines: all of it is told at once, below.
     check_secret "secrets/${name%:*}" "${name#*:}" || true
   done
   ((${#lines[@]} == 0)) || refuse 'secrets/ is not complete:' "${lines[@]}" \

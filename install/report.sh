@@ -46,6 +46,7 @@ Try next:
   docker compose exec web python manage.py shell       any manage.py command
   docker compose stop                                  stop; the data stays
   docker compose up -d                                 start again
+  ./google_storage.sh --help                           backups, and production's data on this machine
   ./run_tests.sh                                       every test
 TEXT
 }

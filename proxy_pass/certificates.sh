@@ -22,7 +22,7 @@ make_certificate() { # NAMES
 certificate_names() {
   local project
   {
-    cat "$CERTIFICATES/names" 2>/dev/null || true
+    cat "$CERTIFICATES/names" 2>/dev/null || true # the first time there is none
     for project in $(own_project) $(reached_projects); do
       printf '%s\n' "$project.localhost" "$project.local"
     done
@@ -37,7 +37,7 @@ certificate_serves() { # NAMES
 
 make_with_mkcert() { # NAMES
   local names
-  read -r -d '' -a names <<<"$1" || true
+  read -r -d '' -a names <<<"$1" || true # it fails at the end of its input, having read all
   mkcert -install
   mkcert -cert-file "$CERTIFICATES/certificate.pem" -key-file "$CERTIFICATES/key.pem" "${names[@]}"
 }

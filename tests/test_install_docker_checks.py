@@ -212,3 +212,20 @@ def test_port_with_equals_sign(machine: FakeMachine) -> None:
     port = free_port()
     assert machine.install(f"--port={port}").returncode == 0
     assert f"HTTP_PORT={port}\n" in (machine.checkout / ".env").read_text()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--environment"],
+        ["--environment", "test"],
+        ["--domain", "www.example.com"],
+        ["--environment", "prod", "--https-port", "x"],
+    ],
+)
+def test_wrong_options_of_a_server(machine: FakeMachine, options: list[str]) -> None:
+    """An environment that there is not, or a server's option in LOCAL, gets the usage."""
+    result = machine.install(*options)
+    assert result.returncode == 2
+    assert "Usage: ./install_docker.sh" in result.stderr
+    assert not (machine.commands / "calls").exists()

@@ -287,20 +287,3 @@ def test_prod_needs_mail(server: FakeMachine) -> None:
     told = install(server).stdout
     assert "set EMAIL_HOST" in told
     assert "The door" not in told
-
-
-@pytest.mark.parametrize(
-    "options",
-    [
-        ["--environment"],
-        ["--environment", "test"],
-        ["--domain", DOMAIN],
-        ["--environment", "prod", "--https-port", "x"],
-    ],
-)
-def test_wrong_options(server: FakeMachine, options: list[str]) -> None:
-    """An environment that there is not, or a server's option in LOCAL, gets the usage."""
-    result = server.install(*options)
-    assert result.returncode == 2
-    assert "Usage: ./install_docker.sh" in result.stderr
-    assert not (server.commands / "calls").exists()

@@ -4,6 +4,7 @@ import errno
 import html
 import os
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -121,14 +122,16 @@ def _lines(descriptor: int) -> Iterator[str]:
     yield rest.decode(errors="replace").strip()
 
 
-class _Handler(BaseHTTPRequestHandler):
+class _Handler(BaseHTTPRequestHandler, ABC):
     timeout = 10
 
+    @abstractmethod
     def answer(self, address: str) -> Answer:
-        raise NotImplementedError
+        """Return what the address that the browser was sent to says."""
 
+    @abstractmethod
     def pass_on(self, answer: Answer) -> None:
-        raise NotImplementedError
+        """Give the answer to who waits for it."""
 
     def do_GET(self) -> None:
         """Thank for the answer, and only then pass it on: the program may end at once."""

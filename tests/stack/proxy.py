@@ -72,6 +72,10 @@ class Proxy:
             connection.sendall(request)
             return b"".join(iter(lambda: connection.recv(65536), b""))
 
+    def send_head(self, head: str) -> bytes:
+        """Return the answer to a request that begins like this."""
+        return self.send(f"{head}\r\nConnection: close\r\n\r\n".encode())
+
     def remove(self) -> None:
         """Remove all that belongs to it."""
         compose = ("docker", "compose", f"--project-name={self.name}", f"--file={ROOT}/proxy_pass/docker-compose.yml")

@@ -141,7 +141,7 @@ def test_new_project_is_found_soon(proxy: Proxy, new_project: NewProject, report
 def test_plain_name_arrives(proxy: Proxy, projects: Sequence[Project], head: str) -> None:
     """A name written plainly reaches its project: what the next test refuses is refused for its form."""
     name = projects[0].name
-    assert f'"project": "{name}"'.encode() in send_head(proxy, head.format(name=name))
+    assert f'"project": "{name}"'.encode() in proxy.send_head(head.format(name=name))
 
 
 @pytest.mark.parametrize(
@@ -186,16 +186,11 @@ def test_plain_name_arrives(proxy: Proxy, projects: Sequence[Project], head: str
 def test_malformed_name_goes_nowhere(proxy: Proxy, projects: Sequence[Project], head: str) -> None:
     """A name that is not plainly a project's is refused, and reaches none."""
     name = projects[0].name
-    answer = send_head(proxy, head.format(name=name, UPPER=name.upper(), long="a" * 300, longer="a" * 70_000))
+    answer = proxy.send_head(head.format(name=name, UPPER=name.upper(), long="a" * 300, longer="a" * 70_000))
     status = int(answer.split()[1]) if answer else 0
     assert status in {0, 400, 404, 405, 502}, answer[:300]
     assert b'"project"' not in answer
     assert b"evil.example" not in answer
-
-
-def send_head(proxy: Proxy, head: str) -> bytes:
-    """Return the answer to a request that begins like this."""
-    return proxy.send(f"{head}\r\nConnection: close\r\n\r\n".encode())
 
 
 def test_unknown_name_gets_a_page_that_helps(proxy: Proxy) -> None:

@@ -1,9 +1,7 @@
 """How a run passes from state to state, who gets it, and what is done about those that were late or killed."""
 
-from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -16,14 +14,13 @@ from pytest_django import Settings
 
 from cron_runs import recorder, supervisor
 from cron_runs.crontab import Crontab, Task, parse_crontab
-from cron_runs.locks import held_locks, keep_lock, lock_number, take_lock
+from cron_runs.locks import lock_number
 from cron_runs.models import CronRun
 from cron_runs.recorder import begin
 from cron_runs.supervisor import Supervisor
 from users.models import User
 
 pytestmark = pytest.mark.django_db
-only_on_postgresql = pytest.mark.skipif(connection.vendor != "postgresql", reason="advisory locks are PostgreSQL's")
 
 ZURICH = ZoneInfo("Europe/Zurich")
 NOW = datetime(2026, 6, 1, 12, 0, 30, tzinfo=UTC)
@@ -258,48 +255,3 @@ def test_the_administration_shows_the_output_and_changes_nothing(client: Client,
 def test_cron_says_that_it_needs_postgresql(command: tuple[str, ...]) -> None:
     with pytest.raises(CommandError, match="Cron needs PostgreSQL"):
         call_command(*command)
-
-
-@pytest.fixture
-def another() -> Iterator[Callable[[str], Any]]:
-    """Return what asks PostgreSQL on a connection of its own."""
-    other = connection.copy()
-
-    def ask(sql: str) -> Any:
-        with other.cursor() as cursor:
-            cursor.execute(sql)
-            return cursor.fetchone()[0]
-
-    yield ask
-    other.close()
-
-
-@only_on_postgresql
-def test_a_task_is_locked_by_one_connection(another: Callable[[str], Any]) -> None:
-    lock = f"SELECT pg_try_advisory_lock({lock_number('daily')})"
-    assert another(lock)
-    assert not take_lock("daily")
-    assert take_lock("hourly")
-    assert {lock_number("daily"), lock_number("hourly")} <= held_locks()
-    another("SELECT pg_advisory_unlock_all() IS NULL")
-    assert take_lock("daily")
-
-
-@only_on_postgresql
-@pytest.mark.django_db(transaction=True)
-def test_a_lock_that_was_lost_with_its_connection_is_taken_again(another: Callable[[str], Any]) -> None:
-    assert take_lock("daily")
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_backend_pid()")
-        (backend,) = cursor.fetchone()
-    another(f"SELECT pg_terminate_backend({backend}, 5000)")
-    assert lock_number("daily") not in held_locks_seen_by(another)
-    keep_lock("daily")
-    assert lock_number("daily") in held_locks_seen_by(another)
-
-
-def held_locks_seen_by(another: Callable[[str], Any]) -> Any:
-    return another(
-        "SELECT coalesce(array_agg((classid::bigint << 32) | objid::bigint), '{}') FROM pg_locks "
-        "WHERE locktype = 'advisory'"
-    )
