@@ -99,6 +99,11 @@ def percent(visitor: Visitor, path: str) -> int:
     return value
 
 
+def wait_until_succeeded(visitor: Visitor, path: str) -> None:
+    """Return once the run has ended well: a moment after its work has come to 100 %."""
+    wait_for(lambda: visitor.get_json(path)["state"] == "succeeded", what="the task has succeeded", limit=30)
+
+
 def test_an_interrupted_set_up_leaves_no_process_and_can_be_run_again(
     interrupted: tuple[int, str], folder: Path
 ) -> None:
@@ -123,8 +128,8 @@ def test_the_printed_user_logs_in_and_a_task_moves_to_100_percent(running: Runni
         visitor.get(asset)
     path = start_task(visitor, seconds=2)
     wait_for(lambda: 0 < percent(visitor, path) < 100, what="the task is on its way", limit=30)
-    wait_for(lambda: percent(visitor, path) == 100, what="the task is at 100 %", limit=30)
-    assert visitor.get_json(path)["state"] == "succeeded"
+    wait_until_succeeded(visitor, path)
+    assert percent(visitor, path) == 100
 
 
 def test_a_second_start_while_one_runs_is_refused(installed: Path, running: Running) -> None:
@@ -154,10 +159,10 @@ def test_backups_restore_while_the_site_runs(installed: Path, running: Running) 
     """A backup brings back what was there, --undo what it replaced; the site shows both without a restart."""
     visitor = visitor_logged_in(running)
     before = start_task(visitor, seconds=1)
-    wait_for(lambda: percent(visitor, before) == 100, what="a task has run")
+    wait_until_succeeded(visitor, before)
     backup = google_storage(installed, "--backup")
     after = start_task(visitor, seconds=1)
-    wait_for(lambda: percent(visitor, after) == 100, what="another one has run")
+    wait_until_succeeded(visitor, after)
     google_storage(installed, "--verify", "latest")
     google_storage(installed, "--restore", backup)
     assert visitor.get_json(before)["state"] == "succeeded"
