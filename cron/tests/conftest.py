@@ -1,6 +1,7 @@
 """What the tests of the backup system share: an environment, and stores."""
 
 import os
+import signal
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -18,6 +19,11 @@ from oauth_server import OAuthServer
 from project import Configure, Project, database_file
 
 OURS = ("BACKUP_", "CLOUDSDK_", "GOOGLE_", "POSTGRES_", "STORAGE_")
+
+
+def pytest_configure() -> None:
+    """Let the programs under test hear Ctrl-C: what a shell starts in the background ignores it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

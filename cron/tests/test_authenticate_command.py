@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -34,16 +35,21 @@ def terminal() -> Iterator[tuple[int, int]]:
         os.close(end)
 
 
-def start(person: FakePerson, *options: str, stdin: int | None) -> subprocess.Popen[str]:
-    """Return the running command; None: with standard input closed."""
-    return subprocess.Popen(
+@contextmanager
+def start(person: FakePerson, *options: str, stdin: int | None) -> Iterator[subprocess.Popen[str]]:
+    """Yield the running command, which does not outlive the test; None: with standard input closed."""
+    with subprocess.Popen(
         [sys.executable, "-m", "backup_system", "-a", f"--port={person.port}", *options],
         stdin=stdin,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         preexec_fn=(lambda: os.close(0)) if stdin is None else None,  # noqa: PLW1509 - it starts no thread
-    )
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def link(output: IO[str] | None) -> str:
