@@ -40,8 +40,8 @@ class BackupName:
 
     @classmethod
     def new(cls, *, project: str, environment: str, now: datetime) -> Self:
-        """Return a name that no other backup has."""
-        identifier = f"{now.astimezone(UTC).strftime(TIME_FORMAT)}-{secrets.token_hex(3)}"
+        """Return a name that no other backup has. Its end puts those of one second in order: "latest" is the latest."""
+        identifier = f"{now.astimezone(UTC).strftime(TIME_FORMAT)}-{now.microsecond:05x}{secrets.randbelow(16):x}"
         return cls._from_parts(project, environment, identifier)
 
     @classmethod

@@ -144,7 +144,7 @@ def test_release_that_never_becomes_healthy(site: Server, served: None) -> None:
     """It gets no request, and goes; the old one stays."""
     before = containers(site)
     with appended(site.directory / "web/config/wsgi.py", '\nraise RuntimeError("This release does not start")\n'):
-        result = deploy(site, "--no-backup", "--wait", "10")
+        result = deploy(site, "--no-backup", "--wait", "30")
     assert result.returncode == 1
     assert "Failed: Start the new web beside the old" in result.stderr
     assert "This release does not start" in result.stderr
@@ -172,7 +172,7 @@ def test_release_whose_worker_does_not_start(site: Server, served: None) -> None
     before = containers(site)
     refusal = 'import os\nimport sys\n\nif "worker" in sys.argv:\n    sys.exit("No worker")\n'
     with replaced(site.directory / "web/config/celery.py", "import os\n", refusal):
-        result = deploy(site, "--no-backup", "--wait", "10")
+        result = deploy(site, "--no-backup", "--wait", "30")
     assert result.returncode == 1
     assert "Failed: Replace celery, flower and cron" in result.stderr
     after = containers(site)
