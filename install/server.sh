@@ -128,9 +128,13 @@ close_secrets() {
   chmod 700 secrets
   for file in secrets/*; do
     [[ $file != "$POSTGRES_SECRET" ]] || continue
-    chmod 600 "$file"
-    ((EUID != 0)) || chown "$(container_owner)" "$file"
+    close_secret "$file"
   done
+}
+
+close_secret() { # FILE
+  chmod 600 "$1"
+  ((EUID != 0)) || chown "$(container_owner)" "$1"
 }
 
 # Prints who the application's containers run as, as chown takes it.
@@ -141,7 +145,7 @@ container_owner() {
 }
 
 # Gives PostgreSQL's file to PostgreSQL's user. Root alone may; in a container everybody who may use Docker is.
-give_postgres_its_secret() {
+give_postgres_its_secret() { # [FILE]
   docker compose run --rm --no-deps --no-TTY --user 0:0 --cap-add CHOWN --entrypoint chown \
-    --volume "$ROOT/$POSTGRES_SECRET:/secret" postgres 999:999 /secret
+    --volume "$ROOT/${1:-$POSTGRES_SECRET}:/secret" postgres 999:999 /secret
 }
