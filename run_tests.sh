@@ -7,7 +7,7 @@ usage() {
 Usage: ./run_tests.sh [all | fast | stack]
 
   all     everything (the default)
-  fast    linters, types, the application's tests on SQLite, the frontend's, embedded mode. No Docker.
+  fast    linters, types, known vulnerabilities of the dependencies, the application's tests on SQLite, the frontend's, embedded mode. No Docker.
   stack   the stack in real containers: install, LOCAL's promises, the application's tests on PostgreSQL,
           the pages in a real browser (Chromium)
 
@@ -78,6 +78,11 @@ lint() {
   if [ -d web/frontend ]; then (cd web/frontend && npm run --silent check); fi
 }
 
+audit() {
+  say 'Known vulnerabilities of the dependencies'
+  python tests/supply_chain/audit.py
+}
+
 test_fast() {
   say "The application's tests, on SQLite"
   (cd web && python -m pytest)
@@ -126,6 +131,7 @@ main() {
   if [ "${1:-all}" != stack ]; then
     prepare_node
     lint
+    audit
     test_fast
   fi
   if [ "${1:-all}" != fast ]; then

@@ -115,7 +115,7 @@ def interrupt(server: Server, step: str, console: Path) -> None:
 
 @on_prod
 def test_database_password(server: Server, tmp_path: Path) -> None:
-    """Interrupted when PostgreSQL has the new one already, the site serves; run again, it ends. The old one is refused."""
+    """Interrupted when PostgreSQL has the new one already, the site serves; run again, it ends. The old one is gone."""
     old = server.secret("postgres_password").strip()
     with visited(server):
         interrupt(server, "[5] ", tmp_path / "console")
