@@ -7,7 +7,8 @@ usage() {
 Usage: ./run_tests.sh [all | fast | stack]
 
   all     everything (the default)
-  fast    linters, types, known vulnerabilities of the dependencies, the application's tests on SQLite, the frontend's, embedded mode. No Docker.
+  fast    linters, types, known vulnerabilities of the dependencies, the application's tests on SQLite, the frontend's,
+          embedded mode. No Docker.
   stack   the stack in real containers: install, LOCAL's promises, the application's tests on PostgreSQL,
           the pages in a real browser (Chromium)
 
@@ -71,11 +72,17 @@ lint() {
     MYPYPATH=template/benchmarks/backup mypy --config-file tests/mypy.ini template/benchmarks/backup
     mypy --config-file template/mypy.ini template/benchmarks/serve
   fi
+  check_reasons
   shellcheck "${scripts[@]}"
   shfmt --indent 2 --case-indent --diff "${scripts[@]}"
   hadolint "${dockerfiles[@]}"
   yamllint --strict "${yaml[@]}"
   if [ -d web/frontend ]; then (cd web/frontend && npm run --silent check); fi
+}
+
+# Whoever lets a security rule (ruff's S) pass says why, in the same line.
+check_reasons() {
+  ! git grep -nE '# noqa: S[0-9]+$' -- '*.py' || fail 'Say why: # noqa: S… - the reason'
 }
 
 audit() {

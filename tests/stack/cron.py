@@ -73,7 +73,7 @@ class Cron:
     def runs(self, task: str) -> list[Run]:
         """Return the task's runs but the one to come, the oldest first."""
         columns = "state, reason, replace(output, chr(10), ' ')"
-        sql = f"select {columns} from cron_runs_cronrun where task = '{task}' and state <> 'scheduled'"  # noqa: S608
+        sql = f"select {columns} from cron_runs_cronrun where task = '{task}' and state <> 'scheduled'"
         return [Run(*line.split("|", 2)) for line in self.stack.query(f"{sql} order by scheduled_for").splitlines()]
 
     def wait_for(self, task: str, state: str, *, limit: float = 90) -> Run:
