@@ -87,7 +87,7 @@ check_reasons() {
 
 audit() {
   say 'Known vulnerabilities of the dependencies'
-  python tests/supply_chain/audit.py
+  PYTHONPATH=tests python -m supply_chain.audit
 }
 
 test_fast() {

@@ -44,7 +44,8 @@ def audit(database: Database, *options: str | Path, accepted: str = "") -> "subp
     if accepted:
         options = (*options, "--accepted", accepted)
     return subprocess.run(
-        [sys.executable, ROOT / "tests/supply_chain/audit.py", *addresses, *options],
+        [sys.executable, "-m", "supply_chain.audit", *addresses, *options],
+        cwd=ROOT / "tests",
         check=False,
         capture_output=True,
         text=True,
