@@ -13,6 +13,7 @@ readonly GIVEN='email_password google_credentials backup_age_identity'
 # shellcheck source-path=SCRIPTDIR
 source "$ROOT/install/terminal.sh"
 source "$ROOT/install/dotenv.sh"
+source "$ROOT/install/environment.sh"
 source "$ROOT/install/server.sh"
 source "$ROOT/install/check_docker.sh"
 source "$ROOT/install/check_project.sh"

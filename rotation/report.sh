@@ -30,6 +30,9 @@ show_rotation_summary() {
   case $NAME in
     secret_key) [[ -n $FORGET ]] || printf 'What the previous key signed is still taken. After a leak, now: ./rotate_secret.sh secret_key --forget-previous\n' ;;
     email_password) printf 'Try it: docker compose exec web python manage.py sendtestemail --admins\n' ;;
-    google_credentials) printf 'Now delete the old key, where it was made: docs/how-to/authenticate-google-storage.md\n' ;;
+    google_credentials)
+      [[ -n $(dotenv_get .env BACKUP_URL) ]] || printf 'BACKUP_URL in .env is empty: whether they get in was not tried.\n'
+      printf 'Now delete the old key, where it was made: docs/how-to/authenticate-google-storage.md\n'
+      ;;
   esac
 }

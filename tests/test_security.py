@@ -14,7 +14,7 @@ ROWS = [line for line in PAGE.read_text().splitlines() if re.match(r"\| (?!promi
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.split("|")[1].strip()[:60])
 def test_promise_is_held_by_tests(row: str) -> None:
     """Every promise names a test at least, and each is there."""
-    named = re.findall(r"`([\w./]+\.py)::(\w+)`", row.split(" | ")[-1])
+    named = re.findall(r"`([\w./]+\.py)::(\w+)`", row.rpartition(" | ")[2])
     assert named or row.endswith("| `./run_tests.sh fast` |")
     for path, name in named:
         functions = [

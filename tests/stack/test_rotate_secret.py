@@ -158,6 +158,7 @@ def test_credentials_that_do_not_get_in(server: Server) -> None:
 def test_door(server: Server) -> None:
     """DEV's door opens with the new password alone; one that was chosen elsewhere is taken, too."""
     old = server.secret("dev_password").strip()
+    assert server.status("/") == 200  # with the password of now, which `server` goes on using
     assert attempt_with(server, "dev_password", "another-door-password").returncode == 0
     assert server.secret("dev_password") == "dev:{PLAIN}another-door-password\n"
     assert server.status("/") == 401
