@@ -103,5 +103,6 @@ def clone(folder: Path) -> BaseProject:
 def share_environment(environment: Path, folder: Path) -> None:
     """Let the checkout in `folder` use an environment that is there already: tests need not install it again."""
     (folder / environment.name).symlink_to(environment)
+    (folder / ".git/info").mkdir(exist_ok=True)
     with (folder / ".git/info/exclude").open("a") as ignored:  # .gitignore names folders, not links
         ignored.write(f"{environment.name}\n")
