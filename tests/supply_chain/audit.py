@@ -11,9 +11,10 @@ import re
 import subprocess
 import sys
 import tomllib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
 
@@ -58,8 +59,20 @@ def accepted(file: Path) -> list[Accepted]:
 
 
 def audit_python(directory: Path, *, options: Sequence[str]) -> list[Vulnerability]:
-    """Return what OSV knows of the packages in every hashed requirement file, for this version of Python."""
+    """Return what OSV knows of the packages in every hashed requirement file, for this version of Python.
+
+    The files of a folder go together: they agree on versions. Those of several need not, which pip-audit does not take.
+    """
     files = sorted(file for pattern in REQUIREMENTS for file in directory.glob(pattern))
+    return [
+        vulnerability
+        for _folder, together in groupby(files, key=lambda file: file.parent)
+        for vulnerability in ask_osv(together, options=options)
+    ]
+
+
+def ask_osv(files: Iterable[Path], *, options: Sequence[str]) -> list[Vulnerability]:
+    """Return what OSV knows of the packages in these files. Raise NotReachedError if it does not answer."""
     chosen = [option for file in files for option in ("--requirement", str(file))]
     result = run(
         sys.executable, "-m", "pip_audit", "--vulnerability-service=osv", *options,
