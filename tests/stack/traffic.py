@@ -77,7 +77,7 @@ class Traffic:
         """Return the answer's text; note what is not as it should be."""
         self._stop.wait(PAUSE)
         method, text = "POST" if body else "GET", ""
-        headers = {"Host": self.visitor.host, "Cookie": self._cookie}
+        headers = {**self.visitor.headers, "Cookie": self._cookie}
         if body:
             headers |= {
                 "Content-Type": "application/x-www-form-urlencoded",
