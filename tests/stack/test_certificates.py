@@ -1,4 +1,4 @@
-"""Certificates: the first, the next, refusals, broken files; real certbot, a real issuer. On DEV, whose mail is caught."""
+"""Certificates: the first, the next, refusals, broken files; certbot and an issuer. On DEV, whose mail is caught."""
 
 import subprocess
 from collections.abc import Iterator

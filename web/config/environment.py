@@ -53,8 +53,8 @@ class Environment(BaseSettings):
     acme_server: str = Field(
         default="letsencrypt",
         pattern="^(letsencrypt|staging|off|https://.+)$",
-        description="Who issues the certificate of DEV and PROD, by ACME: `letsencrypt`; `staging`, which Let's Encrypt "
-        "has for trying; the directory's address of another; `off`: nobody, it is brought by hand.",
+        description="Who issues the certificate of DEV and PROD, by ACME: `letsencrypt`; `staging`, Let's Encrypt's "
+        "for trying; another, by the address of its directory; `off`: nobody, it is brought by hand.",
     )
     acme_email: str = Field(
         default="", description="Whom the issuer of the certificate may write to. Empty: `ADMIN_EMAIL`."
