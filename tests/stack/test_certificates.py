@@ -31,7 +31,7 @@ def issuer(server: Server) -> Iterator[Issuer]:
 @pytest.fixture(scope="module")
 def traffic(server: Server, issuer: Issuer) -> Iterator[Traffic]:
     """Return what visitors do meanwhile, who trust the issuer too."""
-    traffic = Traffic(server)
+    traffic = Traffic(server, writing=False)
     traffic.visitor.context.load_verify_locations(cadata=issuer.root)
     with traffic.running():
         yield traffic
