@@ -1,5 +1,6 @@
 """What is known of the site and of who issues its certificate, from the same variables as Django's settings."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,7 +59,7 @@ class Configuration:
     @property
     def certbot(self) -> Path:
         """Certbot's folder. One an issuer: a certificate for trying is never taken for a real one, nor replaces it."""
-        return self.volume / "certbot" / self.directory.partition("://")[2].replace("/", "_")
+        return self.volume / "certbot" / re.sub("[^A-Za-z0-9.-]", "_", self.directory.partition("://")[2])
 
     @property
     def log(self) -> Path:

@@ -102,9 +102,9 @@ def issuing(server: Server) -> Iterator[Issuer]:
         own = x509.load_pem_x509_certificate(before.encode())
         wait_until(lambda: shown(server) == own, limit=30, what="nginx serves the certificate from before")
         server.compose("rm", "--stop", "--force", "issuer")
-        run("docker", "volume", "rm", "--force", f"{server.project}_issuer")
         dotenv.write_text(text)
         server.restore()
+        run("docker", "volume", "rm", "--force", f"{server.project}_issuer")
 
 
 def offer(server: Server, content: str) -> None:

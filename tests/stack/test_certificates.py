@@ -91,9 +91,9 @@ def test_renewal_by_cron(
     ("name", "why"),
     [
         ("nowhere.example.com", "nowhere.example.com does not resolve"),
-        ("closed.example.com", "issuer does not reach this machine on port 80 of closed.example.com"),
-        ("elsewhere.example.com", "issuer does not reach this machine on port 80 of elsewhere.example.com"),
-        ("forbidden.example.com", "issuer issues no certificates for the name forbidden.example.com"),
+        ("closed.example.com", "does not reach this machine on port 80 of closed.example.com"),
+        ("elsewhere.example.com", "does not reach this machine on port 80 of elsewhere.example.com"),
+        ("forbidden.example.com", "issues no certificates for the name forbidden.example.com"),
     ],
 )
 def test_refusal_is_explained(
@@ -105,7 +105,7 @@ def test_refusal_is_explained(
     before = issuer.shown()
     result = renew_as(server, name)
     assert result.returncode == 1
-    assert f"Why:    {why}" in result.stderr
+    assert why in result.stderr.partition("Why: ")[2]
     assert "To do:  " in result.stderr
     assert "Traceback" not in result.stderr
     assert issuer.shown() == before
@@ -139,11 +139,12 @@ def test_refusal_in_the_night_raises_the_alarm(
 def test_broken_file_is_left_out(
     served: None, server: Server, issuer: Issuer, certificate: x509.Certificate, content: str
 ) -> None:
-    """A file that nginx cannot serve changes nothing, and is told."""
+    """A file that nginx cannot serve changes nothing, stops no start, and is told."""
     before, said = issuer.shown(), refusals(server)
     offer(server, content)
     wait_until(lambda: refusals(server) > said, limit=30, what="nginx says that it cannot serve the file")
     assert issuer.shown() == before
+    server.compose("run", "--rm", "--no-deps", "--no-TTY", "nginx", "nginx", "-t")  # as another container starts
 
 
 def refusals(server: Server) -> int:
