@@ -77,6 +77,11 @@ EXPLANATIONS: Final = (
         "Can this machine open connections to port 443? Is the issuer down? It is asked again twice a day.",
     ),
     Explanation(
+        r"(archive|live) directory exists for",
+        "certbot was killed while it stored an earlier certificate, and its folder is incomplete.",
+        "Remove it, and ask again: docker compose exec cron rm -r /certificates/certbot",
+    ),
+    Explanation(
         r"No space left on device",
         "the disk is full.",
         "Make room. What Docker uses: docker system df",

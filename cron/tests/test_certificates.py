@@ -125,6 +125,7 @@ def test_issuers_have_folders_of_their_own(configure: Configure) -> None:
         ("urn:ietf:params:acme:error:rejectedIdentifier :: forbidden by policy", "issues no certificates for the name"),
         ("urn:ietf:params:acme:error:invalidContact :: invalid domain", "does not accept the e-mail address"),
         ("Another instance of Certbot is already running.", "another request is under way"),
+        ("archive directory exists for www.example.com", "its folder is incomplete"),
         ("something new", "see certbot's words above"),
     ],
 )
