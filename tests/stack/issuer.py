@@ -76,9 +76,16 @@ def shown(server: Server, context: ssl.SSLContext | None = None) -> x509.Certifi
         return x509.load_der_x509_certificate(secured.getpeercert(binary_form=True) or b"")
 
 
-def wait_until_another_is_shown(server: Server, before: x509.Certificate) -> None:
-    """Return when new visitors see another certificate than `before`."""
-    wait_until(lambda: shown(server) != before, limit=30, what="nginx serves another certificate")
+def offered(server: Server) -> x509.Certificate:
+    """Return the certificate that nginx is to serve."""
+    return x509.load_pem_x509_certificate(server.exec("cron", "cat", f"/certificates/{DOMAIN}.pem").encode())
+
+
+def wait_until_shown(server: Server, certificate: x509.Certificate) -> None:
+    """Return when new visitors see this certificate: all of them, while a process of before may still take some."""
+    wait_until(
+        lambda: all(shown(server) == certificate for _ in range(5)), limit=30, what="nginx serves the new certificate"
+    )
 
 
 @contextmanager
@@ -99,8 +106,7 @@ def issuing(server: Server) -> Iterator[Issuer]:
         yield issuer
     finally:
         offer(server, before)
-        own = x509.load_pem_x509_certificate(before.encode())
-        wait_until(lambda: shown(server) == own, limit=30, what="nginx serves the certificate from before")
+        wait_until_shown(server, x509.load_pem_x509_certificate(before.encode()))
         server.compose("rm", "--stop", "--force", "issuer")
         dotenv.write_text(text)
         server.restore()

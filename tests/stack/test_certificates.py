@@ -10,7 +10,7 @@ from cryptography import x509
 
 from stack.compose import attempt, run, wait_until
 from stack.cron import Cron
-from stack.issuer import Issuer, issuing, offer, shown, wait_until_another_is_shown
+from stack.issuer import Issuer, issuing, offer, offered, wait_until_shown
 from stack.server import DOMAIN, EMAIL, Server, commands_of
 from stack.traffic import Traffic
 
@@ -49,9 +49,8 @@ def served(traffic: Traffic) -> Iterator[None]:
 @pytest.fixture(scope="module")
 def certificate(server: Server, issuer: Issuer, traffic: Traffic) -> x509.Certificate:
     """Return the first certificate, as visitors see it, who were served while it came."""
-    own = shown(server)
     assert f"Certificate of {DOMAIN} is new" in server.exec("cron", *RENEW)
-    wait_until_another_is_shown(server, own)
+    wait_until_shown(server, offered(server))
     return issuer.shown()
 
 
@@ -81,10 +80,11 @@ def test_renewal_by_cron(
     issuer.call_back(certificate)
     cron.make_due(TASK)
     assert f"Certificate of {DOMAIN} is new" in cron.wait_for(TASK, "succeeded").output
-    wait_until_another_is_shown(server, certificate)
-    second = issuer.shown()
+    second = offered(server)
+    assert second != certificate
+    wait_until_shown(server, second)
     assert "is not due for renewal" in server.exec("cron", *RENEW)
-    assert issuer.shown() == second
+    assert issuer.shown() == second == offered(server)
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,6 @@ def refusals(server: Server) -> int:
 
 def test_how_to_is_right(server: Server, issuer: Issuer, traffic: Traffic, certificate: x509.Certificate) -> None:
     """Every command of the how-to works as it stands there; at its end the site serves what was brought by hand."""
-    before = issuer.shown()
     key, begin, rest = issuer.before.partition("-----BEGIN CERTIFICATE-----")
     (server.directory / "key.pem").write_text(key)
     (server.directory / "fullchain.pem").write_text(begin + rest)
@@ -160,5 +159,4 @@ def test_how_to_is_right(server: Server, issuer: Issuer, traffic: Traffic, certi
     assert len(commands) == 4
     for command in commands:
         run("bash", "-ec", command, directory=server.directory, limit=300)
-    wait_until_another_is_shown(server, before)
-    assert shown(server) == x509.load_pem_x509_certificate((begin + rest).encode())
+    wait_until_shown(server, x509.load_pem_x509_certificate((begin + rest).encode()))
