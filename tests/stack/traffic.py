@@ -33,11 +33,12 @@ class Connection(http.client.HTTPSConnection):
 class Traffic:
     """What the visitors did."""
 
-    def __init__(self, server: Server, *, visitors: int = VISITORS) -> None:
+    def __init__(self, server: Server, *, visitors: int = VISITORS, writing: bool = True) -> None:
         """Log one user in, whom all of them are."""
         self.visitor = server.visitor()
         assert self.visitor.log_in(EMAIL, server.secret("default_user_password").strip())
         self.old_file = re.findall(r'href="(/static/[^"]+\.css)"', self.visitor.ask("/")[2])[0]
+        self.writing = writing
         self.requests = 0
         self.written = 0
         self.failures: list[str] = []
@@ -66,7 +67,7 @@ class Traffic:
         while not self._stop.is_set():
             self._ask(connection, "/", expected=200)
             page = self._ask(connection, "/tasks/", expected=200)
-            if token := re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page):
+            if self.writing and (token := re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page)):
                 form = urlencode({"csrfmiddlewaretoken": token[1], "seconds": "1"})
                 self._ask(connection, "/tasks/", body=form, expected=302)
             self._ask(connection, self.old_file, expected=200)
@@ -78,7 +79,7 @@ class Traffic:
         method, text = "POST" if body else "GET", ""
         with self._lock:
             cookies = "; ".join(f"{key}={morsel.value}" for key, morsel in self.visitor.cookies.items())
-        headers = {"Host": self.visitor.host, "Cookie": cookies}
+        headers = {**self.visitor.headers, "Cookie": cookies}
         if body:
             headers |= {
                 "Content-Type": "application/x-www-form-urlencoded",
