@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)  # its errors are mailed to the admins: see config.logs
 
-INTERVAL: Final = 10  # seconds between two looks
 # A worker that says nothing for so long is gone. One that lost its broker says nothing until it has it back.
 LEASE: Final = timedelta(seconds=90)
 # After so long, a worker that does not know of a run of its own has been restarted since; or its process left no trace.
@@ -72,22 +71,34 @@ def report_if_failed(run: TaskRun) -> None:
 
 def send_again(*, now: datetime, only: Collection[Any] | None = None) -> None:
     """Put runs that wait and are in no queue into theirs: these, or those that nothing has begun for too long."""
-    waiting = TaskRun.objects.filter(state=TaskRun.State.QUEUED).exclude(arguments="")
-    waiting = waiting.filter(Q(due=None) | Q(due__lt=now - PATIENCE)) if only is None else waiting.filter(pk__in=only)
-    lengths: dict[str, int] = {}
+    waiting = TaskRun.objects.filter(state=TaskRun.State.QUEUED, name__in=app.tasks.keys()).exclude(arguments="")
+    if only is None:
+        waiting = waiting.filter(Q(due=None) | Q(due__lt=now - PATIENCE))
+    else:
+        waiting = waiting.filter(pk__in=only)
+    queues = Queues()
     for run in waiting.order_by("due")[:AT_ONCE]:
-        task = cast("RecordedTask | None", app.tasks.get(run.name))
-        if task is None:  # of another release
+        may_wait = only is None and run.due and now - run.due < timedelta(seconds=settings.CELERY_VISIBILITY_TIMEOUT)
+        if may_wait and queues.length_for(run.name):
             continue
-        if only is None and run.due and now - run.due < timedelta(seconds=settings.CELERY_VISIBILITY_TIMEOUT):
-            queue = app.amqp.router.route({}, run.name)["queue"]
-            lengths.setdefault(queue.name, length_of(queue))
-            if lengths[queue.name]:
-                continue
         # Of two workers that look, one sends.
         if TaskRun.objects.filter(pk=run.pk, state=TaskRun.State.QUEUED, due=run.due).update(due=now):
             run.due = now
-            task.send(run)
+            cast("RecordedTask", app.tasks[run.name]).send(run)
+
+
+class Queues:
+    """How long the queues were when this was first asked."""
+
+    def __init__(self) -> None:
+        self._lengths: dict[str, int] = {}
+
+    def length_for(self, task: str) -> int:
+        """Return how many messages wait in the queue that the task goes to."""
+        queue = app.amqp.router.route({}, task)["queue"]
+        if queue.name not in self._lengths:
+            self._lengths[queue.name] = length_of(queue)
+        return self._lengths[queue.name]
 
 
 def length_of(queue: Queue) -> int:
