@@ -72,10 +72,7 @@ def report_if_failed(run: TaskRun) -> None:
 def send_again(*, now: datetime, only: Collection[Any] | None = None) -> None:
     """Put runs that wait and are in no queue into theirs: these, or those that nothing has begun for too long."""
     waiting = TaskRun.objects.filter(state=TaskRun.State.QUEUED, name__in=app.tasks.keys()).exclude(arguments="")
-    if only is None:
-        waiting = waiting.filter(Q(due=None) | Q(due__lt=now - PATIENCE))
-    else:
-        waiting = waiting.filter(pk__in=only)
+    waiting = waiting.filter(Q(due=None) | Q(due__lt=now - PATIENCE)) if only is None else waiting.filter(pk__in=only)
     queues = Queues()
     for run in waiting.order_by("due")[:AT_ONCE]:
         may_wait = only is None and run.due and now - run.due < timedelta(seconds=settings.CELERY_VISIBILITY_TIMEOUT)
