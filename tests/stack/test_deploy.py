@@ -187,6 +187,37 @@ def test_release_whose_worker_does_not_start(site: Server, served: None) -> None
     assert containers(site) == after
 
 
+def assert_disk_is_full(result: "subprocess.CompletedProcess[str]", *, step: str) -> None:
+    """Assert that the deploy failed in this step, and that it says why and what to do."""
+    assert result.returncode == 1, result.stdout
+    assert f"Failed: {step}" in result.stderr
+    assert "Why:    the disk is full." in result.stderr
+    assert "docker system df" in result.stderr
+
+
+def test_disk_is_full_for_the_images(site: Server, served: None) -> None:
+    """Images that the disk has no room for are not begun to be used. `/dev/full` is always full."""
+    before = containers(site)
+    with appended(site.directory / "web/Dockerfile", "\nRUN dd if=/dev/zero of=/dev/full count=1\n"):
+        result = deploy(site, "--no-backup")
+    assert_disk_is_full(result, step="Build the images")
+    assert_nothing_changed(site, before)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="who is not root cannot mount a disk that is too small")
+def test_disk_is_full_for_the_backup(site: Server, served: None, tmp_path: Path) -> None:
+    """Without its backup, the new release is not begun."""
+    before = containers(site)
+    run("mount", "-t", "tmpfs", "-o", "size=16k,mode=1777", "tmpfs", tmp_path)
+    try:
+        with replaced(site.directory / ".env", "file:///data/backups", f"file://{tmp_path}"):
+            result = deploy(site)
+    finally:
+        run("umount", tmp_path)
+    assert_disk_is_full(result, step="Back up")
+    assert_nothing_changed(site, before)
+
+
 def stop_in_step(site: Server, step: str, number: signal.Signals, console: Path) -> int:
     """Deploy, send the signal once this step is on its console, and return its exit status."""
     with console.open("w") as output:
