@@ -33,8 +33,9 @@ class Connection(http.client.HTTPSConnection):
 class Traffic:
     """What the visitors did."""
 
-    def __init__(self, server: Server) -> None:
-        """Log one user in, whom all of them are."""
+    def __init__(self, server: Server, *, pause: float = PAUSE, writes: bool = True) -> None:
+        """Log one user in, whom all of them are. Each pauses for so many seconds before a request."""
+        self.pause, self.writes = pause, writes
         self.visitor = server.visitor()
         assert self.visitor.log_in(EMAIL, server.secret("default_user_password").strip())
         self.old_file = re.findall(r'href="(/static/[^"]+\.css)"', self.visitor.ask("/")[2])[0]
@@ -67,7 +68,7 @@ class Traffic:
         while not self._stop.is_set():
             self._ask(connection, "/", expected=200)
             page = self._ask(connection, "/tasks/", expected=200)
-            if token := re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page):
+            if self.writes and (token := re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page)):
                 form = urlencode({"csrfmiddlewaretoken": token[1], "seconds": "1"})
                 self._ask(connection, "/tasks/", body=form, expected=302)
             self._ask(connection, self.old_file, expected=200)
@@ -75,7 +76,7 @@ class Traffic:
 
     def _ask(self, connection: Connection, path: str, *, expected: int, body: str | None = None) -> str:
         """Return the answer's text; note what is not as it should be."""
-        self._stop.wait(PAUSE)
+        self._stop.wait(self.pause)
         method, text = "POST" if body else "GET", ""
         headers = {"Host": self.visitor.host, "Cookie": self._cookie}
         if body:
