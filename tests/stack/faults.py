@@ -18,9 +18,9 @@ KILL_MAIN: Final = f"{MAIN} && kill -9 $main"
 KILL_ONE_WORKER: Final = f"{MAIN} && set -- $(cat /proc/${{main% }}/task/${{main% }}/children) && kill -9 $1"
 
 
-def kill_main_process(stack: Stack, service: str) -> None:
-    """Kill the main process of the service's container with SIGKILL, and return when Docker has started it again."""
-    identifier = stack.compose("ps", "--quiet", service).strip()
+def kill_main_process(stack: Stack, service: str, *, which: int = 0) -> None:
+    """Kill the main process of a container of the service with SIGKILL; return when Docker has started it again."""
+    identifier = stack.compose("ps", "--quiet", service).split()[which]
     before = restarts(identifier)
     # The container ends under the command that ends it: its status tells nothing.
     attempt("docker", "exec", identifier, "sh", "-c", KILL_MAIN)
@@ -38,8 +38,8 @@ def restarts(container: str) -> int:
 
 
 @contextmanager
-def tasks_for_tests(server: Server) -> Iterator[tuple[str, ...]]:
-    """Have the server's worker know `mounted/tasks_for_tests.py`, too; yield the options of Compose that say so.
+def tasks_for_tests(server: Server, *, workers: int = 1) -> Iterator[tuple[str, ...]]:
+    """Have so many workers that know `mounted/tasks_for_tests.py`, too; yield the options of Compose that say so.
 
     Nothing that they wrote remains.
     """
@@ -53,7 +53,7 @@ def tasks_for_tests(server: Server) -> Iterator[tuple[str, ...]]:
     options = ("-f", f"{server.environment}.yml", "-f", path.name)
     server.query("CREATE TABLE written (number integer)")
     try:
-        server.compose(*options, "up", "--detach", "--wait", "--no-deps", "celery")
+        server.compose(*options, "up", "--detach", "--wait", "--no-deps", "--scale", f"celery={workers}", "celery")
         yield options
     finally:
         path.unlink()

@@ -15,20 +15,20 @@ from stack.visitor import Visitor
 pytestmark = pytest.mark.stack
 
 TASKS: Final = 1000
-# After so many rows written: the whole worker killed, Valkey restarted.
+# After so many rows: one of the two workers is killed as a whole, by turns; Valkey is restarted.
 KILLS: Final = (100, 250, 400, 600, 800)
 RESTARTS: Final = (175, 500)
 
 
 @pytest.mark.parametrize("server", ["prod"], indirect=True, scope="session")
 def test_no_task_is_lost_and_none_has_its_effect_twice(server: Server, report: Report) -> None:
-    """1,000 tasks write a row each while their worker is killed five times and Valkey restarted twice."""
-    with tasks_for_tests(server) as options, ThreadPoolExecutor() as pool:
+    """1,000 tasks write a row each while a worker of two is killed five times and Valkey restarted twice."""
+    with tasks_for_tests(server, workers=2) as options, ThreadPoolExecutor() as pool:
         started = pool.submit(write_all, server, options, TASKS)
         for number in sorted(KILLS + RESTARTS):
             wait_until(partial(is_written, server, number, started), limit=120, what=f"{number} rows are written")
             if number in KILLS:
-                kill_main_process(server, "celery")
+                kill_main_process(server, "celery", which=KILLS.index(number) % 2)
             else:
                 server.compose("restart", "valkey")
         started.result()
