@@ -32,7 +32,8 @@ class TaskRunQuerySet(models.QuerySet["TaskRun"]):
         asked for itself may be here before the last one has recorded its end.
         """
         self.get_or_create(pk=run.pk, defaults={"name": run.name, "due": now})
-        may_begin = Q(state=TaskRun.State.QUEUED) | Q(state=TaskRun.State.RUNNING, retries__lt=run.retries)
+        may_begin = Q(state=TaskRun.State.QUEUED, retries__lte=run.retries)
+        may_begin |= Q(state=TaskRun.State.RUNNING, retries__lt=run.retries)
         claimed = self.filter(may_begin, pk=run.pk).update(
             state=TaskRun.State.RUNNING,
             attempts=F("attempts") + 1,
@@ -57,9 +58,9 @@ class TaskRunQuerySet(models.QuerySet["TaskRun"]):
         )
 
     def put_off(self, pk: str, *, retries: int, due: datetime) -> None:
-        """Record that a run waits for the try that comes after so many; unless that has begun already."""
+        """Record that a run waits for the try after that with this number; unless that one has begun already."""
         self.filter(pk=pk, state=TaskRun.State.RUNNING, retries=retries).update(
-            state=TaskRun.State.QUEUED, due=due, percent=0, message=""
+            state=TaskRun.State.QUEUED, retries=retries + 1, due=due, percent=0, message=""
         )
 
     def lose(self, pk: Any, *, now: datetime) -> "TaskRun | None":

@@ -89,6 +89,13 @@ def test_retries_that_a_task_asks_for_are_no_kills() -> None:
     assert lost.state == "queued"
 
 
+def test_an_earlier_message_does_not_begin_what_waits_for_a_retry() -> None:
+    run = begun()
+    TaskRun.objects.put_off(str(run.pk), retries=0, due=NOW)
+    assert not begin(run, retries=0)
+    assert begin(run, retries=1)
+
+
 def test_a_retry_that_begins_before_the_last_try_has_ended_is_not_put_off() -> None:
     run = begun()
     assert begin(run, retries=1)
