@@ -4,10 +4,11 @@ set -euo pipefail
 
 usage() {
   cat <<'TEXT'
-Usage: ./run_tests.sh [all | fast | stack]
+Usage: ./run_tests.sh [all | fast | tools | stack]
 
   all     everything (the default)
-  fast    linters, types, the application's tests on SQLite, the frontend's, embedded mode. No Docker.
+  fast    linters, types, the application's tests on SQLite, the frontend's. No Docker.
+  tools   the commands around the application: backups, installing, embedded mode. No Docker.
   stack   the stack in real containers: install, LOCAL's promises, the application's tests on PostgreSQL,
           the pages in a real browser (Chromium)
 
@@ -65,6 +66,7 @@ lint() {
   ruff format --config web/pyproject.toml --check cron
   mypy --config-file cron/mypy.ini cron
   if [ -d template ]; then
+    MYPYPATH=template:template/tests mypy --config-file tests/mypy.ini template/new_project template/tests
     ruff check --config web/pyproject.toml template
     ruff format --config web/pyproject.toml --check template
     mypy --config-file tests/mypy.ini template/benchmarks/reload
@@ -81,15 +83,22 @@ lint() {
 
 test_fast() {
   say "The application's tests, on SQLite"
-  (cd web && python -m pytest)
+  (cd web && python -m pytest --numprocesses 2)
   if [ -d web/frontend ]; then
     say "The frontend's tests"
     (cd web/frontend && npm test --silent)
   fi
+}
+
+test_tools() {
   say 'Backups: the stores, and who gets in'
   python -m pytest cron -m 'not postgresql' --numprocesses 2
   say 'Installing: embedded mode, and bad input'
   python -m pytest tests -m 'not stack'
+  if [ -d template ]; then
+    say 'Making and updating projects'
+    python -m pytest template/tests -m 'not stack'
+  fi
 }
 
 prepare_engine() {
@@ -114,22 +123,28 @@ prepare_browser() {
 test_stack() {
   say 'The stack, in containers'
   python -m pytest tests -m stack
+  if [ -d template ]; then
+    say 'New projects, in containers'
+    python -m pytest template/tests -m stack
+  fi
 }
 
 main() {
   cd "$(dirname "$0")"
-  case "${1:-all}" in
-    all | fast | stack) ;;
+  local part=${1:-all}
+  case $part in
+    all | fast | tools | stack) ;;
     -h | --help) usage && exit ;;
     *) usage >&2 && exit 2 ;;
   esac
   prepare_python
-  if [ "${1:-all}" != stack ]; then
-    prepare_node
+  if [[ $part != stack ]]; then prepare_node; fi
+  if [[ $part == all || $part == fast ]]; then
     lint
     test_fast
   fi
-  if [ "${1:-all}" != fast ]; then
+  if [[ $part == all || $part == tools ]]; then test_tools; fi
+  if [[ $part == all || $part == stack ]]; then
     prepare_engine
     prepare_browser
     test_stack

@@ -4,10 +4,18 @@ import secrets
 import shutil
 import socket
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parent.parent
+SHOP: Final = {
+    "COMPOSE_PROJECT_NAME": "shop",
+    "PROJECT_NAME": "Shop",
+    "DOMAIN": "shop.local",
+    "DEFAULT_USER_EMAIL": "admin@shop.local",
+    "DEFAULT_FROM_EMAIL": "noreply@shop.local",
+}
 
 
 def copy_checkout(destination: Path) -> Path:
@@ -26,6 +34,18 @@ def copy_checkout(destination: Path) -> Path:
     return destination
 
 
+def copy_as_shop(destination: Path) -> Path:
+    """Return the same, its project being called `shop`: what a test expects does not depend on this one's name."""
+    example = copy_checkout(destination) / ".env.example"
+    lines = (f"{key}={SHOP.get(key, value)}" if equals else key for key, equals, value in _pairs(example.read_text()))
+    example.write_text("\n".join(lines) + "\n")
+    return destination
+
+
+def _pairs(dotenv: str) -> Iterator[tuple[str, str, str]]:
+    return (line.partition("=") for line in dotenv.splitlines())
+
+
 def free_port() -> int:
     """Return a TCP port of this machine that nothing listens on."""
     with socket.socket() as listener:
@@ -35,5 +55,5 @@ def free_port() -> int:
 
 
 def unique_slug() -> str:
-    """Return a project name that no other test run has: `bedplate-test-3f2a9c`."""
-    return f"bedplate-test-{secrets.token_hex(3)}"
+    """Return a project name that no other test run has: `stack-test-3f2a9c`."""
+    return f"stack-test-{secrets.token_hex(3)}"

@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 from typing import Final
 
-from checkout import ROOT, copy_checkout
+from checkout import ROOT, copy_as_shop
 
 # All that install_docker.sh may call besides docker.
 TOOLS: Final = (
@@ -18,7 +18,7 @@ READY: Final = {
     "buildx version": "github.com/docker/buildx 0.13.1 0.13.1",
     "info *SecurityOptions*": "[name=seccomp,profile=builtin]",
     "info *DockerRootDir*": "/",
-    "*create_default_user": "The user admin@bedplate.local is made, with the password in DEFAULT_USER_PASSWORD.",
+    "*create_default_user": "The user admin@shop.local is made, with the password in DEFAULT_USER_PASSWORD.",
 }
 
 
@@ -28,7 +28,7 @@ class FakeMachine:
     def __init__(self, directory: Path, *, port: int, checkout: str = "checkout") -> None:
         """Make a machine on which everything is ready, with `port` free."""
         self.port = port
-        self.checkout = copy_checkout(directory / checkout)
+        self.checkout = copy_as_shop(directory / checkout)
         self.commands = directory / "commands"
         self.commands.mkdir()
         for tool in TOOLS.split():
@@ -74,7 +74,7 @@ class FakeMachine:
     def write_dotenv(self, **values: str) -> Path:
         """Write a complete `.env`, with these values in place of the usual ones."""
         usual = {
-            "COMPOSE_PROJECT_NAME": "bedplate",
+            "COMPOSE_PROJECT_NAME": "shop",
             "HTTP_PORT": str(self.port),
             "HOST_UID": str(os.getuid()),
             "HOST_GID": str(os.getgid()),

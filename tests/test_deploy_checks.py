@@ -86,13 +86,13 @@ def test_web_of_another_release(machine: FakeMachine) -> None:
     """Where `.env` and what runs disagree, going back could end with nothing."""
     write_dotenv(machine, RELEASE="1.2")
     machine.answer("compose ps *", "1234")
-    machine.answer("inspect *", "1234 bedplate-web-1 bedplate-web:1.1 running")
-    assert_refuses(machine, "web runs bedplate-web:1.1, but .env says RELEASE=1.2", options=("--no-backup",))
+    machine.answer("inspect *", "1234 shop-web-1 shop-web:1.1 running")
+    assert_refuses(machine, "web runs shop-web:1.1, but .env says RELEASE=1.2", options=("--no-backup",))
 
 
 def test_image_of_the_way_back_is_gone(machine: FakeMachine) -> None:
     """A rollback to images that were removed is refused, with their names."""
     write_dotenv(machine, RELEASE="1.2", PREVIOUS_RELEASES="1.1 1.0")
     machine.answer("compose ps *", "1234")
-    machine.answer("inspect *", "1234 bedplate-web-1 bedplate-web:1.2 running")
-    assert_refuses(machine, "its image bedplate-web:1.1 is gone", options=("--rollback",))
+    machine.answer("inspect *", "1234 shop-web-1 shop-web:1.2 running")
+    assert_refuses(machine, "its image shop-web:1.1 is gone", options=("--rollback",))

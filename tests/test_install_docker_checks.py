@@ -137,14 +137,14 @@ def test_folder_belongs_to_someone_else(machine: FakeMachine, path: str) -> None
 
 def test_database_is_there_without_dotenv(machine: FakeMachine) -> None:
     """A new password would not open the existing database: say so before one is written."""
-    machine.answer("volume inspect bedplate_postgres_data")
-    assert_refuses(machine, "volume bedplate_postgres_data", "Put the .env of that database back", "LOSING ALL DATA")
+    machine.answer("volume inspect shop_postgres_data")
+    assert_refuses(machine, "volume shop_postgres_data", "Put the .env of that database back", "LOSING ALL DATA")
 
 
 def test_project_runs_from_another_folder(machine: FakeMachine, tmp_path: Path) -> None:
     """Two clones with one name would share a database: the second one gets a way to its own."""
     machine.answer("ps --all *", str(tmp_path))
-    assert_refuses(machine, f"another folder: {tmp_path}", "COMPOSE_PROJECT_NAME=bedplate-2 ./install_docker.sh --port")
+    assert_refuses(machine, f"another folder: {tmp_path}", "COMPOSE_PROJECT_NAME=shop-2 ./install_docker.sh --port")
 
 
 def test_disk_is_full(machine: FakeMachine) -> None:
@@ -180,7 +180,7 @@ def test_own_port_is_not_taken(machine: FakeMachine) -> None:
 def test_what_is_built_needs_little_disk(machine: FakeMachine) -> None:
     """A second run is not refused for the room that the first one took."""
     machine.command("df", "printf 'Filesystem\\n/dev/vda 9 9 %d 99%% /\\n' $((2 * 1024 * 1024))")
-    machine.answer("image inspect bedplate-web:local")
+    machine.answer("image inspect shop-web:local")
     assert machine.install().returncode == 0
 
 

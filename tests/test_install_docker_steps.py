@@ -42,8 +42,8 @@ def test_summary_tells_how_to_go_on(machine: FakeMachine) -> None:
         assert f"[{number}/8] " in result.stdout
     for text in (
         f"http://127.0.0.1:{machine.port}",
-        f"http://bedplate.localhost:{machine.port}",
-        "admin@bedplate.local",
+        f"http://shop.localhost:{machine.port}",
+        "admin@shop.local",
         f"Password  {password}\n",
         *("/flower/", "/admin/", "/tasks/", "/mail/"),
         *("docker compose logs", "docker compose stop", "docker compose up -d", "exec web python manage.py"),
@@ -54,7 +54,7 @@ def test_summary_tells_how_to_go_on(machine: FakeMachine) -> None:
 
 def test_summary_admits_that_a_password_may_have_changed(machine: FakeMachine) -> None:
     """A user who exists keeps the password: the summary does not promise the one in `.env`."""
-    machine.answer("*create_default_user", "The user admin@bedplate.local exists: nothing changed.")
+    machine.answer("*create_default_user", "The user admin@shop.local exists: nothing changed.")
     assert "Password  as before: this user exists already" in machine.install("--yes").stdout
 
 
@@ -87,10 +87,10 @@ def test_every_secret_is_another_one(machine: FakeMachine) -> None:
 def test_environment_names_the_project(machine: FakeMachine) -> None:
     """COMPOSE_PROJECT_NAME and HTTP_PORT of the environment go into a new `.env`; --port goes before HTTP_PORT."""
     port = free_port()
-    machine.install("--yes", "--port", str(port), COMPOSE_PROJECT_NAME="shop")
+    machine.install("--yes", "--port", str(port), COMPOSE_PROJECT_NAME="bakery")
     made = values(machine.checkout / ".env")
-    assert (made["COMPOSE_PROJECT_NAME"], made["HTTP_PORT"]) == ("shop", str(port))
-    assert made["DOMAIN"] == "shop.local"
+    assert (made["COMPOSE_PROJECT_NAME"], made["HTTP_PORT"]) == ("bakery", str(port))
+    assert made["DOMAIN"] == "bakery.local"
 
 
 def test_proxy_of_the_machine_is_joined(machine: FakeMachine) -> None:
@@ -103,7 +103,7 @@ def test_proxy_of_the_machine_is_joined(machine: FakeMachine) -> None:
     result = machine.install("--yes")
     assert "PROXY_PASS=true" in result.stdout
     assert dotenv.read_text() == f"{older}PROXY_NETWORK=proxy_pass\nPROXY_PASS=true\n"
-    assert "http://bedplate.localhost, by this machine's proxy" in result.stdout
+    assert "http://shop.localhost, by this machine's proxy" in result.stdout
 
 
 def test_proxy_that_is_gone_is_left(machine: FakeMachine) -> None:
@@ -126,7 +126,7 @@ def test_dotenv_is_kept(machine: FakeMachine) -> None:
     """An existing `.env` is not written, whatever the environment says; that it counts is said."""
     dotenv = machine.write_dotenv()
     before = dotenv.read_bytes()
-    result = machine.install("--yes", HTTP_PORT="1234", COMPOSE_PROJECT_NAME="shop")
+    result = machine.install("--yes", HTTP_PORT="1234", COMPOSE_PROJECT_NAME="bakery")
     assert result.returncode == 0, result.stderr
     assert dotenv.read_bytes() == before
     assert "your shell sets HTTP_PORT too" in result.stdout
@@ -223,7 +223,7 @@ def test_failed_step_is_explained(machine: FakeMachine, step: str, output: str, 
 
 def test_unhealthy_service_is_named(machine: FakeMachine) -> None:
     """When a service does not become healthy, its name and its last lines are shown."""
-    machine.answer("compose up *300", "container bedplate-web-1 is unhealthy", status=1)
+    machine.answer("compose up *300", "container shop-web-1 is unhealthy", status=1)
     machine.answer("compose ps --all --format {{*", "celery running \\nweb running unhealthy\\nnginx running healthy")
     machine.answer("compose * logs * web", "web-1 | SyntaxError: invalid syntax")
     result = machine.install("--yes")

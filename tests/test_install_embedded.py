@@ -9,14 +9,14 @@ from pathlib import Path
 from urllib.error import HTTPError
 
 import pytest
-from checkout import copy_checkout, free_port
+from checkout import copy_as_shop, free_port
 from embedded_mode import SERVING, Running, Visitor, google_storage, install, processes_of, wait_for
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a fresh clone, in a path with a space."""
-    return copy_checkout(tmp_path_factory.mktemp("embedded") / "my project")
+    return copy_as_shop(tmp_path_factory.mktemp("embedded") / "my project")
 
 
 @pytest.fixture(scope="module")
@@ -198,5 +198,5 @@ def test_a_second_set_up_makes_nothing_anew(installed: Path) -> None:
 
 def test_manage_runs_django_commands_on_the_same_database(installed: Path) -> None:
     """`./install_embedded.sh manage` finds the user that the set-up made."""
-    count = "from users.models import User; print(User.objects.filter(email='admin@bedplate.local').count())"
+    count = "from users.models import User; print(User.objects.filter(email='admin@shop.local').count())"
     assert install(installed, "manage", "shell", "--no-imports", "--command", count).stdout == "1\n"

@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from checkout import copy_checkout, free_port
+from checkout import copy_as_shop, free_port
 from embedded_mode import install
 
 # All that the shell part may call.
 TOOLS: Final = "bash dirname env find sed sort"
 COMPLETE: Final = {
     "SECRET_KEY": "a-secret-key-of-more-than-32-characters",
-    "DEFAULT_USER_EMAIL": "admin@bedplate.local",
+    "DEFAULT_USER_EMAIL": "admin@shop.local",
     "DEFAULT_USER_PASSWORD": "the-first-password",
 }
 
@@ -25,7 +25,7 @@ COMPLETE: Final = {
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Return a fresh clone."""
-    return copy_checkout(tmp_path / "checkout")
+    return copy_as_shop(tmp_path / "checkout")
 
 
 @pytest.fixture

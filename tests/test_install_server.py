@@ -174,7 +174,7 @@ def test_port_is_of_another_environment(server: FakeMachine) -> None:
 def test_name_is_of_another_environment(server: FakeMachine, tmp_path: Path) -> None:
     """DEV under the name of PROD would share its database: it gets a name and ports of its own."""
     server.answer("ps --all *", str(tmp_path))
-    command = "COMPOSE_PROJECT_NAME=bedplate-2 ./install_docker.sh --environment dev --port"
+    command = "COMPOSE_PROJECT_NAME=shop-2 ./install_docker.sh --environment dev --port"
     assert_refuses(server, f"another folder: {tmp_path}", command, options=("--environment", "dev", *OPTIONS))
 
 

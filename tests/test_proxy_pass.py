@@ -101,19 +101,19 @@ def test_line_in_hosts_is_added_once(machine: FakeMachine, hosts: Path) -> None:
     """With --yes the project's name is added, on a line of its own, and only once."""
     for _ in range(2):
         install(machine, "--yes")
-    assert hosts.read_text() == "127.0.0.1 localhost\n127.0.0.1 bedplate.local\n"
+    assert hosts.read_text() == "127.0.0.1 localhost\n127.0.0.1 shop.local\n"
 
 
 def test_line_in_hosts_is_only_printed(machine: FakeMachine, hosts: Path) -> None:
     """Where it cannot ask, the file stays as it is, and the command is printed."""
     before = hosts.read_bytes()
-    assert f'echo "127.0.0.1 bedplate.local" | sudo tee -a {hosts}' in install(machine)
+    assert f'echo "127.0.0.1 shop.local" | sudo tee -a {hosts}' in install(machine)
     assert hosts.read_bytes() == before
 
 
 def test_own_authority(machine: FakeMachine) -> None:
     """Without mkcert it makes an authority that vouches for local names only; its key is for its owner alone."""
-    machine.answer("ps --filter network=*", "shop")
+    machine.answer("ps --filter network=*", "bakery")
     said = install(machine, "--https", "--https-port", str(free_port()))
     home = machine.commands / "home"
     authority = home / "authority/authority.pem"
@@ -124,7 +124,7 @@ def test_own_authority(machine: FakeMachine) -> None:
     assert stat.S_IMODE((home / "authority/key.pem").stat().st_mode) == 0o600
     assert stat.S_IMODE(home.stat().st_mode) == 0o700
     names = openssl("x509", "-in", home / "certificates/certificate.pem", "-noout", "-ext", "subjectAltName")
-    for name in ("bedplate.local", "bedplate.localhost", "shop.local", "shop.localhost"):
+    for name in ("shop.local", "shop.localhost", "bakery.local", "bakery.localhost"):
         assert f"DNS:{name}" in names
     assert "OK" in openssl("verify", "-CAfile", authority, home / "certificates/certificate.pem")
 
@@ -136,7 +136,7 @@ def test_certificate_is_made_anew_for_a_new_project_only(machine: FakeMachine) -
     certificate, authority = (file.read_bytes() for file in files)
     assert proxy_pass(machine, "start").returncode == 0
     assert files[0].read_bytes() == certificate
-    machine.answer("ps --filter network=*", "shop")
+    machine.answer("ps --filter network=*", "bakery")
     assert proxy_pass(machine, "start").returncode == 0
     assert files[0].read_bytes() != certificate
     assert files[1].read_bytes() == authority
@@ -153,7 +153,7 @@ def test_mkcert_is_preferred(machine: FakeMachine) -> None:
     install(machine, "--https", "--https-port", str(free_port()))
     first, second = called.read_text().splitlines()
     assert first == "-install"
-    assert second.endswith(" bedplate.local bedplate.localhost")
+    assert second.endswith(" shop.local shop.localhost")
     assert not (machine.commands / "home/authority").exists()
 
 

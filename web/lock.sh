@@ -1,15 +1,17 @@
 #!/usr/bin/env bash
-# Compiles web/pyproject.toml into the hashed requirement files. Needs uv. Options go to uv, for example --upgrade.
+# Compiles web/pyproject.toml, and what makes and updates projects, into the hashed requirement files. Needs uv. Options go to uv, for example --upgrade.
 set -euo pipefail
 
 main() {
   cd "$(dirname "$0")"
-  local -a compile=(uv pip compile pyproject.toml --universal --generate-hashes --python-version 3.12
-    --no-header --quiet "$@")
+  local -a lock=(uv pip compile --universal --generate-hashes --python-version 3.12 --no-header --quiet "$@")
+  local -a compile=("${lock[@]}" pyproject.toml)
   "${compile[@]}" --output-file requirements.txt
   "${compile[@]}" --output-file requirements-cron.txt --constraints requirements.txt --group cron
   "${compile[@]}" --output-file requirements-dev.txt --constraints requirements-cron.txt --group dev
   "${compile[@]}" --output-file requirements-tools.txt --constraints requirements-dev.txt --group tools
+  cd ../install/project_template
+  "${lock[@]}" requirements.in --output-file requirements.txt
 }
 
 main "$@"

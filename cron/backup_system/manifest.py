@@ -69,7 +69,7 @@ class Manifest:
             if found != digest(value):
                 raise BackupError(f"{where} has been changed after it was written. Restore another backup.")
             if value.pop("format") != FORMAT:
-                raise BackupError(f"{where} was written by a newer Bedplate. Update this project, then restore it.")
+                raise BackupError(f"{where} was written by a newer version. Update this project, then restore it.")
             if value["name"] != str(name):
                 raise BackupError(f"{where} belongs to another backup, {value['name']}. Restore that one, or another.")
             files = {file: StoredFile(**stored) for file, stored in value["files"].items()}

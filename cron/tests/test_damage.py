@@ -56,7 +56,7 @@ def stored(project: Project, backup: Manifest | BackupName, name: str) -> Path:
     """Return the file that holds an object of the backup."""
     folder = project.configuration.url.removeprefix("file://").replace("%20", " ")
     if name == "a media file":
-        return sorted(Path(folder, "v1/bedplate/media").iterdir())[0]
+        return sorted(Path(folder, "v1/app/media").iterdir())[0]
     return Path(folder, (backup.name if isinstance(backup, Manifest) else backup).object(name))
 
 
@@ -126,8 +126,8 @@ def test_a_manifest_that_somebody_edited_is_refused(embedded: Project, backup: M
     ("values", "saying"),
     [
         ({"name": "v1/another/embedded/20260101T000000Z-abcdef"}, "belongs to another backup, v1/another/"),
-        ({"name": "v1/bedplate/prod/20260101T000000Z-abcdef"}, "belongs to another backup, v1/bedplate/prod/"),
-        ({"format": 2}, "written by a newer Bedplate"),
+        ({"name": "v1/app/prod/20260101T000000Z-abcdef"}, "belongs to another backup, v1/app/prod/"),
+        ({"format": 2}, "written by a newer version"),
         ({"files": []}, "cannot be read"),
         ({"unknown": 1}, "cannot be read"),
         ({"engine": {"name": "postgresql", "version": "18.1"}}, "The backup is of postgresql, this database is sqlite"),
@@ -172,8 +172,8 @@ def test_no_file_is_written_outside_of_the_media(embedded: Project, backup: Mani
 
 
 def test_a_backup_of_another_project_is_refused(embedded: Project, backup: Manifest) -> None:
-    url = f"{embedded.store.url}/{backup.name}".replace("bedplate", "another-shop")
-    refused(embedded, saying="is a backup of the project another-shop, this is bedplate", wanted=url)
+    url = f"{embedded.store.url}/{backup.name}".replace("/app/", "/another-shop/")
+    refused(embedded, saying="is a backup of the project another-shop, this is app", wanted=url)
 
 
 def test_a_failed_drill_is_recorded(embedded: Project, backup: Manifest) -> None:

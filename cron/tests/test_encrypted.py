@@ -63,7 +63,7 @@ def test_with_another_key_nothing_changes(writer: Project, configure: Configure)
     writer.back_up()
     note(writer, "since then")
     stranger = reader(writer, configure, x25519.Identity.generate())
-    with pytest.raises(BackupError, match=r"v1/bedplate/embedded/.*\.age cannot be decrypted .*another key"):
+    with pytest.raises(BackupError, match=r"v1/app/embedded/.*\.age cannot be decrypted .*another key"):
         stranger.restore()
     assert notes(writer)[-1] == "since then"
     assert writer.remains == []

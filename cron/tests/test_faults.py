@@ -49,11 +49,11 @@ def test_a_backup_that_fails_is_none(remote: Project, proxy: FaultProxy, fault: 
     with pytest.raises(BackupError, match=saying):
         remote.back_up()
     proxy.clear()
-    assert backups(remote.store, "bedplate") == []
+    assert backups(remote.store, "app") == []
     assert remote.remains == []
     remote.back_up()
-    assert {stored.name.split("/")[3] for stored in remote.store.list("v1/bedplate/embedded/")} == {
-        backup.name.identifier for backup in backups(remote.store, "bedplate")
+    assert {stored.name.split("/")[3] for stored in remote.store.list("v1/app/embedded/")} == {
+        backup.name.identifier for backup in backups(remote.store, "app")
     }, "what the failed backup left is still there"
 
 

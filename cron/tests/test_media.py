@@ -89,7 +89,7 @@ def test_the_same_contents_are_stored_once(project: Project) -> None:
     (project.media / "nothing either").write_bytes(b"")
     before = files(project.media)
     assert replaced_by_their_backup(project) == before
-    assert len(list(project.store.list("v1/bedplate/media/"))) == 2 + 2
+    assert len(list(project.store.list("v1/app/media/"))) == 2 + 2
 
 
 def test_nothing_is_sent_twice(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -151,7 +151,7 @@ def test_a_file_that_changes_all_the_time_is_named(embedded: Project, monkeypatc
     changing(embedded, monkeypatch, times=100)
     with pytest.raises(BackupError, match=r"a\.txt changes all the time"):
         embedded.back_up()
-    names = [stored.name for stored in embedded.store.list("v1/bedplate/media/")]
+    names = [stored.name for stored in embedded.store.list("v1/app/media/")]
     assert len(names) == 1, "an object is called by contents that it has not"
 
 

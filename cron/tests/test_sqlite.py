@@ -62,7 +62,7 @@ def test_without_a_database_there_is_nothing_to_back_up(embedded: Project) -> No
     database_file(embedded).unlink()
     with pytest.raises(BackupError, match=r"no database yet.*install_embedded\.sh"):
         embedded.back_up()
-    assert list(embedded.store.list("v1/bedplate/embedded/")) == []
+    assert list(embedded.store.list("v1/app/embedded/")) == []
 
 
 def test_a_backup_shows_one_moment_of_a_database_that_is_written(embedded: Project) -> None:

@@ -14,7 +14,7 @@ from backup_system.stores import Store, StoredObject
 from backup_system.verbs.list_backups import describe
 from project import Configure, Project, files
 
-LEASE = lease_name("bedplate")
+LEASE = lease_name("app")
 
 
 @pytest.fixture(params=["folder_store", "google_store"])
@@ -47,7 +47,7 @@ def test_a_backup_waits_for_another_ones_end(machine: Project, store: Store) -> 
         waiting.start()
         # Longer than a dead holder is waited for: this one renews its lease.
         assert not done.wait(1.5)
-        assert list(store.list("v1/bedplate/embedded/")) == []
+        assert list(store.list("v1/app/embedded/")) == []
     waiting.join(20)
     assert done.is_set()
     assert "Another machine (another) writes backups" in machine.said.getvalue()
@@ -58,7 +58,7 @@ def test_who_died_is_waited_for_no_longer_than_it_takes(machine: Project, store:
     ahead = datetime.now(UTC) + timedelta(hours=1)
     store.write(LEASE, f'{{"holder": "dead", "at": {ahead.timestamp()}}}'.encode())
     machine.back_up()
-    assert [backup.name for backup in backups(store, "bedplate") if backup.manifest]
+    assert [backup.name for backup in backups(store, "app") if backup.manifest]
 
 
 def test_what_this_machine_held_when_it_was_killed_it_takes_at_once(machine: Project, store: Store) -> None:
@@ -80,7 +80,7 @@ def test_who_lost_the_lease_writes_no_manifest(machine: Project, store: Store, m
     with pytest.raises(BackupError, match="Another machine has taken over"):
         machine.back_up()
     monkeypatch.undo()
-    assert backups(store, "bedplate") == []
+    assert backups(store, "app") == []
     assert b"another" in store.read(LEASE)[0], "the lease of another machine was given away"
 
 
@@ -107,7 +107,7 @@ def test_two_backups_at_once_are_two_whole_backups(
     for thread in threads:
         thread.join(60)
     assert failures == []
-    found = backups(store, "bedplate")
+    found = backups(store, "app")
     assert len(found) == 2
     for backup in found:
         machine.verify(backup.url)
@@ -116,6 +116,6 @@ def test_two_backups_at_once_are_two_whole_backups(
 
 def test_a_backup_from_the_future_is_not_of_negative_age(machine: Project, store: Store) -> None:
     machine.back_up()
-    [backup] = backups(store, "bedplate")
+    [backup] = backups(store, "app")
     described = describe(backup, now=datetime.now(UTC) - timedelta(hours=1))
     assert described["age_seconds"] == 0

@@ -28,7 +28,7 @@ def become(project: Project, arguments: Sequence[str]) -> None:
 def credentials(environment: dict[str, str]) -> Path:
     """Return the file of the credentials for Google Cloud Storage: outside of the checkout, one a project."""
     folder = Path(environment.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "google_storage"
-    return folder / environment.get("COMPOSE_PROJECT_NAME", "bedplate") / "credentials.json"
+    return folder / environment.get("COMPOSE_PROJECT_NAME", "app") / "credentials.json"
 
 
 def _install_packages(project: Project) -> None:

@@ -14,7 +14,7 @@ from stack.storage import Storage, google_storage
 pytestmark = pytest.mark.stack
 
 CUSTOMER = "erika.mustermann@customer.example"
-PICTURE = "/data/media/a portrait, 100%.txt"
+PICTURE = "/data/media/public/a portrait, 100%.txt"
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +32,7 @@ def storage(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 def backup(storage: Storage) -> str:
     """Return the URL of a new backup."""
     stack = storage.stack
-    stack.exec("web", "sh", "-c", f"mkdir -p /data/media && echo smile >'{PICTURE}'")
+    stack.exec("web", "sh", "-c", f"mkdir -p /data/media/public && echo smile >'{PICTURE}'")
     result = storage.attempt("-b")
     assert result.returncode == 0, result.stderr
     return result.stdout.strip()  # all else is on standard error
@@ -91,7 +91,7 @@ def test_restore_brings_back_database_and_media(storage: Storage, backup: str) -
     stack.exec("web", "rm", PICTURE)
     storage.run("-r", backup)
     assert _count(stack, "late@example.com") == 0
-    assert stack.exec("web", "cat", PICTURE) == "smile\n"
+    assert stack.get("/media/public/a%20portrait,%20100%25.txt").text == "smile\n"
     assert stack.status("/health/ready") == 200
     storage.run("--undo")
     assert _count(stack, "late@example.com") == 1

@@ -1,9 +1,11 @@
 """Carrying out the plan on the database that Django is configured for."""
 
 from collections.abc import Generator, Iterable
+from pathlib import Path
 from typing import Any, Protocol
 
 from django.apps import apps
+from django.conf import settings
 from django.db import connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 from django.db.models import QuerySet
@@ -68,11 +70,17 @@ def anonymise(database: Database, plan: Plan, *, key: str) -> Generator[tuple[st
 
 
 def kept_files(plan: Plan) -> list[str]:
-    """Return the names of the media files that the rule KeepFile keeps."""
-    names: set[str] = set()
+    """Return the media files that the rule KeepFile keeps, by their paths below MEDIA_ROOT."""
+    paths: set[str] = set()
     for model, field in plan.kept_file_fields():
-        names.update(every_row(model).values_list(field.name, flat=True))
-    return sorted(filter(None, names))
+        names = every_row(model).values_list(field.name, flat=True)
+        paths.update(path_in_media(field, name) for name in names if name)
+    return sorted(paths)
+
+
+def path_in_media(field: Any, name: str) -> str:
+    """Return the path below MEDIA_ROOT of a file in this FileField's storage."""
+    return Path(field.storage.path(name)).relative_to(settings.MEDIA_ROOT).as_posix()
 
 
 def explain(plan: Plan) -> str:

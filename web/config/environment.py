@@ -21,9 +21,9 @@ class Environment(BaseSettings):
     )
     debug: bool = Field(default=False, description="Django's debug pages. On in LOCAL only.")
     compose_project_name: str = Field(
-        default="bedplate", description="The project's slug: it names containers, volumes, images and cookies."
+        default="app", description="The project's slug: it names containers, volumes, images and cookies."
     )
-    project_name: str = Field(default="Bedplate", description="The name people read, in pages and mails.")
+    project_name: str = Field(default="App", description="The name people read, in pages and mails.")
     domain: str = Field(default="localhost", description="The host name of the site.")
     time_zone: str = Field(default="UTC", description="Time zone of pages, logs and cron (an IANA name).")
     admin_email: str = Field(default="", description="Who gets mail about errors. Empty: nobody.")

@@ -35,6 +35,7 @@ DJANGO_VITE = {
 INSTALLED_APPS = [
     "users",
     "operations",
+    "media",
     "cron_runs",
     "anonymising",
     "pages",
@@ -183,7 +184,16 @@ STATICFILES_DIRS = [BASE_DIRECTORY / "static"]
 MEDIA_URL = "/media/"
 MEDIA_ROOT = ENVIRONMENT.data_directory / "media"
 STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    # Private unless said otherwise: each file for its owner alone (media.views). `storage=storages["public"]` of a
+    # FileField says otherwise.
+    "default": {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {"location": MEDIA_ROOT / "private", "base_url": f"{MEDIA_URL}private/"},
+    },
+    "public": {
+        "BACKEND": "django.core.files.storage.FileSystemStorage",
+        "OPTIONS": {"location": MEDIA_ROOT / "public", "base_url": f"{MEDIA_URL}public/"},
+    },
     "staticfiles": {"BACKEND": static_storage()},
 }
 

@@ -10,6 +10,8 @@ from readings import Reading, combine, ratio
 BASELINE_TARGET: Final = 2.0
 CEILING_TARGET: Final = 0.8
 P99_TARGET: Final = 60.0
+STATIC_TARGET: Final = 3000
+STATIC_P99_TARGET: Final = 20.0
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,7 @@ def as_text(results: Results) -> str:
             "  requests/s    p50 ms    p99 ms  errors",
             *(table_row(subject) for subject in results.subjects),
             *(line for server in results.servers for line in verdicts(results, server)),
+            *static_verdicts(results.static),
         ]
     )
 
@@ -77,6 +80,17 @@ def verdicts(results: Results, server: Subject) -> list[str]:
         verdict(ceiling >= CEILING_TARGET, f"{ceiling:.2f} of cores x ceiling", f"at least {CEILING_TARGET}"),
         verdict(p99 <= P99_TARGET, f"{p99:.1f} ms at the 99th percentile", f"at most {P99_TARGET}"),
         verdict(errors == 0, f"{errors} errors", "none"),
+    ]
+
+
+def static_verdicts(static: Subject) -> list[str]:
+    """Return what nginx reached by itself."""
+    rate, p99 = static.reading.rate, static.reading.p99
+    return [
+        "",
+        static.title,
+        verdict(rate >= STATIC_TARGET, f"{rate:.0f} requests/s", f"at least {STATIC_TARGET}"),
+        verdict(p99 <= STATIC_P99_TARGET, f"{p99:.1f} ms at the 99th percentile", f"at most {STATIC_P99_TARGET}"),
     ]
 
 

@@ -8,6 +8,8 @@ from typing import Any, Final
 HERE: Final = Path(__file__).resolve().parent
 PROJECT: Final = "bedplate-benchmark"
 WEB_IMAGE: Final = f"{PROJECT}-web"
+HTTPS: Final = "nginx-https"
+DOMAIN: Final = "www.example.com"
 GUNICORN_IMAGE: Final = f"{PROJECT}-gunicorn"
 
 
@@ -49,7 +51,7 @@ def compose_file(servers: Sequence[Server]) -> dict[str, Any]:
     Each pair has a network of its own, where the application is called `web`: what the shipped nginx looks for.
     """
     services: dict[str, Any] = {
-        "postgres": extend("postgres"),
+        "postgres": extend("postgres") | {"environment": {"POSTGRES_PASSWORD": "${POSTGRES_PASSWORD}"}},
         "valkey": extend("valkey"),
         "gunicorn": {
             "image": GUNICORN_IMAGE,
@@ -59,10 +61,12 @@ def compose_file(servers: Sequence[Server]) -> dict[str, Any]:
     }
     for server in servers:
         services[server.web] = web(server)
-        services[server.nginx] = extend("nginx") | {"networks": [server.name]}
+        services[server.nginx] = nginx(server, ENTRY="local", DIST="built", HOSTS="localhost")
+    services[HTTPS] = nginx(SHIPPED, DOMAIN=DOMAIN, HOSTS=DOMAIN, HTTPS_PORT="443")
+    services[HTTPS]["networks"] = {SHIPPED.name: {"aliases": [DOMAIN]}}
     return {
         "services": services,
-        "volumes": dict.fromkeys(["postgres_data", "valkey_data", "app_data"]),
+        "volumes": dict.fromkeys(["postgres_data", "valkey_data", "app_data", "nginx_state", "static_files"]),
         "networks": dict.fromkeys(["default", *(server.name for server in servers)]),
     }
 
@@ -75,6 +79,15 @@ def web(server: Server) -> dict[str, Any]:
         "volumes": [f"{HERE / 'app'}:/benchmark:ro"],
         "networks": {"default": None, server.name: {"aliases": ["web"]}},
     }  # fmt: skip
+
+
+def nginx(server: Server, **variables: str) -> dict[str, Any]:
+    """Return the service: the shipped nginx, with the static files that the shipped application has published."""
+    return extend("nginx") | {
+        "environment": variables,
+        "networks": [server.name],
+        "volumes": ["static_files:/srv/static:ro"],
+    }
 
 
 def extend(service: str) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from servers import PROJECT, SHIPPED, Server, compose_file
+from servers import HTTPS, PROJECT, SHIPPED, Server, compose_file
 
 ROOT: Final = Path(__file__).resolve().parents[3]
 
@@ -120,5 +120,7 @@ def bring_up(stack: Stack, servers: Sequence[Server]) -> None:
     log.info("starting %d servers", len(servers))
     stack.compose("up", "--detach", "--wait", "--no-build", "postgres", "valkey")
     stack.compose("run", "--rm", "-T", SHIPPED.web, "python", "-m", "one_query_page.prepare")
-    pairs = [name for server in servers for name in (server.web, server.nginx)]
+    publish = ("python", "manage.py", "publish_static_files", "/srv/static")
+    stack.compose("run", "--rm", "-T", "--volume", f"{PROJECT}_static_files:/srv/static", SHIPPED.web, *publish)
+    pairs = [HTTPS, *(name for server in servers for name in (server.web, server.nginx))]
     stack.compose("up", "--detach", "--wait", "--no-build", *pairs, "load")

@@ -12,7 +12,7 @@ from typing import Final
 from command_line import make_parser, run
 from readings import Reading, from_wrk
 from report import Results, Subject, as_json, as_text
-from servers import BASELINE, SHIPPED, Server, candidates
+from servers import BASELINE, DOMAIN, SHIPPED, Server, candidates
 from stack import BenchmarkError, Stack, last_json, running
 
 CONNECTIONS: Final = 16
@@ -27,10 +27,10 @@ def measure(stack: Stack, extra: Sequence[Server], *, rounds: int, seconds: int)
     servers = [SHIPPED, BASELINE, *extra]
     style_sheet, *_ = [check_page(stack, server) for server in servers]
     turns: dict[str, Callable[[], Reading]] = {
-        server.title: partial(through_nginx, stack, server, PAGE, seconds=seconds) for server in servers
+        server.title: partial(ask, stack, f"http://{server.nginx}:8080{PAGE}", seconds=seconds) for server in servers
     }
     turns["in-process, one thread"] = partial(in_process, stack, seconds=seconds)
-    turns["a style sheet from nginx"] = partial(through_nginx, stack, SHIPPED, style_sheet, seconds=seconds)
+    turns["a style sheet, over HTTPS"] = partial(ask, stack, f"https://{DOMAIN}:8443{style_sheet}", seconds=seconds)
     readings: dict[str, list[Reading]] = {title: [] for title in turns}
     for number in range(rounds):
         log.info("round %d of %d", number + 1, rounds)
@@ -49,9 +49,8 @@ def check_page(stack: Stack, server: Server) -> str:
     return style_sheet.group()
 
 
-def through_nginx(stack: Stack, server: Server, path: str, *, seconds: int) -> Reading:
-    """Return what wrk reads at the server's nginx, after a second to warm up."""
-    url = f"http://{server.nginx}:8080{path}"
+def ask(stack: Stack, url: str, *, seconds: int) -> Reading:
+    """Return what wrk reads there, after a second to warm up."""
     stack.run("load", *wrk_command(url, seconds=1))
     return from_wrk(last_json(stack.run("load", *wrk_command(url, seconds=seconds))))
 
@@ -64,8 +63,8 @@ def wrk_command(url: str, *, seconds: int) -> list[str]:
         f"--connections={CONNECTIONS}",
         f"--duration={seconds}s",
         "--timeout=5s",
-        "--header=Host: localhost",
-        "--header=Accept-Encoding: gzip",
+        *([] if url.startswith("https:") else ["--header=Host: localhost"]),
+        "--header=Accept-Encoding: gzip, br",
         "--script=/load/report.lua",
         url,
     ]

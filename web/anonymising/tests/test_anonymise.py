@@ -233,7 +233,7 @@ def test_a_table_without_a_model_is_erased(transactional_db: None, plan: Planned
 
 
 def test_files_of_the_rule_keep_file_are_listed(people: None, plan: Planned) -> None:
-    assert kept_files(plan()) == ["ada at home.png"]
+    assert kept_files(plan()) == ["private/ada at home.png"]
 
 
 def test_the_command_writes_the_files_to_keep(production: User, tmp_path: Path) -> None:

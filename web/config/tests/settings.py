@@ -10,7 +10,7 @@ from pathlib import Path
 os.environ.setdefault("ENVIRONMENT", "embedded")
 os.environ.setdefault("DEBUG", "true")  # static files as they lie in the folders: no collectstatic before the tests
 os.environ.setdefault("SECRET_KEY", "only-for-tests-only-for-tests-only")
-os.environ.setdefault("DATA_DIRECTORY", str(Path(tempfile.gettempdir()) / f"bedplate-tests-{os.getuid()}"))
+os.environ.setdefault("DATA_DIRECTORY", str(Path(tempfile.gettempdir()) / f"app-tests-{os.getuid()}"))
 
 from config.settings import *  # noqa: F403
 

@@ -31,7 +31,10 @@ def run(text: str, *, stop: bool = False) -> Ending:
 
 
 def is_gone(process: int) -> bool:
-    return not Path(f"/proc/{process}").exists() or "Z" in Path(f"/proc/{process}/stat").read_text()
+    try:
+        return "Z" in Path(f"/proc/{process}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):  # ended before, or while it was read
+        return True
 
 
 def test_output_is_passed_on_and_kept(capfdbinary: pytest.CaptureFixture[bytes]) -> None:

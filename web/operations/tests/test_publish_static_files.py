@@ -64,6 +64,24 @@ def test_old_files_go(collected: Path, published: Path) -> None:
     assert names(published) == {"new.css"}
 
 
+def test_compressed_files_come_and_go_with_their_own(collected: Path, published: Path) -> None:
+    """Gzip's lie beside them, brotli's in a folder of their own under the very name."""
+    for suffix in ("", ".gz", ".br"):
+        (collected / f"css/site.1.css{suffix}").write_text(f"one{suffix}")
+    publish(published)
+    assert (published / "css/site.1.css.gz").read_text() == "one.gz"
+    assert (published / "br/static/css/site.1.css").read_text() == "one.br"
+    assert not (published / "css/site.1.css.br").exists()
+    for suffix in ("", ".gz", ".br"):
+        (collected / f"css/site.1.css{suffix}").rename(collected / f"css/site.2.css{suffix}")
+    age(published, days=31)
+    publish(published)
+    publish(published)
+    assert names(published) == {"site.2.css", "site.2.css.gz"}
+    assert (published / "br/static/css/site.2.css").read_text() == "one.br"
+    assert len([path for path in published.rglob("*") if path.is_file()]) == 3
+
+
 def test_a_release_that_serves_for_months_keeps_its_files(collected: Path, published: Path) -> None:
     """However long ago it was deployed, its files are there after the next deploy."""
     (collected / "css/current.css").write_text("current")

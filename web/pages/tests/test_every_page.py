@@ -30,6 +30,7 @@ FOR_USERS = (
     "/accounts/2fa/webauthn/",
     "/accounts/2fa/webauthn/add/",
     "/tasks/",
+    "/documents/",
 )
 FOR_STAFF = ("/admin/", "/admin/users/user/", "/admin/users/user/add/", "/admin/users/user/1/change/")
 

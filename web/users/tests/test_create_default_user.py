@@ -14,7 +14,7 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def default_user(configure: Callable[..., None]) -> None:
     """Set what tells who the default user is."""
-    configure(default_user_email="Admin@bedplate.local", default_user_password=SecretStr("correct-horse-9"))
+    configure(default_user_email="Admin@shop.local", default_user_password=SecretStr("correct-horse-9"))
 
 
 def run() -> str:
@@ -26,7 +26,7 @@ def run() -> str:
 def test_it_makes_a_superuser_who_can_log_in_at_once() -> None:
     assert run().count("\n") == 1
     user = User.objects.get()
-    assert (user.email, user.is_superuser, user.is_staff) == ("admin@bedplate.local", True, True)
+    assert (user.email, user.is_superuser, user.is_staff) == ("admin@shop.local", True, True)
     assert user.check_password("correct-horse-9")
     assert EmailAddress.objects.filter(user=user, email=user.email, verified=True, primary=True).exists()
 

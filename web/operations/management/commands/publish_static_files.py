@@ -11,6 +11,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
 KEPT_FOR: Final = timedelta(days=30)
+BROTLI: Final = Path("br/static")  # see nginx/snippets/static-built.conf
 
 
 class Command(BaseCommand):
@@ -41,11 +42,16 @@ def newest(folder: Path) -> float:
     return max((path.stat().st_mtime for path in files_in(folder)), default=0)
 
 
+def place_of(file: Path) -> Path:
+    """Return where the published folder has a collected file: brotli's apart, each under the name it is asked by."""
+    return BROTLI / file.with_suffix("") if file.suffix == ".br" else file
+
+
 def publish(source: Path, folder: Path) -> list[Path]:
     """Return the files of `source`, now in `folder` too, each whole at any time, its time that of this release."""
     files = [path.relative_to(source) for path in files_in(source)]
     for file in files:
-        target = folder / file
+        target = folder / place_of(file)
         target.parent.mkdir(parents=True, exist_ok=True)
         if target.is_file() and filecmp.cmp(source / file, target, shallow=False):
             os.utime(target)

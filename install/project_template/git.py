@@ -1,0 +1,78 @@
+"""Git, for the folders that projects are made from and in."""
+
+import os
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from project_template import TemplateError
+
+# Commits that only a merge looks at are nobody's.
+NOBODY: Final = {
+    f"GIT_{role}_{what}": value
+    for role in ("AUTHOR", "COMMITTER")
+    for what, value in (("NAME", "update"), ("EMAIL", "update@localhost"), ("DATE", "2000-01-01T00:00:00Z"))
+}
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A repository, by the folder that its files are in."""
+
+    folder: Path
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+    def run(self, *arguments: str | Path, statuses: tuple[int, ...] = (0,), given: str = "") -> str:
+        """Return what the command prints, `given` this. Raise TemplateError when its exit status is none of these."""
+        command = ["git", *map(str, arguments)]
+        environment = {**os.environ, "LC_ALL": "C", **self.variables}
+        result = subprocess.run(
+            command,
+            cwd=self.folder,
+            env=environment,
+            input=given,
+            capture_output=True,
+            text=True,
+            check=False,
+            errors="surrogateescape",
+        )
+        if result.returncode not in statuses:
+            raise TemplateError(f"git {arguments[0]}: {result.stderr.strip() or result.stdout.strip()}")
+        return result.stdout
+
+    def succeeds(self, *arguments: str) -> bool:
+        """Return whether the command ends well."""
+        command = ["git", *arguments]
+        return subprocess.run(command, cwd=self.folder, capture_output=True, check=False).returncode == 0
+
+    def commit_of(self, revision: str) -> str | None:
+        """Return the commit's whole name, or None where there is no such revision."""
+        revision = f"{revision}^{{commit}}"
+        arguments = ("rev-parse", "--verify", "--quiet", "--end-of-options", revision)
+        return self.run(*arguments).strip() if self.succeeds(*arguments) else None
+
+    def export(self, commit: str, folder: Path) -> None:
+        """Write the files of a commit into a new folder."""
+        folder.mkdir()
+        archive = folder.with_suffix(".tar")
+        self.run("archive", "--format=tar", f"--output={archive}", commit)
+        subprocess.run(["tar", "-xf", archive, "-C", folder], check=True)
+        archive.unlink()
+
+    def tree_of(self, folder: Path, *, index: Path) -> str:
+        """Return the name of a tree with the files of `folder`, whatever is ignored; `index` is a file to make."""
+        beside = Repository(folder, {"GIT_DIR": self.git_directory, "GIT_WORK_TREE": ".", "GIT_INDEX_FILE": str(index)})
+        beside.run("add", "--all", "--force", ".")
+        return beside.run("write-tree").strip()
+
+    def commit_tree(self, tree: str, *parents: str) -> str:
+        """Return the name of a commit that no branch knows."""
+        named = [argument for parent in parents for argument in ("-p", parent)]
+        return Repository(self.folder, NOBODY).run("commit-tree", tree, *named, "-m", "update").strip()
+
+    @property
+    def git_directory(self) -> str:
+        """Where the repository keeps its objects."""
+        return self.run("rev-parse", "--absolute-git-dir").strip()

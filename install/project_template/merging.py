@@ -1,0 +1,108 @@
+"""A newer base project merged into a project, as git merges branches; nothing of the project is touched meanwhile.
+
+The base project as it last came is the common ancestor, the project and the newer base project are the two sides.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from project_template.git import Repository
+
+# What stands beside the marks in files. Git takes names of references there; these are removed again.
+YOURS: Final = "YOURS"
+BASE_PROJECT: Final = "BASE_PROJECT"
+
+# A file in a conflict has a version a stage, as git calls it.
+ANCESTOR: Final = 1
+OURS: Final = 2
+THEIRS: Final = 3
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """A file that git could not merge, and its versions: stage → mode and object."""
+
+    path: str
+    versions: Mapping[int, str]
+
+    @property
+    def deleted_here(self) -> bool:
+        """The project removed what the base project changed: it stays removed."""
+        return ANCESTOR in self.versions and OURS not in self.versions
+
+    @property
+    def deleted_there(self) -> bool:
+        """The base project removed what the project changed: it stays."""
+        return ANCESTOR in self.versions and THEIRS not in self.versions
+
+    @property
+    def is_marked(self) -> bool:
+        """The file has marks, for a person to decide."""
+        return not self.deleted_here and not self.deleted_there
+
+
+@dataclass(frozen=True)
+class Merge:
+    """The project's files after the merge, and what needs a person."""
+
+    tree: str
+    changes: tuple[tuple[str, str], ...]  # (A, M, D, …; path), against the project as it is
+    conflicts: tuple[Conflict, ...]
+
+
+def merge(project: Repository, *, old: Path, new: Path, work: Path) -> Merge:
+    """Return the merge of HEAD and the folder `new`; both come from the folder `old`. `work` is an empty folder."""
+    ancestor = project.commit_tree(project.tree_of(old, index=work / "old"))
+    theirs = project.commit_tree(project.tree_of(new, index=work / "new"), ancestor)
+    ours = project.commit_tree("HEAD^{tree}", ancestor)
+    sides = {YOURS: ours, BASE_PROJECT: theirs}
+    try:
+        for name, commit in sides.items():
+            project.run("update-ref", name, commit)
+        output = project.run("merge-tree", "--write-tree", "-z", "--no-messages", YOURS, BASE_PROJECT, statuses=(0, 1))
+    finally:
+        for name in sides:
+            project.run("update-ref", "-d", name)
+    tree, *lines = output.split("\0")
+    conflicts = tuple(conflicts_in(lines))
+    tree = without(project, tree, (conflict.path for conflict in conflicts if conflict.deleted_here), work / "merged")
+    return Merge(tree, tuple(changes(project, tree)), conflicts)
+
+
+def conflicts_in(lines: list[str]) -> Iterator[Conflict]:
+    """Yield the files in what `git merge-tree -z` prints: lines of mode, object, stage, then the path."""
+    versions: dict[str, dict[int, str]] = {}
+    for line in filter(None, lines):
+        described, _, path = line.partition("\t")
+        mode, name, stage = described.split(" ")
+        versions.setdefault(path, {})[int(stage)] = f"{mode} {name}"
+    for path, found in versions.items():
+        yield Conflict(path, found)
+
+
+def without(project: Repository, tree: str, paths: Iterator[str], index: Path) -> str:
+    """Return the tree without these files."""
+    beside = Repository(project.folder, {"GIT_INDEX_FILE": str(index)})
+    beside.run("read-tree", tree)
+    for path in paths:
+        beside.run("update-index", "--force-remove", path)
+    return beside.run("write-tree").strip()
+
+
+def changes(project: Repository, tree: str) -> Iterator[tuple[str, str]]:
+    """Yield what kind of change the tree makes to which file of HEAD."""
+    fields = project.run("diff-tree", "-r", "-z", "--name-status", "HEAD", tree).split("\0")
+    yield from zip(fields[:-1:2], fields[1::2], strict=True)
+
+
+def carry_out(project: Repository, merged: Merge) -> None:
+    """Put the merge into the project's files and index; a file with marks counts as not merged until it is added."""
+    project.run("read-tree", "-m", "-u", "HEAD", merged.tree)
+    for conflict in merged.conflicts:
+        if conflict.is_marked:
+            project.run("update-index", "--force-remove", conflict.path)
+            for stage, version in conflict.versions.items():
+                mode, name = version.split(" ")
+                project.run("update-index", "--index-info", given=f"{mode} {name} {stage}\t{conflict.path}\n")

@@ -1,0 +1,104 @@
+"""The files of a project, as a version of the base project makes them of its answers. Copier renders."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from embedded import packages
+from embedded.project import Stamp, fingerprint
+
+from project_template import TemplateError
+from project_template.git import Repository
+
+ANSWERS_FILE: Final = ".copier-answers.yml"  # JSON, which is YAML too
+REQUIREMENTS: Final = Path(__file__).with_name("requirements.txt")
+
+type Answers = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Version:
+    """A commit of the base project, in a clone; `address` is where others find it."""
+
+    clone: Repository
+    commit: str
+    address: str
+
+    def __str__(self) -> str:
+        """Return the commit's short name and its day."""
+        return self.clone.run("log", "-1", "--format=%h (%cs)", self.commit).strip()
+
+
+@dataclass(frozen=True)
+class Renderer:
+    """Copier in an environment of its own, made when it is first needed."""
+
+    environment: Path
+
+    def prepare(self) -> None:
+        """Install Copier unless it is there. Raise TemplateError where it cannot be had."""
+        stamp = Stamp(self.environment, fingerprint([], REQUIREMENTS.read_text(), sys.version, sys.base_prefix))
+        if stamp.is_current():
+            return
+        sys.stderr.write("Installing Copier, once …\n")
+        shutil.rmtree(self.environment, ignore_errors=True)  # what cannot be removed stops the next command
+        for command in packages.commands(self.environment, REQUIREMENTS, uv=shutil.which("uv")):
+            result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+            if result.returncode != 0:
+                raise TemplateError(
+                    f"Copier could not be installed:\n{result.stdout.strip()}",
+                    "Check the connection, and which registry pip and uv are set to; then run this again.",
+                )
+        stamp.write()
+
+    def render(self, version: Version, answers: Answers, destination: Path, *, ask: bool, work: Path) -> None:
+        """Make a project in the new folder `destination`; `work` is an empty folder. What is unanswered is asked.
+
+        Raise TemplateError when an answer will not do.
+        """
+        version.clone.export(version.commit, work / "template")
+        given = work / "answers.json"
+        given.write_text(json.dumps({key: value for key, value in answers.items() if not key.startswith("_")}))
+        copier = self.environment / "bin" / "copier"
+        result = subprocess.run(
+            copy_command(copier, work / "template", destination, data=given, ask=ask),
+            env={**os.environ, "PATH": str(copier.parent)},  # where it finds git, it asks it about each file: 3 s
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+        if result.returncode != 0:
+            raise failure(result.stderr)
+        record(destination / ANSWERS_FILE, version)
+
+
+def copy_command(copier: Path, template: Path, destination: Path, *, data: Path, ask: bool) -> list[str | Path]:
+    """Return Copier's command line."""
+    unanswered = [] if ask else ["--defaults"]
+    return [copier, "copy", "--quiet", *unanswered, "--data-file", data, template, destination]
+
+
+def failure(said: str) -> TemplateError:
+    """Return what Copier said, without its traceback."""
+    last = (said.strip().splitlines() or ["Copier failed."])[-1]
+    question, separator, why = last.partition("Validation error for question ")[2].partition(": ")
+    if separator:
+        name = question.strip("'")
+        option = "--name" if name == "project_name" else f"--{name.replace('_', '-')}"
+        return TemplateError(f"{option}: {why}", "Give another one.")
+    if "Execution stopped by user" in last:
+        raise KeyboardInterrupt
+    return TemplateError(last)
+
+
+def record(file: Path, version: Version) -> None:
+    """Add to the answers what they were answers to: an update goes by that."""
+    answers = {name: value for name, value in json.loads(file.read_text()).items() if not name.startswith("_")}
+    answers |= {"_commit": version.commit, "_src_path": version.address}
+    file.write_text(json.dumps(answers, indent=2, ensure_ascii=False, sort_keys=True) + "\n")

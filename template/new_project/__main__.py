@@ -1,0 +1,155 @@
+"""`./new_project.sh`: check, ask, make, commit."""
+
+import argparse
+import json
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+from zoneinfo import available_timezones
+
+from project_template import TemplateError, console
+from project_template.console import say
+from project_template.git import Repository
+from project_template.rendering import ANSWERS_FILE, Renderer, Version
+
+ROOT: Final = Path(__file__).resolve().parent.parent.parent
+START: Final = {"embedded": "./install_embedded.sh", "docker": "./install_docker.sh"}
+
+DESCRIPTION: Final = """\
+Makes a new project in DIRECTORY, from this clone as it is committed: asks six questions at most, writes the files,
+makes the first commit. DIRECTORY must not exist, or be empty. Whatever fails: nothing half made is left behind.
+"""
+EPILOG: Final = """\
+examples:
+  ./new_project.sh ../flower-shop
+  ./new_project.sh ../flower-shop --name "Flower Shop" --domain flowers.example --yes --run embedded
+
+Later improvements come with ./update_project.sh, in the new project.
+Exit status: 0 made, 1 it cannot be done (and is explained), 2 wrong options, 130 interrupted.
+"""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the person asked for."""
+
+    directory: Path
+    answers: Mapping[str, Any]
+    ask: bool
+    start: str | None
+
+
+def parse(arguments: Sequence[str]) -> Options:
+    """Return the options. Exit with 2 where they are wrong."""
+    parser = argparse.ArgumentParser(
+        prog="./new_project.sh",
+        description=DESCRIPTION,
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("directory", type=Path, metavar="DIRECTORY", help="where the project is going to be")
+    answer = parser.add_argument_group("answers", "What is given here is not asked.")
+    answer.add_argument("--name", dest="project_name", help="name of the project, as people read it")
+    answer.add_argument("--slug", help="its short name: lower case, digits, hyphens (made from the name)")
+    answer.add_argument("--domain", help="domain of its site (SLUG.local)")
+    answer.add_argument("--admin-email", help="e-mail address of its first user (admin@DOMAIN)")
+    answer.add_argument("--time-zone", help="time zone: an IANA name (UTC)")
+    answer.add_argument("--frontend", action=argparse.BooleanOptionalAction, help="TypeScript, React and Sass (yes)")
+    parser.add_argument("-y", "--yes", action="store_true", help="ask nothing: defaults for what is not given")
+    parser.add_argument("--run", choices=START, dest="start", help="start it at once, without or with Docker")
+    given = vars(parser.parse_args(arguments))
+    directory, start, yes = given.pop("directory"), given.pop("start"), given.pop("yes")
+    answers = {name: value for name, value in given.items() if value is not None}
+    return Options(directory, answers, not yes, start)
+
+
+def check(directory: Path, options: Options) -> None:
+    """Raise TemplateError where no project can be made."""
+    if not shutil.which("git"):
+        raise TemplateError("git is not installed.", "Install your distribution's package git.")
+    if not Repository(ROOT).commit_of("HEAD"):
+        raise TemplateError("this folder is no clone of the base project.", "git clone it, and run this there.")
+    if directory.is_relative_to(ROOT):
+        raise TemplateError(
+            f"{directory} is inside the base project.", "Name a folder beside it, such as ../flower-shop"
+        )
+    if os.path.lexists(directory) and (not directory.is_dir() or any(directory.iterdir())):
+        raise TemplateError(f"{directory} exists, and is not an empty folder.", "Name another one, or move it away.")
+    if not directory.parent.is_dir():
+        raise TemplateError(f"there is no folder {directory.parent}.", f"mkdir -p '{directory.parent}'")
+    if not os.access(directory.parent, os.W_OK):
+        raise TemplateError(f"you may not write in {directory.parent}.", "Name a folder elsewhere.")
+    if not Repository(directory.parent).succeeds("var", "GIT_COMMITTER_IDENT"):
+        to_do = "git config --global user.name 'Your Name' && git config --global user.email you@example.com"
+        raise TemplateError("git does not know who makes the first commit.", to_do)
+    if not options.ask and "project_name" not in options.answers:
+        raise TemplateError("the project needs a name.", "Give it: --name 'Flower Shop'")
+    if options.ask and not sys.stdin.isatty():
+        raise TemplateError("there is no terminal to ask at.", "Give --name and --yes.")
+
+
+def check_time_zone(answers: Mapping[str, Any]) -> None:
+    """Raise TemplateError where the time zone is none; Copier cannot know."""
+    zone = answers["time_zone"]
+    if zone not in available_timezones():
+        raise TemplateError(f"--time-zone: there is no time zone {zone}.", "An IANA name, such as Europe/Zurich.")
+
+
+def make(directory: Path, options: Options, work: Path) -> None:
+    """Make the project in `work`, an empty folder beside `directory`, then move it there."""
+    clone = Repository(ROOT)
+    commit = clone.run("rev-parse", "HEAD").strip()
+    renderer = Renderer(ROOT / ".venv-template")
+    renderer.prepare()
+    (work / "render").mkdir()
+    made = work / "project"
+    version = Version(clone, commit, address(clone))
+    renderer.render(version, options.answers, made, ask=options.ask, work=work / "render")
+    check_time_zone(json.loads((made / ANSWERS_FILE).read_text()))
+    repository = Repository(made)
+    repository.run("init", "--quiet", "--initial-branch=main")
+    repository.run("add", "--all")
+    repository.run("commit", "--quiet", "--no-verify", "-m", f"Start from the base project, {commit[:12]}")
+    made.replace(directory)
+
+
+def address(clone: Repository) -> str:
+    """Return where others find the base project: what this clone was cloned from, or else this clone."""
+    if clone.succeeds("remote", "get-url", "origin"):
+        return clone.run("remote", "get-url", "origin").strip()
+    return str(clone.folder)
+
+
+def notes(clone: Repository) -> Iterator[str]:
+    """Yield what a person may not expect."""
+    if clone.run("status", "--porcelain"):
+        yield "Note: what is not committed in this clone does not come along.\n"
+    if clone.succeeds("remote", "get-url", "origin") and not clone.run("branch", "--remotes", "--contains", "HEAD"):
+        yield f"Note: {address(clone)} does not have this version yet. Push it: updates look there.\n"
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Make a project; start it if that is asked for."""
+    options = parse(arguments)
+    directory = options.directory.expanduser().absolute()
+    check(directory, options)
+    say("".join(notes(Repository(ROOT))), end="")
+    with tempfile.TemporaryDirectory(prefix=f".{directory.name}-", dir=directory.parent) as work:
+        make(directory, options, Path(work))
+    say(f"\nMade: {directory}\n\nNext:\n  cd '{options.directory}'")
+    say("  ./install_docker.sh      # run it in Docker\n  ./install_embedded.sh    # or without")
+    if options.start:
+        say()
+        os.chdir(directory)
+        os.execv(START[options.start], [START[options.start]])  # noqa: S606 - the project's own script
+
+
+if __name__ == "__main__":
+    sys.exit(console.run(partial(main, sys.argv[1:])))

@@ -1,0 +1,108 @@
+"""Clones of this checkout, to make projects from; and those projects, as a team's."""
+
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from checkout import ROOT, copy_checkout
+
+SOMEBODY: Final = {
+    f"GIT_{role}_{what}": value
+    for role in ("AUTHOR", "COMMITTER")
+    for what, value in (("NAME", "Somebody"), ("EMAIL", "somebody@example.com"))
+}
+
+
+def run(*command: str | Path, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Return the ended command, with what it printed. Nobody sits at a terminal."""
+    return subprocess.run(
+        command,
+        cwd=folder,
+        env={**os.environ, **SOMEBODY, **variables},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+        text=True,
+        timeout=600,
+    )
+
+
+def git(folder: Path, *arguments: str | Path) -> str:
+    """Return what git prints. Raise CalledProcessError when it fails."""
+    result = run("git", *arguments, folder=folder)
+    result.check_returncode()
+    return result.stdout
+
+
+@dataclass(frozen=True)
+class BaseProject:
+    """A clone of the base project, as people have it."""
+
+    folder: Path
+
+    def new_project(self, *options: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
+        """Run `./new_project.sh`."""
+        return run(self.folder / "new_project.sh", *options, folder=self.folder, **variables)
+
+    def make(self, directory: Path, *options: str, name: str = "Acme") -> "MadeProject":
+        """Return a new project. Fail when it cannot be made."""
+        result = self.new_project(directory, "--yes", "--name", name, *options)
+        assert result.returncode == 0, result.stderr
+        return MadeProject(directory)
+
+    def commit(self, message: str) -> str:
+        """Commit all changes; return the commit."""
+        return commit_all(self.folder, message)
+
+
+@dataclass(frozen=True)
+class MadeProject:
+    """A project that was made from the base project."""
+
+    folder: Path
+
+    def update(self, *options: str | Path) -> subprocess.CompletedProcess[str]:
+        """Run `./update_project.sh`."""
+        return run(self.folder / "update_project.sh", *options, folder=self.folder)
+
+    def commit(self, message: str) -> str:
+        """Commit all changes; return the commit."""
+        return commit_all(self.folder, message)
+
+    def files(self) -> list[Path]:
+        """Return the files that git knows, as paths in the project."""
+        return [Path(name) for name in git(self.folder, "ls-files", "-z").split("\0") if name]
+
+
+def commit_all(folder: Path, message: str) -> str:
+    """Commit all changes; return the commit."""
+    git(folder, "add", "--all")
+    git(folder, "commit", "--quiet", "--allow-empty", "-m", message)
+    return git(folder, "rev-parse", "HEAD").strip()
+
+
+def clone(folder: Path) -> BaseProject:
+    """Return a clone of this checkout in the new folder, with what is not committed yet as a last commit.
+
+    It is nobody's clone: its own folder is the address that projects remember. Its history is whole.
+    """
+    git(ROOT, "clone", "--quiet", "--no-hardlinks", ROOT, folder)
+    git(folder, "remote", "remove", "origin")
+    for name in git(folder, "ls-files", "-z").split("\0"):
+        if name and not (ROOT / name).exists():
+            (folder / name).unlink()
+    copy_checkout(folder)
+    base = BaseProject(folder)
+    base.commit("What is being worked on")
+    share_environment(ROOT / ".venv-template", folder)
+    return base
+
+
+def share_environment(environment: Path, folder: Path) -> None:
+    """Let the checkout in `folder` use an environment that is there already: tests need not install it again."""
+    (folder / environment.name).symlink_to(environment)
+    (folder / ".git/info").mkdir(exist_ok=True)
+    with (folder / ".git/info/exclude").open("a") as ignored:  # .gitignore names folders, not links
+        ignored.write(f"{environment.name}\n")

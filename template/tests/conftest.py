@@ -1,0 +1,24 @@
+"""What the tests of making and updating projects share."""
+
+import pytest
+from base_project import BaseProject, MadeProject, clone
+from checkout import ROOT
+from project_template.rendering import Renderer
+
+
+@pytest.fixture(scope="session", autouse=True)
+def copier() -> None:
+    """Have Copier installed in this checkout; the clones share it."""
+    Renderer(ROOT / ".venv-template").prepare()
+
+
+@pytest.fixture(scope="session")
+def base(copier: None, tmp_path_factory: pytest.TempPathFactory) -> BaseProject:
+    """Return a clone of the base project, to make projects from and not to change."""
+    return clone(tmp_path_factory.mktemp("base") / "base project")
+
+
+@pytest.fixture(scope="session")
+def acme(base: BaseProject, tmp_path_factory: pytest.TempPathFactory) -> MadeProject:
+    """Return a project called Acme, to look at and not to change."""
+    return base.make(tmp_path_factory.mktemp("acme") / "acme")

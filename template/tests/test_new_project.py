@@ -1,0 +1,176 @@
+"""`./new_project.sh`: what it makes of answers, what it refuses, and that nothing half made is left."""
+
+import json
+import re
+import shlex
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+from base_project import BaseProject, MadeProject, git, run
+from checkout import ROOT
+from embedded_mode import wait_for
+
+# The base project's name may stand in the credits and in what a project remembers of its origin, nowhere else.
+CREDITS = {Path("README.md"), Path(".copier-answers.yml")}
+LEFT_BEHIND = ("copier.yml", "new_project.sh", "template", "docs/home.png")
+
+
+def values(project: MadeProject) -> dict[str, str]:
+    """Return the variables of .env.example, as a shell reads them."""
+    lines = (project.folder / ".env.example").read_text().splitlines()
+    pairs = (line.partition("=") for line in lines if line and not line.startswith("#"))
+    return {name: "".join(shlex.split(value, comments=True)) for name, _, value in pairs}
+
+
+def refused(base: BaseProject, *options: str | Path, saying: str, **variables: str) -> None:
+    """Make no project; assert that the reason is said."""
+    result = base.new_project(*options, **variables)
+    assert result.returncode == 1, result.stdout + result.stderr
+    assert "Stopped, nothing was changed" in result.stderr
+    assert saying in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_project(acme: MadeProject) -> None:
+    """It has one commit with everything, and remembers what it was made from."""
+    assert git(acme.folder, "log", "--format=%s").startswith("Start from the base project")
+    assert git(acme.folder, "status", "--porcelain") == ""
+    answers = json.loads((acme.folder / ".copier-answers.yml").read_text())
+    assert (answers["project_name"], answers["slug"], answers["frontend"]) == ("Acme", "acme", True)
+    assert re.fullmatch("[0-9a-f]{40}", answers["_commit"])
+
+
+def test_what_belongs_to_the_base_project_stays_there(acme: MadeProject) -> None:
+    """Nothing of making projects comes along; what runs, tests and updates them does."""
+    assert [name for name in LEFT_BEHIND if (acme.folder / name).exists()] == []
+    assert [path for path in acme.files() if path.suffix == ".jinja"] == []
+    for script in ("install_docker.sh", "install_embedded.sh", "run_tests.sh", "update_project.sh"):
+        assert run(acme.folder / script, "--help", folder=acme.folder).returncode == 0
+
+
+def test_no_name_leaks(acme: MadeProject) -> None:
+    """No file of the project names the base project, but for the credits."""
+    named = [
+        path
+        for path in acme.files()
+        if b"bedplate" in (acme.folder / path).read_bytes().lower() or "bedplate" in str(path).lower()
+    ]
+    assert set(named) <= CREDITS
+
+
+@pytest.mark.parametrize(
+    ("name", "slug"),
+    [
+        ("Müller & Söhne, Zürich", "m-ller-s-hne-z-rich"),
+        ('The "Best" Shop', "the-best-shop"),
+        ("O'Brien's", "o-brien-s"),
+        ("50 $ `off` \\o/", "off-o"),
+        ("日本", "site"),
+        ("x" * 60, "x" * 40),
+        ("test", "test"),
+        ("django", "django"),
+    ],
+)
+def test_awkward_names(base: BaseProject, tmp_path: Path, name: str, slug: str) -> None:
+    """The name reaches the settings as it is, through a shell's reading too; the slug is made to fit."""
+    project = base.make(tmp_path / "made", name=name)
+    read = values(project)
+    assert (read["PROJECT_NAME"], read["COMPOSE_PROJECT_NAME"], read["DOMAIN"]) == (name, slug, f"{slug}.local")
+    script = "source install/dotenv.sh && dotenv_get .env.example PROJECT_NAME"
+    assert run("bash", "-c", script, folder=project.folder).stdout == name
+    assert (project.folder / "README.md").read_text().startswith(f"# {name}\n")
+
+
+def test_without_frontend(base: BaseProject, tmp_path: Path) -> None:
+    """No frontend, no folder and no profile of it."""
+    project = base.make(tmp_path / "plain", "--no-frontend")
+    assert not (project.folder / "web/frontend").exists()
+    assert values(project)["COMPOSE_PROFILES"] == ""
+    assert "web/frontend" not in (project.folder / "README.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("options", "saying"),
+    [
+        (["--name", " "], "--name: Give the project a name."),
+        (["--name", "x" * 61], "--name: At most 60 characters."),
+        (["--name", "It's $5"], "--name: With ' in it"),
+        (["--name", "class"], "--slug: class means something else"),
+        (["--name", "Shop", "--slug", "1shop"], "--slug: Lower-case letters"),
+        (["--name", "Shop", "--slug", "my_shop"], "--slug: Lower-case letters"),
+        (["--name", "Shop", "--slug", "none"], "--slug: none means something else"),
+        (["--name", "Shop", "--slug", "s" * 41], "--slug: At most 40 characters"),
+        (["--name", "Shop", "--domain", "not a host"], "--domain: A host name"),
+        (["--name", "Shop", "--admin-email", "nobody"], "--admin-email: An e-mail address"),
+        (["--name", "Shop", "--time-zone", "Mars/Olympus"], "--time-zone: there is no time zone Mars/Olympus"),
+        ([], "the project needs a name"),
+    ],
+)
+def test_bad_answers(base: BaseProject, tmp_path: Path, options: list[str], saying: str) -> None:
+    """An answer that will not do is named, with what would; no folder is left."""
+    refused(base, tmp_path / "shop", "--yes", *options, saying=saying)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_bad_directories(base: BaseProject, tmp_path: Path) -> None:
+    """A folder with something in it, a file, one whose parent is missing, one in the base project: none is touched."""
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full/kept").write_text("kept")
+    (tmp_path / "file").touch()
+    options = ("--yes", "--name", "Shop")
+    refused(base, tmp_path / "full", *options, saying="exists, and is not an empty folder")
+    refused(base, tmp_path / "file", *options, saying="exists, and is not an empty folder")
+    refused(base, tmp_path / "missing/shop", *options, saying=f"mkdir -p '{tmp_path}/missing'")
+    refused(base, base.folder / "shop", *options, saying="is inside the base project")
+    assert (tmp_path / "full/kept").read_text() == "kept"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "full"]
+
+
+def test_empty_directory_is_taken(base: BaseProject, tmp_path: Path) -> None:
+    """A folder that is there and empty is where the project is made."""
+    (tmp_path / "shop").mkdir()
+    assert (base.make(tmp_path / "shop").folder / "README.md").exists()
+
+
+def test_without_git_or_a_name_for_it(base: BaseProject, tmp_path: Path) -> None:
+    """Without git, or a name for the commit, nothing is begun."""
+    commands = tmp_path / "commands"
+    commands.mkdir()
+    for name in ("bash", "dirname", "env", "find", "sort", "sed", "python3"):
+        found = run("bash", "-c", f"type -P {name}", folder=tmp_path).stdout.strip()
+        (commands / name).symlink_to(found)
+    options = (tmp_path / "shop", "--yes", "--name", "Shop")
+    refused(base, *options, saying="git is not installed", PATH=str(commands))
+    nobody = {f"GIT_{role}_{what}": "" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+    saying = "git config --global user.name"
+    refused(base, *options, saying=saying, **nobody, HOME=str(tmp_path), GIT_CONFIG_NOSYSTEM="1")
+    assert not (tmp_path / "shop").exists()
+
+
+def test_interrupted(base: BaseProject, tmp_path: Path) -> None:
+    """Ctrl-C amid the work leaves nothing behind."""
+    folder = tmp_path / "shops"
+    folder.mkdir()
+    command = [str(base.folder / "new_project.sh"), str(folder / "shop"), "--yes", "--name", "Shop"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, process_group=0) as process:
+        wait_for(lambda: any(folder.glob(".shop-*/render/template/web")), what="it works", limit=60)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Interrupted, nothing was changed" in said
+    assert list(folder.iterdir()) == []
+
+
+def test_help_and_wrong_options(base: BaseProject) -> None:
+    """--help tells with an example; what is wrong is named."""
+    assert "--run embedded" in base.new_project("--help").stdout
+    result = base.new_project("../shop", "--nmae", "Shop")
+    assert result.returncode == 2
+    assert "--nmae" in result.stderr
+
+
+def test_the_clone_still_runs_in_place() -> None:
+    """The base project itself has all that its scripts need: its .env.example is no template."""
+    assert "{{" not in (ROOT / ".env.example").read_text()

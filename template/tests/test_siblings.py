@@ -1,0 +1,42 @@
+"""The base project runs as it stands: what is rendered for others says the same as its plain sibling."""
+
+import re
+from pathlib import Path
+
+import pytest
+from base_project import BaseProject
+from checkout import ROOT
+
+BEDPLATE = (
+    *("--slug", "bedplate", "--domain", "bedplate.local"),
+    *("--admin-email", "admin@bedplate.local", "--time-zone", "UTC", "--frontend"),
+)
+RENDERED = sorted(path.relative_to(ROOT) for path in ROOT.glob("**/*.jinja") if "node_modules" not in path.parts)
+MOST_JINJA_LINES = 40
+
+
+def test_example_configuration(base: BaseProject, tmp_path: Path) -> None:
+    """With Bedplate's own answers, .env.example is Bedplate's own, to the letter."""
+    made = base.make(tmp_path / "bedplate", *BEDPLATE, name="Bedplate")
+    assert (made.folder / ".env.example").read_text() == (ROOT / ".env.example").read_text()
+
+
+def test_readme(base: BaseProject, tmp_path: Path) -> None:
+    """From "Run it" on, a project's README is Bedplate's, but for what stays behind."""
+    answers = ("--domain", "www.example.com", "--admin-email", "you@example.com")
+    made = base.make(tmp_path / "acme", *answers)
+    ours, theirs = ((folder / "README.md").read_text().partition("## Run it")[2] for folder in (ROOT, made.folder))
+    assert theirs.splitlines() == [line for line in ours.splitlines() if not line.startswith("| `template/`")]
+
+
+@pytest.mark.parametrize("path", RENDERED, ids=str)
+def test_every_rendered_file_has_a_sibling(path: Path) -> None:
+    """Where a file is rendered, the base project has one of its own; but the answers, which it does not need."""
+    assert (ROOT / path.with_suffix("")).exists() or path.name.startswith("{{ _copier_conf.answers_file }}")
+
+
+def test_little_is_rendered() -> None:
+    """Few lines hold Jinja, the questions included."""
+    files = [ROOT / "copier.yml", *(ROOT / path for path in RENDERED)]
+    lines = [line for file in files for line in file.read_text().splitlines() if re.search(r"\{\{|\{%", line)]
+    assert len(lines) <= MOST_JINJA_LINES

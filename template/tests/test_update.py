@@ -1,0 +1,171 @@
+"""`./update_project.sh`: a team's changes and the base project's, merged or marked, never lost."""
+
+import json
+from functools import partial
+from pathlib import Path
+
+import pytest
+from base_project import BaseProject, MadeProject, clone, git, share_environment
+from checkout import ROOT
+
+SETTINGS = "web/config/settings.py"
+
+
+@pytest.fixture
+def upstream(tmp_path: Path) -> BaseProject:
+    """Return a clone of the base project that goes on."""
+    return clone(tmp_path / "base")
+
+
+@pytest.fixture
+def shop(upstream: BaseProject, tmp_path: Path) -> MadeProject:
+    """Return a project that was made before the base project went on."""
+    project = upstream.make(tmp_path / "shop", name="Shop")
+    share_environment(ROOT / ".venv-template", project.folder)
+    return project
+
+
+def replace(file: Path, old: str, new: str) -> None:
+    """Replace a text that must be there."""
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new, 1))
+
+
+def append(file: Path, text: str) -> None:
+    """Add a text at the end."""
+    file.write_text(file.read_text() + text)
+
+
+def read_in(project: MadeProject, name: str) -> str:
+    """Return the text of a file of the project."""
+    return (project.folder / name).read_text()
+
+
+def improve(upstream: BaseProject) -> str:
+    """Let the base project go on in ways that it does; return its commit."""
+    replace(upstream.folder / ".env.example.jinja", "# Time zone of pages", "# The time zone of pages")
+    replace(upstream.folder / SETTINGS, '"""', '"""Improved: ')
+    (upstream.folder / "web/pages/improvement.py").write_text('"""New."""\n')
+    replace(upstream.folder / "nginx/snippets/flower.conf", "#", "# Improved.\n#")
+    (upstream.folder / "web/users/migrations/0002_improved.py").touch()
+    append(upstream.folder / "CHANGELOG.md", "\n### By hand\n\n- Say `docker compose build`\n  once.\n")
+    return upstream.commit("Improve")
+
+
+def change_as_a_team(project: MadeProject) -> None:
+    """Change what teams change: an app, settings, a service, a package, a page; Flower is gone."""
+    app = project.folder / "web/flowers"
+    app.mkdir()
+    (app / "__init__.py").write_text('"""Flowers."""\n')
+    append(project.folder / SETTINGS, '\nFLOWERS = "red"\n')
+    replace(project.folder / "docker-compose.yml", "services:", "services:\n  search:\n    image: search:1\n")
+    replace(project.folder / "web/Dockerfile", "USER 1000:1000", "RUN echo a package\nUSER 1000:1000")
+    replace(project.folder / "web/templates/footer.html", "<footer", "<!-- ours --><footer")
+    (project.folder / "nginx/snippets/flower.conf").unlink()
+    (project.folder / "web/users/migrations/0002_team.py").touch()
+    project.commit("What a team does")
+
+
+def test_team_and_base_project_meet(upstream: BaseProject, shop: MadeProject) -> None:
+    """Every change of either side is there afterwards; what was removed stays so; a second update does nothing."""
+    change_as_a_team(shop)
+    commit = improve(upstream)
+    (shop.folder / ".env").write_text("SECRET_KEY=ours\n")
+
+    result = shop.update()
+
+    assert result.returncode == 0, result.stdout + result.stderr
+    read = partial(read_in, shop)
+    assert "Improved: " in read(SETTINGS)
+    assert 'FLOWERS = "red"' in read(SETTINGS)
+    assert "# The time zone" in read(".env.example")
+    assert "COMPOSE_PROJECT_NAME=shop" in read(".env.example")
+    assert (shop.folder / "web/pages/improvement.py").exists()
+    assert "search:1" in read("docker-compose.yml")
+    assert "echo a package" in read("web/Dockerfile")
+    assert "<!-- ours -->" in read("web/templates/footer.html")
+    assert not (shop.folder / "nginx/snippets/flower.conf").exists()
+    assert read(".env") == "SECRET_KEY=ours\n"
+    assert "they stay removed:\n  nginx/snippets/flower.conf" in result.stdout
+    assert "makemigrations --merge\n  web/users/migrations" in result.stdout
+    assert "To be done by hand:\n  - Say `docker compose build`\n    once." in result.stdout
+    assert json.loads(read(".copier-answers.yml"))["_commit"] == commit
+
+    shop.commit("Update")
+    assert "Up to date" in shop.update().stdout
+
+
+def test_same_lines_are_marked(upstream: BaseProject, shop: MadeProject) -> None:
+    """Where both changed the same lines, both are in the file; git lets nobody commit before it is decided."""
+    replace(shop.folder / "web/templates/footer.html", "<footer", "<footer data-of='the team'")
+    shop.commit("Ours")
+    replace(upstream.folder / "web/templates/footer.html", "<footer", "<footer data-of='the base project'")
+    upstream.commit("Theirs")
+
+    result = shop.update()
+
+    assert result.returncode == 3
+    footer = (shop.folder / "web/templates/footer.html").read_text()
+    assert footer.index("<<<<<<< YOURS") < footer.index("the team") < footer.index("=======")
+    assert footer.index("=======") < footer.index("the base project") < footer.index(">>>>>>> BASE_PROJECT")
+    assert "git add FILE" in result.stdout
+    assert git(shop.folder, "diff", "--name-only", "--diff-filter=U").split() == ["web/templates/footer.html"]
+
+
+def test_changed_here_and_removed_there(upstream: BaseProject, shop: MadeProject) -> None:
+    """What the team changed stays, though the base project has dropped it, and is named."""
+    append(shop.folder / "web/pages/views.py", "# ours\n")
+    shop.commit("Ours")
+    (upstream.folder / "web/pages/views.py").unlink()
+    upstream.commit("Theirs")
+    result = shop.update()
+    assert result.returncode == 0
+    assert "removed by the base project; they stay:\n  web/pages/views.py" in result.stdout
+    assert (shop.folder / "web/pages/views.py").read_text().endswith("# ours\n")
+
+
+def test_dry_run_shows_and_changes_nothing(upstream: BaseProject, shop: MadeProject) -> None:
+    """--dry-run names the files that would change; the checkout and its history are as before."""
+    improve(upstream)
+    before = git(shop.folder, "for-each-ref"), git(shop.folder, "rev-parse", "HEAD")
+    result = shop.update("--dry-run")
+    assert result.returncode == 0
+    assert "web/pages/improvement.py" in result.stdout
+    assert "Nothing was changed" in result.stdout
+    assert git(shop.folder, "status", "--porcelain") == ""
+    assert (git(shop.folder, "for-each-ref"), git(shop.folder, "rev-parse", "HEAD")) == before
+
+
+def refused(project: MadeProject, *options: str, saying: str) -> None:
+    """Update nothing; assert that the reason is said."""
+    result = project.update(*options)
+    assert result.returncode == 1
+    assert saying in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_refused(upstream: BaseProject, shop: MadeProject, tmp_path: Path) -> None:
+    """Uncommitted work, an unknown version, a base project that is gone, lost answers: said, and nothing changed."""
+    (shop.folder / "new.txt").touch()
+    refused(shop, saying="not committed: new.txt")
+    (shop.folder / "new.txt").unlink()
+    refused(shop, "--to", "v99", saying="has no version v99")
+    refused(shop, "--from", str(tmp_path / "nowhere"), saying="--from ADDRESS-OR-FOLDER")
+    (shop.folder / ".copier-answers.yml").write_text("half {")
+    shop.commit("Break the answers")
+    refused(shop, saying="git checkout -- .copier-answers.yml")
+    (shop.folder / ".copier-answers.yml").unlink()
+    shop.commit("Lose the answers")
+    refused(shop, saying="was not made from the base project")
+
+
+def test_moved_base_project_is_remembered(upstream: BaseProject, shop: MadeProject, tmp_path: Path) -> None:
+    """--from is where the next update looks too."""
+    moved = tmp_path / "moved"
+    upstream.folder.rename(moved)
+    moved_base = BaseProject(moved)
+    improve(moved_base)
+    assert shop.update("--from", str(moved)).returncode == 0
+    shop.commit("Update")
+    assert "Up to date" in shop.update().stdout

@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# What the base project has learned since, brought into this project. `./update_project.sh --help` tells how.
+set -euo pipefail
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
+readonly ROOT
+
+# shellcheck source-path=SCRIPTDIR
+source "$ROOT/install/python.sh"
+
+main() {
+  local python
+  python=$(find_python)
+  PYTHONPATH="$ROOT/install" exec "$python" -P -m project_template "$@"
+}
+
+main "$@"
