@@ -1,6 +1,7 @@
 """./deploy.sh while visitors read and write: good releases and bad ones, interruptions, and the way back."""
 
 import os
+import re
 import signal
 import subprocess
 import time
@@ -12,7 +13,7 @@ import pytest
 
 from stack.compose import attempt, clean_environment, run, wait_until
 from stack.conftest import Report
-from stack.editing import appended, replaced
+from stack.editing import appended, edited, replaced
 from stack.server import Server, running
 from stack.traffic import Traffic
 
@@ -207,10 +208,11 @@ def test_disk_is_full_for_the_images(site: Server, served: None) -> None:
 @pytest.mark.skipif(os.getuid() != 0, reason="who is not root cannot mount a disk that is too small")
 def test_disk_is_full_for_the_backup(site: Server, served: None, tmp_path: Path) -> None:
     """Without its backup, the new release is not begun."""
-    before = containers(site)
+    before, dotenv = containers(site), site.directory / ".env"
+    full = re.sub(r"(?m)^BACKUP_URL=.*$", f"BACKUP_URL=file://{tmp_path}", dotenv.read_text())
     run("mount", "-t", "tmpfs", "-o", "size=16k,mode=1777", "tmpfs", tmp_path)
     try:
-        with replaced(site.directory / ".env", "file:///data/backups", f"file://{tmp_path}"):
+        with edited(dotenv, full):
             result = deploy(site)
     finally:
         run("umount", tmp_path)
