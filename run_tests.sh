@@ -96,7 +96,7 @@ test_tools() {
   python -m pytest tests -m 'not stack'
   if [ -d template ]; then
     say 'Making and updating projects'
-    python -m pytest template/tests -m 'not stack'
+    python -m pytest template/tests -m 'not stack' --numprocesses 2
   fi
 }
 

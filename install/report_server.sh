@@ -39,7 +39,7 @@ $(wanted PROJECT_NAME) ($(in_capitals "$ENVIRONMENT")) runs:
   User      $(dotenv_get .env DEFAULT_USER_EMAIL)
   Password  $password$(show_door)
 
-  Its certificate is self-signed until a real one arrives: browsers warn.
+$(show_certificate)
 
 Still to do:
 

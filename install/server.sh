@@ -95,7 +95,8 @@ server_values() {
   local domain mail
   domain=$(going_to_be DOMAIN) mail=$(going_to_be ADMIN_EMAIL)
   printf '%s\n' "DOMAIN=$domain" "ADMIN_EMAIL=$mail" "DEFAULT_USER_EMAIL=$mail" "DEFAULT_FROM_EMAIL=noreply@$domain" \
-    "HTTPS_PORT=$(going_to_be HTTPS_PORT)" "BIND_ADDRESS=$(wanted BIND_ADDRESS)" "BACKUP_URL=$(wanted BACKUP_URL)"
+    "HTTPS_PORT=$(going_to_be HTTPS_PORT)" "BIND_ADDRESS=$(wanted BIND_ADDRESS)" "BACKUP_URL=$(wanted BACKUP_URL)" \
+    "ACME_SERVER=$(wanted ACME_SERVER)"
 }
 
 # Copies standard input, where secrets are named but not given, and says which file Compose reads.

@@ -74,6 +74,7 @@ def test_dotenv_of_a_server(server: FakeMachine) -> None:
         "HTTPS_PORT": "8443",
         "BIND_ADDRESS": "127.0.0.1",
         "BACKUP_URL": "gs://backups",
+        "ACME_SERVER": "letsencrypt",
         "RELEASE": "latest",
     }
     assert made | expected == made
@@ -287,3 +288,51 @@ def test_prod_needs_mail(server: FakeMachine) -> None:
     told = install(server).stdout
     assert "set EMAIL_HOST" in told
     assert "The door" not in told
+
+
+RENEW = "compose exec --no-TTY cron python -m certificates renew"
+
+
+@pytest.mark.parametrize("address", ["203.0.113.7", "100.128.0.1", "172.32.0.1"])
+def test_certificate_is_asked_for(server: FakeMachine, address: str) -> None:
+    """At the end of the install a certificate is asked for; the summary tells what came."""
+    server.command("getent", f"echo '10.0.0.1 STREAM {DOMAIN}'; echo '{address} STREAM'")
+    server.answer(RENEW, f"Certificate of {DOMAIN} is new: nginx serves it within seconds.")
+    result = install(server)
+    assert server.calls()[-1] == RENEW
+    assert "[9/9] Ask for a certificate" in result.stdout
+    assert f"\n  Certificate of {DOMAIN} is new" in result.stdout
+    assert "self-signed" not in result.stdout
+
+
+@pytest.mark.parametrize("address", ["", "127.0.1.1", "10.0.0.1", "172.16.0.1", "192.168.1.1", "100.64.0.1"])
+def test_domain_that_others_do_not_find(server: FakeMachine, address: str) -> None:
+    """While the domain leads to nobody, or to this network alone, nobody is asked: the summary tells how to, later."""
+    server.command("getent", f"echo '{address}'")
+    result = install(server)
+    assert result.returncode == 0
+    assert RENEW not in server.calls()
+    assert f"Why:    nobody was asked for one: {DOMAIN} leads to no public address yet." in result.stdout
+    assert "docker compose exec cron python -m certificates renew" in result.stdout
+
+
+def test_issuer_of_ones_own_is_asked(server: FakeMachine) -> None:
+    """A private issuer may know a private address."""
+    install(server, ACME_SERVER="https://ca.example.com/directory")
+    assert server.calls()[-1] == RENEW
+
+
+def test_certificate_is_refused(server: FakeMachine) -> None:
+    """A site without a certificate runs all the same; the summary tells why there is none, and what to do."""
+    server.command("getent", "echo 203.0.113.7 STREAM")
+    server.answer(
+        RENEW,
+        "Failed: certbot's words\\n  Detail: more\\n\\nWhy:    port 80\\nTo do:  open it\\n        More",
+        status=1,
+    )
+    result = install(server)
+    assert result.returncode == 0, result.stderr
+    assert "(PROD) runs:" in result.stdout
+    assert "self-signed until a real one arrives" in result.stdout
+    assert "\n    Why:    port 80\n    To do:  open it\n            More\n" in result.stdout
+    assert "Detail" not in result.stdout

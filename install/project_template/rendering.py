@@ -92,12 +92,13 @@ def failure(said: str) -> TemplateError:
         name = question.strip("'")
         option = "--name" if name == "project_name" else f"--{name.replace('_', '-')}"
         return TemplateError(f"{option}: {why}", "Give another one.")
-    if "KeyboardInterrupt" in last or "Interrupted" in last or "CopierAnswersInterrupt" in last:
+    if "Execution stopped by user" in last:
         raise KeyboardInterrupt
     return TemplateError(last)
 
 
 def record(file: Path, version: Version) -> None:
     """Add to the answers what they were answers to: an update goes by that."""
-    origin = {"_src_path": version.address, "_commit": version.commit}
-    file.write_text(json.dumps({**json.loads(file.read_text()), **origin}, indent=2, ensure_ascii=False) + "\n")
+    answers = {name: value for name, value in json.loads(file.read_text()).items() if not name.startswith("_")}
+    answers |= {"_commit": version.commit, "_src_path": version.address}
+    file.write_text(json.dumps(answers, indent=2, ensure_ascii=False, sort_keys=True) + "\n")

@@ -33,11 +33,12 @@ class Connection(http.client.HTTPSConnection):
 class Traffic:
     """What the visitors did."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, *, writing: bool = True) -> None:
         """Log one user in, whom all of them are."""
         self.visitor = server.visitor()
         assert self.visitor.log_in(EMAIL, server.secret("default_user_password").strip())
         self.old_file = re.findall(r'href="(/static/[^"]+\.css)"', self.visitor.ask("/")[2])[0]
+        self.writing = writing
         self.requests = 0
         self.written = 0
         self.failures: list[str] = []
@@ -67,7 +68,7 @@ class Traffic:
         while not self._stop.is_set():
             self._ask(connection, "/", expected=200)
             page = self._ask(connection, "/tasks/", expected=200)
-            if token := re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page):
+            if self.writing and (token := re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page)):
                 form = urlencode({"csrfmiddlewaretoken": token[1], "seconds": "1"})
                 self._ask(connection, "/tasks/", body=form, expected=302)
             self._ask(connection, self.old_file, expected=200)
@@ -77,7 +78,7 @@ class Traffic:
         """Return the answer's text; note what is not as it should be."""
         self._stop.wait(PAUSE)
         method, text = "POST" if body else "GET", ""
-        headers = {"Host": self.visitor.host, "Cookie": self._cookie}
+        headers = {**self.visitor.headers, "Cookie": self._cookie}
         if body:
             headers |= {
                 "Content-Type": "application/x-www-form-urlencoded",

@@ -50,6 +50,16 @@ class Environment(BaseSettings):
         default=Path("/data"), description="Folder of uploads, caught mail and, in embedded mode, database and queue."
     )
 
+    acme_server: str = Field(
+        default="letsencrypt",
+        pattern="^(letsencrypt|staging|off|https://.+)$",
+        description="Who issues the certificate of DEV and PROD, by ACME: `letsencrypt`; `staging`, Let's Encrypt's "
+        "for trying; another, by the address of its directory; `off`: nobody, it is brought by hand.",
+    )
+    acme_email: str = Field(
+        default="", description="Whom the issuer of the certificate may write to. Empty: `ADMIN_EMAIL`."
+    )
+
     default_user_email: str = Field(
         default="admin@localhost", description="E-mail of the first user, made by the install scripts."
     )
