@@ -119,7 +119,7 @@ class Stack:
         """The variables of `.env`."""
         lines = (self.directory / ".env").read_text().splitlines()
         pairs = (line.partition("=") for line in lines if "=" in line and not line.startswith("#"))
-        return {key: value.strip('"') for key, _, value in pairs}
+        return {key: value.strip("\"'") for key, _, value in pairs}
 
     def install(self) -> str:
         """Return what ./install_docker.sh says."""

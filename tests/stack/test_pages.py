@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import FilePayload, Page, expect
 
 from stack.browser import Console
 from stack.compose import Stack
@@ -95,3 +95,17 @@ def test_language(page: Page) -> None:
     assert page.locator("html").get_attribute("lang") == "fr"
     page.goto("/accounts/login/")
     expect(page.get_by_role("heading", level=1)).to_have_text("Se connecter")
+
+
+def test_documents(staff_page: Page) -> None:
+    """A person uploads a file, opens it, and deletes it."""
+    staff_page.goto("/documents/")
+    note = FilePayload(name="a note.txt", mimeType="text/plain", buffer=b"Remember the milk.")
+    staff_page.get_by_label("File").set_input_files(note)
+    staff_page.get_by_role("button", name="Upload").click()
+    staff_page.get_by_role("link", name="a_note.txt").click()
+    expect(staff_page.locator("body")).to_have_text("Remember the milk.")
+    staff_page.go_back()
+    staff_page.get_by_role("button", name="Delete a_note.txt").click()
+    expect(staff_page.locator("main")).to_contain_text("The document is deleted.")
+    expect(staff_page.get_by_role("link", name="a_note.txt")).to_have_count(0)

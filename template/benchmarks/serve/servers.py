@@ -66,7 +66,9 @@ def compose_file(servers: Sequence[Server]) -> dict[str, Any]:
     services[HTTPS]["networks"] = {SHIPPED.name: {"aliases": [DOMAIN]}}
     return {
         "services": services,
-        "volumes": dict.fromkeys(["postgres_data", "valkey_data", "app_data", "nginx_state", "static_files"]),
+        "volumes": dict.fromkeys(
+            ["postgres_data", "valkey_data", "app_data", "nginx_state", "static_files", "certificates"]
+        ),
         "networks": dict.fromkeys(["default", *(server.name for server in servers)]),
     }
 
@@ -86,7 +88,7 @@ def nginx(server: Server, **variables: str) -> dict[str, Any]:
     return extend("nginx") | {
         "environment": variables,
         "networks": [server.name],
-        "volumes": ["static_files:/srv/static:ro"],
+        "volumes": ["static_files:/srv/static:ro", "certificates:/certificates"],
     }
 
 
