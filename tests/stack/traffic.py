@@ -33,12 +33,12 @@ class Connection(http.client.HTTPSConnection):
 class Traffic:
     """What the visitors did."""
 
-    def __init__(self, server: Server, *, visitors: int = VISITORS, writing: bool = True) -> None:
-        """Log one user in, whom all of them are."""
+    def __init__(self, server: Server, *, visitors: int = VISITORS, pause: float = PAUSE, writing: bool = True) -> None:
+        """Log one user in, whom all of them are. Each pauses for so many seconds before a request."""
         self.visitor = server.visitor()
         assert self.visitor.log_in(EMAIL, server.secret("default_user_password").strip())
         self.old_file = re.findall(r'href="(/static/[^"]+\.css)"', self.visitor.ask("/")[2])[0]
-        self.writing = writing
+        self.pause, self.writing = pause, writing
         self.requests = 0
         self.written = 0
         self.failures: list[str] = []
@@ -75,7 +75,7 @@ class Traffic:
 
     def _ask(self, connection: Connection, path: str, *, expected: int, body: str | None = None) -> str:
         """Return the answer's text; note what is not as it should be."""
-        self._stop.wait(PAUSE)
+        self._stop.wait(self.pause)
         method, text = "POST" if body else "GET", ""
         with self._lock:
             cookies = "; ".join(f"{key}={morsel.value}" for key, morsel in self.visitor.cookies.items())
