@@ -10,11 +10,13 @@ readonly LOG="$ROOT/install_docker.log"
 # shellcheck source-path=SCRIPTDIR
 source "$ROOT/install/terminal.sh"
 source "$ROOT/install/dotenv.sh"
+source "$ROOT/install/environment.sh"
 source "$ROOT/install/server.sh"
 source "$ROOT/install/check_docker.sh"
 source "$ROOT/install/check_project.sh"
 source "$ROOT/install/check_server.sh"
 source "$ROOT/install/stack.sh"
+source "$ROOT/install/certificate.sh"
 source "$ROOT/install/explain.sh"
 source "$ROOT/install/report.sh"
 source "$ROOT/install/report_server.sh"
@@ -31,7 +33,8 @@ Then it
   writes .env (secrets of its own, readable by you alone; DEV and PROD: in secrets/), unless there is one,
   pulls and builds the images,
   starts PostgreSQL and Valkey, migrates the database, makes the default user,
-  starts everything and waits until every service is healthy.
+  starts everything and waits until every service is healthy,
+  DEV and PROD: asks for a certificate, if the domain leads to a public address.
 
 Run it again whenever you like, after an interruption too: it keeps .env and all data.
 
@@ -51,6 +54,7 @@ Environment, read when .env is written:
   HTTP_PORT              as --port; DOMAIN, ADMIN_EMAIL and HTTPS_PORT as their options
   BIND_ADDRESS           DEV and PROD: the address of this machine that they listen on (0.0.0.0: all)
   BACKUP_URL             DEV and PROD: where backups are
+  ACME_SERVER            DEV and PROD: who issues the certificate (letsencrypt, staging, off, an address)
 
 What it did, command by command, is in install_docker.log.
 Exit status: 0 running, 1 something failed (and is explained), 2 wrong options, 130 interrupted.
@@ -106,12 +110,13 @@ variable_of() { # OPTION
 }
 
 install_project() { # ASSUME_YES PORT_OPTION
-  local project port
+  local project port steps=8
   ask_about_server
   catch_interruptions
+  ! is_server || steps=9
 
   # Check: nothing is changed yet.
-  begin_step 1/8 "Check (nothing is changed yet)"
+  begin_step "1/$steps" "Check (nothing is changed yet)"
   check_docker
   lock_project
   check_owner
@@ -132,19 +137,20 @@ install_project() { # ASSUME_YES PORT_OPTION
   # Act. A step that fails stops here, and says why.
   start_log
   if is_server; then
-    step 2/8 "Write secrets/ and .env" write_server_configuration "$project" "$port"
+    step "2/$steps" "Write secrets/ and .env" write_server_configuration "$project" "$port"
   else
-    step 2/8 "Write .env" write_dotenv "$project" "$port"
+    step "2/$steps" "Write .env" write_dotenv "$project" "$port"
   fi
   follow_dotenv
-  step 3/8 "Pull the images" pull_images
-  step 4/8 "Build the images" build_images
-  step 5/8 "Start PostgreSQL and Valkey" start_databases
-  step 6/8 "Migrate the database" migrate
-  step 7/8 "Make the default user" create_default_user
+  step "3/$steps" "Pull the images" pull_images
+  step "4/$steps" "Build the images" build_images
+  step "5/$steps" "Start PostgreSQL and Valkey" start_databases
+  step "6/$steps" "Migrate the database" migrate
+  step "7/$steps" "Make the default user" create_default_user
   local user_report
   user_report=$(tail -n 1 "$LOG")
-  step 8/8 "Start everything" start_everything
+  step "8/$steps" "Start everything" start_everything
+  ! is_server || step "9/$steps" "Ask for a certificate" ask_for_certificate
   show_summary "$project" "$port" "$user_report"
 }
 

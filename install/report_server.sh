@@ -39,7 +39,7 @@ $(wanted PROJECT_NAME) ($(in_capitals "$ENVIRONMENT")) runs:
   User      $(dotenv_get .env DEFAULT_USER_EMAIL)
   Password  $password$(show_door)
 
-  Its certificate is self-signed until a real one arrives: browsers warn.
+$(show_certificate)
 
 Still to do:
 
@@ -61,7 +61,10 @@ show_door() {
 
 # What a server can start without, but should not stay without.
 show_missing() {
-  [[ -n $(dotenv_get .env BACKUP_URL) ]] || printf '  Backups: set BACKUP_URL in .env (docs/how-to/backups.md)\n'
+  case $(dotenv_get .env BACKUP_URL) in
+    '') printf '  Backups: set BACKUP_URL in .env (docs/how-to/backups.md)\n' ;;
+    file:*) printf '  Backups: they are on this machine; keep copies elsewhere, or use a bucket (docs/how-to/backups.md)\n' ;;
+  esac
   [[ $ENVIRONMENT == dev || -n $(dotenv_get .env EMAIL_HOST) ]] ||
     printf '  Mail: set EMAIL_HOST, EMAIL_PORT, EMAIL_USER in .env, and secrets/email_password\n'
   printf '  Keep a copy of .env and secrets/ away from this machine.\n'

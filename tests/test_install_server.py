@@ -74,6 +74,7 @@ def test_dotenv_of_a_server(server: FakeMachine) -> None:
         "HTTPS_PORT": "8443",
         "BIND_ADDRESS": "127.0.0.1",
         "BACKUP_URL": "gs://backups",
+        "ACME_SERVER": "letsencrypt",
         "RELEASE": "latest",
     }
     assert made | expected == made
@@ -222,6 +223,56 @@ def test_secret_is_in_dotenv(server: FakeMachine) -> None:
     assert_refuses(server, "SECRET_KEY is in .env", "secrets/secret_key")
 
 
+@pytest.mark.parametrize("files", ["ours/prod.yml", "more.yml:prod.yml", "/srv/site/prod.yml"])
+def test_first_file_is_none_of_ours(server: FakeMachine, files: str) -> None:
+    """Where COMPOSE_FILE begins with another file, nobody can tell which environment it is."""
+    dotenv = installed(server) / ".env"
+    dotenv.write_text(dotenv.read_text().replace("COMPOSE_FILE=prod.yml", f"COMPOSE_FILE={files}"))
+    (server.commands / "calls").unlink()
+    assert_refuses(server, f"COMPOSE_FILE in .env is '{files}'", "COMPOSE_FILE=prod.yml:ours/more.yml")
+
+
+def test_files_of_a_team_follow_ours(server: FakeMachine) -> None:
+    """PROD with a file of the team's own, in whatever folder, is PROD, and stays so."""
+    dotenv = installed(server) / ".env"
+    dotenv.write_text(dotenv.read_text().replace("COMPOSE_FILE=prod.yml", "COMPOSE_FILE=prod.yml:ours/more.yml"))
+    result = server.install()
+    assert result.returncode == 0, result.stderr
+    assert "(PROD) runs:" in result.stdout
+    assert values(dotenv)["COMPOSE_FILE"] == "prod.yml:ours/more.yml"
+
+
+def test_backup_folder_that_nothing_mounts(server: FakeMachine) -> None:
+    """Cron would not find a folder of the server; one that a file of the team's mounts is taken."""
+    options = ("--environment", "prod", *OPTIONS)
+    said = ("BACKUP_URL is file:///srv/backups", "A folder on the server")
+    assert_refuses(server, *said, options=options, BACKUP_URL="file:///srv/backups", HTTPS_PORT=str(free_port()))
+    assert install(server, BACKUP_URL="file:///data/backups").returncode == 0
+    dotenv = server.checkout / ".env"
+    dotenv.write_text(dotenv.read_text().replace("file:///data/backups", "file:///srv/backups"))
+    (server.commands / "calls").unlink()
+    assert_refuses(server, *said)
+    server.answer("compose config", "        source: /srv/backups\\n        target: /srv/backups")
+    result = server.install()
+    assert result.returncode == 0, result.stderr
+    assert "they are on this machine; keep copies elsewhere" in result.stdout
+
+
+def test_server_signs_in_to_no_bucket(server: FakeMachine) -> None:
+    """What `-a` stores is a person's; a server's credentials are a secret, and the way to give it one is told."""
+    result = subprocess.run(
+        [installed(server) / "google_storage.sh", "-a"],
+        env=server.environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+        text=True,
+        timeout=60,
+    )
+    assert result.returncode == 1
+    assert "./rotate_secret.sh google_credentials --from key.json" in result.stderr
+
+
 def test_second_run_changes_nothing(server: FakeMachine) -> None:
     """Run again without a word, it is the same environment, and no file is another."""
     before = contents(installed(server))
@@ -287,3 +338,51 @@ def test_prod_needs_mail(server: FakeMachine) -> None:
     told = install(server).stdout
     assert "set EMAIL_HOST" in told
     assert "The door" not in told
+
+
+RENEW = "compose exec --no-TTY cron python -m certificates renew"
+
+
+@pytest.mark.parametrize("address", ["203.0.113.7", "100.128.0.1", "172.32.0.1"])
+def test_certificate_is_asked_for(server: FakeMachine, address: str) -> None:
+    """At the end of the install a certificate is asked for; the summary tells what came."""
+    server.command("getent", f"echo '10.0.0.1 STREAM {DOMAIN}'; echo '{address} STREAM'")
+    server.answer(RENEW, f"Certificate of {DOMAIN} is new: nginx serves it within seconds.")
+    result = install(server)
+    assert server.calls()[-1] == RENEW
+    assert "[9/9] Ask for a certificate" in result.stdout
+    assert f"\n  Certificate of {DOMAIN} is new" in result.stdout
+    assert "self-signed" not in result.stdout
+
+
+@pytest.mark.parametrize("address", ["", "127.0.1.1", "10.0.0.1", "172.16.0.1", "192.168.1.1", "100.64.0.1"])
+def test_domain_that_others_do_not_find(server: FakeMachine, address: str) -> None:
+    """While the domain leads to nobody, or to this network alone, nobody is asked: the summary tells how to, later."""
+    server.command("getent", f"echo '{address}'")
+    result = install(server)
+    assert result.returncode == 0
+    assert RENEW not in server.calls()
+    assert f"Why:    nobody was asked for one: {DOMAIN} leads to no public address yet." in result.stdout
+    assert "docker compose exec cron python -m certificates renew" in result.stdout
+
+
+def test_issuer_of_ones_own_is_asked(server: FakeMachine) -> None:
+    """A private issuer may know a private address."""
+    install(server, ACME_SERVER="https://ca.example.com/directory")
+    assert server.calls()[-1] == RENEW
+
+
+def test_certificate_is_refused(server: FakeMachine) -> None:
+    """A site without a certificate runs all the same; the summary tells why there is none, and what to do."""
+    server.command("getent", "echo 203.0.113.7 STREAM")
+    server.answer(
+        RENEW,
+        "Failed: certbot's words\\n  Detail: more\\n\\nWhy:    port 80\\nTo do:  open it\\n        More",
+        status=1,
+    )
+    result = install(server)
+    assert result.returncode == 0, result.stderr
+    assert "(PROD) runs:" in result.stdout
+    assert "self-signed until a real one arrives" in result.stdout
+    assert "\n    Why:    port 80\n    To do:  open it\n            More\n" in result.stdout
+    assert "Detail" not in result.stdout

@@ -6,14 +6,14 @@ from checkout import ROOT
 from project_template.rendering import Renderer
 
 
-@pytest.fixture(scope="session", autouse=True)
-def copier() -> None:
-    """Have Copier installed in this checkout; the clones share it."""
-    Renderer(ROOT / ".venv-template").prepare()
+def pytest_configure(config: pytest.Config) -> None:
+    """Have Copier installed in this checkout, once: the clones share it, and so do the processes of pytest-xdist."""
+    if not hasattr(config, "workerinput"):
+        Renderer(ROOT / ".venv-template").prepare()
 
 
 @pytest.fixture(scope="session")
-def base(copier: None, tmp_path_factory: pytest.TempPathFactory) -> BaseProject:
+def base(tmp_path_factory: pytest.TempPathFactory) -> BaseProject:
     """Return a clone of the base project, to make projects from and not to change."""
     return clone(tmp_path_factory.mktemp("base") / "base project")
 

@@ -5,8 +5,8 @@ from html import escape
 from pathlib import Path
 
 import pytest
-from base_project import BaseProject, MadeProject, run
-from checkout import ROOT, free_port, unique_slug
+from base_project import BaseProject, MadeProject
+from checkout import free_port, unique_slug
 from stack.compose import Stack
 
 CHOICES = [("Flower Shop", "--frontend"), ('The "Café" of Ömer & Co', "--no-frontend")]
@@ -21,17 +21,9 @@ def project(base: BaseProject, tmp_path: Path, request: pytest.FixtureRequest) -
 
 def test_its_own_fast_tests_pass(project: MadeProject) -> None:
     """Linters, types, the application's and the frontend's tests: a new project begins green."""
-    for name in (".venv", "web/frontend/node_modules"):
-        lend(ROOT / name, project.folder / name)
-    result = run(project.folder / "run_tests.sh", "fast", folder=project.folder)
+    result = project.test_fast()
     assert result.returncode == 0, result.stdout[-6000:] + result.stderr[-2000:]
     assert "All passed" in result.stdout
-
-
-def lend(tools: Path, place: Path) -> None:
-    """Let the project use tools that are installed here, so that the test need not fetch them again."""
-    if place.parent.is_dir():
-        place.symlink_to(tools)
 
 
 def name_of(project: MadeProject) -> str:

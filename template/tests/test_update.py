@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 from base_project import BaseProject, MadeProject, clone, git, share_environment
 from checkout import ROOT
-
-SETTINGS = "web/config/settings.py"
+from team import FLOWER_OF_NGINX, SETTINGS, append, assert_kept, change, replace
 
 
 @pytest.fixture
@@ -23,18 +22,6 @@ def shop(upstream: BaseProject, tmp_path: Path) -> MadeProject:
     project = upstream.make(tmp_path / "shop", name="Shop")
     share_environment(ROOT / ".venv-template", project.folder)
     return project
-
-
-def replace(file: Path, old: str, new: str) -> None:
-    """Replace a text that must be there."""
-    text = file.read_text()
-    assert old in text
-    file.write_text(text.replace(old, new, 1))
-
-
-def append(file: Path, text: str) -> None:
-    """Add a text at the end."""
-    file.write_text(file.read_text() + text)
 
 
 def read_in(project: MadeProject, name: str) -> str:
@@ -53,41 +40,24 @@ def improve(upstream: BaseProject) -> str:
     return upstream.commit("Improve")
 
 
-def change_as_a_team(project: MadeProject) -> None:
-    """Change what teams change: an app, settings, a service, a package, a page; Flower is gone."""
-    app = project.folder / "web/flowers"
-    app.mkdir()
-    (app / "__init__.py").write_text('"""Flowers."""\n')
-    append(project.folder / SETTINGS, '\nFLOWERS = "red"\n')
-    replace(project.folder / "docker-compose.yml", "services:", "services:\n  search:\n    image: search:1\n")
-    replace(project.folder / "web/Dockerfile", "USER 1000:1000", "RUN echo a package\nUSER 1000:1000")
-    replace(project.folder / "web/templates/footer.html", "<footer", "<!-- ours --><footer")
-    (project.folder / "nginx/snippets/flower.conf").unlink()
-    (project.folder / "web/users/migrations/0002_team.py").touch()
-    project.commit("What a team does")
-
-
 def test_team_and_base_project_meet(upstream: BaseProject, shop: MadeProject) -> None:
     """Every change of either side is there afterwards; what was removed stays so; a second update does nothing."""
-    change_as_a_team(shop)
+    (shop.folder / "web/users/migrations/0002_team.py").touch()
+    change(shop)
     commit = improve(upstream)
     (shop.folder / ".env").write_text("SECRET_KEY=ours\n")
 
     result = shop.update()
 
     assert result.returncode == 0, result.stdout + result.stderr
+    assert_kept(shop)
     read = partial(read_in, shop)
     assert "Improved: " in read(SETTINGS)
-    assert 'FLOWERS = "red"' in read(SETTINGS)
     assert "# The time zone" in read(".env.example")
     assert "COMPOSE_PROJECT_NAME=shop" in read(".env.example")
     assert (shop.folder / "web/pages/improvement.py").exists()
-    assert "search:1" in read("docker-compose.yml")
-    assert "echo a package" in read("web/Dockerfile")
-    assert "<!-- ours -->" in read("web/templates/footer.html")
-    assert not (shop.folder / "nginx/snippets/flower.conf").exists()
     assert read(".env") == "SECRET_KEY=ours\n"
-    assert "they stay removed:\n  nginx/snippets/flower.conf" in result.stdout
+    assert f"they stay removed:\n  {FLOWER_OF_NGINX}" in result.stdout
     assert "makemigrations --merge\n  web/users/migrations" in result.stdout
     assert "To be done by hand:\n  - Say `docker compose build`\n    once." in result.stdout
     assert json.loads(read(".copier-answers.yml"))["_commit"] == commit

@@ -47,6 +47,7 @@ class Cron:
     """The cron of a stack."""
 
     stack: Stack
+    admin: str = ADMIN
 
     def add_task(self, name: str, command: str, *, time_limit: str = "10m") -> None:
         """Add a task that runs each minute: the template, with another command and time limit."""
@@ -70,10 +71,15 @@ class Cron:
         commands = commands.replace("5 4 * * *", "* * * * *")
         run("bash", "-euc", commands, directory=self.stack.directory)
 
+    def make_due(self, task: str) -> None:
+        """Let the task run now: its next run was due some seconds ago."""
+        due = f"update cron_runs_cronrun set scheduled_for = now() - interval '11 seconds' where task = '{task}'"
+        assert self.stack.query(f"{due} and state = 'scheduled'").strip() == "UPDATE 1"
+
     def runs(self, task: str) -> list[Run]:
         """Return the task's runs but the one to come, the oldest first."""
         columns = "state, reason, replace(output, chr(10), ' ')"
-        sql = f"select {columns} from cron_runs_cronrun where task = '{task}' and state <> 'scheduled'"  # noqa: S608
+        sql = f"select {columns} from cron_runs_cronrun where task = '{task}' and state <> 'scheduled'"
         return [Run(*line.split("|", 2)) for line in self.stack.query(f"{sql} order by scheduled_for").splitlines()]
 
     def wait_for(self, task: str, state: str, *, limit: float = 90) -> Run:
@@ -92,7 +98,7 @@ class Cron:
         listed = "for mail in /data/mail/*.eml; do cat $mail; printf '\\0'; done"
         texts = self.stack.exec("web", "sh", "-c", listed).split("\0")
         mails = [message_from_string(text, policy=policy.default) for text in texts]
-        return [str(mail["Subject"]).partition("] ")[2] for mail in mails if mail["To"] == ADMIN]
+        return [str(mail["Subject"]).partition("] ")[2] for mail in mails if mail["To"] == self.admin]
 
     def kill_recorder(self, task: str) -> tuple[int, str]:
         """Kill what records the task's run; return the container's index, and the process that it watched."""

@@ -98,7 +98,7 @@ def soak(server: Server, *, requests: int, tasks: int) -> Soaked:
 def load(server: Server, options: tuple[str, ...], *, requests: int, tasks: int) -> tuple[list[Reading], Traffic]:
     """Return what was read in the meantime, and once all was done."""
     readings = []
-    traffic = Traffic(server, pause=0, writes=False)
+    traffic = Traffic(server, pause=0, writing=False)
     with ThreadPoolExecutor() as pool, traffic.running():
         started = pool.submit(write_all, server, options, tasks)
         while not (started.done() and traffic.requests >= requests and have_all_ended(server)):

@@ -33,20 +33,19 @@ class Connection(http.client.HTTPSConnection):
 class Traffic:
     """What the visitors did."""
 
-    def __init__(self, server: Server, *, pause: float = PAUSE, writes: bool = True) -> None:
+    def __init__(self, server: Server, *, visitors: int = VISITORS, pause: float = PAUSE, writing: bool = True) -> None:
         """Log one user in, whom all of them are. Each pauses for so many seconds before a request."""
-        self.pause, self.writes = pause, writes
         self.visitor = server.visitor()
         assert self.visitor.log_in(EMAIL, server.secret("default_user_password").strip())
         self.old_file = re.findall(r'href="(/static/[^"]+\.css)"', self.visitor.ask("/")[2])[0]
+        self.pause, self.writing = pause, writing
         self.requests = 0
-        self.answered = [0] * VISITORS  # to each of them
+        self.answered = [0] * visitors  # to each of them
         self.written = 0
         self.failures: list[str] = []
-        self._cookie = "; ".join(f"{key}={morsel.value}" for key, morsel in self.visitor.cookies.items())
         self._lock = threading.Lock()
         self._stop = threading.Event()
-        self._threads = [threading.Thread(target=self._visit, args=[number]) for number in range(VISITORS)]
+        self._threads = [threading.Thread(target=self._visit, args=[number]) for number in range(visitors)]
 
     @contextmanager
     def running(self) -> Iterator["Traffic"]:
@@ -69,7 +68,7 @@ class Traffic:
         while not self._stop.is_set():
             self._ask(connection, "/", expected=200)
             page = self._ask(connection, "/tasks/", expected=200)
-            if self.writes and (token := re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page)):
+            if self.writing and (token := re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page)):
                 form = urlencode({"csrfmiddlewaretoken": token[1], "seconds": "1"})
                 self._ask(connection, "/tasks/", body=form, expected=302)
             self._ask(connection, self.old_file, expected=200)
@@ -79,7 +78,9 @@ class Traffic:
         """Return the answer's text; note what is not as it should be."""
         self._stop.wait(self.pause)
         method, text = "POST" if body else "GET", ""
-        headers = {"Host": self.visitor.host, "Cookie": self._cookie}
+        with self._lock:
+            cookies = "; ".join(f"{key}={morsel.value}" for key, morsel in self.visitor.cookies.items())
+        headers = {**self.visitor.headers, "Cookie": cookies}
         if body:
             headers |= {
                 "Content-Type": "application/x-www-form-urlencoded",
@@ -90,6 +91,9 @@ class Traffic:
             response = connection.getresponse()
             text = response.read().decode(errors="replace")
             problem = "" if response.status == expected else str(response.status)
+            with self._lock:
+                for cookie in response.headers.get_all("Set-Cookie", []):
+                    self.visitor.cookies.load(cookie)
         except (OSError, http.client.HTTPException) as error:
             problem = repr(error)
             connection.close()

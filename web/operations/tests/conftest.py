@@ -22,7 +22,7 @@ from operations.leases import length_of
 from operations.models import TaskRun
 from operations.tests.tasks import QUEUE
 
-LIMIT = 30
+LIMIT = 90
 
 
 @dataclass(frozen=True, kw_only=True)

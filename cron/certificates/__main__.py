@@ -1,0 +1,5 @@
+"""`python -m certificates`."""
+
+from certificates.command_line import main
+
+main()

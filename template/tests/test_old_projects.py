@@ -1,0 +1,46 @@
+"""Projects of older versions of the base project, with a team's changes, come up to the newest."""
+
+from pathlib import Path
+
+import pytest
+from base_project import BaseProject, MadeProject, git, share_environment
+from checkout import ROOT
+from team import assert_kept, change, decide
+
+# The first that could make a project, and two later ones.
+OLD = {
+    "the first": "7b13f80669cb37b135b2387f0a91e3b46ad456ef",
+    "before uploads": "801fc12322764a2d72f118baf3cb314411749abf",
+    "with uploads": "0b1adc66de280214849de1b99236d3f5bfaa2d27",
+}
+
+
+def made_by(commit: str, base: BaseProject, folder: Path) -> MadeProject:
+    """Return a project that this version of the base project made, with a team's changes in it."""
+    old = BaseProject(folder / "old")
+    git(folder, "clone", "--quiet", base.folder, old.folder)
+    git(old.folder, "checkout", "--quiet", commit)
+    share_environment(ROOT / ".venv-template", old.folder)
+    project = old.make(folder / "shop", name="Shop")
+    share_environment(ROOT / ".venv-template", project.folder)
+    change(project)
+    return project
+
+
+@pytest.mark.parametrize("version", OLD)
+def test_it_comes_up_to_the_newest(base: BaseProject, tmp_path: Path, version: str) -> None:
+    """The team's changes are all there or marked, so are the base project's; a second update does nothing."""
+    project = made_by(OLD[version], base, tmp_path)
+    result = project.update("--yes")
+    assert result.returncode in {0, 3}, result.stdout + result.stderr
+    decide(project)
+    assert_kept(project)
+    project.commit("Update")
+    new = base.make(tmp_path / "new", name="Shop")
+    assert [path for path in new.files() if not (project.folder / path).exists()] == [
+        Path("nginx/snippets/flower.conf")
+    ]
+    assert "Up to date" in project.update().stdout
+    if version == "the first":
+        tests = project.test_fast()
+        assert tests.returncode == 0, tests.stdout[-6000:] + tests.stderr[-2000:]
