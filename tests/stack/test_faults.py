@@ -1,5 +1,6 @@
 """What visitors notice when a part of PROD dies, and that it comes back by itself."""
 
+import operator
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Final
@@ -10,12 +11,12 @@ from stack.compose import wait_until
 from stack.conftest import Report
 from stack.faults import kill_main_process, kill_one_worker, taken
 from stack.server import Server
-from stack.traffic import VISITORS, Traffic
+from stack.traffic import Traffic
 
 pytestmark = [pytest.mark.stack, pytest.mark.parametrize("server", ["prod"], indirect=True, scope="session")]
 
 BACK_WITHIN: Final = 10  # seconds
-SERVED: Final = 40  # requests
+SERVED: Final = 10  # requests of each visitor
 
 
 @pytest.fixture(scope="module")
@@ -57,17 +58,21 @@ def test_site_is_back_by_itself(server: Server, traffic: Traffic, report: Report
     asked, failed = traffic.requests, len(traffic.failures)
     FAULTS[fault](server)
     wait_until(lambda: server.status("/health/ready") == 200, limit=BACK_WITHIN, what=f"after {fault}: the site serves")
-    wait_for_requests(traffic, 2 * VISITORS)  # those that had begun before
+    wait_for_answers(traffic, 1)  # to each, to what it had asked before
     back = len(traffic.failures)
     report(f"{fault}: {back - failed} of {traffic.requests - asked} requests failed")
-    wait_for_requests(traffic, SERVED)
+    wait_for_answers(traffic, SERVED)
     assert traffic.failures[back:] == []
 
 
-def wait_for_requests(traffic: Traffic, number: int) -> None:
-    """Return when the visitors have asked for so much more."""
-    enough = traffic.requests + number
-    wait_until(lambda: traffic.requests >= enough, limit=60, what=f"{number} more requests")
+def wait_for_answers(traffic: Traffic, number: int) -> None:
+    """Return when each visitor has got so many more answers."""
+    enough = [answered + number for answered in traffic.answered]
+
+    def have_all() -> bool:
+        return all(map(operator.ge, traffic.answered, enough))
+
+    wait_until(have_all, limit=60, what=f"{number} more answers to each visitor")
 
 
 def test_nothing_needed_a_hand(server: Server, traffic: Traffic) -> None:
