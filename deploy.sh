@@ -10,6 +10,7 @@ readonly LOG="$ROOT/deploy.log"
 # shellcheck source-path=SCRIPTDIR
 source "$ROOT/install/terminal.sh"
 source "$ROOT/install/dotenv.sh"
+source "$ROOT/install/environment.sh"
 source "$ROOT/install/server.sh"
 source "$ROOT/install/check_docker.sh"
 source "$ROOT/install/check_project.sh"
@@ -26,6 +27,7 @@ usage() {
   cat <<'TEXT'
 Usage: ./deploy.sh [--pull TAG] [--no-backup] [--wait SECONDS] [--yes]
        ./deploy.sh --rollback [--wait SECONDS] [--yes]
+       ./deploy.sh --restart [--wait SECONDS] [--yes]
 
 Puts the next release in the place of the one that serves, on a server that ./install_docker.sh has set up. No request is
 dropped, but for the second that a changed nginx takes to be replaced.
@@ -43,6 +45,7 @@ Killed, or the machine died? Run it again: it tidies up first.
 Options:
   --pull TAG      the release with this tag, made elsewhere, from REGISTRY in .env; what is here already is not pulled
   --rollback      back to the release before; the database stays as it is
+  --restart       the release that runs, in new containers: after a change in .env or secrets/
   --no-backup     do not back up first
   --wait SECONDS  how long a container may take to become healthy (120)
   --yes           do not ask before acting; without a terminal nothing is asked either
@@ -61,7 +64,7 @@ wrong_usage() {
 
 main() {
   local assume_yes=no
-  BACKUP=yes ROLLBACK='' PULL='' WAIT=120
+  BACKUP=yes ROLLBACK='' RESTART='' PULL='' WAIT=120
   while (($#)); do
     case $1 in
       --help | -h) usage && exit ;;
@@ -69,6 +72,7 @@ main() {
       --*=*) set -- "${1%%=*}" "${1#*=}" "${@:2}" && continue ;;
       --no-backup) BACKUP='' ;;
       --rollback) ROLLBACK=yes ;;
+      --restart) RESTART=yes ;;
       --pull)
         is_tag "${2-}" || wrong_usage "--pull needs the tag of a release, not '${2-}'."
         PULL=$2
@@ -83,7 +87,8 @@ main() {
     esac
     shift
   done
-  [[ -z $ROLLBACK || -z $PULL ]] || wrong_usage '--rollback goes to the release before: it takes no --pull.'
+  [[ -z $ROLLBACK || -z $PULL$RESTART ]] || wrong_usage '--rollback goes to the release before: it takes no --pull, no --restart.'
+  [[ -z $RESTART || -z $PULL ]] || wrong_usage '--restart is for the release that runs: it takes no --pull.'
   cd "$ROOT"
   deploy "$assume_yes"
 }
@@ -91,7 +96,7 @@ main() {
 deploy() { # ASSUME_YES
   catch_interruptions
   STEPS=9 STEP=1
-  [[ -z $ROLLBACK ]] || STEPS=6
+  [[ -z $ROLLBACK$RESTART ]] || STEPS=6
 
   # Check: nothing is changed yet.
   begin_step "1/$STEPS" 'Check (nothing is changed yet)'
@@ -106,12 +111,14 @@ deploy() { # ASSUME_YES
   trap leave EXIT
   write_candidate
   act 'Tidy up and hold requests to the old web' hold_requests
-  if [[ -z $ROLLBACK ]]; then
+  if [[ -n $RESTART ]]; then
+    act 'Give the images a name of their own' name_images
+  elif [[ -z $ROLLBACK ]]; then
     act "$(if [[ -n $PULL ]]; then printf 'Pull'; else printf 'Build'; fi) the images" get_images
     act 'Back up' back_up
     act 'Migrate the database' migrate_with_care
   fi
-  act 'Publish the static files' publish_static_files compose_next
+  [[ -n $RESTART ]] || act 'Publish the static files' publish_static_files compose_next
   act 'Start the new web beside the old' start_beside
   act 'Lead requests to it' lead_to_new
   act 'Replace celery, flower and cron, stop the old web' replace_the_others

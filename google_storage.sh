@@ -59,7 +59,7 @@ read_options() { # ARGUMENT…
   for argument in "$@"; do
     case $argument in
       -b | --backup | -r* | --restore* | --verify* | --undo) NEEDS_DATABASE=yes ;;
-      -a | --authenticate) authenticates=yes ;;
+      -a | --authenticate) check_is_no_server && authenticates=yes ;;
     esac
     case $previous in
       --port) port=$argument ;;
@@ -72,6 +72,18 @@ read_options() { # ARGUMENT…
   share_folder "$(dotenv_get .env BACKUP_URL)"
   share_credentials
   [[ -z $authenticates ]] || RUN_OPTIONS+=(--publish "127.0.0.1:$port:$port")
+}
+
+# A server's credentials are a secret, mounted into cron; what a person's home holds would be of no use there.
+check_is_no_server() {
+  ! is_server || fail \
+    'This folder is a server: its credentials are the secret google_credentials, a key of a service account.' \
+    'Give it one, and it is tried before it is used: ./rotate_secret.sh google_credentials --from key.json' \
+    'How to get one: docs/how-to/authenticate-google-storage.md'
+}
+
+is_server() {
+  [[ $(dotenv_get .env COMPOSE_FILE) =~ ^(dev|prod)\.yml ]]
 }
 
 # A folder in place of a bucket has the same path in the container; /data is a volume of the stack.
@@ -92,7 +104,7 @@ share_key() { # FILE
 # Credentials stay outside of the checkout, one folder a project, for their owner only.
 share_credentials() {
   local folder
-  [[ ! -s secrets/google_credentials ]] || return 0 # a server's: Compose mounts them
+  ! is_server || return 0 # Compose mounts them
   folder=$CREDENTIALS/$(dotenv_get .env COMPOSE_PROJECT_NAME)
   (umask 077 && mkdir -p "$folder")
   RUN_OPTIONS+=(--volume "$folder:/credentials" --env GOOGLE_CREDENTIALS=/credentials/credentials.json)

@@ -10,6 +10,7 @@ readonly LOG="$ROOT/install_docker.log"
 # shellcheck source-path=SCRIPTDIR
 source "$ROOT/install/terminal.sh"
 source "$ROOT/install/dotenv.sh"
+source "$ROOT/install/environment.sh"
 source "$ROOT/install/server.sh"
 source "$ROOT/install/check_docker.sh"
 source "$ROOT/install/check_project.sh"

@@ -8,7 +8,8 @@ Usage: ./run_tests.sh [all | fast | tools | stack]
 
   all     everything (the default)
   fast    linters, types, the application's tests on SQLite, the frontend's. No Docker.
-  tools   the commands around the application: backups, installing, embedded mode. No Docker.
+  tools   known vulnerabilities of the dependencies; the commands around the application: backups, installing,
+          embedded mode. No Docker.
   stack   the stack in real containers: install, LOCAL's promises, the application's tests on PostgreSQL,
           the pages in a real browser (Chromium)
 
@@ -70,14 +71,26 @@ lint() {
     ruff check --config web/pyproject.toml template
     ruff format --config web/pyproject.toml --check template
     mypy --config-file tests/mypy.ini template/benchmarks/reload
+    mypy --config-file tests/mypy.ini template/benchmarks/soak
     MYPYPATH=template/benchmarks/backup mypy --config-file tests/mypy.ini template/benchmarks/backup
     mypy --config-file template/mypy.ini template/benchmarks/serve
   fi
+  check_reasons
   shellcheck "${scripts[@]}"
   shfmt --indent 2 --case-indent --diff "${scripts[@]}"
   hadolint "${dockerfiles[@]}"
   yamllint --strict "${yaml[@]}"
   if [ -d web/frontend ]; then (cd web/frontend && npm run --silent check); fi
+}
+
+# Whoever lets a security rule (ruff's S) pass says why, in the same line.
+check_reasons() {
+  ! git grep -nE '# noqa: S[0-9]+$' -- '*.py' || fail 'Say why: # noqa: S… - the reason'
+}
+
+audit() {
+  say 'Known vulnerabilities of the dependencies'
+  PYTHONPATH=tests python -m supply_chain.audit
 }
 
 test_fast() {
@@ -90,6 +103,7 @@ test_fast() {
 }
 
 test_tools() {
+  audit
   say 'Backups: the stores, and who gets in'
   python -m pytest cron -m 'not postgresql' --numprocesses 2
   say 'Installing: embedded mode, and bad input'

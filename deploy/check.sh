@@ -42,7 +42,7 @@ check_web_is_of() { # RELEASE
 }
 
 check_backup() {
-  [[ -z $BACKUP || -n $ROLLBACK || -n $(dotenv_get .env BACKUP_URL) ]] || refuse \
+  [[ -z $BACKUP || -n $ROLLBACK$RESTART || -n $(dotenv_get .env BACKUP_URL) ]] || refuse \
     'there is no place for the backup: BACKUP_URL in .env is empty.' \
     'Set it (docs/how-to/backups.md), or deploy without a backup: ./deploy.sh --no-backup'
 }

@@ -15,6 +15,11 @@ name_of_build() {
   ! has_git || printf -- '-%s' "$(git rev-parse --short HEAD)"
 }
 
+# Prints another name for a release: what runs under it is known from what ran before.
+name_of_restart() { # RELEASE
+  printf '%s-restart-%s' "${1%-restart-*}" "$(date -u +%Y%m%d-%H%M%S)"
+}
+
 has_git() {
   [[ -e .git ]] && git rev-parse --quiet --verify HEAD >/dev/null 2>&1
 }
@@ -29,6 +34,8 @@ choose_release() {
     NEW=${previous%% *} EARLIER=''
     [[ $previous != *' '* ]] || EARLIER=${previous#* }
     check_way_back
+  elif [[ -n $RESTART ]]; then
+    NEW=$(name_of_restart "$OLD") EARLIER=$previous
   else
     NEW=${PULL:-$(name_of_build)}
     EARLIER=$(newest "$OLD" "$NEW" "$previous")

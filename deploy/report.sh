@@ -14,8 +14,8 @@ show_deploy_plan() {
   local from backup='first'
   from="this folder$(state_of_git)"
   [[ -z $PULL ]] || from="images with this tag, here or in $(dotenv_get .env REGISTRY)"
-  [[ -z $ROLLBACK ]] || from='images that are here'
-  [[ -n $BACKUP && -z $ROLLBACK ]] || backup='none'
+  [[ -z $ROLLBACK$RESTART ]] || from='images that are here'
+  [[ -n $BACKUP && -z $ROLLBACK$RESTART ]] || backup='none'
   cat <<TEXT
 
   Environment  $(in_capitals "$ENVIRONMENT")
@@ -39,5 +39,5 @@ show_deploy_summary() {
 
 $NEW serves, after $SECONDS s. $(sed -n 's/^\(nginx was replaced.*\)/\1./p' "$LOG")
 TEXT
-  [[ -n $ROLLBACK ]] || printf 'To go back to %s: ./deploy.sh --rollback\n' "$OLD"
+  [[ -n $ROLLBACK$RESTART ]] || printf 'To go back to %s: ./deploy.sh --rollback\n' "$OLD"
 }

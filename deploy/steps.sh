@@ -20,6 +20,14 @@ get_images() {
   compose_next run --rm --no-deps --no-TTY nginx nginx -t
 }
 
+# A restart is a deploy of the same images: what serves, and what comes, are told apart by their names.
+name_images() {
+  local part
+  for part in web nginx cron; do
+    docker tag "$(image_of "$part" "$OLD")" "$(image_of "$part" "$NEW")"
+  done
+}
+
 back_up() {
   [[ -n $BACKUP ]] || { printf 'not asked for\n' && return; }
   ./google_storage.sh -b

@@ -3,9 +3,9 @@
 
 readonly GIGABYTE=1048576 # in the 1024-byte blocks that df counts
 
-# One install or deploy a checkout at a time. The kernel ends the lock with the last process that holds it, a step's included.
-lock_project() {
-  exec 9<install_docker.sh
+# One install or deploy a checkout at a time, or one run of FILE. The kernel ends the lock with the last process that holds it, a step's included.
+lock_project() { # [FILE]
+  exec 9<"${1:-install_docker.sh}"
   if command -v flock >/dev/null; then
     flock -n 9 && return
   else # macOS

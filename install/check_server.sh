@@ -7,6 +7,16 @@ check_server() {
   check_admin_email "$(going_to_be ADMIN_EMAIL)"
   check_dotenv_holds_no_secret
   check_secrets
+  check_backup_folder "$(going_to_be BACKUP_URL)"
+}
+
+# A folder of this machine is none of the container that backs up every night, unless somebody mounts it there.
+check_backup_folder() { # BACKUP_URL
+  local folder=${1#file://}
+  [[ $1 == file://* && $folder/ != /data/* ]] || return 0
+  [[ ! -e .env ]] || ! docker compose config 2>/dev/null | grep -qxF "        target: ${folder%/}" || return 0
+  refuse "BACKUP_URL is $1, but nothing mounts that folder into the container of cron: no night would be backed up." \
+    'Use a bucket (gs://…), or mount it: docs/how-to/backups.md, "A folder on the server"'
 }
 
 check_domain() { # DOMAIN

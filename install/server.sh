@@ -1,32 +1,10 @@
-# DEV and PROD: which environment this folder is, its domain, its secrets. Sourced by install_docker.sh.
+# DEV and PROD: the domain, the secrets. Sourced by install_docker.sh.
 # shellcheck shell=bash
 
 # What must be there, and at least so long; what may be empty; what PostgreSQL's own user reads.
 readonly REQUIRED_SECRETS='secret_key:32 postgres_password:16 default_user_password:12'
 readonly OPTIONAL_SECRETS='email_password google_credentials backup_age_identity'
 readonly POSTGRES_SECRET=secrets/postgres_server_password
-
-is_server() {
-  [[ $ENVIRONMENT != local ]]
-}
-
-in_capitals() { # TEXT
-  tr '[:lower:]' '[:upper:]' <<<"$1"
-}
-
-# Sets ENVIRONMENT: what .env says, else what was asked for, else LOCAL.
-find_environment() { # ASKED
-  ENVIRONMENT=${1:-local}
-  [[ -e .env ]] || return 0
-  case $(dotenv_get .env COMPOSE_FILE) in
-    dev.yml) ENVIRONMENT=dev ;;
-    prod.yml) ENVIRONMENT=prod ;;
-    *) ENVIRONMENT=local ;;
-  esac
-  [[ ${1:-$ENVIRONMENT} == "$ENVIRONMENT" ]] || refuse \
-    "this folder is $(in_capitals "$ENVIRONMENT") already (its .env says so), not $(in_capitals "$1")." \
-    "Clone the project into a folder of its own for $(in_capitals "$1"). One machine can have both, with other names and ports."
-}
 
 # The command that goes on from here, whatever is written by then.
 this_command() {
@@ -129,9 +107,13 @@ close_secrets() {
   chmod 700 secrets
   for file in secrets/*; do
     [[ $file != "$POSTGRES_SECRET" ]] || continue
-    chmod 600 "$file"
-    ((EUID != 0)) || chown "$(container_owner)" "$file"
+    close_secret "$file"
   done
+}
+
+close_secret() { # FILE
+  chmod 600 "$1"
+  ((EUID != 0)) || chown "$(container_owner)" "$1"
 }
 
 # Prints who the application's containers run as, as chown takes it.
@@ -142,7 +124,7 @@ container_owner() {
 }
 
 # Gives PostgreSQL's file to PostgreSQL's user. Root alone may; in a container everybody who may use Docker is.
-give_postgres_its_secret() {
+give_postgres_its_secret() { # [FILE]
   docker compose run --rm --no-deps --no-TTY --user 0:0 --cap-add CHOWN --entrypoint chown \
-    --volume "$ROOT/$POSTGRES_SECRET:/secret" postgres 999:999 /secret
+    --volume "$ROOT/${1:-$POSTGRES_SECRET}:/secret" postgres 999:999 /secret
 }

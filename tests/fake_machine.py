@@ -8,9 +8,10 @@ from typing import Final
 
 from checkout import ROOT, copy_as_shop
 
-# All that install_docker.sh may call besides docker.
+# All that install_docker.sh, and what manages a server, may call besides docker.
 TOOLS: Final = (
-    "awk base64 bash cat chmod chown date df dirname env find flock head id mkdir mv paste perl rm sed sleep tail tr wc"
+    "awk base64 bash cat chmod chown cp date df dirname env find flock grep head id mkdir mv paste perl realpath rm "
+    "sed sleep tail tr wc"
 )
 READY: Final = {
     "version *": "26.1.5",

@@ -45,6 +45,8 @@ def write_dotenv(machine: FakeMachine, **values: str) -> None:
     ("options", "said"),
     [
         (["--rollback", "--pull", "1.2"], "--rollback goes to the release before"),
+        (["--rollback", "--restart"], "--rollback goes to the release before"),
+        (["--restart", "--pull", "1.2"], "--restart is for the release that runs"),
         (["--pull", "a b"], "--pull needs the tag of a release, not 'a b'"),
         (["--pull"], "--pull needs the tag of a release, not ''"),
         (["--wait", "soon"], "--wait needs a number of seconds, not 'soon'"),
@@ -88,6 +90,19 @@ def test_web_of_another_release(machine: FakeMachine) -> None:
     machine.answer("compose ps *", "1234")
     machine.answer("inspect *", "1234 shop-web-1 shop-web:1.1 running")
     assert_refuses(machine, "web runs shop-web:1.1, but .env says RELEASE=1.2", options=("--no-backup",))
+
+
+def test_image_that_does_not_exist(machine: FakeMachine) -> None:
+    """A release that the registry does not know is told as such, and so is that the old one serves."""
+    write_dotenv(machine, RELEASE="1.1", REGISTRY="registry.example.com/")
+    machine.answer("compose ps *", "1234")
+    machine.answer("inspect *", "1234 shop-web-1 registry.example.com/shop-web:1.1 running")
+    machine.answer("compose * pull *", "manifest for registry.example.com/shop-web:1.2 not found", status=1)
+    result = deploy(machine, "--no-backup", "--pull", "1.2")
+    assert result.returncode == 1
+    assert "there is no such image" in result.stderr
+    assert "Check the tag, and REGISTRY in .env" in result.stderr
+    assert "Going back to the release 1.1" in result.stderr
 
 
 def test_image_of_the_way_back_is_gone(machine: FakeMachine) -> None:

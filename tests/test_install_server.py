@@ -223,6 +223,56 @@ def test_secret_is_in_dotenv(server: FakeMachine) -> None:
     assert_refuses(server, "SECRET_KEY is in .env", "secrets/secret_key")
 
 
+@pytest.mark.parametrize("files", ["ours/prod.yml", "more.yml:prod.yml", "/srv/site/prod.yml"])
+def test_first_file_is_none_of_ours(server: FakeMachine, files: str) -> None:
+    """Where COMPOSE_FILE begins with another file, nobody can tell which environment it is."""
+    dotenv = installed(server) / ".env"
+    dotenv.write_text(dotenv.read_text().replace("COMPOSE_FILE=prod.yml", f"COMPOSE_FILE={files}"))
+    (server.commands / "calls").unlink()
+    assert_refuses(server, f"COMPOSE_FILE in .env is '{files}'", "COMPOSE_FILE=prod.yml:ours/more.yml")
+
+
+def test_files_of_a_team_follow_ours(server: FakeMachine) -> None:
+    """PROD with a file of the team's own, in whatever folder, is PROD, and stays so."""
+    dotenv = installed(server) / ".env"
+    dotenv.write_text(dotenv.read_text().replace("COMPOSE_FILE=prod.yml", "COMPOSE_FILE=prod.yml:ours/more.yml"))
+    result = server.install()
+    assert result.returncode == 0, result.stderr
+    assert "(PROD) runs:" in result.stdout
+    assert values(dotenv)["COMPOSE_FILE"] == "prod.yml:ours/more.yml"
+
+
+def test_backup_folder_that_nothing_mounts(server: FakeMachine) -> None:
+    """Cron would not find a folder of the server; one that a file of the team's mounts is taken."""
+    options = ("--environment", "prod", *OPTIONS)
+    said = ("BACKUP_URL is file:///srv/backups", "A folder on the server")
+    assert_refuses(server, *said, options=options, BACKUP_URL="file:///srv/backups", HTTPS_PORT=str(free_port()))
+    assert install(server, BACKUP_URL="file:///data/backups").returncode == 0
+    dotenv = server.checkout / ".env"
+    dotenv.write_text(dotenv.read_text().replace("file:///data/backups", "file:///srv/backups"))
+    (server.commands / "calls").unlink()
+    assert_refuses(server, *said)
+    server.answer("compose config", "        source: /srv/backups\\n        target: /srv/backups")
+    result = server.install()
+    assert result.returncode == 0, result.stderr
+    assert "they are on this machine; keep copies elsewhere" in result.stdout
+
+
+def test_server_signs_in_to_no_bucket(server: FakeMachine) -> None:
+    """What `-a` stores is a person's; a server's credentials are a secret, and the way to give it one is told."""
+    result = subprocess.run(
+        [installed(server) / "google_storage.sh", "-a"],
+        env=server.environment(),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+        text=True,
+        timeout=60,
+    )
+    assert result.returncode == 1
+    assert "./rotate_secret.sh google_credentials --from key.json" in result.stderr
+
+
 def test_second_run_changes_nothing(server: FakeMachine) -> None:
     """Run again without a word, it is the same environment, and no file is another."""
     before = contents(installed(server))

@@ -156,7 +156,7 @@ def manage(project: Project, arguments: Sequence[str]) -> None:
     if not whole or not project.configuration.exists():
         raise RefusalError("this folder is not set up yet.", "First run: ./install_embedded.sh --setup-only")
     environment = configuration.process_environment(project, configuration.load(project))
-    os.execve(project.python, [str(project.python), str(project.web / "manage.py"), *arguments], environment)  # noqa: S606
+    os.execve(project.python, [str(project.python), str(project.web / "manage.py"), *arguments], environment)
 
 
 def run(arguments: Sequence[str]) -> None:

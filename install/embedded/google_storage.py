@@ -20,9 +20,7 @@ def become(project: Project, arguments: Sequence[str]) -> None:
     environment.setdefault("GOOGLE_CREDENTIALS", str(credentials(environment)))
     _install_packages(project)
     os.chdir(project.web)
-    os.execve(  # noqa: S606
-        project.backup_python, [str(project.backup_python), "-m", "backup_system", *arguments], environment
-    )
+    os.execve(project.backup_python, [str(project.backup_python), "-m", "backup_system", *arguments], environment)
 
 
 def credentials(environment: dict[str, str]) -> Path:

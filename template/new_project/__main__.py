@@ -148,7 +148,7 @@ def main(arguments: Sequence[str]) -> None:
     if options.start:
         say()
         os.chdir(directory)
-        os.execv(START[options.start], [START[options.start]])  # noqa: S606 - the project's own script
+        os.execv(START[options.start], [START[options.start]])
 
 
 if __name__ == "__main__":

@@ -73,13 +73,13 @@ class Cron:
 
     def make_due(self, task: str) -> None:
         """Let the task run now: its next run was due some seconds ago."""
-        due = f"update cron_runs_cronrun set scheduled_for = now() - interval '11 seconds' where task = '{task}'"  # noqa: S608
+        due = f"update cron_runs_cronrun set scheduled_for = now() - interval '11 seconds' where task = '{task}'"
         assert self.stack.query(f"{due} and state = 'scheduled'").strip() == "UPDATE 1"
 
     def runs(self, task: str) -> list[Run]:
         """Return the task's runs but the one to come, the oldest first."""
         columns = "state, reason, replace(output, chr(10), ' ')"
-        sql = f"select {columns} from cron_runs_cronrun where task = '{task}' and state <> 'scheduled'"  # noqa: S608
+        sql = f"select {columns} from cron_runs_cronrun where task = '{task}' and state <> 'scheduled'"
         return [Run(*line.split("|", 2)) for line in self.stack.query(f"{sql} order by scheduled_for").splitlines()]
 
     def wait_for(self, task: str, state: str, *, limit: float = 90) -> Run:

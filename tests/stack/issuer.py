@@ -60,7 +60,7 @@ class Issuer:
         published = self.server.compose("port", "issuer", str(port)).strip()
         scheme, context = ("http", None) if port == NAMES else ("https", self._context)
         data = json.dumps(what).encode() if what else None
-        with urlopen(f"{scheme}://{published}{path}", data=data, context=context, timeout=10) as answer:  # noqa: S310 - ours
+        with urlopen(f"{scheme}://{published}{path}", data=data, context=context, timeout=10) as answer:
             return str(answer.read().decode())
 
 

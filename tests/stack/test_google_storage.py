@@ -165,4 +165,4 @@ def test_revoked_credentials_say_what_to_do(storage: Storage, playwright: Playwr
 
 
 def _count(stack: Stack, email: str) -> int:
-    return int(stack.query(f"SELECT count(*) FROM users_user WHERE email = '{email}'"))  # noqa: S608
+    return int(stack.query(f"SELECT count(*) FROM users_user WHERE email = '{email}'"))

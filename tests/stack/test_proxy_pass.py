@@ -80,8 +80,8 @@ def test_each_name_is_answered_by_its_project(
     proxy: Proxy, projects: Sequence[Project], joined: Stack, report: Report
 ) -> None:
     """Of 1,000 mixed requests none is answered by another project than the one it names."""
-    seed = random.randrange(2**32)  # noqa: S311 - said below, to repeat it
-    chosen = random.Random(seed)  # noqa: S311
+    seed = random.randrange(2**32)
+    chosen = random.Random(seed)
     names = [*(running.name for running in projects), joined.project]
     wanted = [(name, chosen.choice(SUFFIXES)) for name in chosen.choices(names, k=REQUESTS)]
 

@@ -33,19 +33,18 @@ class Connection(http.client.HTTPSConnection):
 class Traffic:
     """What the visitors did."""
 
-    def __init__(self, server: Server, *, writing: bool = True) -> None:
-        """Log one user in, whom all of them are."""
+    def __init__(self, server: Server, *, visitors: int = VISITORS, pause: float = PAUSE, writing: bool = True) -> None:
+        """Log one user in, whom all of them are. Each pauses for so many seconds before a request."""
         self.visitor = server.visitor()
         assert self.visitor.log_in(EMAIL, server.secret("default_user_password").strip())
         self.old_file = re.findall(r'href="(/static/[^"]+\.css)"', self.visitor.ask("/")[2])[0]
-        self.writing = writing
+        self.pause, self.writing = pause, writing
         self.requests = 0
         self.written = 0
         self.failures: list[str] = []
-        self._cookie = "; ".join(f"{key}={morsel.value}" for key, morsel in self.visitor.cookies.items())
         self._lock = threading.Lock()
         self._stop = threading.Event()
-        self._threads = [threading.Thread(target=self._visit) for _number in range(VISITORS)]
+        self._threads = [threading.Thread(target=self._visit) for _number in range(visitors)]
 
     @contextmanager
     def running(self) -> Iterator["Traffic"]:
@@ -76,9 +75,11 @@ class Traffic:
 
     def _ask(self, connection: Connection, path: str, *, expected: int, body: str | None = None) -> str:
         """Return the answer's text; note what is not as it should be."""
-        self._stop.wait(PAUSE)
+        self._stop.wait(self.pause)
         method, text = "POST" if body else "GET", ""
-        headers = {**self.visitor.headers, "Cookie": self._cookie}
+        with self._lock:
+            cookies = "; ".join(f"{key}={morsel.value}" for key, morsel in self.visitor.cookies.items())
+        headers = {**self.visitor.headers, "Cookie": cookies}
         if body:
             headers |= {
                 "Content-Type": "application/x-www-form-urlencoded",
@@ -89,6 +90,9 @@ class Traffic:
             response = connection.getresponse()
             text = response.read().decode(errors="replace")
             problem = "" if response.status == expected else str(response.status)
+            with self._lock:
+                for cookie in response.headers.get_all("Set-Cookie", []):
+                    self.visitor.cookies.load(cookie)
         except (OSError, http.client.HTTPException) as error:
             problem = repr(error)
             connection.close()

@@ -10,7 +10,7 @@ LARGE_OBJECTS: Final = Column(table="pg_largeobject", name="data")
 
 TABLE_NAME: Final = "CASE n.nspname WHEN 'public' THEN c.relname ELSE n.nspname || '.' || c.relname END"
 OF_USERS: Final = "n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'"
-TABLES: Final = f"SELECT {TABLE_NAME} FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"  # noqa: S608
+TABLES: Final = f"SELECT {TABLE_NAME} FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"  # noqa: S608 - made of the constants above
 
 # A partition, or a child that inherits, has its rows anonymised through its parent: its columns count as the parent's.
 # A foreign table is listed too, though its rows are not in the database: nobody has said that they may be seen.
@@ -29,7 +29,7 @@ JOIN pg_attribute a ON a.attrelid = m.oid AND a.attnum > 0 AND NOT a.attisdroppe
 JOIN pg_type t ON t.oid = a.atttypid
 WHERE m.relkind IN ('r', 'p', 'f') AND {OF_USERS}
   AND NOT (t.typnamespace = 'pg_catalog'::regnamespace AND t.typname = ANY(%s))
-"""  # noqa: S608
+"""  # noqa: S608 - made of the constants above
 SAFE_TYPES: Final = [
     *("bool", "int2", "int4", "int8", "float4", "float8", "numeric", "oid", "uuid"),
     *("date", "time", "timetz", "timestamp", "timestamptz", "interval"),
@@ -40,20 +40,20 @@ TRIGGERS: Final = f"""
 SELECT format('%%I.%%I', n.nspname, c.relname), quote_ident(tgname), tgenabled::text
 FROM pg_trigger JOIN pg_class c ON c.oid = tgrelid JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE NOT tgisinternal AND tgparentid = 0 AND tgenabled <> 'D' AND c.relkind IN ('r', 'p') AND {OF_USERS}
-"""  # noqa: S608
+"""  # noqa: S608 - made of the constants above
 ENABLE: Final = {"O": "ENABLE", "A": "ENABLE ALWAYS", "R": "ENABLE REPLICA"}
 
 # In the order of their making, so that one that reads another comes after it.
 MATERIALISED_VIEWS: Final = f"""
 SELECT format('%%I.%%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind = 'm' AND c.relispopulated AND {OF_USERS} ORDER BY c.oid
-"""  # noqa: S608
+"""  # noqa: S608 - made of the constants above
 
 # Not the catalogs (a VACUUM that names no table takes them too): some are shared with the live database.
 STORED_TABLES: Final = f"""
 SELECT format('%%I.%%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind = 'r' AND {OF_USERS}
-"""  # noqa: S608
+"""  # noqa: S608 - made of the constants above
 
 # The planner's statistics hold samples of the columns; analysing a table that is now empty would leave them.
 CLEAR_STATISTICS: Final = """
@@ -100,11 +100,11 @@ class PostgreSQL:
         if table == LARGE_OBJECTS.table:
             return self._execute("SELECT lo_unlink(oid) FROM pg_largeobject_metadata")
         (quoted,) = self._rows(
-            "SELECT format('%%I.%%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n"  # noqa: S608
+            "SELECT format('%%I.%%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n"  # noqa: S608 - made of the constants above
             f" ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'p') AND {TABLE_NAME} = %s",
             [table],
         )[0]
-        return self._execute(f"DELETE FROM {quoted}")  # noqa: S608
+        return self._execute(f"DELETE FROM {quoted}")  # noqa: S608 - quoted by the server itself
 
     def compact(self) -> None:
         """Write the tables anew, without the old rows: until then they are still in the data files."""

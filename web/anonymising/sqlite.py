@@ -44,7 +44,7 @@ class SQLite:
     def empty(self, table: str) -> int:
         """Delete all rows of a table without a model, and return how many they were."""
         with self.connection.cursor() as cursor:
-            cursor.execute(f"DELETE FROM {self.connection.ops.quote_name(table)}")  # noqa: S608
+            cursor.execute(f"DELETE FROM {self.connection.ops.quote_name(table)}")  # noqa: S608 - quoted
             return int(cursor.rowcount)
 
     def compact(self) -> None:

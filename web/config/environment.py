@@ -9,6 +9,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PLACEHOLDER: Final = "change-me"
 SECRETS_DIRECTORY: Final = Path("/run/secrets")
+SHORTEST_KEY: Final = 32
 
 
 class Environment(BaseSettings):
@@ -31,7 +32,8 @@ class Environment(BaseSettings):
     allow_signup: bool = Field(default=False, description="Whether people can make an account for themselves.")
 
     secret_key: SecretStr = Field(
-        min_length=32, description="Signs sessions and links. Secret; at least 32 random characters."
+        description="Signs sessions and links. Secret; at least 32 random characters. Earlier keys, a line each, may "
+        "follow: what they signed is still taken.",
     )
 
     postgres_host: str = Field(default="postgres", description="Host name of PostgreSQL.")
@@ -41,7 +43,8 @@ class Environment(BaseSettings):
     postgres_password: SecretStr | None = Field(
         default=None,
         validate_default=True,
-        description="Password of that user. Secret; needed everywhere but in embedded mode.",
+        description="Password of that user. Secret; needed everywhere but in embedded mode. While it is being "
+        "replaced, the other one follows on a line of its own.",
     )
     valkey_url: str = Field(
         default="redis://valkey:6379", description="Valkey: cache and task queue. Not used in embedded mode."
@@ -130,6 +133,14 @@ class Environment(BaseSettings):
             raise ValueError(f"still holds the placeholder {PLACEHOLDER!r}")
         return value
 
+    @field_validator("secret_key")
+    @classmethod
+    def refuse_short_keys(cls, value: SecretStr) -> SecretStr:
+        """Return the keys, each of which is long enough."""
+        if min(map(len, lines(value)), default=0) < SHORTEST_KEY:
+            raise ValueError(f"has a key of less than {SHORTEST_KEY} characters")
+        return value
+
     @field_validator("postgres_password")
     @classmethod
     def require_database_password(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
@@ -137,6 +148,16 @@ class Environment(BaseSettings):
         if value is None and info.data.get("environment") != "embedded":
             raise ValueError("is not set")
         return value
+
+    @property
+    def signing_keys(self) -> tuple[str, ...]:
+        """The key that signs, then earlier ones."""
+        return lines(self.secret_key)
+
+    @property
+    def postgres_passwords(self) -> tuple[str, ...]:
+        """The passwords that PostgreSQL may ask for, the likeliest first; the empty one where there is none."""
+        return lines(self.postgres_password) if self.postgres_password else ("",)
 
     @property
     def embedded(self) -> bool:
@@ -157,6 +178,11 @@ class Environment(BaseSettings):
     def catches_mail(self) -> bool:
         """Whether mail is kept in a folder, readable in the browser, in place of being sent."""
         return self.environment != "prod"
+
+
+def lines(secret: SecretStr) -> tuple[str, ...]:
+    """Return a secret's lines, but empty ones."""
+    return tuple(line for line in map(str.strip, secret.get_secret_value().splitlines()) if line)
 
 
 def read_environment(**overrides: Any) -> Environment:

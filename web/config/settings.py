@@ -12,7 +12,7 @@ from config.logs import configure_logging
 ENVIRONMENT = read_environment()
 BASE_DIRECTORY = Path(__file__).resolve().parent.parent
 
-SECRET_KEY = ENVIRONMENT.secret_key.get_secret_value()
+SECRET_KEY, *SECRET_KEY_FALLBACKS = ENVIRONMENT.signing_keys
 DEBUG = ENVIRONMENT.debug
 # nginx refuses unknown hosts; the others are how health checks and people on this machine call the site.
 ALLOWED_HOSTS = [ENVIRONMENT.domain, "localhost", ".localhost", "127.0.0.1", "[::1]"]
@@ -109,12 +109,12 @@ def databases() -> dict[str, Any]:
             },
         }
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "config.postgresql",
         "HOST": ENVIRONMENT.postgres_host,
         "PORT": ENVIRONMENT.postgres_port,
         "NAME": ENVIRONMENT.postgres_db,
         "USER": ENVIRONMENT.postgres_user,
-        "PASSWORD": ENVIRONMENT.postgres_password.get_secret_value() if ENVIRONMENT.postgres_password else "",
+        "PASSWORD": ENVIRONMENT.postgres_passwords[0],
         "CONN_MAX_AGE": 600,
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {"connect_timeout": 5},

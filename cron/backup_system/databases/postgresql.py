@@ -130,8 +130,16 @@ class PostgreSQL:
 
     @property
     def _password(self) -> str:
-        password = self.environment.postgres_password
-        return password.get_secret_value() if password else ""
+        *earlier, last = self.environment.postgres_passwords
+        return next(filter(self._opens, earlier), last)
+
+    def _opens(self, password: str) -> bool:
+        """Return whether PostgreSQL takes this password: there are two while it is being replaced."""
+        try:
+            self._open(MAINTENANCE_DATABASE, password).close()
+        except psycopg.OperationalError:
+            return False
+        return True
 
     def _named(self, kind: str, restore: str) -> str:
         name = f"{self._live}_{kind}_{restore}"
@@ -206,21 +214,24 @@ class PostgreSQL:
 
     @contextmanager
     def _connect(self, name: str | None = None) -> Iterator[Server]:
-        environment = self.environment
         try:
-            with psycopg.connect(
-                host=environment.postgres_host,
-                port=environment.postgres_port,
-                dbname=name or self._live,
-                user=environment.postgres_user,
-                password=self._password,
-                connect_timeout=10,
-                options=OPTIONS,
-                client_encoding="UTF8",
-                application_name="backup_system",
-            ) as connection:
+            with self._open(name or self._live, self._password) as connection:
                 yield connection
         except psycopg.errors.ObjectInUse:
             raise
         except psycopg.Error as error:
             raise BackupError(f"PostgreSQL: {str(error).strip()}") from None
+
+    def _open(self, name: str, password: str) -> Server:
+        environment = self.environment
+        return psycopg.connect(
+            host=environment.postgres_host,
+            port=environment.postgres_port,
+            dbname=name,
+            user=environment.postgres_user,
+            password=password,
+            connect_timeout=10,
+            options=OPTIONS,
+            client_encoding="UTF8",
+            application_name="backup_system",
+        )

@@ -142,7 +142,7 @@ def _census(file: Path) -> Census:
         names = [name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
         kinds = connection.execute("SELECT type || 's', count(*) FROM sqlite_schema GROUP BY 1").fetchall()
         tables = [name for name in names if not name.startswith("sqlite_")]
-        rows = {name: connection.execute(f"SELECT count(*) FROM {_quoted(name)}").fetchone()[0] for name in tables}  # noqa: S608
+        rows = {name: connection.execute(f"SELECT count(*) FROM {_quoted(name)}").fetchone()[0] for name in tables}  # noqa: S608 - quoted
         sequences: dict[str, int] = {}
         if "sqlite_sequence" in names:
             sequences = dict(connection.execute("SELECT name, seq FROM sqlite_sequence").fetchall())

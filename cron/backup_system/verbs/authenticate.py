@@ -120,7 +120,7 @@ def _ask(configuration: Configuration, port: int, person: Person) -> Proven:
     )
     consent = Consent(client, redirect=f"http://127.0.0.1:{port}/")
     # In a container all addresses: Docker publishes this one port on the machine's 127.0.0.1, and no other.
-    host = "127.0.0.1" if variables.embedded else "0.0.0.0"  # noqa: S104
+    host = "127.0.0.1" if variables.embedded else "0.0.0.0"  # noqa: S104 - see above
     ways = Ways(host=host, port=port, typed=person.typed, time_limit=person.time_limit)
     code = wait_for_code(consent, ways, say=person.say)
     return _prove(configuration.url, consent.redeem(code), advice=AGAIN)

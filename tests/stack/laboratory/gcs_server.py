@@ -23,7 +23,7 @@ def main() -> None:
         f"-public-host=store:{PORT}",
     ]
     options += ["-backend=filesystem", f"-filesystem-root={sys.argv[1]}", "-log-level=error"]
-    os.execv(program, [name, *options])  # noqa: S606 - no shell is wanted
+    os.execv(program, [name, *options])
 
 
 if __name__ == "__main__":

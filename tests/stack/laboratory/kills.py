@@ -64,7 +64,7 @@ class Outcome:
 
 def plan(seed: int, *, stores: Sequence[str] = STORES) -> Iterator[Kill]:
     """Yield kills without end, all combinations in turn, in an order and at moments that the seed decides."""
-    dice = random.Random(seed)  # noqa: S311 - to be drawn again
+    dice = random.Random(seed)
     combinations = [
         (store, verb, victim)
         for store in stores
@@ -142,7 +142,7 @@ class Experiment:
         """Make the live state another one: database and media together."""
         self._changes += 1
         # With a checkpoint, as a crash lets the sequences of the last rows skip some numbers otherwise.
-        self.laboratory.query(f"INSERT INTO lab_0 (name) VALUES ('change {self._changes}'); CHECKPOINT")  # noqa: S608
+        self.laboratory.query(f"INSERT INTO lab_0 (name) VALUES ('change {self._changes}'); CHECKPOINT")
         self.laboratory.ask("add_media", name=f"change-{self._changes}.bin", size=50_000, seed=self._changes)
 
     def _expected(self, kill: Kill) -> State:

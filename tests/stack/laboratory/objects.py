@@ -60,7 +60,7 @@ class Bucket:
 
 
 def _get(url: str) -> bytes:
-    with urllib.request.urlopen(url, timeout=LIMIT) as answer:  # noqa: S310 - the laboratory's own server
+    with urllib.request.urlopen(url, timeout=LIMIT) as answer:
         data: bytes = answer.read()
     return data
 

@@ -43,6 +43,18 @@ def test_a_short_secret_key_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "hunter2" not in explanation()
 
 
+def test_a_short_key_behind_a_good_one_is_refused(secrets_directory: Path) -> None:
+    (secrets_directory / "secret_key").write_text(f"{SECRET}\nhunter2\n")
+    assert "SECRET_KEY" in explanation()
+
+
+def test_a_secret_that_is_being_replaced_has_lines(secrets_directory: Path) -> None:
+    (secrets_directory / "secret_key").write_text(f"{SECRET}\n{SECRET[::-1]}\n")
+    (secrets_directory / "postgres_password").write_text("the new one\nthe old one\n")
+    assert read_environment().signing_keys == (SECRET, SECRET[::-1])
+    assert read_environment().postgres_passwords == ("the new one", "the old one")
+
+
 def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SECRET_KEY", "")
     assert "SECRET_KEY: is not set" in explanation()

@@ -17,9 +17,9 @@ def default_user(configure: Callable[..., None]) -> None:
     configure(default_user_email="Admin@shop.local", default_user_password=SecretStr("correct-horse-9"))
 
 
-def run() -> str:
+def run(*options: str) -> str:
     output = StringIO()
-    call_command("create_default_user", stdout=output)
+    call_command("create_default_user", *options, stdout=output)
     return output.getvalue()
 
 
@@ -36,6 +36,13 @@ def test_a_second_run_leaves_the_user_and_the_password_alone(configure: Callable
     configure(default_user_password=SecretStr("something-else-10"))
     assert "nothing changed" in run()
     assert User.objects.get().check_password("correct-horse-9")
+
+
+def test_when_asked_to_it_gives_the_user_another_password(configure: Callable[..., None]) -> None:
+    run()
+    configure(default_user_password=SecretStr("something-else-10"))
+    assert "has the password" in run("--reset-password")
+    assert User.objects.get().check_password("something-else-10")
 
 
 def test_a_second_run_needs_no_password(configure: Callable[..., None]) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 from allauth.account.models import EmailAddress
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
 from users.models import User
@@ -15,11 +15,19 @@ class Command(BaseCommand):
 
     help = "Make the superuser that DEFAULT_USER_EMAIL and DEFAULT_USER_PASSWORD tell of, unless it exists."
 
-    def handle(self, *_args: Any, **_options: Any) -> None:
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Add the option."""
+        parser.add_argument("--reset-password", action="store_true", help="if it exists, give it that password")
+
+    def handle(self, *_args: Any, reset_password: bool, **_options: Any) -> None:
         """Make the user and say so in one line."""
         email = settings.ENVIRONMENT.default_user_email
-        if User.objects.filter(email=email).exists():
-            self.stdout.write(f"The user {email} exists: nothing changed.")
+        if user := User.objects.filter(email=email).first():
+            if reset_password:
+                user.set_password(default_password())
+                user.save(update_fields=["password"])
+            changed = "it has the password in DEFAULT_USER_PASSWORD now" if reset_password else "nothing changed"
+            self.stdout.write(f"The user {email} exists: {changed}.")
             return
         create_verified_superuser(email, default_password())
         self.stdout.write(f"The user {email} is made, with the password in DEFAULT_USER_PASSWORD.")

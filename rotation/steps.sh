@@ -1,0 +1,106 @@
+# How each secret is rotated, step by step; their output is in the log. Sourced by rotate_secret.sh.
+# shellcheck shell=bash
+
+# Runs the next step.
+act() { # TITLE COMMAND…
+  STEP=$((STEP + 1))
+  step "$STEP" "$@"
+}
+
+rotate_secret_key() {
+  act 'Let the next key be taken beside this one' learn
+  act 'Restart what reads it' restart
+  act 'Sign with the next' use_next
+  act 'Restart what reads it' restart
+  act 'Keep one earlier key' keep_lines 2
+}
+
+rotate_postgres_password() {
+  act 'Let the next password be tried beside this one' learn
+  act 'Restart what reads it' restart
+  act 'Give PostgreSQL the next' use_next_in_postgres
+  act 'Restart what reads it' restart
+  act 'Forget the previous' forget_postgres_password
+}
+
+rotate_default_user_password() {
+  act 'Put it into secrets/' move_next
+  act "Give it to $(dotenv_get .env DEFAULT_USER_EMAIL)" reset_default_user
+}
+
+rotate_dev_password() {
+  act 'Put it into secrets/' move_next
+  act 'Replace nginx' docker compose up --detach --force-recreate --wait --wait-timeout "$WAIT" nginx
+}
+
+rotate_email_password() {
+  act 'Put it into secrets/' move_next
+  act 'Restart what reads it' restart
+}
+
+rotate_google_credentials() {
+  act 'Put it into secrets/' move_next
+  [[ -z $(dotenv_get .env BACKUP_URL) ]] || act 'See whether it gets in' ./google_storage.sh -l
+  act 'Replace cron' replace_services compose_now cron
+}
+
+rotate_backup_age_identity() {
+  act 'Put it into secrets/' move_next
+  act 'Replace cron' replace_services compose_now cron
+}
+
+forget_previous() {
+  act 'Take the key alone that is used' keep_lines 1
+  act 'Restart what reads it' restart
+}
+
+# From the change on PostgreSQL takes the next alone; everything that runs tries both. Quotes are doubled: that is SQL's way.
+use_next_in_postgres() {
+  local password
+  use_next
+  password=$(next)
+  printf "ALTER ROLE CURRENT_USER PASSWORD '%s';\n" "${password//\'/\'\'}" | in_postgres ''
+  # Its own address in place of its socket: there it asks for the password, as it asks everybody.
+  # shellcheck disable=SC2016 # the variables are the container's
+  { next && printf 'SELECT 1;\n'; } | in_postgres 'IFS= read -r PGPASSWORD; export PGPASSWORD PGHOST="$HOSTNAME"'
+}
+
+# Runs SQL from standard input as the database's owner.
+in_postgres() { # PREPARATION
+  docker compose exec --no-TTY postgres sh -c "$1
+    exec psql --no-psqlrc --quiet --set=ON_ERROR_STOP=1 --username=\"\$POSTGRES_USER\" --dbname=\"\$POSTGRES_DB\""
+}
+
+forget_postgres_password() {
+  keep_lines 1
+  rm -f "$BESIDE" # of a killed run it may belong to PostgreSQL's user already
+  (umask 077 && next >"$BESIDE")
+  give_postgres_its_secret "$BESIDE"
+  mv -f "$BESIDE" "$POSTGRES_SECRET"
+}
+
+reset_default_user() {
+  docker compose run --rm --no-deps --no-TTY web python manage.py create_default_user --reset-password
+}
+
+restart() {
+  ./deploy.sh --restart --yes --wait "$WAIT"
+}
+
+# The script ends before the rotation did, whoever ended it.
+leave_rotation() {
+  local status=$?
+  trap - EXIT
+  trap '' INT TERM HUP
+  set +e
+  rm -f "$BESIDE"
+  if [[ -n $FORGET ]] || { has_lines && is_in_use; }; then
+    printf '\nWhat is in secrets/ works; the rotation is not complete. To complete it: %s\n' "$(this_command)" >&2
+  else
+    mv -f "$PREVIOUS" "$CURRENT"
+    rm -f "$NEXT"
+    printf '\nThe previous %s is in force, as before.\n' "$NAME" >&2
+  fi
+  ((status != 0)) || status=1
+  exit "$status"
+}

@@ -1,0 +1,124 @@
+"""rotate_secret.sh, first phase: what it refuses before anything is changed."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from fake_machine import FakeMachine
+from test_deploy_checks import write_dotenv
+from test_install_docker_checks import contents
+
+SECRETS = {
+    "secret_key": "a-secret-key-of-more-than-32-characters",
+    "postgres_password": "the-database-password",
+    "default_user_password": "the-first-password",
+    "dev_password": "dev:{PLAIN}the-door",
+    "email_password": "",
+    "google_credentials": "",
+    "backup_age_identity": "",
+}
+
+
+@pytest.fixture
+def server(machine: FakeMachine) -> FakeMachine:
+    """Return a machine with PROD on it, running."""
+    write_dotenv(machine)
+    folder = machine.checkout / "secrets"
+    folder.mkdir(mode=0o700)
+    for name, value in SECRETS.items():
+        (folder / name).write_text(value)
+    machine.answer("compose ps *", "1234")
+    return machine
+
+
+def rotate(machine: FakeMachine, *options: str, given: str = "") -> "subprocess.CompletedProcess[str]":
+    """Return how ./rotate_secret.sh ended, with this on its standard input."""
+    return subprocess.run(
+        [machine.checkout / "rotate_secret.sh", "--yes", *options],
+        env=machine.environment(),
+        input=given,
+        capture_output=True,
+        check=False,
+        text=True,
+        timeout=60,
+    )
+
+
+def assert_refuses(machine: FakeMachine, *said: str, options: tuple[str, ...], given: str = "") -> None:
+    """Assert that it stops with these words, and nothing has changed, in the folder or in Docker."""
+    before = contents(machine.checkout)
+    result = rotate(machine, *options, given=given)
+    assert result.returncode == 1, result.stdout + result.stderr
+    assert "Stopped, nothing was changed" in result.stderr
+    for text in said:
+        assert text in result.stderr
+    assert contents(machine.checkout) == before
+    acts = ("compose up", "compose run", "compose exec", "compose rm", "tag")
+    assert not [call for call in machine.calls() if call.startswith(acts)]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ([], "Which secret? Give its name."),
+        (["door"], "There is no secret 'door' to rotate."),
+        (["secret_key", "dev_password"], "One secret at a time: secret_key, or dev_password."),
+        (["email_password"], "email_password is made elsewhere: give it with --from FILE."),
+        (["postgres_password", "--forget-previous"], "--forget-previous is for secret_key."),
+        (["secret_key", "--forget-previous", "--from", "-"], "--forget-previous makes no new secret"),
+        (["secret_key", "--from"], "--from needs a file"),
+        (["secret_key", "--wait", "soon"], "--wait needs a number of seconds, not 'soon'"),
+        (["secret_key", "--now"], "Unknown option: --now"),
+    ],
+)
+def test_wrong_options(server: FakeMachine, options: list[str], said: str) -> None:
+    """They are told, with the usage."""
+    result = rotate(server, *options)
+    assert result.returncode == 2
+    assert result.stderr.startswith(said)
+    assert "Usage: ./rotate_secret.sh" in result.stderr
+
+
+def test_local(machine: FakeMachine) -> None:
+    """LOCAL has its secrets in `.env`."""
+    machine.write_dotenv()
+    assert_refuses(machine, "this folder is LOCAL", options=("secret_key",))
+
+
+@pytest.mark.parametrize("name", ["dev_password", "backup_age_identity"])
+def test_secret_of_another_environment(server: FakeMachine, name: str) -> None:
+    """What PROD does not mount would change nothing there."""
+    assert_refuses(server, f"PROD has no {name}", options=(name, "--from", "-"), given="a-new-door-password")
+
+
+def test_stack_that_does_not_run(server: FakeMachine) -> None:
+    """A new secret is tried on what runs."""
+    server.answer("compose ps *", "")
+    assert_refuses(server, "the stack does not run", "docker compose up", options=("secret_key",))
+
+
+def test_missing_secret(server: FakeMachine) -> None:
+    """A secret that is gone is put back first: what runs still has it, what starts would not."""
+    (server.checkout / "secrets/postgres_password").unlink()
+    assert_refuses(server, "secrets/postgres_password is missing", options=("secret_key",))
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "said"),
+    [
+        ("secret_key", "short", "too short to be secret_key: 5 characters, 32 at least"),
+        ("postgres_password", "change-me-change-me", "holds the placeholder"),
+        ("postgres_password", "a-first-line\nand-a-second-one", "several lines"),
+        ("email_password", "\n", "too short to be email_password: 0 characters, 1 at least"),
+        ("google_credentials", "not json", "no key of a service account"),
+    ],
+)
+def test_given_secret_is_none(server: FakeMachine, name: str, given: str, said: str) -> None:
+    """What is given must be worth its name, and is not shown."""
+    assert_refuses(server, said, options=(name, "--from", "-"), given=given)
+    assert "and-a-second-one" not in rotate(server, name, "--from", "-", given=given).stderr
+
+
+def test_file_that_is_not_there(server: FakeMachine, tmp_path: Path) -> None:
+    """The file is named."""
+    assert_refuses(server, "there is no file", "missing", options=("secret_key", "--from", str(tmp_path / "missing")))
