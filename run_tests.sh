@@ -56,7 +56,7 @@ prepare_node() {
 lint() {
   say 'Linters and types'
   local -a scripts dockerfiles yaml
-  mapfile -t scripts < <(git ls-files -co --exclude-standard '*.sh' .ci/run cron/recorded 'nginx/commands/*')
+  mapfile -t scripts < <(git ls-files -co --exclude-standard '*.sh' .ci/run '.githooks/*' cron/recorded 'nginx/commands/*')
   mapfile -t dockerfiles < <(git ls-files -co --exclude-standard '*Dockerfile*')
   mapfile -t yaml < <(git ls-files -co --exclude-standard '*.yml' '*.yaml')
   (cd web && ruff check . && ruff format --check . && mypy . && djlint templates --check --lint --quiet)
@@ -80,6 +80,7 @@ lint() {
   shfmt --indent 2 --case-indent --diff "${scripts[@]}"
   hadolint "${dockerfiles[@]}"
   yamllint --strict "${yaml[@]}"
+  if [ -d .github ]; then zizmor --offline --pedantic --quiet --no-progress .github; fi
   if [ -d web/frontend ]; then (cd web/frontend && npm run --silent check); fi
 }
 
