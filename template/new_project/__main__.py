@@ -138,7 +138,7 @@ def notes(clone: Repository) -> Iterator[str]:
 def main(arguments: Sequence[str]) -> None:
     """Make a project; start it if that is asked for."""
     options = parse(arguments)
-    directory = options.directory.expanduser().absolute()
+    directory = options.directory.expanduser().resolve()
     check(directory, options)
     say("".join(notes(Repository(ROOT))), end="")
     with tempfile.TemporaryDirectory(prefix=f".{directory.name}-", dir=directory.parent) as work:

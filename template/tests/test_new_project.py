@@ -134,6 +134,13 @@ def test_empty_directory_is_taken(base: BaseProject, tmp_path: Path) -> None:
     assert (base.make(tmp_path / "shop").folder / "README.md").exists()
 
 
+def test_folder_beside_the_clone(base: BaseProject) -> None:
+    """`../shop`, as the README has it, is beside the clone and not inside."""
+    result = base.new_project("../shop", "--yes", "--name", "Shop")
+    assert result.returncode == 0, result.stderr
+    assert (base.folder.parent / "shop/README.md").exists()
+
+
 def test_without_git_or_a_name_for_it(base: BaseProject, tmp_path: Path) -> None:
     """Without git, or a name for the commit, nothing is begun."""
     commands = tmp_path / "commands"

@@ -1,0 +1,14 @@
+"""The commands that documents tell their readers to run."""
+
+import re
+from pathlib import Path
+
+
+def commands_of(page: Path, *, section: str = "") -> list[str]:
+    """Return the commands of a page, or of the one section of it with this title: a block of `sh` each."""
+    text = page.read_text()
+    if section:
+        _, found, rest = text.partition(f"\n## {section}\n")
+        assert found, f"{page} has no section {section!r}"
+        text = rest.partition("\n## ")[0]
+    return re.findall(r"^```sh\n(.+?)^```$", text, re.MULTILINE | re.DOTALL)
