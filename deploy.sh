@@ -90,6 +90,7 @@ main() {
   [[ -z $ROLLBACK || -z $PULL$RESTART ]] || wrong_usage '--rollback goes to the release before: it takes no --pull, no --restart.'
   [[ -z $RESTART || -z $PULL ]] || wrong_usage '--restart is for the release that runs: it takes no --pull.'
   cd "$ROOT"
+  [[ -e google_storage.sh ]] || BACKUP='' # a project without backups
   deploy "$assume_yes"
 }
 

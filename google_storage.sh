@@ -58,7 +58,7 @@ read_options() { # ARGUMENT…
   [[ -t 0 && -t 1 && -t 2 ]] || RUN_OPTIONS+=(--no-TTY)
   for argument in "$@"; do
     case $argument in
-      -b | --backup | -r* | --restore* | --verify* | --undo) NEEDS_DATABASE=yes ;;
+      -b | --backup | -r* | --restore* | --verify* | --undo | --export*) NEEDS_DATABASE=yes ;;
       -a | --authenticate) check_is_no_server && authenticates=yes ;;
     esac
     case $previous in

@@ -61,11 +61,15 @@ show_door() {
 
 # What a server can start without, but should not stay without.
 show_missing() {
+  [[ ! -e google_storage.sh ]] || show_missing_backups
+  [[ $ENVIRONMENT == dev || -n $(dotenv_get .env EMAIL_HOST) ]] ||
+    printf '  Mail: set EMAIL_HOST, EMAIL_PORT, EMAIL_USER in .env, and secrets/email_password\n'
+  printf '  Keep a copy of .env and secrets/ away from this machine.\n'
+}
+
+show_missing_backups() {
   case $(dotenv_get .env BACKUP_URL) in
     '') printf '  Backups: set BACKUP_URL in .env (docs/how-to/backups.md)\n' ;;
     file:*) printf '  Backups: they are on this machine; keep copies elsewhere, or use a bucket (docs/how-to/backups.md)\n' ;;
   esac
-  [[ $ENVIRONMENT == dev || -n $(dotenv_get .env EMAIL_HOST) ]] ||
-    printf '  Mail: set EMAIL_HOST, EMAIL_PORT, EMAIL_USER in .env, and secrets/email_password\n'
-  printf '  Keep a copy of .env and secrets/ away from this machine.\n'
 }

@@ -5,6 +5,7 @@ import shutil
 import socket
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -32,6 +33,18 @@ def copy_checkout(destination: Path) -> Path:
             (destination / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, destination / name, follow_symlinks=False)
     return destination
+
+
+@contextmanager
+def committed(folder: Path) -> Iterator[None]:
+    """Have all files of a copy committed meanwhile."""
+    somebody = ("-c", "user.name=Somebody", "-c", "user.email=somebody@example.com")
+    for arguments in (["init", "--quiet"], ["add", "--all"], ["commit", "--quiet", "--message", "A commit"]):
+        subprocess.run(["git", *somebody, *arguments], cwd=folder, check=True)
+    try:
+        yield
+    finally:
+        shutil.rmtree(folder / ".git")
 
 
 def copy_as_shop(destination: Path) -> Path:

@@ -1,10 +1,13 @@
 """What the tests of the project share."""
 
 import signal
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
-from checkout import free_port
+from checkout import copy_as_shop, free_port
+from embedded_mode import SERVING, Running, install, wait_for
 from fake_machine import FakeMachine
 
 
@@ -17,3 +20,61 @@ def pytest_configure() -> None:
 def machine(tmp_path: Path) -> FakeMachine:
     """Return a machine without a Docker engine, whose docker command answers as told."""
     return FakeMachine(tmp_path, port=free_port())
+
+
+@pytest.fixture(scope="session")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a fresh clone, in a path with a space."""
+    return copy_as_shop(tmp_path_factory.mktemp("embedded") / "my project")
+
+
+@pytest.fixture(scope="session")
+def interrupted(folder: Path) -> tuple[int, str]:
+    """Return how a first set-up ended that was interrupted amid its longest step."""
+    with closing(Running(folder, "--setup-only")) as running:
+        running.wait_until_said("Python ")
+        wait_for((folder / ".venv-embedded").exists, what="the environment is begun")
+        return running.end(signal.SIGINT), running.output
+
+
+@pytest.fixture(scope="session")
+def installed(folder: Path, interrupted: tuple[int, str]) -> Path:
+    """Return the clone, set up after that interruption."""
+    completed = install(folder, "--setup-only")
+    assert completed.returncode == 0, completed.stdout
+    return folder
+
+
+class Terminal:
+    """Where the site is served, for one test after the other: a start takes seconds."""
+
+    def __init__(self, folder: Path) -> None:
+        """Begin without one that runs."""
+        self._folder = folder
+        self._running: Running | None = None
+
+    def serving(self) -> Running:
+        """Return the site that is served; start it if the test before has ended it."""
+        if not self._running or self._running.ended:
+            self._running = Running(self._folder, "--port", str(free_port()))
+            self._running.wait_until_said(SERVING)
+        return self._running
+
+    def close(self) -> None:
+        """End what runs."""
+        if self._running:
+            self._running.close()
+
+
+@pytest.fixture(scope="session")
+def terminal(installed: Path) -> Iterator[Terminal]:
+    """Return a terminal in the clone."""
+    terminal = Terminal(installed)
+    yield terminal
+    terminal.close()
+
+
+@pytest.fixture
+def running(terminal: Terminal) -> Running:
+    """Return the site while it is served."""
+    return terminal.serving()

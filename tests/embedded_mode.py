@@ -71,6 +71,11 @@ def google_storage(folder: Path, *arguments: str) -> str:
     return completed.stdout.strip()
 
 
+def manage(folder: Path, program: str) -> str:
+    """Return what a program prints in Django's shell."""
+    return install(folder, "manage", "shell", "--no-imports", "--command", program).stdout
+
+
 class Running:
     """The install in the foreground of a terminal, until it is ended."""
 
@@ -163,3 +168,36 @@ class Visitor:
         with self._browser.open(request, timeout=20) as response:
             text: str = response.read().decode()
         return text
+
+
+def said(running: Running, name: str) -> str:
+    """Return a value of the summary."""
+    match = re.search(rf"^  {name} +(\S+)", running.output, re.MULTILINE)
+    assert match, running.output
+    return match[1]
+
+
+def visitor_logged_in(running: Running) -> Visitor:
+    """Return the printed user, logged in on the printed site with the printed password."""
+    visitor = Visitor(said(running, "Site"))
+    visitor.submit("/accounts/login/", login=said(running, "User"), password=said(running, "Password"))
+    return visitor
+
+
+def start_task(visitor: Visitor, *, seconds: int) -> str:
+    """Start the sample task; return the address of its run."""
+    page = visitor.submit("/tasks/", seconds=str(seconds))
+    match = re.search(r'data-task-run="([^"]+)"', page)
+    assert match, page
+    return match[1]
+
+
+def percent(visitor: Visitor, path: str) -> int:
+    """Return how far the run is."""
+    value: int = visitor.get_json(path)["percent"]
+    return value
+
+
+def wait_until_succeeded(visitor: Visitor, path: str) -> None:
+    """Return once the run has ended well: a moment after its work has come to 100 %."""
+    wait_for(lambda: visitor.get_json(path)["state"] == "succeeded", what="the task has succeeded", limit=30)

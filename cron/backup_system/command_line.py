@@ -11,9 +11,10 @@ from backup_system.configuration import Configuration, read_configuration
 from backup_system.errors import BackupError, WrongUseError
 from backup_system.names import split_url
 from backup_system.progress import Progress, open_progress
-from backup_system.session import Session
+from backup_system.session import Installation, Session
 from backup_system.verbs.back_up import back_up
 from backup_system.verbs.check import check
+from backup_system.verbs.export import PARTS, export
 from backup_system.verbs.list_backups import list_backups, size
 from backup_system.verbs.prune import plan_pruning, prune
 from backup_system.verbs.restore import restore
@@ -63,6 +64,18 @@ def run(  # noqa: PLR0913 - an option each
     undoing: Annotated[bool, typer.Option("--undo", help="Bring back what the last restore replaced.")] = False,
     pruning: Annotated[bool, typer.Option("--prune", help="Remove the backups that retention does not keep.")] = False,
     checking: Annotated[bool, typer.Option("--check", help="Fail when the newest backup or proof is too old.")] = False,
+    exporting: Annotated[
+        str,
+        typer.Option(
+            "--export",
+            metavar="PARTS",
+            help="Write database, media, or database,media as a tar to standard output, anonymised: to hand over. "
+            "./create_archive.sh puts it beside the code.",
+        ),
+    ] = "",
+    not_anonymised: Annotated[
+        bool, typer.Option("--not-anonymised", help="With --export: with all personal data.")
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="With --prune: show what would be removed, and why.")
     ] = False,
@@ -90,6 +103,10 @@ def run(  # noqa: PLR0913 - an option each
         "-r": (restoring, lambda configuration: _restore(configuration, progress, restoring, yes_replace)),
         "--verify": (verifying, lambda configuration: _verify(configuration, progress, verifying, scheduled=scheduled)),
         "--undo": (undoing, lambda configuration: _undo(_session(configuration, progress), yes_replace)),
+        "--export": (
+            exporting,
+            lambda configuration: _export(configuration, progress, exporting, anonymised=not not_anonymised),
+        ),
         "--prune": (pruning, lambda configuration: _prune(_session(configuration, progress), dry_run=dry_run)),
         "--check": (checking, lambda configuration: _check(_session(configuration, progress))),
     }
@@ -165,6 +182,17 @@ def _verify(configuration: Configuration, progress: Progress, wanted: str, *, sc
     session = _session(configuration, progress, wanted)
     manifest = verify(session, wanted)
     progress.say(f"Proven: {session.store.url}/{manifest.name} restores to what was backed up.")
+
+
+def _export(configuration: Configuration, progress: Progress, wanted: str, *, anonymised: bool) -> None:
+    parts = frozenset(wanted.split(","))
+    if not parts <= PARTS:
+        raise WrongUseError(f"--export takes {','.join(sorted(PARTS))}, or one of them: not {wanted}.")
+    if sys.stdout.isatty():
+        raise WrongUseError("--export writes a tar to standard output: write > FILE.tar after it.")
+    left_out = export(Installation(configuration, progress), sys.stdout.buffer, parts, anonymised=anonymised)
+    if left_out:
+        progress.say(f"{left_out} media files were left out: no field with the rule KeepFile refers to them.")
 
 
 def _undo(session: Session, yes_replace: str) -> None:

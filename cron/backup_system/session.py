@@ -1,4 +1,4 @@
-"""What every verb works with."""
+"""What the verbs work with."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,17 +19,11 @@ from backup_system.workplace import Workplace
 
 
 @dataclass(frozen=True)
-class Session:
-    """The project, a store, and where to show what is done."""
+class Installation:
+    """The project on this machine, and where to show what is done."""
 
     configuration: Configuration
     progress: Progress
-    store: Store
-
-    @property
-    def transfer(self) -> Transfer:
-        """The way into the store and back."""
-        return Transfer(store=self.store, encryption=self.configuration.encryption)
 
     @cached_property
     def workplace(self) -> Workplace:
@@ -47,6 +41,18 @@ class Session:
     def now(self) -> datetime:
         """Return the time."""
         return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Session(Installation):
+    """The same, with a store."""
+
+    store: Store
+
+    @property
+    def transfer(self) -> Transfer:
+        """The way into the store and back."""
+        return Transfer(store=self.store, encryption=self.configuration.encryption)
 
     @contextmanager
     def writing(self) -> Iterator[Lease]:

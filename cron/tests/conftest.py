@@ -113,7 +113,7 @@ def person() -> Iterator[FakePerson]:
 @pytest.fixture
 def without_django(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let restores leave the database as it was backed up: Django's tables are not what these tests are about."""
-    monkeypatch.setattr("backup_system.verbs.restore.manage", lambda *_, **__: "")
+    monkeypatch.setattr("backup_system.staging.manage", lambda *_, **__: "")
 
 
 @pytest.fixture

@@ -1,10 +1,11 @@
 """A project of a test's own: its database, media and backups, and what can be done with them."""
 
 import sqlite3
+import tarfile
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from io import StringIO
+from io import BytesIO, StringIO
 from pathlib import Path
 
 from backup_system.configuration import Configuration
@@ -12,9 +13,10 @@ from backup_system.manifest import Manifest
 from backup_system.media import list_media
 from backup_system.progress import LineProgress
 from backup_system.retention import Plan
-from backup_system.session import Session
+from backup_system.session import Installation, Session
 from backup_system.stores import Store
 from backup_system.verbs.back_up import back_up
+from backup_system.verbs.export import export
 from backup_system.verbs.prune import prune
 from backup_system.verbs.restore import Restored, restore
 from backup_system.verbs.undo import undo
@@ -68,6 +70,15 @@ class Project:
         """Return the backup that was proven."""
         return verify(self.session, wanted)
 
+    def export(self, *parts: str, anonymised: bool = True) -> dict[str, bytes]:
+        """Return the files of an export."""
+        output = BytesIO()
+        installation = Installation(self.configuration, self.session.progress)
+        export(installation, output, frozenset(parts), anonymised=anonymised)
+        output.seek(0)
+        with tarfile.open(fileobj=output) as tar:
+            return {name: _extracted(tar, name) for name in tar.getnames()}
+
     def prune(self) -> Plan:
         """Return what was kept and removed."""
         return prune(self.session)
@@ -75,6 +86,11 @@ class Project:
     def with_store(self, store: Store) -> "Project":
         """Return the project with its backups elsewhere."""
         return replace(self, store=store)
+
+
+def _extracted(tar: tarfile.TarFile, name: str) -> bytes:
+    file = tar.extractfile(name)
+    return file.read() if file else b""
 
 
 type MakeProject = Callable[..., Project]

@@ -1,7 +1,6 @@
 """DEV or PROD as it runs on a server: images and secrets, HTTPS through nginx, on ports of this machine."""
 
 import base64
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Final, Literal, override
 
 from checkout import ROOT, copy_checkout, free_port, unique_slug
+from documents import commands_of
 
 from stack import visitor
 from stack.compose import Answer, Stack, ask, run
@@ -18,11 +18,6 @@ from stack.visitor import Visitor
 DOMAIN: Final = "www.example.com"
 EMAIL: Final = "you@example.com"
 HOW_TO: Final = ROOT / "docs/how-to/first-server.md"
-
-
-def commands_of(page: Path) -> list[str]:
-    """Return the commands that a how-to tells its reader to run, a block each."""
-    return re.findall(r"^```sh\n(.+?)^```$", page.read_text(), re.MULTILINE | re.DOTALL)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,11 +7,12 @@ from typing import Final
 import pytest
 from checkout import ROOT
 from cryptography import x509
+from documents import commands_of
 
 from stack.compose import attempt, run, wait_until
 from stack.cron import Cron
 from stack.issuer import Issuer, issuing, offer, offered, wait_until_shown
-from stack.server import DOMAIN, EMAIL, Server, commands_of
+from stack.server import DOMAIN, EMAIL, Server
 from stack.traffic import Traffic
 
 pytestmark = [pytest.mark.stack, pytest.mark.parametrize("server", ["dev"], indirect=True, scope="session")]

@@ -1,9 +1,10 @@
 """What PROD has that DEV has not: no door, and mail that is sent."""
 
 import pytest
+from documents import commands_of
 
 from stack.compose import run
-from stack.server import HOW_TO, Server, commands_of
+from stack.server import HOW_TO, Server
 from stack.test_servers import assert_guarded
 
 pytestmark = [pytest.mark.stack, pytest.mark.parametrize("server", ["prod"], indirect=True, scope="session")]

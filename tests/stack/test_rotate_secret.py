@@ -10,10 +10,11 @@ from typing import Final
 
 import pytest
 from checkout import ROOT
+from documents import commands_of
 
 from stack.compose import attempt, clean_environment, run, wait_until
 from stack.editing import replaced
-from stack.server import EMAIL, Server, commands_of
+from stack.server import EMAIL, Server
 from stack.traffic import Traffic
 from stack.visitor import Visitor
 

@@ -229,7 +229,7 @@ def test_browser_has_nothing_to_complain_of(server: Server, superuser: Visitor, 
 
 def test_guessing_is_stopped(server: Server) -> None:
     """The tenth wrong password is refused, whatever address is claimed, and those after it; others still log in."""
-    statuses = [int(status) for status in server.visit_from("flower", "guess", "100").split()]
+    statuses = [int(status) for status in server.visit_from("cron", "guess", "100").split()]
     assert len(statuses) == 100
     assert BLOCKED in statuses[:10]
     assert BLOCKED not in statuses[:5]

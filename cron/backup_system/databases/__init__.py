@@ -24,8 +24,14 @@ class Database(Protocol):
     def dump(self, folder: Path, *, finished: Finished, step: Step) -> Census:
         """Return what the live database held at the moment that the files in `folder` show."""
 
-    def load(self, folder: Path, restore: str, *, roles: tuple[str, ...], step: Step) -> str:
-        """Make a staging database from the files of a dump. Return what people should know of it, or nothing."""
+    def load(self, folder: Path, restore: str, *, roles: tuple[str, ...] | None, step: Step) -> str:
+        """Make a staging database from the files of a dump. Return what people should know of it, or nothing.
+
+        With None for the dump's roles, owners and grants are left out.
+        """
+
+    def export(self, restore: str, folder: Path) -> Path:
+        """Return a file in the folder: the staging database as people restore it who have no backup system."""
 
     def census(self, restore: str) -> Census:
         """Return what the staging database holds."""

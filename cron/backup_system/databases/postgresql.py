@@ -23,6 +23,7 @@ from backup_system.progress import Step
 
 JOBS: Final = "2"
 COMPRESSION: Final = "zstd:1"
+EXPORT: Final = "database.dump"
 MAINTENANCE_DATABASE: Final = "postgres"
 LONGEST_NAME: Final = 63
 # The id of a restore. A database whose name goes on otherwise is somebody else's.
@@ -67,14 +68,14 @@ class PostgreSQL:
                 raise
             return replace(census.result(), sequences=between(before, sequence_values(other)))
 
-    def load(self, folder: Path, restore: str, *, roles: tuple[str, ...], step: Step) -> str:
+    def load(self, folder: Path, restore: str, *, roles: tuple[str, ...] | None, step: Step) -> str:
         """Make a staging database from the files of a dump. Return what people should know of it, or nothing."""
         name = self.name(restore)
         with self._maintenance() as server:
             create_twin(server, self._live, name)
             known = {role for (role,) in server.execute("SELECT rolname FROM pg_roles").fetchall()}
-        unknown = sorted(set(roles) - known)
-        without_roles = ["--no-owner", "--no-privileges"] if unknown else []
+        unknown = sorted(set(roles or ()) - known)
+        without_roles = ["--no-owner", "--no-privileges"] if unknown or roles is None else []
         options = ["--exit-on-error", f"--jobs={JOBS}", "--format=directory", f"--dbname={name}", *without_roles]
         step.expect(sum(1 for _ in folder.iterdir()))
         run_tool(
@@ -83,6 +84,14 @@ class PostgreSQL:
             finished_item=lambda _item: step.advance(),
         )
         return f"This server has no role {', '.join(unknown)}: owners and grants were left out." if unknown else ""
+
+    def export(self, restore: str, folder: Path) -> Path:
+        """Return a dump of the staging database in pg_dump's custom format."""
+        file = folder / EXPORT
+        options = ["--format=custom", "--no-sync", f"--file={file}"]
+        command = ["pg_dump", *self._connection_options(), *options, self.name(restore)]
+        run_tool(command, password=self._password, finished_item=lambda _item: None)
+        return file
 
     def census(self, restore: str) -> Census:
         """Return what the staging database holds."""

@@ -48,7 +48,7 @@ class SQLite:
         step.advance()
         return census
 
-    def load(self, folder: Path, restore: str, *, roles: tuple[str, ...], step: Step) -> str:  # noqa: ARG002 - no roles
+    def load(self, folder: Path, restore: str, *, roles: tuple[str, ...] | None, step: Step) -> str:  # noqa: ARG002 - no roles
         """Make a staging database from the file of a dump. Return what people should know of it."""
         step.expect(1)
         staged = self._staged(restore)
@@ -62,6 +62,15 @@ class SQLite:
             connection.execute(f"PRAGMA user_version = {_number(restore)}")
         step.advance()
         return ""
+
+    def export(self, restore: str, folder: Path) -> Path:
+        """Return a copy of the staging database's file."""
+        copy = folder / FILE
+        self._copy(self._staged(restore), copy)
+        with _open(copy) as connection:
+            connection.execute("PRAGMA user_version = 0")
+            connection.execute("PRAGMA journal_mode = delete")  # no second file beside it, wherever it is opened
+        return copy
 
     def census(self, restore: str) -> Census:
         """Return what the staging database holds."""

@@ -1,27 +1,20 @@
 """`-r`: make a backup the live database and media. Whatever fails, whenever: what is live stays as it is."""
 
-import json
-import secrets
 import shutil
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Final
 
 from backup_system.catalogue import find
-from backup_system.django_commands import manage
 from backup_system.errors import BackupError
 from backup_system.manifest import Contents, Manifest
 from backup_system.media import download_media, keep_only, list_media
 from backup_system.names import CONTENTS
 from backup_system.recovery import alone_and_recovering, swap_media
 from backup_system.session import Session
+from backup_system.staging import anonymise, create_default_user, load, migrate, new_identifier
 from backup_system.transfer import side_by_side
 from backup_system.verbs.back_up import back_up_alone
-
-TIME_FORMAT: Final = "%Y%m%dt%H%M%S"
-TIME_LENGTH: Final = 15
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,15 +42,6 @@ def restore(session: Session, wanted: str) -> Restored:
             session.database.swap(identifier)
             swap_media(session, identifier)
     return Restored(manifest=manifest, anonymised=anonymised, media_files=len(list_media(configuration.media)))
-
-
-def new_identifier(session: Session) -> str:
-    """Return the name of a restore. It sorts after those of all earlier ones, whatever the clock says."""
-    moment = session.now()
-    for earlier in session.database.previous()[-1:]:
-        replaced = datetime.strptime(earlier[:TIME_LENGTH], TIME_FORMAT).replace(tzinfo=UTC)
-        moment = max(moment, replaced + timedelta(seconds=1))
-    return f"{moment.strftime(TIME_FORMAT)}_{secrets.token_hex(2)}"
 
 
 def require_compatible(session: Session, manifest: Manifest) -> None:
@@ -92,15 +76,7 @@ def stage(session: Session, manifest: Manifest, identifier: str) -> Contents:
         contents = Contents.from_bytes((scratch / CONTENTS).read_bytes(), name=manifest.name)
         with session.progress.step("Fetch and check the media") as step:
             download_media(contents.media, folder / "media", transfer=session.transfer, step=step)
-        with session.progress.step("Restore beside the live database") as step:
-            roles = contents.census.roles
-            note = session.database.load(scratch / "database", identifier, roles=roles, step=step)
-    if note:
-        session.progress.say(note)
-    with session.progress.step("Compare with the backup's counts"):
-        if differences := contents.census.differences(session.database.census(identifier)):
-            shown = "\n  ".join(differences[:20])
-            raise BackupError(f"What was restored is not what was backed up:\n  {shown}")
+        load(session, scratch / "database", contents.census, identifier)
     return contents
 
 
@@ -121,19 +97,12 @@ def _fetch(session: Session, manifest: Manifest, scratch: Path) -> None:
 
 def _bring_up_to_date(session: Session, manifest: Manifest, identifier: str) -> bool:
     """Return whether the staging database was anonymised, after it was migrated to what the code here expects."""
-    variables = session.database.variables(identifier)
-    with session.progress.step("Migrate"):
-        manage("migrate_restored", variables=variables)
+    migrate(session, identifier)
     if manifest.name.environment != "prod" or session.configuration.environment == "prod":
         return False
-    with session.progress.step("Anonymise"):
-        folder = session.workplace.staging(identifier)
-        kept = folder / "kept-files.json"
-        manage(
-            "anonymise", "--database", session.database.name(identifier), "--kept-files", str(kept), variables=variables
-        )
-        left_out = keep_only(folder / "media", set(json.loads(kept.read_text())))
-        manage("create_default_user", variables=variables)
+    kept = anonymise(session, identifier)
+    left_out = keep_only(session.workplace.staging(identifier) / "media", kept)
+    create_default_user(session, identifier)
     if left_out:
         session.progress.say(f"{left_out} media files were left out: no field with the rule KeepFile refers to them.")
     return True

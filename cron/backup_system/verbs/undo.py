@@ -4,7 +4,7 @@ from backup_system.errors import BackupError
 from backup_system.media import link_twin
 from backup_system.recovery import alone_and_recovering, swap_media
 from backup_system.session import Session
-from backup_system.verbs.restore import new_identifier
+from backup_system.staging import new_identifier
 
 
 def undo(session: Session) -> None:

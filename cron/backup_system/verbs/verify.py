@@ -6,7 +6,8 @@ from backup_system.manifest import Manifest, Verification
 from backup_system.names import VERIFICATION
 from backup_system.recovery import alone_and_recovering
 from backup_system.session import Session
-from backup_system.verbs.restore import new_identifier, require_compatible, stage
+from backup_system.staging import new_identifier
+from backup_system.verbs.restore import require_compatible, stage
 
 
 def verify(session: Session, wanted: str) -> Manifest:

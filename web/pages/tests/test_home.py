@@ -45,7 +45,7 @@ def test_in_production_strangers_learn_nothing_of_the_stack(client: Client, conf
 def test_in_production_staff_sees_the_stack(client: Client, configure: Callable[..., None], staff: User) -> None:
     configure(environment="prod")
     client.force_login(staff)
-    assert "/flower/" in home(client)
+    assert "/admin/" in home(client)
 
 
 def test_without_the_frontend_the_page_needs_none_of_it(client: Client) -> None:

@@ -31,7 +31,8 @@ def configure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Configure:
 
     def make(**variables: str) -> Configuration:
         site = {"ENVIRONMENT": "prod", "DOMAIN": DOMAIN, "ADMIN_EMAIL": "you@example.com"}
-        for name, value in ({"POSTGRES_PASSWORD": "x" * 16} | site | variables).items():
+        secrets = {"POSTGRES_PASSWORD": "x" * 16, "SECRET_KEY": "x" * 32}
+        for name, value in (secrets | site | variables).items():
             monkeypatch.setenv(name, value)
         volumes = tmp_path / "certificates", tmp_path / "challenges"
         for volume in volumes:
