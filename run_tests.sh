@@ -108,7 +108,7 @@ test_tools() {
   say 'Backups: the stores, and who gets in'
   python -m pytest cron -m 'not postgresql' --numprocesses 2
   say 'Installing: embedded mode, and bad input'
-  python -m pytest tests -m 'not stack'
+  python -m pytest tests -m 'not stack' --numprocesses 2 --dist loadfile # a file's tests share what is set up
   if [ -d template ]; then
     say 'Making and updating projects'
     python -m pytest template/tests -m 'not stack' --numprocesses 2
