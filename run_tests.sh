@@ -71,6 +71,7 @@ lint() {
     ruff check --config web/pyproject.toml template
     ruff format --config web/pyproject.toml --check template
     mypy --config-file tests/mypy.ini template/benchmarks/reload
+    mypy --config-file tests/mypy.ini template/benchmarks/soak
     MYPYPATH=template/benchmarks/backup mypy --config-file tests/mypy.ini template/benchmarks/backup
     mypy --config-file template/mypy.ini template/benchmarks/serve
   fi

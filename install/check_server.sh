@@ -51,12 +51,14 @@ check_secrets() {
     # What it finds is in lines: all of it is told at once, below.
     check_secret "secrets/${name%:*}" "${name#*:}" || true
   done
+  # DEV's door: user and kind stand before the password.
+  [[ $ENVIRONMENT != dev || ! -e secrets/dev_password ]] || check_secret secrets/dev_password 23
   ((${#lines[@]} == 0)) || refuse 'secrets/ is not complete:' "${lines[@]}" \
     'Put the earlier ones back. Is there none? This makes one: (umask 077; openssl rand -hex 32 >secrets/NAME)' \
     'The database keeps its password from its first start on: a new postgres_password does not open it.'
 }
 
-# Adds to the caller's lines what is wrong with a secret.
+# Adds to the caller's lines what is wrong with a secret. Where it has lines, the first one is used.
 check_secret() { # FILE LENGTH
   local value
   if [[ ! -e $1 ]]; then
@@ -64,7 +66,7 @@ check_secret() { # FILE LENGTH
     return
   fi
   [[ -r $1 ]] || refuse "you may not read $1." 'Run this as its owner.'
-  value=$(tr -d '[:space:]' <"$1")
+  value=$(head -n 1 "$1" | tr -d '[:space:]')
   if [[ $value == *"$PLACEHOLDER"* ]]; then
     lines+=("$1 holds the placeholder $PLACEHOLDER")
   elif ((${#value} < $2)); then

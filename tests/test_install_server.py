@@ -200,13 +200,15 @@ def test_local_folder_does_not_become_a_server(machine: FakeMachine) -> None:
         ("secret_key", None, "secrets/secret_key is missing"),
         ("secret_key", "", "secrets/secret_key is too short to be a secret: 0 characters, 32 at least"),
         ("secret_key", "change-me" * 8, "secrets/secret_key holds the placeholder"),
+        ("secret_key", f"short\n{'a-good-key-' * 4}", "secrets/secret_key is too short to be a secret: 5 characters"),
         ("postgres_password", "postgres", "secrets/postgres_password is too short"),
+        ("dev_password", "dev:{PLAIN}dev", "secrets/dev_password is too short"),
         ("default_user_password", None, "secrets/default_user_password is missing"),
     ],
 )
 def test_secret_is_none(server: FakeMachine, name: str, content: str | None, problem: str) -> None:
     """A missing or weak secret is refused before anything changes, with how to make one."""
-    secret = installed(server) / "secrets" / name
+    secret = installed(server, "dev") / "secrets" / name
     if content is None:
         secret.unlink()
     else:

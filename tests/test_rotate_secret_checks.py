@@ -19,9 +19,8 @@ SECRETS = {
 }
 
 
-@pytest.fixture
-def server(machine: FakeMachine) -> FakeMachine:
-    """Return a machine with PROD on it, running."""
+def put_prod_on(machine: FakeMachine) -> FakeMachine:
+    """Return the machine, with PROD on it, running."""
     write_dotenv(machine)
     folder = machine.checkout / "secrets"
     folder.mkdir(mode=0o700)
@@ -29,6 +28,12 @@ def server(machine: FakeMachine) -> FakeMachine:
         (folder / name).write_text(value)
     machine.answer("compose ps *", "1234")
     return machine
+
+
+@pytest.fixture
+def server(machine: FakeMachine) -> FakeMachine:
+    """Return a machine with PROD on it."""
+    return put_prod_on(machine)
 
 
 def rotate(machine: FakeMachine, *options: str, given: str = "") -> "subprocess.CompletedProcess[str]":

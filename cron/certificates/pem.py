@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -69,8 +70,9 @@ def check(content: bytes, *, domain: str, now: datetime) -> Certificate:
 
 def put(content: bytes, place: Path) -> bool:
     """Put it there, in one move, for its owner alone to read; return whether it was something else before."""
-    if place.exists() and place.read_bytes() == content:
-        return False
+    with suppress(OSError):  # what is not there, or cannot be read, is something else
+        if place.read_bytes() == content:
+            return False
     descriptor, name = mkstemp(dir=place.parent, prefix=f".{place.name}.")  # mode 0600
     try:
         with os.fdopen(descriptor, "wb") as file:

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Deletes the record of old background tasks, and marks those failed that were lost.
+# Deletes the record of old background tasks.
 set -euo pipefail
 
 # Then it is ended: asked to stop, and 10 s later by force.

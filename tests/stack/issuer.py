@@ -113,7 +113,7 @@ def issuing(server: Server) -> Iterator[Issuer]:
         run("docker", "volume", "rm", "--force", f"{server.project}_issuer")
 
 
-def offer(server: Server, content: str) -> None:
+def offer(server: Server, content: str, *, mode: str = "600") -> None:
     """Put a file where nginx looks for the certificate, whatever it is."""
     place = f"/certificates/{DOMAIN}.pem"
-    server.exec("cron", "sh", "-c", 'umask 077; printf %s "$1" >"$2"', "sh", content, place)
+    server.exec("cron", "sh", "-c", 'rm -f "$2"; printf %s "$1" >"$2"; chmod "$3" "$2"', "sh", content, place, mode)

@@ -1,6 +1,5 @@
 """What clients do who mean harm, and that the site serves all others meanwhile."""
 
-import json
 import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -9,15 +8,14 @@ from typing import Final
 import pytest
 
 from stack.abuse import HEAD, connect, crowd, drip_until_closed, say
-from stack.compose import run, wait_until
+from stack.compose import wait_until
 from stack.conftest import Report
+from stack.memory import MIB, memory_of
 from stack.server import DOMAIN, EMAIL, Server
-from stack.test_servers import in_bytes
 from stack.visitor import BLOCKED
 
 pytestmark = [pytest.mark.stack, pytest.mark.parametrize("server", ["prod"], indirect=True, scope="session")]
 
-MIB: Final = 2**20
 UPLOADS: Final = 16
 LARGE: Final = 24 * MIB  # just under what nginx takes: sixteen of them are more than nginx's memory
 STATUS: Final = re.compile(r"HTTP/1\.1 (\d{3}) ")
@@ -154,9 +152,9 @@ def test_uploads_that_stand_still_take_no_memory(server: Server, report: Report)
         assert server.get("/").status == 200
         with crowd(server, beginning[:1000], 20 - UPLOADS):
             assert statuses(say(server, beginning[:1000])) == [BLOCKED]
-        used = memory(server)
-        report(f"nginx, with {UPLOADS} uploads of 24 MiB that stand still: {used['nginx'] / MIB:.0f} MiB (of 256)")
-        assert used["nginx"] < 128 * MIB
+        used = memory_of(server)["nginx"].working_set
+        report(f"nginx, with {UPLOADS} uploads of 24 MiB that stand still: {used / MIB:.0f} MiB (of 256)")
+        assert used < 128 * MIB
     wait_until(lambda: waiting_uploads(server) == 0, limit=60, what="nothing of them is left on the disk")
 
 
@@ -164,14 +162,6 @@ def waiting_uploads(server: Server) -> int:
     """Return how many uploads nginx has on its disk, in files without a name: they end with its process, too."""
     found = "find /proc/[0-9]*/fd -lname '/state/client_body/*' 2>/dev/null | wc -l"
     return int(server.exec("nginx", "sh", "-c", found))
-
-
-def memory(server: Server) -> dict[str, float]:
-    """Return how much each service uses, in bytes, as its limit counts it."""
-    names = {container["Id"][:12]: name for name, container in server.containers().items()}
-    told = run("docker", "stats", "--no-stream", "--format", "{{json .}}", *names)
-    lines = map(json.loads, told.splitlines())
-    return {names[line["ID"][:12]]: in_bytes(line["MemUsage"].split(" / ")[0]) for line in lines}
 
 
 def test_one_address_has_so_many_connections(server: Server) -> None:
@@ -200,5 +190,5 @@ def test_who_asks_without_a_pause_is_slowed_not_refused(server: Server, report: 
     with ThreadPoolExecutor(20) as many:
         told = [status for answers in many.map(ask_fifty_times, range(20)) for status in answers]
     assert told == [200] * 1000
-    used = memory(server)
+    used = {name: memory.working_set for name, memory in memory_of(server).items()}
     report(f"after the abuse: {', '.join(f'{name} {size / MIB:.0f} MiB' for name, size in sorted(used.items()))}")

@@ -18,6 +18,7 @@ pytestmark = [pytest.mark.stack, pytest.mark.parametrize("server", ["dev"], indi
 
 HOW_TO: Final = ROOT / "docs/how-to/certificates.md"
 RENEW: Final = ("python", "-m", "certificates", "renew")
+BEGIN: Final = "-----BEGIN CERTIFICATE-----"
 TASK: Final = "renew_certificates"
 
 
@@ -133,13 +134,13 @@ def test_refusal_in_the_night_raises_the_alarm(
     assert issuer.shown() == before
 
 
-@pytest.mark.parametrize("content", ["no certificate\n", "-----BEGIN CERTIFICATE-----\nMIIB\n"])
+@pytest.mark.parametrize("content", ["no certificate\n", f"{BEGIN}\nMIIB\n", "unreadable\n"])
 def test_broken_file_is_left_out(
     served: None, server: Server, issuer: Issuer, certificate: x509.Certificate, content: str
 ) -> None:
     """A file that nginx cannot serve changes nothing, stops no start, and is told."""
     before, said = issuer.shown(), refusals(server)
-    offer(server, content)
+    offer(server, content, mode="000" if "unreadable" in content else "600")
     wait_until(lambda: refusals(server) > said, limit=30, what="nginx says that it cannot serve the file")
     assert issuer.shown() == before
     server.compose("run", "--rm", "--no-deps", "--no-TTY", "nginx", "nginx", "-t")  # as another container starts
@@ -152,7 +153,7 @@ def refusals(server: Server) -> int:
 
 def test_how_to_is_right(server: Server, issuer: Issuer, traffic: Traffic, certificate: x509.Certificate) -> None:
     """Every command of the how-to works as it stands there; at its end the site serves what was brought by hand."""
-    key, begin, rest = issuer.before.partition("-----BEGIN CERTIFICATE-----")
+    key, begin, rest = issuer.before.partition(BEGIN)
     (server.directory / "key.pem").write_text(key)
     (server.directory / "fullchain.pem").write_text(begin + rest)
     commands = commands_of(HOW_TO)

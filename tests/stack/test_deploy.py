@@ -1,6 +1,7 @@
 """./deploy.sh while visitors read and write: good releases and bad ones, interruptions, and the way back."""
 
 import os
+import re
 import signal
 import subprocess
 import time
@@ -12,7 +13,7 @@ import pytest
 
 from stack.compose import attempt, clean_environment, run, wait_until
 from stack.conftest import Report
-from stack.editing import appended, replaced
+from stack.editing import appended, edited, replaced
 from stack.server import Server, running
 from stack.traffic import Traffic
 
@@ -154,10 +155,12 @@ def test_release_that_never_becomes_healthy(site: Server, served: None) -> None:
 def test_release_whose_migration_fails(site: Server, served: None) -> None:
     """It is not started."""
     before = containers(site)
-    migration = site.directory / "web/operations/migrations/0002_broken.py"
+    migrations = site.directory / "web/operations/migrations"
+    latest = max(path.stem for path in migrations.glob("0*.py"))
+    migration = migrations / "9999_broken.py"
     migration.write_text(
         "from django.db import migrations\n\n\nclass Migration(migrations.Migration):\n"
-        '    dependencies = [("operations", "0001_initial")]\n    operations = [migrations.RunSQL("SELECT 1 / 0")]\n'
+        f'    dependencies = [("operations", "{latest}")]\n    operations = [migrations.RunSQL("SELECT 1 / 0")]\n'
     )
     result = deploy(site, "--no-backup")
     migration.unlink()
@@ -183,6 +186,38 @@ def test_release_whose_worker_does_not_start(site: Server, served: None) -> None
     assert {name.split()[0] for name in after} == {name.split()[0] for name in before}
     site.compose("up", "--detach", "--wait")
     assert containers(site) == after
+
+
+def assert_disk_is_full(result: "subprocess.CompletedProcess[str]", *, step: str) -> None:
+    """Assert that the deploy failed in this step, and that it says why and what to do."""
+    assert result.returncode == 1, result.stdout
+    assert f"Failed: {step}" in result.stderr
+    assert "Why:    the disk is full." in result.stderr
+    assert "docker system df" in result.stderr
+
+
+def test_disk_is_full_for_the_images(site: Server, served: None) -> None:
+    """Images that the disk has no room for are not begun to be used. `/dev/full` is always full."""
+    before = containers(site)
+    with appended(site.directory / "web/Dockerfile", "\nRUN dd if=/dev/zero of=/dev/full count=1\n"):
+        result = deploy(site, "--no-backup")
+    assert_disk_is_full(result, step="Build the images")
+    assert_nothing_changed(site, before)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="who is not root cannot mount a disk that is too small")
+def test_disk_is_full_for_the_backup(site: Server, served: None, tmp_path: Path) -> None:
+    """Without its backup, the new release is not begun."""
+    before, dotenv = containers(site), site.directory / ".env"
+    full = re.sub(r"(?m)^BACKUP_URL=.*$", f"BACKUP_URL=file://{tmp_path}", dotenv.read_text())
+    run("mount", "-t", "tmpfs", "-o", "size=16k,mode=1777", "tmpfs", tmp_path)
+    try:
+        with edited(dotenv, full):
+            result = deploy(site)
+    finally:
+        run("umount", tmp_path)
+    assert_disk_is_full(result, step="Back up")
+    assert_nothing_changed(site, before)
 
 
 def stop_in_step(site: Server, step: str, number: signal.Signals, console: Path) -> int:

@@ -14,6 +14,7 @@ from checkout import ROOT
 from stack.browser import visit
 from stack.compose import Answer, attempt, run, wait_until
 from stack.conftest import NewPage, Report
+from stack.memory import GIB, memory_of
 from stack.server import DOMAIN, EMAIL, Server
 from stack.visitor import BLOCKED, Visitor
 
@@ -28,7 +29,6 @@ HEADERS: Final = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Server": "nginx",
 }
-GIB: Final = 2**30
 
 
 def assert_guarded(answer: Answer) -> None:
@@ -257,13 +257,6 @@ def test_file_works_alone(server: Server) -> None:
 
 def test_idle_memory(server: Server, report: Report) -> None:
     """At rest all of it takes 1.2 GiB at most."""
-    shown = run("docker", "stats", "--no-stream", "--format", "{{.MemUsage}}", *server.compose("ps", "--quiet").split())
-    used = sum(in_bytes(line.split(" / ")[0]) for line in shown.splitlines())
+    used = sum(memory.working_set for memory in memory_of(server).values())
     report(f"{server.environment.upper()} at rest takes {used / GIB:.2f} GiB (at most 1.2)")
     assert used <= 1.2 * GIB
-
-
-def in_bytes(text: str) -> float:
-    """Return how much `12.5MiB` is."""
-    number, unit = re.fullmatch(r"([\d.]+)([KMG]?)i?B", text).groups()  # type: ignore[union-attr]
-    return float(number) * {"": 1, "K": 2**10, "M": 2**20, "G": GIB}[unit]

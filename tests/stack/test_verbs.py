@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 from playwright.sync_api import APIRequestContext, Page, expect
 
-from stack.compose import Stack, attempt, run, wait_until
+from stack.compose import Stack, attempt, wait_until
+from stack.faults import taken
 from stack.tasks import read_run, start_sample, wait_until_succeeded
 
 pytestmark = pytest.mark.stack
@@ -69,26 +69,6 @@ def test_web_is_found_under_another_address(stack: Stack) -> None:
         assert stack.address("web") != address
         wait_until(lambda: stack.status("/") == 200, limit=30, what="nginx finds web at its new address")
     assert stack.status("/") == 200
-
-
-@contextmanager
-def taken(stack: Stack, address: str) -> Iterator[None]:
-    """Start containers until one of them has this free address of the stack's network."""
-    options = ("--detach", "--network", stack.network, "--entrypoint", "sleep", f"{stack.project}-nginx:local", "300")
-    squatters: list[str] = []
-    try:
-        while address not in addresses(squatters):
-            assert len(squatters) < 10, f"no container is given {address}"
-            squatters.append(run("docker", "run", *options).strip())
-        yield
-    finally:
-        run("docker", "rm", "--force", *squatters)
-
-
-def addresses(containers: list[str]) -> list[str]:
-    """Return the address of each container."""
-    template = "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}"
-    return run("docker", "inspect", "--format", template, *containers).split() if containers else []
 
 
 @pytest.mark.usefixtures("stopped_web")

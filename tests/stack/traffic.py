@@ -19,10 +19,10 @@ PAUSE: Final = 0.08  # seconds between two requests of one visitor: people share
 class Connection(http.client.HTTPSConnection):
     """A connection to the site's address under the site's name."""
 
-    def __init__(self, visitor: Visitor) -> None:
-        """Connect as this visitor would, once asked something."""
+    def __init__(self, visitor: Visitor, number: int) -> None:
+        """Connect as this visitor would, once asked something. It is the connection with this number."""
         super().__init__(visitor.host.partition(":")[0], context=visitor.context, timeout=30)
-        self.visitor = visitor
+        self.visitor, self.number = visitor, number
 
     @override
     def connect(self) -> None:
@@ -33,18 +33,19 @@ class Connection(http.client.HTTPSConnection):
 class Traffic:
     """What the visitors did."""
 
-    def __init__(self, server: Server, *, visitors: int = VISITORS, writing: bool = True) -> None:
-        """Log one user in, whom all of them are."""
+    def __init__(self, server: Server, *, visitors: int = VISITORS, pause: float = PAUSE, writing: bool = True) -> None:
+        """Log one user in, whom all of them are. Each pauses for so many seconds before a request."""
         self.visitor = server.visitor()
         assert self.visitor.log_in(EMAIL, server.secret("default_user_password").strip())
         self.old_file = re.findall(r'href="(/static/[^"]+\.css)"', self.visitor.ask("/")[2])[0]
-        self.writing = writing
+        self.pause, self.writing = pause, writing
         self.requests = 0
+        self.answered = [0] * visitors  # to each of them
         self.written = 0
         self.failures: list[str] = []
         self._lock = threading.Lock()
         self._stop = threading.Event()
-        self._threads = [threading.Thread(target=self._visit) for _number in range(visitors)]
+        self._threads = [threading.Thread(target=self._visit, args=[number]) for number in range(visitors)]
 
     @contextmanager
     def running(self) -> Iterator["Traffic"]:
@@ -62,8 +63,8 @@ class Traffic:
         for thread in self._threads:
             thread.join()
 
-    def _visit(self) -> None:
-        connection = Connection(self.visitor)
+    def _visit(self, number: int) -> None:
+        connection = Connection(self.visitor, number)
         while not self._stop.is_set():
             self._ask(connection, "/", expected=200)
             page = self._ask(connection, "/tasks/", expected=200)
@@ -75,7 +76,7 @@ class Traffic:
 
     def _ask(self, connection: Connection, path: str, *, expected: int, body: str | None = None) -> str:
         """Return the answer's text; note what is not as it should be."""
-        self._stop.wait(PAUSE)
+        self._stop.wait(self.pause)
         method, text = "POST" if body else "GET", ""
         with self._lock:
             cookies = "; ".join(f"{key}={morsel.value}" for key, morsel in self.visitor.cookies.items())
@@ -98,6 +99,7 @@ class Traffic:
             connection.close()
         with self._lock:
             self.requests += 1
+            self.answered[connection.number] += 1
             self.written += bool(body and not problem)
             if problem:
                 self.failures.append(f"{method} {path}: {problem}")

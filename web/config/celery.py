@@ -7,7 +7,7 @@ from celery import Celery, Task, signals
 from structlog.contextvars import bind_contextvars, get_contextvars, reset_contextvars
 
 from config.broker import use_mended_transport
-from operations.worker import HEARTBEAT_FILE_OPTION, Heartbeat
+from operations.worker import HEARTBEAT_FILE_OPTION, Heartbeat, Leases
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
@@ -16,7 +16,7 @@ app = Celery("config")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 app.user_options["worker"].add(HEARTBEAT_FILE_OPTION)
-app.steps["consumer"].add(Heartbeat)
+app.steps["consumer"].update([Heartbeat, Leases])
 
 
 @signals.setup_logging.connect

@@ -83,6 +83,7 @@ def logging_configuration(*, level: str, log_format: str, mail_admins: bool) -> 
             # Errors of pages and of tasks. Not all errors: a broker that is away logs one every few seconds.
             "django.request": mailed,
             "celery.app.trace": mailed,
+            "operations.leases": mailed,
             # A line a request: nginx's access log has it, and django.request the errors.
             "django.server": {"level": "CRITICAL"},
             # The server brings handlers of its own; without them its lines take the form of all others.

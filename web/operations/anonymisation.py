@@ -4,4 +4,4 @@ from anonymising.registry import rules
 from anonymising.rules import Clear, Keep
 from operations.models import TaskRun
 
-rules(TaskRun, name=Keep(), state=Keep(), message=Clear(), error=Clear())
+rules(TaskRun, name=Keep(), state=Keep(), worker=Keep(), message=Clear(), error=Clear(), arguments=Clear())

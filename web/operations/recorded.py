@@ -4,19 +4,22 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from billiard.exceptions import SoftTimeLimitExceeded, TimeLimitExceeded
 from celery import signals
 from celery.contrib.django.task import DjangoTask
-from celery.exceptions import Ignore, Reject
+from celery.exceptions import Ignore, Reject, Retry
 from celery.worker.request import Request
 from django.db import Error, connections, transaction
 from django.utils import timezone
 from django.utils.translation import gettext
 from kombu.exceptions import KombuError
+from kombu.utils import json
 
+from operations.leases import lose
 from operations.models import TaskRun
 
 if TYPE_CHECKING:
@@ -53,59 +56,100 @@ class RecordedRequest(Request):
         self._record(partial(TaskRun.objects.put_back, self.id, attempts=-1))
 
     def reject(self, requeue: bool = False) -> None:
-        """Hand the run back: its process was killed, or the database was away. Or let it go: it rejected itself."""
-        super().reject(requeue=requeue)
+        """Hand the run back: its process was killed, or the database was away. Or let it go: it rejected itself.
+
+        The row first: whoever gets the message next goes by that.
+        """
         if requeue:
-            self._record(partial(TaskRun.objects.put_back, self.id))
+            run = self._record(partial(lose, self.id, now=timezone.now()))
+            requeue = run is None or run.unfinished
         else:
             self._record(partial(TaskRun.objects.fail, self.id, gettext("Rejected."), now=timezone.now()))
+        super().reject(requeue=requeue)
 
     def on_timeout(self, soft: bool, timeout: float) -> None:
         """End a run that is over its time limit; `RecordedTask.on_failure` hears of it, in this process."""
         super().on_timeout(soft, timeout)
         connections.close_all()
 
-    def _record(self, write: Callable[[], Any]) -> None:
+    def _record[Result](self, write: Callable[[], Result]) -> Result | None:
         # Everything else waits while this process does: so it tries once, and leaves no connection to its forks.
-        record(write, patience=())
+        result = record(write, patience=())
         connections.close_all()
+        return result
 
 
 class RecordedTask(DjangoTask[Any, Any]):
     """A task each run of which has a TaskRun: `@shared_task(bind=True, base=RecordedTask)`.
 
-    `start()` queues a run, `self.progress()` inside the task tells how far it is. A run begins at most four times
-    (its process may be killed) and never again once it has ended. Started by `delay()`, it gets its TaskRun when it
-    begins.
+    `start()` queues a run, `self.progress()` inside the task tells how far it is. A run whose process is killed begins
+    again, three times in all; never while it runs, and never once it has ended. Started by `delay()`, it gets its
+    TaskRun when it begins.
+
+    `@shared_task(bind=True, base=RecordedTask, atomic=True)`: what it writes to the database, and that it succeeded, is
+    one transaction. So that happens once, however often it is begun; and its progress shows at the end only.
     """
 
     Request = "operations.recorded:RecordedRequest"
+    atomic = False
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Return what the task returns; if it is atomic, unless another has done it meanwhile."""
+        if self.request.called_directly:
+            return super().__call__(*args, **kwargs)
+        if not self.atomic:
+            return self.run(*args, **kwargs)
+        with transaction.atomic():
+            result = self.run(*args, **kwargs)
+            if not TaskRun.objects.succeed(str(self.request.id), now=timezone.now()):
+                logger.warning("Rolled back: the run has ended already")
+                raise Ignore
+        return result
 
     def start(self, *args: Any, requested_by: "User | None" = None, **kwargs: Any) -> TaskRun:
-        """Return a new run, queued once the current transaction commits; failed if the queue is out of reach."""
-        run = TaskRun.objects.create(name=self.name, requested_by=requested_by)
-        transaction.on_commit(partial(self._publish, run, args, kwargs))
+        """Return a new run, queued once the current transaction commits, or when the queue is back."""
+        arguments = json.dumps((args, kwargs))
+        run = TaskRun.objects.create(name=self.name, requested_by=requested_by, arguments=arguments, due=timezone.now())
+        transaction.on_commit(partial(self.send, run))
         return run
+
+    def send(self, run: TaskRun) -> None:
+        """Put the run's message into the queue. If that is out of reach, the run is due at an unknown time."""
+        args, kwargs = json.loads(run.arguments)
+        options: dict[str, Any] = {"task_id": str(run.pk), "retries": run.retries}
+        try:
+            self.apply_async(tuple(args), kwargs, **options)
+        except (KombuError, OSError) as error:
+            logger.warning("The task queue is out of reach (%s): %s waits for it", error, self.name)
+            TaskRun.objects.filter(pk=run.pk, state=TaskRun.State.QUEUED).update(due=None)
+            run.due = None
+        except TypeError as error:  # the arguments do not fit: of an earlier release's task, perhaps
+            logger.exception("A task cannot be sent")
+            TaskRun.objects.fail(run.pk, describe(error), now=timezone.now())
 
     def progress(self, percent: float, message: str = "") -> None:
         """Record how far this run is, 0 to 100, and what it does. Made for loops: writes only what people can see."""
         current = Progress(percent=min(100, max(0, int(percent))), message=message[:255], at=time.monotonic())
         previous = self.request.get("progress")
-        if self.request.id is None or not current.worth_writing(after=previous):
+        if self.atomic or self.request.id is None or not current.worth_writing(after=previous):
             return
         self.request.update(progress=current)
         record(partial(TaskRun.objects.report, self.request.id, current.percent, current.message), patience=())
 
-    def before_start(self, task_id: str, args: Any, kwargs: Any) -> None:  # noqa: ARG002 - Celery's signature
-        """Record that the run begins; leave it alone if it has ended before, or has been killed too often."""
-        begin = partial(
-            TaskRun.objects.begin, task_id, name=self.name, retries=self.request.retries, now=timezone.now()
+    def before_start(self, task_id: str, args: Any, kwargs: Any) -> None:
+        """Record that the run begins; leave it alone if it runs elsewhere, or has ended."""
+        run = TaskRun(
+            pk=task_id,
+            name=self.name,
+            arguments=json.dumps((args, kwargs)),
+            retries=self.request.retries,
+            worker=str(self.request.hostname),
         )
-        began = record(begin)
+        began = record(partial(TaskRun.objects.begin, run, now=timezone.now()))
         if began is None:
             raise Reject("The database is away; the run goes back into the queue.", requeue=True)
         if not began:
-            logger.warning("Run not begun: it has ended already, or was killed too often")
+            logger.warning("Run not begun: it runs elsewhere, or has ended already")
             raise Ignore
 
     def on_success(self, retval: Any, task_id: str, args: Any, kwargs: Any) -> None:  # noqa: ARG002
@@ -118,16 +162,9 @@ class RecordedTask(DjangoTask[Any, Any]):
 
     def on_retry(self, exc: Exception, task_id: str, args: Any, kwargs: Any, einfo: Any) -> None:  # noqa: ARG002
         """Record that the run waits for its next try."""
-        record(partial(TaskRun.objects.put_back, task_id))
-
-    def _publish(self, run: TaskRun, args: Sequence[Any], kwargs: dict[str, Any]) -> None:
-        try:
-            self.apply_async(tuple(args), kwargs, task_id=str(run.pk))
-        except (KombuError, OSError) as error:
-            logger.error("The task queue is out of reach (%s): %s was not started", error, self.name)
-            explained = gettext("The task queue is out of reach. Try again later.")
-            TaskRun.objects.fail(run.pk, explained, now=timezone.now())
-            run.refresh_from_db()
+        when = exc.when if isinstance(exc, Retry) else None
+        due = when if isinstance(when, datetime) else timezone.now() + timedelta(seconds=float(when or 0))
+        record(partial(TaskRun.objects.put_off, task_id, retries=self.request.retries, due=due))
 
 
 @signals.task_revoked.connect

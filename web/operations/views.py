@@ -33,7 +33,6 @@ def tasks(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         announce(request, sample.start(**form.cleaned_data, requested_by=cast("User", request.user)))
         return redirect("tasks")
-    TaskRun.objects.fail_lost(now=timezone.now())
     runs = TaskRun.objects.visible_to(request.user).select_related("requested_by")
     page = Paginator(runs, RUNS_PER_PAGE).get_page(request.GET.get("page"))
     return render(request, "operations/tasks.html", {"form": form, "page": page})
@@ -49,9 +48,9 @@ def task_run(request: HttpRequest, pk: UUID) -> JsonResponse:
 
 
 def announce(request: HttpRequest, run: TaskRun) -> None:
-    """Tell the user whether the run could be queued."""
-    if run.state == TaskRun.State.FAILED:
-        messages.error(request, _("The task was not started: %(error)s") % {"error": run.error})
+    """Tell the user that the run is queued, or waits for the queue."""
+    if run.due is None:
+        messages.warning(request, _("The task queue is out of reach. The task begins once it is back."))
     else:
         messages.success(request, _("The task is queued."))
 

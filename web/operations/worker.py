@@ -1,16 +1,21 @@
-"""The worker process: how it shows that it lives, how it stops, and what it sets right when it starts."""
+"""The worker process: how it shows that it lives, how it cares for what it runs, and how it stops."""
 
+import logging
 import signal
-from datetime import timedelta
+from datetime import datetime
 from pathlib import Path
 from types import FrameType
 from typing import Any, Final
 
 from celery import bootsteps, signals
 from celery.worker.consumer import Consumer
+from celery.worker.state import active_requests, reserved_requests
 from click import Option
-from django.conf import settings
+from django.db import Error, connections
 from django.utils import timezone
+from kombu.exceptions import KombuError
+
+logger = logging.getLogger(__name__)
 
 HEARTBEAT_INTERVAL: Final = 10
 
@@ -48,6 +53,44 @@ class Heartbeat(bootsteps.StartStopStep):
             self.timer = None
 
 
+class Leases(bootsteps.StartStopStep):
+    """Renews the leases of what the worker runs, and looks after what was lost: see `operations.leases`.
+
+    In the event loop, as all that the main process does: a thread might hold a lock while another process is forked.
+    """
+
+    requires = ("celery.worker.consumer.tasks:Tasks",)
+
+    def __init__(self, parent: Consumer, **options: Any) -> None:
+        super().__init__(parent, **options)
+        self.timer: Any = None
+
+    def start(self, parent: Consumer) -> None:
+        """Begin to look: the consumer is connected."""
+        arguments = (str(parent.hostname), timezone.now())
+        self.keep(*arguments)
+        self.timer = parent.timer.call_repeatedly(HEARTBEAT_INTERVAL, self.keep, arguments)
+
+    def stop(self, parent: Consumer) -> None:  # noqa: ARG002 - Celery's signature
+        """Stop looking: the connection is lost, or the worker stops."""
+        if self.timer:
+            self.timer.cancel()
+            self.timer = None
+
+    def keep(self, worker: str, since: datetime) -> None:
+        """Look once. What cannot be done now is done the next time."""
+        from operations import leases, recorded  # noqa: PLC0415 - models load after this module
+
+        requests = {*reserved_requests, *active_requests}
+        running = {str(request.id) for request in requests if isinstance(request, recorded.RecordedRequest)}
+        try:
+            leases.keep(worker=worker, running=running, since=since, now=timezone.now())
+        except (Error, KombuError, OSError) as error:
+            logger.warning("The leases of tasks were not renewed: %s", error)
+        finally:
+            connections.close_all()  # leave none to forks
+
+
 @signals.worker_ready.connect
 def stop_softly(**_: Any) -> None:
     """Let SIGTERM and Ctrl-C do what SIGQUIT does: give tasks a moment, then put them back into the queue.
@@ -63,12 +106,3 @@ def stop_softly(**_: Any) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
-
-
-@signals.celeryd_after_setup.connect
-def fail_interrupted(**_: Any) -> None:
-    """Record which runs a killed worker lost, in embedded mode: its queue forgets what it has handed out."""
-    if settings.ENVIRONMENT.embedded:
-        from operations.models import TaskRun  # noqa: PLC0415 - models load after this module
-
-        TaskRun.objects.fail_lost(now=timezone.now(), after=timedelta(0))

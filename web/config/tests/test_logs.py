@@ -111,4 +111,4 @@ def test_text_is_for_people(capsys: pytest.CaptureFixture[str]) -> None:
 def test_errors_of_pages_and_tasks_are_mailed_if_somebody_is_to_get_them(mail_admins: bool) -> None:
     loggers = logging_configuration(level="INFO", log_format="json", mail_admins=mail_admins)["loggers"]
     mailed = {name for name, logger in loggers.items() if "mail_admins" in logger.get("handlers", ())}
-    assert mailed == ({"django.request", "celery.app.trace"} if mail_admins else set())
+    assert mailed == ({"django.request", "celery.app.trace", "operations.leases"} if mail_admins else set())

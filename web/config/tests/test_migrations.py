@@ -20,7 +20,7 @@ MIGRATION = """
 from django.db import migrations, models
 
 class Migration(migrations.Migration):
-    dependencies = [("operations", "0001_initial")]
+    dependencies = [("operations", "{latest}")]
     operations = [migrations.{operation}]
 """
 CHARACTERS = "models.CharField(max_length=9, {options})"
@@ -59,7 +59,8 @@ def test_what_is_found(
     """What is only added may be; what an INSERT or a SELECT of the release before would stumble over may not."""
     package = tmp_path / f"migrations_{abs(hash(operation))}"
     shutil.copytree(Path(apps.get_app_config("operations").path) / "migrations", package)
-    (package / "0002_changed.py").write_text(MIGRATION.format(operation=operation))
+    latest = max(path.stem for path in package.glob("0*.py"))
+    (package / "9999_changed.py").write_text(MIGRATION.format(latest=latest, operation=operation))
     monkeypatch.syspath_prepend(tmp_path)
     settings.MIGRATION_MODULES = {"operations": package.name}
     assert survives("operations") is expected

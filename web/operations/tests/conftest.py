@@ -18,10 +18,11 @@ from django.db import connection
 from kombu import Queue
 
 from config.celery import app
+from operations.leases import length_of
 from operations.models import TaskRun
 from operations.tests.tasks import QUEUE
 
-LIMIT = 30
+LIMIT = 90
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,5 +130,4 @@ def empty_queue() -> None:
 
 def queue_length() -> int:
     """Return how many tasks wait in the queue."""
-    with app.connection_for_read() as broker:
-        return broker.SimpleQueue(QUEUE).qsize()
+    return length_of(Queue(QUEUE))

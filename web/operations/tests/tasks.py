@@ -4,13 +4,16 @@ import logging
 import os
 import signal
 import time
+from functools import partial
 from typing import Final
 
 from celery import shared_task
+from django.db import transaction
 
 from config.celery import app
 from operations.models import TaskRun
 from operations.recorded import RecordedTask
+from users.models import User
 
 QUEUE: Final = "tests"
 app.conf.task_routes = {f"{__name__}.*": {"queue": QUEUE}}
@@ -38,6 +41,22 @@ def kill_first_process(self: RecordedTask) -> None:
     self.progress(10)
     if TaskRun.objects.get(pk=str(self.request.id)).attempts == 1:
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+@shared_task(bind=True, base=RecordedTask)
+def kill_every_process(self: RecordedTask) -> None:
+    """End like a task that needs more memory than there is."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@shared_task(bind=True, base=RecordedTask, atomic=True)
+def add_user(self: RecordedTask, *, email: str, die: str = "") -> None:
+    """Write a row; the first time, die before the end, if told to; or after it."""
+    User.objects.create_user(email)
+    self.progress(50)
+    if die and TaskRun.objects.get(pk=str(self.request.id)).attempts == 1:
+        end = partial(os.kill, os.getpid(), signal.SIGKILL)
+        end() if die == "before" else transaction.on_commit(end)
 
 
 @shared_task(bind=True, base=RecordedTask, max_retries=5)

@@ -6,8 +6,10 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
+from django.utils import timezone
 
 from operations.management.commands.migrate_restored import unknown_migrations
+from operations.models import TaskRun
 
 pytestmark = pytest.mark.django_db
 
@@ -32,3 +34,13 @@ def test_migrations_of_newer_code_are_refused_by_name() -> None:
 def test_apps_that_are_gone_do_not_count() -> None:
     applied("an_app_that_is_gone", "0001_initial")
     assert unknown_migrations() == []
+
+
+def test_no_task_of_a_restored_database_begins() -> None:
+    waits = TaskRun.objects.create(name="count", arguments="[[], {}]")
+    done = TaskRun.objects.create(name="count", state="succeeded", finished=timezone.now())
+    call_command("migrate_restored", stdout=StringIO())
+    waits.refresh_from_db()
+    done.refresh_from_db()
+    assert (waits.state, waits.error, waits.arguments) == ("failed", "Ended by the restore of a backup.", "")
+    assert done.state == "succeeded"

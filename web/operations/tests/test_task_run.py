@@ -17,52 +17,91 @@ pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
 
+def begin(run: TaskRun, *, retries: int = 0, now: datetime = NOW) -> bool:
+    """Return whether the run may begin."""
+    message = TaskRun(pk=run.pk, name="count", arguments="[[], {}]", retries=retries, worker="celery@a")
+    return TaskRun.objects.begin(message, now=now)
+
+
 def begun(*, started: datetime = NOW) -> TaskRun:
     """Return a run that has begun."""
     run = TaskRun.objects.create(name="count")
-    assert TaskRun.objects.begin(str(run.pk), name="count", retries=0, now=started)
+    assert begin(run, now=started)
     return run
 
 
 def test_a_run_that_begins_again_starts_from_nought() -> None:
     run = begun()
     TaskRun.objects.report(str(run.pk), 40, "4 of 10")
+    TaskRun.objects.put_back(str(run.pk))
     later = NOW + timedelta(hours=1)
-    assert TaskRun.objects.begin(str(run.pk), name="count", retries=0, now=later)
+    assert begin(run, now=later)
     run.refresh_from_db()
     assert (run.state, run.percent, run.message, run.started, run.attempts) == ("running", 0, "", later, 2)
 
 
+def test_a_run_does_not_begin_while_it_runs() -> None:
+    run = begun()
+    assert not begin(run)
+    run.refresh_from_db()
+    assert run.attempts == 1
+
+
 def test_the_first_result_of_a_run_counts() -> None:
     run = begun()
-    TaskRun.objects.succeed(str(run.pk), now=NOW)
-    TaskRun.objects.fail(run.pk, "late", now=NOW)
+    assert TaskRun.objects.succeed(str(run.pk), now=NOW)
+    assert not TaskRun.objects.fail(run.pk, "late", now=NOW)
+    assert not begin(run)
+    assert TaskRun.objects.lose(run.pk, now=NOW) is None
     TaskRun.objects.report(str(run.pk), 3, "later still")
     TaskRun.objects.put_back(str(run.pk))
     run.refresh_from_db()
     assert (run.state, run.percent, run.message, run.error) == ("succeeded", 100, "", "")
 
 
-def test_a_run_killed_too_often_fails_instead_of_beginning_once_more() -> None:
-    run = TaskRun.objects.create(name="count")
-    begin = [TaskRun.objects.begin(str(run.pk), name="count", retries=0, now=NOW) for _ in range(5)]
+def test_what_a_run_was_given_is_forgotten_when_it_has_ended() -> None:
+    run = begun()
+    TaskRun.objects.succeed(str(run.pk), now=NOW)
     run.refresh_from_db()
-    assert begin == [True, True, True, True, False]
-    assert (run.state, run.attempts) == ("failed", 4)
+    assert run.arguments == ""
+
+
+def test_a_run_whose_process_is_killed_begins_three_times() -> None:
+    run = TaskRun.objects.create(name="count")
+    for expected in ("queued", "queued", "failed"):
+        assert begin(run)
+        lost = TaskRun.objects.lose(run.pk, now=NOW)
+        assert lost
+        assert lost.state == expected
+    assert not begin(run)
+    run.refresh_from_db()
+    assert (run.attempts, run.error) == (3, "Given up: its process was killed 3 times.")
 
 
 def test_retries_that_a_task_asks_for_are_no_kills() -> None:
     run = TaskRun.objects.create(name="count")
-    assert all(TaskRun.objects.begin(str(run.pk), name="count", retries=number, now=NOW) for number in range(10))
+    for number in range(10):
+        assert begin(run, retries=number)
+        TaskRun.objects.put_off(str(run.pk), retries=number, due=NOW)
+    assert begin(run, retries=10)
+    lost = TaskRun.objects.lose(run.pk, now=NOW)
+    assert lost
+    assert lost.state == "queued"
 
 
-def test_a_run_that_nothing_has_run_for_long_is_lost(settings: Settings) -> None:
-    long = timedelta(seconds=2 * settings.CELERY_VISIBILITY_TIMEOUT)
-    lost, running = begun(started=NOW - long - timedelta(seconds=1)), begun(started=NOW - long)
-    queued = TaskRun.objects.create(name="count")
-    assert TaskRun.objects.fail_lost(now=NOW) == 1
-    states = [TaskRun.objects.get(pk=run.pk).state for run in (lost, running, queued)]
-    assert states == ["failed", "running", "queued"]
+def test_an_earlier_message_does_not_begin_what_waits_for_a_retry() -> None:
+    run = begun()
+    TaskRun.objects.put_off(str(run.pk), retries=0, due=NOW)
+    assert not begin(run, retries=0)
+    assert begin(run, retries=1)
+
+
+def test_a_retry_that_begins_before_the_last_try_has_ended_is_not_put_off() -> None:
+    run = begun()
+    assert begin(run, retries=1)
+    TaskRun.objects.put_off(str(run.pk), retries=0, due=NOW)
+    run.refresh_from_db()
+    assert (run.state, run.retries) == ("running", 1)
 
 
 @pytest.mark.parametrize(

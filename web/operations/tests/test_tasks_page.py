@@ -46,17 +46,18 @@ def test_the_form_queues_a_run(client: Client, user: User, published: Published)
     page = client.post("/tasks/", {"seconds": 3}, follow=True)
     run = TaskRun.objects.get()
     assert (run.state, run.requested_by) == ("queued", user)
-    assert published == [(((), {"seconds": 3}), {"task_id": str(run.pk)})]
+    assert published == [(((), {"seconds": 3}), {"task_id": str(run.pk), "retries": 0})]
     assert "The task is queued." in page.text
 
 
 @pytest.mark.django_db(transaction=True)
-def test_without_a_queue_the_page_says_so_and_nothing_stays_queued(client: Client, user: User, no_queue: None) -> None:
+def test_without_a_queue_the_page_says_so_and_the_run_waits_for_it(client: Client, user: User, no_queue: None) -> None:
     client.force_login(user)
     page = client.post("/tasks/", {"seconds": 3}, follow=True)
-    assert "The task was not started: The task queue is out of reach." in page.text
+    assert "The task queue is out of reach. The task begins once it is back." in page.text
     assert "10.0.0.7" not in page.text
-    assert TaskRun.objects.get().state == "failed"
+    run = TaskRun.objects.get()
+    assert (run.state, run.due) == ("queued", None)
 
 
 def test_a_run_is_queued_when_the_transaction_commits(

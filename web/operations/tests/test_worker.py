@@ -1,13 +1,16 @@
 """What a real worker does with real tasks, on the broker and the database of the environment."""
 
 import pytest
+from celery.exceptions import Ignore
 from django.conf import settings
+from django.utils import timezone
 from redis import Redis
 from structlog.contextvars import bound_contextvars
 
 from operations.models import TaskRun
 from operations.tests import tasks
 from operations.tests.conftest import Worker, wait_for, wait_until
+from users.models import User
 
 # Real commits, which another process sees. And pytest-django makes a database only for tests that say so.
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -40,6 +43,32 @@ def test_runs_are_recorded_whatever_becomes_of_them(worker: Worker) -> None:
 def test_a_task_whose_process_is_killed_runs_again(worker: Worker) -> None:
     run = wait_for(tasks.kill_first_process.start(), SUCCEEDED)
     assert (run.attempts, run.percent, run.error) == (2, 100, "")
+
+
+def test_a_task_that_kills_every_process_is_given_up_and_reported(worker: Worker) -> None:
+    run = wait_for(tasks.kill_every_process.start(), FAILED)
+    assert (run.attempts, run.error) == (3, "Given up: its process was killed 3 times.")
+    wait_until(lambda: [line for line in worker.lines() if line["level"] == "error" and str(run.pk) in line["event"]])
+
+
+@pytest.mark.parametrize(("die", "attempts"), [("", 1), ("before", 2), ("after", 1)])
+def test_what_an_atomic_task_writes_is_written_once(worker: Worker, die: str, attempts: int) -> None:
+    email = f"die-{die}@example.org"
+    run = wait_for(tasks.add_user.start(email=email, die=die), SUCCEEDED)
+    wait_for(tasks.count.start(to=1), SUCCEEDED)  # whoever comes back has been back by then
+    run.refresh_from_db()
+    assert (run.state, run.attempts, run.percent) == (SUCCEEDED, attempts, 100)
+    assert User.objects.filter(email=email).count() == 1
+
+
+def test_an_atomic_task_that_has_succeeded_elsewhere_writes_nothing(user: User) -> None:
+    run = TaskRun.objects.create(name=tasks.add_user.name)
+    tasks.add_user.push_request(id=str(run.pk), called_directly=False)
+    TaskRun.objects.succeed(str(run.pk), now=timezone.now())
+    with pytest.raises(Ignore):
+        tasks.add_user(email="late@example.org")
+    tasks.add_user.pop_request()
+    assert not User.objects.filter(email="late@example.org").exists()
 
 
 def test_the_log_of_a_task_carries_the_id_of_the_request_that_started_it(worker: Worker) -> None:

@@ -7,12 +7,19 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
+from django.utils import timezone
+from django.utils.translation import gettext
+
+from operations.models import TaskRun
 
 
 class Command(BaseCommand):
-    """Migrates a restored database forward; never one that is ahead of the code."""
+    """Migrates a restored database forward; never one that is ahead of the code. No task of it begins."""
 
-    help = "Migrate a restored database to what this code expects. Refuse one that newer code has migrated."
+    help = (
+        "Migrate a restored database to what this code expects, and end the tasks that it was running. "
+        "Refuse one that newer code has migrated."
+    )
 
     def handle(self, *_args: Any, **_options: Any) -> None:
         """Print what `migrate` prints."""
@@ -22,6 +29,10 @@ class Command(BaseCommand):
                 "Update the checkout (git pull), then restore it again."
             )
         call_command("migrate", interactive=False, stdout=self.stdout)
+        # They may have been done since, or belong to another environment: a worker here would begin them.
+        TaskRun.objects.unfinished().end(
+            state=TaskRun.State.FAILED, error=gettext("Ended by the restore of a backup."), finished=timezone.now()
+        )
 
 
 def unknown_migrations() -> list[str]:

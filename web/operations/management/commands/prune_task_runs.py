@@ -12,7 +12,7 @@ from operations.models import TaskRun
 class Command(BaseCommand):
     """Deletes the record of old runs of background tasks."""
 
-    help = "Delete the runs of background tasks that were asked for more than so many days ago; mark lost ones failed."
+    help = "Delete the runs of background tasks that were asked for more than so many days ago."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add `--days`."""
@@ -20,9 +20,7 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, days: int, **_options: Any) -> None:
         """Print how many runs were deleted."""
-        now = timezone.now()
-        TaskRun.objects.fail_lost(now=now)
         # A running run is kept: what its task still records must have a place.
-        old = TaskRun.objects.filter(created__lt=now - timedelta(days=days)).exclude(state=TaskRun.State.RUNNING)
-        deleted, _by_model = old.delete()
+        old = TaskRun.objects.filter(created__lt=timezone.now() - timedelta(days=days))
+        deleted, _by_model = old.exclude(state=TaskRun.State.RUNNING).delete()
         self.stdout.write(f"Deleted {deleted} task runs older than {days} days.")
