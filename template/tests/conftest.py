@@ -1,5 +1,7 @@
 """What the tests of making and updating projects share."""
 
+import signal
+
 import pytest
 from base_project import BaseProject, MadeProject, clone
 from checkout import ROOT
@@ -7,7 +9,8 @@ from project_template.rendering import Renderer
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Have Copier installed in this checkout, once: the clones share it, and so do the processes of pytest-xdist."""
+    """Hear Ctrl-C, which programs started in the background ignore. Have Copier installed, once for all clones."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if not hasattr(config, "workerinput"):
         Renderer(ROOT / ".venv-template").prepare()
 
