@@ -10,6 +10,7 @@ from zipfile import ZipFile
 
 import pytest
 from checkout import copy_checkout
+from documents import commands_of
 from embedded_mode import wait_for
 from packing import unpack
 
@@ -90,6 +91,18 @@ def test_code_comes_as_it_is_committed(checkout: Checkout) -> None:
     assert "./install_docker.sh" in document
     assert "database" not in document.partition("## Build and run")[0]
     assert checkout.leftovers() == []
+
+
+def test_who_gets_it_goes_on_in_git_without_the_data(checkout: Checkout) -> None:
+    """HAND_OVER.md says how: a first commit of the code, and of nothing else."""
+    assert checkout.create().returncode == 0
+    unpacked = unpack(checkout.output, checkout.output.with_suffix(""))
+    (unpacked / "database.dump").write_text("people's data")
+    commands = "".join(commands_of(unpacked / "HAND_OVER.md", section="Go on with it"))
+    subprocess.run(["bash", "-ec", commands], cwd=unpacked, check=True)
+    committed = subprocess.run(["git", "ls-files"], cwd=unpacked, check=True, capture_output=True, text=True).stdout
+    assert "database.dump" not in committed.split("\n")
+    assert "web/media/models.py" in committed.split("\n")
 
 
 def test_secrets_and_caches_stay_even_if_committed(checkout: Checkout) -> None:

@@ -78,6 +78,7 @@ END: Final = """
 
 ```sh
 git init --quiet
+printf '%s\\n' /database.dump /database.sqlite3 /media/ >>.git/info/exclude
 git add --all
 git -c user.name=Handover -c user.email=handover@localhost commit --quiet --message "As handed over"
 ```
