@@ -48,7 +48,7 @@ def test_any_name_can_be_kept(own_client: Client, user: User, media_root: Path, 
     assert path.is_relative_to(media_root / "private" / str(user.pk))
     response = own_client.get(Document.objects.get().file.url)
     assert response.status_code == HTTPStatus.OK
-    response.close()
+    b"".join(response)  # read to its end, it closes the file; close() would close the database's connection too
     assert "<b>" not in own_client.get("/documents/").content.decode()
 
 

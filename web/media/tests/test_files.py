@@ -19,7 +19,8 @@ def content(response: Any) -> bytes:
     return b"".join(response)
 
 
-def test_the_owner_gets_a_private_file(own_client: Client, user: User) -> None:
+def test_the_owner_gets_a_private_file(own_client: Client, user: User, configure: Callable[..., None]) -> None:
+    configure(environment="embedded")
     response = own_client.get(keep(user, "report.txt").file.url)
     assert content(response) == b"a secret"
     assert response["Content-Type"] == "text/plain"
@@ -78,7 +79,7 @@ def test_a_file_that_can_act_is_downloaded(own_client: Client, user: User) -> No
     for name in ("page.html", "picture.svg", "paper.pdf", "unknown.xyz", "picture.png"):
         response = own_client.get(keep(user, name).file.url)
         found[name] = response["Content-Disposition"].partition(";")[0]
-        response.close()
+        content(response)  # read to its end, it closes the file
     assert found == {
         "page.html": "attachment",
         "picture.svg": "attachment",
