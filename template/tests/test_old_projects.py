@@ -15,6 +15,13 @@ OLD = {
 }
 
 
+@pytest.fixture(autouse=True)
+def whole_history() -> None:
+    """Skip where the older versions were not cloned: nobody can make projects of them there."""
+    if git(ROOT, "rev-parse", "--is-shallow-repository").strip() == "true":
+        pytest.skip("this clone is shallow; to test older projects: git fetch --unshallow")
+
+
 def made_by(commit: str, base: BaseProject, folder: Path) -> MadeProject:
     """Return a project that this version of the base project made, with a team's changes in it."""
     old = BaseProject(folder / "old")
