@@ -11,7 +11,7 @@ from team import assert_kept, change, decide
 OLD = {
     "the first": "7b13f80669cb37b135b2387f0a91e3b46ad456ef",
     "before uploads": "801fc12322764a2d72f118baf3cb314411749abf",
-    "with uploads": "0b1adc66de280214849de1b99236d3f5bfaa2d27",
+    "with uploads": "d48efe4a6598c8180ce6f0f4177a8dd96691b6b5",
 }
 
 
