@@ -22,6 +22,13 @@ def machine(tmp_path: Path) -> FakeMachine:
     return FakeMachine(tmp_path, port=free_port())
 
 
+@pytest.fixture
+def server(machine: FakeMachine) -> FakeMachine:
+    """Return a machine on which a server can be installed: the name of the site leads somewhere."""
+    machine.command("getent", "exit 0")
+    return machine
+
+
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a fresh clone, in a path with a space."""
