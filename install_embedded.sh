@@ -8,10 +8,4 @@ readonly ROOT
 # shellcheck source-path=SCRIPTDIR
 source "$ROOT/install/python.sh"
 
-main() {
-  local python
-  python=$(find_python)
-  PYTHONPATH="$ROOT/install" exec "$python" -P -m embedded "$@"
-}
-
-main "$@"
+become_program embedded "$@"

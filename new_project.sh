@@ -8,10 +8,4 @@ readonly ROOT
 # shellcheck source-path=SCRIPTDIR
 source "$ROOT/install/python.sh"
 
-main() {
-  local python
-  python=$(find_python)
-  PYTHONPATH="$ROOT/install:$ROOT/template" exec "$python" -P -m new_project "$@"
-}
-
-main "$@"
+become_program new_project "$@"

@@ -5,8 +5,7 @@
 go_back() {
   local release serving others
   release=$(dotenv_get .env RELEASE)
-  # There is one only where a deploy was killed in the midst of it.
-  docker rm --force "$(migration_container)" >/dev/null 2>&1 || true
+  docker rm --force "$(migration_container)" >/dev/null 2>&1 || true # mostly there is none: only a killed deploy leaves one
   mapfile -t serving < <(web_of "$release")
   mapfile -t others < <(web_besides "$release")
   if ((${#others[@]} > 0)); then

@@ -48,8 +48,7 @@ lower() { # TEXT
 check_secrets() {
   local name lines=()
   for name in $REQUIRED_SECRETS; do
-    # What it finds is in lines: all of it is told at once, below.
-    check_secret "secrets/${name%:*}" "${name#*:}" || true
+    check_secret "secrets/${name%:*}" "${name#*:}" || true # what it finds is in lines, and told at once below
   done
   # DEV's door: user and kind stand before the password.
   [[ $ENVIRONMENT != dev || ! -e secrets/dev_password ]] || check_secret secrets/dev_password 23

@@ -1,8 +1,15 @@
-# Finds a Python that is new enough. Sourced by install_embedded.sh and run_tests.sh.
+# Finds a Python that is new enough, and becomes a program in it. Sourced by the scripts whose code is Python, and run_tests.sh.
 # shellcheck shell=bash
 
 readonly PYTHON_MINIMUM=3.12
 readonly PYTHON_OF_CONTAINERS=3.14
+
+# Becomes a package in install/, or in template/ where there is one, which is run as a program.
+become_program() { # PACKAGE ARGUMENTS…
+  local python
+  python=$(find_python)
+  PYTHONPATH="$ROOT/install:$ROOT/template" exec "$python" -P -m "$@"
+}
 
 # Prints the first Python that will do; without one, tells what there is and what to do, and fails.
 find_python() {

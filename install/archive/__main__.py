@@ -2,16 +2,16 @@
 
 import argparse
 import shutil
-import signal
 import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
-from embedded import EmbeddedError, RefusalError, configuration
-from embedded.console import explain, explain_refusal, say, step
+from embedded import RefusalError, configuration
+from embedded.console import exit_status, say, step
 
 from archive.code import Code
 from archive.confidential import Confidential, is_confidential
@@ -21,7 +21,6 @@ from archive.questions import Question, ask, require_consent
 from archive.zip_file import writing
 
 ROOT: Final = Path(__file__).resolve().parent.parent.parent
-INTERRUPTED: Final = 130
 SPARE: Final = 50 << 20
 DOCUMENT: Final = "HAND_OVER.md"
 
@@ -177,27 +176,5 @@ def run(arguments: Sequence[str]) -> None:
     say("HAND_OVER.md in it says how to build, run and restore it.")
 
 
-def main() -> int:
-    """Run the command line; return its exit status."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup sets it
-            signal.signal(number, signal.default_int_handler)
-    try:
-        run(sys.argv[1:])
-    except RefusalError as refusal:
-        explain_refusal(refusal)
-        return 1
-    except EmbeddedError as error:
-        explain(error)
-        return 1
-    except OSError as error:
-        explain(EmbeddedError(f"{error}.", "Put that right, then run this again."))
-        return 1
-    except (KeyboardInterrupt, EOFError):
-        say("\nInterrupted: there is no archive.")
-        return INTERRUPTED
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(exit_status(partial(run, sys.argv[1:]), interrupted="Interrupted: there is no archive."))

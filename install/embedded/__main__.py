@@ -3,7 +3,6 @@
 import argparse
 import fcntl
 import os
-import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -13,7 +12,6 @@ from pathlib import Path
 from typing import Final
 
 from embedded import (
-    EmbeddedError,
     RefusalError,
     application,
     checks,
@@ -22,14 +20,15 @@ from embedded import (
     google_storage,
     packages,
 )
-from embedded.console import explain, explain_refusal, say, step
+from embedded.console import exit_status, say, step
 from embedded.processes import Group, process_group
 from embedded.project import Project
 from embedded.services import Services
 from embedded.summary import summary
 
 ROOT: Final = Path(__file__).resolve().parent.parent.parent
-INTERRUPTED: Final = 130
+
+GO_ON: Final = "Interrupted. Nothing is lost: run this again to go on."
 
 DESCRIPTION: Final = """\
 Sets this project up on this machine without Docker, and runs it: the application on SQLite, with a web server
@@ -169,27 +168,5 @@ def run(arguments: Sequence[str]) -> None:
         install(Project(ROOT), parse(arguments))
 
 
-def main() -> int:
-    """Run the command line; return its exit status."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup sets it
-            signal.signal(number, signal.default_int_handler)
-    try:
-        run(sys.argv[1:])
-    except RefusalError as refusal:
-        explain_refusal(refusal)
-        return 1
-    except EmbeddedError as error:
-        explain(error)
-        return 1
-    except OSError as error:
-        explain(EmbeddedError(f"{error}.", "Put that right, then run this again."))
-        return 1
-    except KeyboardInterrupt:
-        say("\nInterrupted. Nothing is lost: run this again to go on.")
-        return INTERRUPTED
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(exit_status(partial(run, sys.argv[1:]), interrupted=GO_ON))

@@ -1,15 +1,17 @@
 """What the person at the terminal reads."""
 
+import signal
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Final, TextIO
 
 from embedded import EmbeddedError, RefusalError
 
 STEP_WIDTH: Final = 46
+INTERRUPTED: Final = 130
 
 _lock = threading.Lock()
 
@@ -29,6 +31,28 @@ def explain(error: EmbeddedError) -> None:
 def explain_refusal(error: RefusalError) -> None:
     """Tell why nothing was done, and what to do."""
     _write(sys.stderr, "\n".join([f"\nStopped, nothing was changed: {error.why}", *_indented("  ", error.to_do), ""]))
+
+
+def exit_status(command: Callable[[], None], *, interrupted: str) -> int:
+    """Run the command; return its exit status. What it raises is explained; after Ctrl-C, `interrupted` is said."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as nohup sets it
+            signal.signal(number, signal.default_int_handler)
+    try:
+        command()
+    except RefusalError as refusal:
+        explain_refusal(refusal)
+        return 1
+    except EmbeddedError as error:
+        explain(error)
+        return 1
+    except OSError as error:
+        explain(EmbeddedError(f"{error}.", "Put that right, then run this again."))
+        return 1
+    except (KeyboardInterrupt, EOFError):
+        say(f"\n{interrupted}")
+        return INTERRUPTED
+    return 0
 
 
 @contextmanager

@@ -116,6 +116,7 @@ def make(directory: Path, options: Options, work: Path) -> None:
     repository = Repository(made)
     repository.run("init", "--quiet", "--initial-branch=main")
     repository.run("add", "--all")
+    # --no-verify: hooks that somebody has set up for all repositories look for what is not installed here yet.
     repository.run("commit", "--quiet", "--no-verify", "-m", f"Start from the base project, {commit[:12]}")
     made.replace(directory)
 
