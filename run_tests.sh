@@ -96,7 +96,7 @@ audit() {
 
 test_fast() {
   say "The application's tests, on SQLite"
-  (cd web && python -m pytest --numprocesses 2)
+  (cd web && python -m pytest --numprocesses 3 --dist worksteal) # many of them wait for a worker
   if [ -d web/frontend ]; then
     say "The frontend's tests"
     (cd web/frontend && npm test --silent)

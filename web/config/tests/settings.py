@@ -3,14 +3,23 @@
 With ENVIRONMENT=local, POSTGRES_* and VALKEY_URL set, they use PostgreSQL and Valkey.
 """
 
+import atexit
 import os
+import secrets
+import shutil
 import tempfile
 from pathlib import Path
 
 os.environ.setdefault("ENVIRONMENT", "embedded")
 os.environ.setdefault("DEBUG", "true")  # static files as they lie in the folders: no collectstatic before the tests
 os.environ.setdefault("SECRET_KEY", "only-for-tests-only-for-tests-only")
-os.environ.setdefault("DATA_DIRECTORY", str(Path(tempfile.gettempdir()) / f"app-tests-{os.getuid()}"))
+# Never the data of whoever runs the tests. Each process of tests has a folder of its own, with its database and queue:
+# others run beside it. The workers that it starts inherit it. (mypy, which ends without cleaning up, writes nothing.)
+if "TEST_FOLDER" not in os.environ:
+    run = secrets.token_hex(8) if "PYTEST_VERSION" in os.environ else os.getuid()
+    os.environ["TEST_FOLDER"] = str(Path(tempfile.gettempdir()) / f"app-tests-{run}")
+    atexit.register(shutil.rmtree, os.environ["TEST_FOLDER"], ignore_errors=True)
+os.environ["DATA_DIRECTORY"] = str(Path(os.environ["TEST_FOLDER"]) / os.environ.get("PYTEST_XDIST_WORKER", "main"))
 
 from config.settings import *  # noqa: F403
 
