@@ -41,8 +41,10 @@ def restarts(container: str) -> int:
 def tasks_for_tests(server: Server, *, workers: int = 1) -> Iterator[tuple[str, ...]]:
     """Have so many workers that know `mounted/tasks_for_tests.py`, too; yield the options of Compose that say so.
 
-    Nothing that they wrote remains.
+    Nothing that they wrote remains. Tasks from before are forgotten: those of many visitors would take minutes.
     """
+    server.exec("celery", "celery", "--app", "config", "purge", "--force")
+    server.query("DELETE FROM operations_taskrun")
     service: dict[str, Any] = json.loads(server.compose("config", "--format", "json"))["services"]["celery"]
     override = {
         "command": [*service["command"], "--include=tasks_for_tests"],
