@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+from zoneinfo import available_timezones
 
 from embedded import packages
 from embedded.project import Stamp, fingerprint
@@ -64,7 +65,8 @@ class Renderer:
         """
         version.clone.export(version.commit, work / "template")
         given = work / "answers.json"
-        given.write_text(json.dumps({key: value for key, value in answers.items() if not key.startswith("_")}))
+        known = {key: value for key, value in answers.items() if not key.startswith("_")}
+        given.write_text(json.dumps(known | {"_time_zones": sorted(available_timezones())}))  # to check an answer by
         copier = self.environment / "bin" / "copier"
         result = subprocess.run(
             copy_command(copier, work / "template", destination, data=given, ask=ask),

@@ -1,7 +1,6 @@
 """`./new_project.sh`: check, ask, make, commit."""
 
 import argparse
-import json
 import os
 import shutil
 import sys
@@ -11,12 +10,11 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
-from zoneinfo import available_timezones
 
 from project_template import TemplateError, console
 from project_template.console import say
 from project_template.git import Repository
-from project_template.rendering import ANSWERS_FILE, Renderer, Version
+from project_template.rendering import Renderer, Version
 
 ROOT: Final = Path(__file__).resolve().parent.parent.parent
 START: Final = {"embedded": "./install_embedded.sh", "docker": "./install_docker.sh"}
@@ -95,13 +93,6 @@ def check(directory: Path, options: Options) -> None:
         raise TemplateError("there is no terminal to ask at.", "Give --name and --yes.")
 
 
-def check_time_zone(answers: Mapping[str, Any]) -> None:
-    """Raise TemplateError where the time zone is none; Copier cannot know."""
-    zone = answers["time_zone"]
-    if zone not in available_timezones():
-        raise TemplateError(f"--time-zone: there is no time zone {zone}.", "An IANA name, such as Europe/Zurich.")
-
-
 def make(directory: Path, options: Options, work: Path) -> None:
     """Make the project in `work`, an empty folder beside `directory`, then move it there."""
     clone = Repository(ROOT)
@@ -112,7 +103,6 @@ def make(directory: Path, options: Options, work: Path) -> None:
     made = work / "project"
     version = Version(clone, commit, address(clone))
     renderer.render(version, options.answers, made, ask=options.ask, work=work / "render")
-    check_time_zone(json.loads((made / ANSWERS_FILE).read_text()))
     repository = Repository(made)
     repository.run("init", "--quiet", "--initial-branch=main")
     repository.run("add", "--all")

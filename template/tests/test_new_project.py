@@ -40,6 +40,7 @@ def test_project(acme: MadeProject) -> None:
     answers = json.loads((acme.folder / ".copier-answers.yml").read_text())
     assert (answers["project_name"], answers["slug"], answers["frontend"]) == ("Acme", "acme", True)
     assert re.fullmatch("[0-9a-f]{40}", answers["_commit"])
+    assert {name for name in answers if name.startswith("_")} == {"_commit", "_src_path"}
 
 
 def test_what_belongs_to_the_base_project_stays_there(acme: MadeProject) -> None:
@@ -104,7 +105,7 @@ def test_without_frontend(base: BaseProject, tmp_path: Path) -> None:
         (["--name", "Shop", "--slug", "s" * 41], "--slug: At most 40 characters"),
         (["--name", "Shop", "--domain", "not a host"], "--domain: A host name"),
         (["--name", "Shop", "--admin-email", "nobody"], "--admin-email: An e-mail address"),
-        (["--name", "Shop", "--time-zone", "Mars/Olympus"], "--time-zone: there is no time zone Mars/Olympus"),
+        (["--name", "Shop", "--time-zone", "Mars/Olympus"], "--time-zone: There is no time zone Mars/Olympus"),
         ([], "the project needs a name"),
     ],
 )

@@ -31,7 +31,11 @@ STORAGES = {
 }
 DBBACKUP_TMP_DIR = "/data/stock"
 DBBACKUP_FILENAME_TEMPLATE = "{databasename}.{extension}"
+# It goes by the name of the backend; of one that it does not know, it would write what serializes, as JSON.
+DBBACKUP_CONNECTOR_MAPPING = {"config.postgresql": "dbbackup.db.postgresql.PgDumpBinaryConnector"}
 """
+DBBACKUP_VARIABLES: Final = {"DJANGO_SETTINGS_MODULE": "stock_settings", "PYTHONPATH": "/data/stock/packages"}
+DBBACK_UP: Final = ("sh", "-c", "python manage.py dbbackup -z && test -s /data/stock/dbbackup/default.psql.bin.gz")
 
 
 @dataclass(frozen=True)
@@ -79,13 +83,12 @@ class Stock:
         self.laboratory.run(
             ["sh", "-c", 'printf %s "$1" >/data/stock/packages/stock_settings.py', "sh", DBBACKUP_SETTINGS]
         )
-        tried = self.dbbackup()
+        tried = self.laboratory.run(DBBACK_UP, variables=DBBACKUP_VARIABLES, limit=LIMIT)
         return tried.output[-1500:] if tried.status else ""
 
     def dbbackup(self) -> Ended:
-        """Return how django-dbbackup ended."""
-        variables = {"DJANGO_SETTINGS_MODULE": "stock_settings", "PYTHONPATH": "/data/stock/packages"}
-        return self.laboratory.run(["python", "manage.py", "dbbackup", "-z"], variables=variables, limit=LIMIT)
+        """Return how django-dbbackup ended, well."""
+        return self.laboratory.run_well(DBBACK_UP, variables=DBBACKUP_VARIABLES, limit=LIMIT)
 
 
 @dataclass(frozen=True)

@@ -122,5 +122,7 @@ def bring_up(stack: Stack, servers: Sequence[Server]) -> None:
     stack.compose("run", "--rm", "-T", SHIPPED.web, "python", "-m", "one_query_page.prepare")
     publish = ("python", "manage.py", "publish_static_files", "/srv/static")
     stack.compose("run", "--rm", "-T", "--volume", f"{PROJECT}_static_files:/srv/static", SHIPPED.web, *publish)
-    pairs = [HTTPS, *(name for server in servers for name in (server.web, server.nginx))]
-    stack.compose("up", "--detach", "--wait", "--no-build", *pairs, "load")
+    up = ("up", "--detach", "--wait", "--no-build")
+    stack.compose(*up, *(server.web for server in servers), "load")
+    # Now, and not beside them: an nginx that does not find its application at the start looks again after seconds.
+    stack.compose(*up, HTTPS, *(server.nginx for server in servers))

@@ -1,0 +1,65 @@
+"""`./new_project.sh` at a terminal: what it asks, in which order, and what it makes of the answers."""
+
+import json
+from pathlib import Path
+
+from base_project import BaseProject
+from terminal import CLEAR_LINE, CTRL_C, ENTER, at_terminal
+
+
+def test_six_questions_are_asked(base: BaseProject, tmp_path: Path) -> None:
+    """Each has a default made from the answers before it; one that will not do says why, and may be mended."""
+    shop = tmp_path / "shop"
+    with at_terminal(base.folder / "new_project.sh", shop, folder=tmp_path) as terminal:
+        terminal.expect("Name of the project")
+        terminal.type("Flower Shop" + ENTER)
+        terminal.expect("Its short name")
+        terminal.expect("flower-shop")
+        terminal.type(CLEAR_LINE + "class" + ENTER)
+        terminal.expect("class means something else")
+        terminal.type(CLEAR_LINE + "flowers" + ENTER)
+        terminal.expect("Domain of its site")
+        terminal.expect("flowers.local")
+        terminal.type(CLEAR_LINE + "flowers.example" + ENTER)
+        terminal.expect("E-mail address of its first user")
+        terminal.expect("admin@flowers.example")
+        terminal.type(ENTER)
+        terminal.expect("Time zone")
+        terminal.type(CLEAR_LINE + "Mars/Olympus" + ENTER)
+        terminal.expect("There is no time zone Mars/Olympus")
+        terminal.type(CLEAR_LINE + "Europe/Zurich" + ENTER)
+        terminal.expect("TypeScript, React and Sass")
+        terminal.type("n")
+        terminal.expect("Made: ")
+        assert terminal.wait() == 0
+    answers = json.loads((shop / ".copier-answers.yml").read_text())
+    assert {name: value for name, value in answers.items() if not name.startswith("_")} == {
+        "project_name": "Flower Shop",
+        "slug": "flowers",
+        "domain": "flowers.example",
+        "admin_email": "admin@flowers.example",
+        "time_zone": "Europe/Zurich",
+        "frontend": False,
+    }
+    assert not (shop / "web/frontend").exists()
+
+
+def test_what_was_given_is_not_asked(base: BaseProject, tmp_path: Path) -> None:
+    """Options answer their questions."""
+    options = ("--name", "Shop", "--slug", "shop", "--domain", "shop.example", "--admin-email", "a@shop.example")
+    with at_terminal(base.folder / "new_project.sh", "shop", *options, "--no-frontend", folder=tmp_path) as terminal:
+        terminal.expect("Time zone")
+        terminal.type(ENTER)
+        assert terminal.wait() == 0
+    assert "Its short name" not in terminal.text
+    assert "TypeScript" not in terminal.text
+
+
+def test_ctrl_c_at_a_question(base: BaseProject, tmp_path: Path) -> None:
+    """Whoever changes their mind leaves nothing behind."""
+    with at_terminal(base.folder / "new_project.sh", "shop", folder=tmp_path) as terminal:
+        terminal.expect("Name of the project")
+        terminal.type("Flower Sh" + CTRL_C)
+        terminal.expect("Interrupted, nothing was changed")
+        assert terminal.wait() == 130
+    assert list(tmp_path.iterdir()) == []
