@@ -22,6 +22,9 @@ LIVE: Final = "app"
 PREVIOUS: Final = f"{LIVE}_previous_"
 INVALID: Final = "-2"
 INSPECTOR: Final = Inspector()
+OTHERS: Final = (
+    "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+)
 
 
 def postgresql(*command: str, data: str | None = None) -> str:
@@ -108,13 +111,12 @@ def make_bucket(*, name: str) -> None:
 
 
 def ready() -> bool:
-    """Return whether both servers answer."""
+    """Return whether both servers answer, and PostgreSQL has ended what killed commands asked it for."""
     try:
-        query("SELECT 1")
         urllib.request.urlopen(f"{os.environ['STORAGE_EMULATOR_HOST']}/storage/v1/b", timeout=5).close()
+        return query(OTHERS) == "0"
     except (RuntimeError, OSError):
         return False
-    return True
 
 
 QUESTIONS: Final[dict[str, Callable[..., Any]]] = {

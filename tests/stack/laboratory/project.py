@@ -67,8 +67,8 @@ class Laboratory:
         return f"{self.project}-{service}-1"
 
     def wait_until_ready(self) -> None:
-        """Return when both servers answer."""
-        wait_until(lambda: self.ask("ready"), limit=60, what="PostgreSQL and the store answer")
+        """Return when both servers answer, and do nothing more for commands that were killed."""
+        wait_until(lambda: self.ask("ready"), limit=60, what="PostgreSQL and the store answer, and are at rest")
 
 
 @contextmanager
