@@ -123,6 +123,8 @@ class Command:
             time.sleep(0.01)
 
     def _signal(self, number: signal.Signals) -> None:
-        for process in session(self._process.pid):
+        # The command first: once what it waits for has ended, it may be at its own end before it hears of this.
+        command = self._process.pid
+        for process in (command, *(session(command) - {command})):
             with suppress(ProcessLookupError):
                 os.kill(process, number)

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,24 @@ def test_stopping_reaches_everything_that_a_command_started() -> None:
     child, said = ending.output.splitlines()
     assert (ending.exit_code, ending.was_stopped, said) == (4, True, "tidied up")
     wait_until(lambda: is_gone(int(child)), limit=5)
+
+
+def test_command_is_told_to_stop_before_what_it_waits_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    class YoungestFirst(set[int]):
+        def __iter__(self) -> Iterator[int]:
+            return iter(sorted(set(self), reverse=True))
+
+    told: list[int] = []
+    kill = os.kill
+
+    def tell(process: int, number: int) -> None:
+        told.append(process)
+        kill(process, number)
+
+    monkeypatch.setattr(command, "session", lambda leader: YoungestFirst(session(leader)))
+    monkeypatch.setattr(os, "kill", tell)
+    ending = run("trap 'exit 4' TERM; timeout 600 sleep 600 & echo $$; wait", stop=True)
+    assert (ending.exit_code, told[0]) == (4, int(ending.output))
 
 
 def test_command_that_does_not_stop_is_made_to(monkeypatch: pytest.MonkeyPatch) -> None:
