@@ -7,6 +7,7 @@ import atexit
 import os
 import secrets
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
@@ -16,7 +17,7 @@ os.environ.setdefault("SECRET_KEY", "only-for-tests-only-for-tests-only")
 # Never the data of whoever runs the tests. Each process of tests has a folder of its own, with its database and queue:
 # others run beside it. The workers that it starts inherit it. (mypy, which ends without cleaning up, writes nothing.)
 if "TEST_FOLDER" not in os.environ:
-    run = secrets.token_hex(8) if "PYTEST_VERSION" in os.environ else os.getuid()
+    run = secrets.token_hex(8) if "pytest" in sys.modules else os.getuid()
     os.environ["TEST_FOLDER"] = str(Path(tempfile.gettempdir()) / f"app-tests-{run}")
     atexit.register(shutil.rmtree, os.environ["TEST_FOLDER"], ignore_errors=True)
 os.environ["DATA_DIRECTORY"] = str(Path(os.environ["TEST_FOLDER"]) / os.environ.get("PYTEST_XDIST_WORKER", "main"))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-SHOW = "from config.tests.settings import ENVIRONMENT; print(ENVIRONMENT.data_directory)"
+SHOW = "import pytest; from config.tests.settings import ENVIRONMENT; print(ENVIRONMENT.data_directory)"
 
 
 def data_directory_of(environment: dict[str, str]) -> Path:
