@@ -72,7 +72,7 @@ lint() {
     ruff format --config web/pyproject.toml --check template
     mypy --config-file tests/mypy.ini template/benchmarks/reload
     mypy --config-file tests/mypy.ini template/benchmarks/soak
-    MYPYPATH=template/tests mypy --config-file tests/mypy.ini template/benchmarks/projects
+    MYPYPATH=template/tests:template/benchmarks/backup mypy --config-file tests/mypy.ini template/benchmarks/projects
     MYPYPATH=template/benchmarks/backup mypy --config-file tests/mypy.ini template/benchmarks/backup
     mypy --config-file template/mypy.ini template/benchmarks/serve
   fi

@@ -52,6 +52,16 @@ class BaseProject:
         assert result.returncode == 0, result.stderr
         return MadeProject(directory)
 
+    def make_as_of(self, commit: str, folder: Path) -> "MadeProject":
+        """Return a project that an older version made; beside it, in the folder, is the clone that is that version."""
+        old = BaseProject(folder / "old")
+        git(folder, "clone", "--quiet", self.folder, old.folder)
+        git(old.folder, "checkout", "--quiet", commit)
+        share_environment(ROOT / ".venv-template", old.folder)
+        project = old.make(folder / "shop", name="Shop")
+        share_environment(ROOT / ".venv-template", project.folder)
+        return project
+
     def commit(self, message: str) -> str:
         """Commit all changes; return the commit."""
         return commit_all(self.folder, message)

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from base_project import BaseProject, MadeProject, git, share_environment
+from base_project import BaseProject, git
 from checkout import ROOT
 from team import assert_kept, change, decide
 
@@ -22,22 +22,11 @@ def whole_history() -> None:
         pytest.skip("this clone is shallow; to test older projects: git fetch --unshallow")
 
 
-def made_by(commit: str, base: BaseProject, folder: Path) -> MadeProject:
-    """Return a project that this version of the base project made, with a team's changes in it."""
-    old = BaseProject(folder / "old")
-    git(folder, "clone", "--quiet", base.folder, old.folder)
-    git(old.folder, "checkout", "--quiet", commit)
-    share_environment(ROOT / ".venv-template", old.folder)
-    project = old.make(folder / "shop", name="Shop")
-    share_environment(ROOT / ".venv-template", project.folder)
-    change(project)
-    return project
-
-
 @pytest.mark.parametrize("version", OLD)
 def test_it_comes_up_to_the_newest(base: BaseProject, tmp_path: Path, version: str) -> None:
     """The team's changes are all there or marked, so are the base project's; a second update does nothing."""
-    project = made_by(OLD[version], base, tmp_path)
+    project = base.make_as_of(OLD[version], tmp_path)
+    change(project)
     result = project.update("--yes")
     assert result.returncode in {0, 3}, result.stdout + result.stderr
     decide(project)

@@ -6,30 +6,27 @@ from pathlib import Path
 from base_project import BaseProject
 from terminal import CLEAR_LINE, CTRL_C, ENTER, at_terminal
 
+# What is shown, one after the other, and what is typed then.
+CONVERSATION = [
+    (["Name of the project"], "Flower Shop" + ENTER),
+    (["Its short name", "flower-shop"], CLEAR_LINE + "class" + ENTER),
+    (["class is reserved: try class-site."], CLEAR_LINE + "flowers" + ENTER),
+    (["Domain of its site", "flowers.local"], CLEAR_LINE + "flowers.example" + ENTER),
+    (["E-mail address of its first user", "admin@flowers.example"], ENTER),
+    (["Time zone"], CLEAR_LINE + "Mars/Olympus" + ENTER),
+    (["Not a time zone. Try Europe/Zurich."], CLEAR_LINE + "Europe/Zurich" + ENTER),
+    (["TypeScript, React and Sass"], "n"),
+]
+
 
 def test_six_questions_are_asked(base: BaseProject, tmp_path: Path) -> None:
     """Each has a default made from the answers before it; one that will not do says why, and may be mended."""
     shop = tmp_path / "shop"
     with at_terminal(base.folder / "new_project.sh", shop, folder=tmp_path) as terminal:
-        terminal.expect("Name of the project")
-        terminal.type("Flower Shop" + ENTER)
-        terminal.expect("Its short name")
-        terminal.expect("flower-shop")
-        terminal.type(CLEAR_LINE + "class" + ENTER)
-        terminal.expect("class is reserved: try class-site.")
-        terminal.type(CLEAR_LINE + "flowers" + ENTER)
-        terminal.expect("Domain of its site")
-        terminal.expect("flowers.local")
-        terminal.type(CLEAR_LINE + "flowers.example" + ENTER)
-        terminal.expect("E-mail address of its first user")
-        terminal.expect("admin@flowers.example")
-        terminal.type(ENTER)
-        terminal.expect("Time zone")
-        terminal.type(CLEAR_LINE + "Mars/Olympus" + ENTER)
-        terminal.expect("Not a time zone. Try Europe/Zurich.")
-        terminal.type(CLEAR_LINE + "Europe/Zurich" + ENTER)
-        terminal.expect("TypeScript, React and Sass")
-        terminal.type("n")
+        for shown, typed in CONVERSATION:
+            for text in shown:
+                terminal.expect(text)
+            terminal.type(typed)
         terminal.expect("Made: ")
         assert terminal.wait() == 0
     answers = json.loads((shop / ".copier-answers.yml").read_text())

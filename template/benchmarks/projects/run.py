@@ -15,14 +15,15 @@ from typing import Final
 
 sys.path.append(str(Path(__file__).resolve().parents[2] / "tests"))  # the tests make projects, too
 sys.path.append(str(Path(__file__).resolve().parents[3] / "tests"))
+sys.path.append(str(Path(__file__).resolve().parents[1] / "backup"))
 
-from base_project import BaseProject, MadeProject, clone, git, share_environment
-from checkout import ROOT
+from base_project import BaseProject, MadeProject, clone
+from report import Number
 from terminal import ENTER, at_terminal
+from test_old_projects import OLD
 
 ROUNDS: Final = 3
 GIVEN: Final = ("--slug=shop", "--domain=shop.example", "--admin-email=you@shop.example", "--time-zone=UTC")
-OLD: Final = "801fc12322764a2d72f118baf3cb314411749abf"  # before uploads: an update of some 250 files
 
 
 def seconds(action: Callable[[], object]) -> float:
@@ -42,12 +43,7 @@ def make(base: BaseProject, folder: Path) -> float:
 
 def update(base: BaseProject, folder: Path) -> float:
     """Return how long an update takes of a project that nobody has changed."""
-    old = BaseProject(folder / "old")
-    git(folder, "clone", "--quiet", base.folder, old.folder)
-    git(old.folder, "checkout", "--quiet", OLD)
-    share_environment(ROOT / ".venv-template", old.folder)
-    project = old.make(folder / "shop")
-    share_environment(ROOT / ".venv-template", project.folder)
+    project = base.make_as_of(OLD["before uploads"], folder)  # an update of some 250 files
     return seconds(lambda: project.run("./update_project.sh", "--yes").check_returncode())
 
 
@@ -59,10 +55,7 @@ def test_fast(project: MadeProject) -> float:
 
 def say(what: str, readings: list[float], target: float) -> None:
     """Print what was read, and whether that is what is promised."""
-    value = median(readings)
-    each = ", ".join(f"{reading:.2f}" for reading in readings)
-    verdict = "reached" if value <= target else "MISSED"
-    print(f"  {verdict:8}{value:6.2f} s  {what} (target: at most {target:g} s; {each})", flush=True)  # noqa: T201
+    print(Number(what=what, value=median(readings), target=target, unit="s"), flush=True)  # noqa: T201
 
 
 def main() -> None:
