@@ -4,6 +4,7 @@ import http.client
 import re
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final, override
@@ -41,6 +42,7 @@ class Traffic:
         self.pause, self.writing = pause, writing
         self.requests = 0
         self.answered = [0] * visitors  # to each of them
+        self.page_seconds: list[float] = []  # how long each page took, static files left out
         self.written = 0
         self.failures: list[str] = []
         self._lock = threading.Lock()
@@ -80,7 +82,7 @@ class Traffic:
         method, text = "POST" if body else "GET", ""
         with self._lock:
             cookies = "; ".join(f"{key}={morsel.value}" for key, morsel in self.visitor.cookies.items())
-        headers = {**self.visitor.headers, "Cookie": cookies}
+        headers, started = {**self.visitor.headers, "Cookie": cookies}, time.monotonic()
         if body:
             headers |= {
                 "Content-Type": "application/x-www-form-urlencoded",
@@ -98,6 +100,8 @@ class Traffic:
             problem = repr(error)
             connection.close()
         with self._lock:
+            if path != self.old_file:
+                self.page_seconds.append(time.monotonic() - started)
             self.requests += 1
             self.answered[connection.number] += 1
             self.written += bool(body and not problem)
