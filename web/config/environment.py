@@ -94,6 +94,11 @@ class Environment(BaseSettings):
     backup_lease_seconds: int = Field(
         default=90, gt=0, description="Seconds of silence after which another machine's backup counts as dead."
     )
+    backup_disk_reserve_mb: int = Field(
+        default=1024,
+        ge=0,
+        description="Megabytes of disk that restores, drills and exports leave free: they end before the disk is full.",
+    )
     google_oauth_client_id: str = Field(
         default="", description="OAuth client of the team, type desktop, for `./google_storage.sh -a` in a browser."
     )
