@@ -16,6 +16,13 @@ def pytest_configure() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give tests that start containers an hour: the first one of a run also builds the images."""
+    for item in items:
+        if item.get_closest_marker("stack") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(3600))
+
+
 @pytest.fixture
 def machine(tmp_path: Path) -> FakeMachine:
     """Return a machine without a Docker engine, whose docker command answers as told."""

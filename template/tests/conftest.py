@@ -15,6 +15,13 @@ def pytest_configure(config: pytest.Config) -> None:
         Renderer(ROOT / ".venv-template").prepare()
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give tests that start containers an hour: the first one of a run also builds the images."""
+    for item in items:
+        if item.get_closest_marker("stack") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(3600))
+
+
 @pytest.fixture(scope="session")
 def base(tmp_path_factory: pytest.TempPathFactory) -> BaseProject:
     """Return a clone of the base project, to make projects from and not to change."""
