@@ -8,9 +8,11 @@ from typing import BinaryIO, Final
 
 import pyrage
 
-from backup_system.errors import BackupError, WrongUseError
+from backup_system.errors import BackupError, UnusableBackupError, WrongUseError
 
 SUFFIX: Final = ".age"
+# What pyrage says then.
+ANOTHER_KEY: Final = "No matching keys found"
 
 
 @dataclass(frozen=True)
@@ -48,14 +50,23 @@ class Encryption:
     def decrypt(self, source: Path, target: Path, *, name: str) -> None:
         """Write what the file says.
 
-        Raise BackupError, with the name that people know it by, when no private key of this machine opens it.
+        Raise UnusableBackupError, with the name that people know it by, when it is damaged; another BackupError when no
+        private key of this machine opens it.
         """
         self.require_identity()
         try:
             with source.open("rb") as encrypted, target.open("wb") as plain:
                 pyrage.decrypt_io(encrypted, plain, self.identities)
         except pyrage.DecryptError as error:
-            raise BackupError(f"{name} cannot be decrypted ({error}): another key, or damaged.") from None
+            if str(error) == ANOTHER_KEY:
+                raise BackupError(
+                    f"{name} cannot be decrypted ({error}): it is for another key than the one here."
+                ) from None
+            raise UnusableBackupError(f"{name} is damaged: it cannot be decrypted ({error}).") from None
+        except OSError as error:
+            if error.errno:  # of this machine's disk
+                raise
+            raise UnusableBackupError(f"{name} is damaged: it cannot be decrypted ({error}).") from None
 
     def require_identity(self) -> None:
         """Raise BackupError when this machine has no private key."""

@@ -11,7 +11,7 @@ from threading import Lock
 from typing import Final
 
 from backup_system.checksums import Checksums, checksums
-from backup_system.errors import BackupError, ChangedError
+from backup_system.errors import BackupError, ChangedError, UnusableBackupError
 from backup_system.manifest import MediaFile, StoredFile
 from backup_system.names import media_folder
 from backup_system.progress import Progress, Step
@@ -153,4 +153,6 @@ def link_twin(source: Path, target: Path) -> None:
 
 def _require_safe(path: str) -> None:
     if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
-        raise BackupError(f"The backup names a media file outside of the media folder ({path}). It is not restored.")
+        raise UnusableBackupError(
+            f"The backup names a media file outside of the media folder ({path}). It is not restored."
+        )

@@ -10,7 +10,7 @@ from typing import Final
 
 from backup_system.checksums import Checksums, checksums
 from backup_system.encryption import SUFFIX, Encryption
-from backup_system.errors import BackupError, ChangedError
+from backup_system.errors import ChangedError, MissingError, UnusableBackupError
 from backup_system.manifest import StoredFile
 from backup_system.stores import Store
 
@@ -46,11 +46,14 @@ class Transfer:
         return self._send(path, name, plain, plain)
 
     def download(self, file: StoredFile, path: Path) -> None:
-        """Write the file, as it was. Raise BackupError, naming the object, when it is missing or damaged."""
-        self.store.download(file.object, path)
+        """Write the file, as it was. Raise UnusableBackupError, naming the object, when it is missing or damaged."""
+        try:
+            self.store.download(file.object, path)
+        except MissingError as error:
+            raise UnusableBackupError(str(error)) from None
         size = path.stat().st_size
         if size != file.stored_size:
-            raise BackupError(
+            raise UnusableBackupError(
                 f"{self.store.url}/{file.object} is damaged: {size} bytes in place of {file.stored_size}."
             )
         if file.object.endswith(SUFFIX):
@@ -60,7 +63,9 @@ class Transfer:
             finally:
                 encrypted.unlink()
         if checksums(path).sha256 != file.sha256:
-            raise BackupError(f"{self.store.url}/{file.object} is damaged: it has another checksum than it had.")
+            raise UnusableBackupError(
+                f"{self.store.url}/{file.object} is damaged: it has another checksum than it had."
+            )
 
     def _send(self, path: Path, name: str, sent: Checksums, plain: Checksums) -> StoredFile:
         stored = self.store.upload(name, path)

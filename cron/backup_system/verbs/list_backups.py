@@ -55,7 +55,7 @@ def _table(found: Iterable[Backup], *, now: datetime) -> Table:
         table.add_row(
             backup.url,
             f"{name.created:%Y-%m-%d %H:%M}",
-            age(now - name.created),
+            "future" if name.is_in_the_future(now) else age(now - name.created),
             name.environment,
             size(manifest.size) if manifest else "?",
             f"{manifest.engine.name} {manifest.engine.version}" if manifest else "?",
