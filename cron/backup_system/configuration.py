@@ -67,6 +67,7 @@ class Configuration:
         return Encryption.from_text(
             recipients=self.variables.backup_age_recipients,
             identities=self.variables.backup_age_identity.get_secret_value(),
+            secret=self.variables.signing_keys[0],
         )
 
     def open_store(self, url: str | None = None) -> Store:
