@@ -51,15 +51,19 @@ class Session(Installation):
 
     store: Store
     source: str = ""
-    """The project whose backups are restored and verified; empty: this one."""
+    """The project whose backups are listed, restored and verified; empty: this one."""
+
+    @property
+    def source_project(self) -> str:
+        """The project whose backups are looked at."""
+        return self.source or self.configuration.project
 
     def find(self, wanted: str) -> Manifest:
         """Return the manifest of `latest`, `latest:<environment>` or a backup's URL. Raise BackupError without one."""
-        project = self.source or self.configuration.project
         if wanted != "latest" and not wanted.startswith("latest:"):
-            return find(self.store, project, wanted)
+            return find(self.store, self.source_project, wanted)
         environment = wanted.partition(":")[2] or self.configuration.environment
-        return latest(self.store, project, environment, now=self.now(), say=self.progress.say)
+        return latest(self.store, self.source_project, environment, now=self.now(), say=self.progress.say)
 
     @property
     def transfer(self) -> Transfer:

@@ -11,6 +11,11 @@ CRON: Final = Path(__file__).parents[1]
 PYTHONPATH: Final = os.pathsep.join([str(CRON), str(CRON.parent / "web")])
 
 
+def environment() -> dict[str, str]:
+    """Return this test's environment, in which the command is found."""
+    return os.environ | {"PYTHONPATH": PYTHONPATH}
+
+
 def run(
     *arguments: str, given: str = "", prefix: Sequence[str] = (), **variables: str
 ) -> "subprocess.CompletedProcess[str]":
@@ -20,7 +25,7 @@ def run(
     """
     return subprocess.run(
         [*prefix, sys.executable, "-m", "backup_system", *arguments],
-        env=os.environ | {"PYTHONPATH": PYTHONPATH} | variables,
+        env=environment() | variables,
         input=given,
         capture_output=True,
         text=True,

@@ -176,7 +176,7 @@ def test_a_killed_drill_is_no_verdict(embedded: Project, backup: Manifest, tmp_p
     os.mkfifo(pipe)  # the drill waits for what never comes
     with subprocess.Popen(
         [sys.executable, "-m", "backup_system", "--verify", "latest"],
-        env=os.environ | {"PYTHONPATH": command.PYTHONPATH},
+        env=command.environment(),
         stderr=subprocess.PIPE,
         text=True,
     ) as drill:
