@@ -19,6 +19,8 @@ fail() {
 
 main() {
   cd "$ROOT"
+  give_identity "$@"
+  set -- "${GIVEN[@]}"
   if [[ ${1-} == --embedded ]]; then
     shift
     in_embedded_mode "$@"
@@ -29,6 +31,28 @@ main() {
   else
     fail 'Nothing is installed in this folder yet.' 'First run ./install_docker.sh, or ./install_embedded.sh --setup-only.'
   fi
+}
+
+# The file of --identity-file becomes standard input: it is mounted nowhere, and the container's user need not be its owner.
+give_identity() { # ARGUMENT…
+  local argument previous=''
+  GIVEN=()
+  for argument in "$@"; do
+    case $previous=$argument in
+      --identity-file=- | *=--identity-file=-) ;;
+      --identity-file=*) take_identity "$argument" && argument=- ;;
+      *=--identity-file=*) take_identity "${argument#*=}" && argument=--identity-file=- ;;
+    esac
+    GIVEN+=("$argument")
+    previous=$argument
+  done
+}
+
+take_identity() { # FILE
+  local file=$1
+  [[ $file == /* ]] || file=$CALLED_FROM/$file
+  [[ -r $file && ! -d $file ]] || fail "There is no identity file $1 that you may read."
+  exec <"$file"
 }
 
 in_embedded_mode() {
@@ -44,7 +68,7 @@ in_docker() {
   read_options "$@"
   if [[ -n $NEEDS_DATABASE && -z $(docker compose ps --quiet --status running postgres) ]]; then
     started=postgres
-    docker compose up --detach --wait --quiet-pull postgres >&2
+    docker compose up --detach --wait --quiet-pull postgres >&2 </dev/null
   fi
   docker compose run --rm --no-deps "${RUN_OPTIONS[@]}" cron python -m backup_system "${ARGUMENTS[@]}" || status=$?
   [[ -z $started ]] || docker compose stop "$started" >&2

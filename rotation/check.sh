@@ -30,7 +30,9 @@ check_is_to_rotate() {
 # A secret that this environment does not mount would change nothing.
 check_is_here() {
   grep -q "^  $NAME: " "$ENVIRONMENT.yml" || refuse "$(in_capitals "$ENVIRONMENT") has no $NAME: $ENVIRONMENT.yml does not name it." \
-    'On PROD, what reads encrypted backups stays away; on DEV, mail is caught.'
+    'On PROD, what reads encrypted backups stays away; on DEV, mail is caught.' \
+    'To restore an encrypted backup there, give the key for that command alone: ./google_storage.sh -r URL --identity-file FILE' \
+    '(docs/how-to/backups.md, "The server is gone, and its backups are encrypted")'
   [[ -w secrets && -r $CURRENT ]] || refuse "you may not change $CURRENT." 'Run this as its owner.'
 }
 

@@ -1,6 +1,7 @@
 """The commands that documents tell their readers to run."""
 
 import re
+import textwrap
 from pathlib import Path
 
 
@@ -11,4 +12,5 @@ def commands_of(page: Path, *, section: str = "") -> list[str]:
         _, found, rest = text.partition(f"\n## {section}\n")
         assert found, f"{page} has no section {section!r}"
         text = rest.partition("\n## ")[0]
-    return re.findall(r"^```sh\n(.+?)^```$", text, re.MULTILINE | re.DOTALL)
+    blocks = re.findall(r"^( *)```sh\n(.+?)^\1```$", text, re.MULTILINE | re.DOTALL)
+    return [textwrap.dedent(block) for _, block in blocks]

@@ -92,8 +92,9 @@ def test_local(machine: FakeMachine) -> None:
 
 @pytest.mark.parametrize("name", ["dev_password", "backup_age_identity"])
 def test_secret_of_another_environment(server: FakeMachine, name: str) -> None:
-    """What PROD does not mount would change nothing there."""
-    assert_refuses(server, f"PROD has no {name}", options=(name, "--from", "-"), given="a-new-door-password")
+    """What PROD does not mount would change nothing there. How to restore all the same is told."""
+    said = (f"PROD has no {name}", "./google_storage.sh -r URL --identity-file FILE")
+    assert_refuses(server, *said, options=(name, "--from", "-"), given="a-new-door-password")
 
 
 def test_stack_that_does_not_run(server: FakeMachine) -> None:

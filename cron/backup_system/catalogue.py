@@ -1,10 +1,11 @@
 """Which backups a store has, and what each is."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime
 
-from backup_system.errors import BackupError, MissingError, WrongUseError
+from backup_system.errors import BackupError, MissingError, UnusableBackupError, WrongUseError
 from backup_system.manifest import Manifest, Verification
 from backup_system.names import LAYOUT, MANIFEST, VERIFICATION, BackupName, split_url
 from backup_system.stores import Store
@@ -26,6 +27,11 @@ class Backup:
     def verified(self) -> bool:
         """Whether the last drill has proven it."""
         return self.manifest is not None and self.verification is not None and self.verification.passed
+
+    @property
+    def failed(self) -> bool:
+        """Whether the last drill has found it unusable."""
+        return self.verification is not None and not self.verification.passed
 
 
 def names(store: Store, project: str, environment: str | None = None) -> list[BackupName]:
@@ -72,32 +78,40 @@ def _verification(store: Store, name: BackupName) -> Verification | None:
         return None
 
 
-def find(store: Store, project: str, environment: str, wanted: str) -> Manifest:
-    """Return the manifest of `latest`, `latest:<environment>` or a URL of this store.
+def find(store: Store, project: str, url: str) -> Manifest:
+    """Return the manifest of the backup with this URL, of this store.
 
     Raise BackupError when there is no such backup, it is damaged, or it is another project's.
     """
-    if wanted == "latest" or wanted.startswith("latest:"):
-        environment = wanted.partition(":")[2] or environment
-        found = backups(store, project, environment)
-        if not found:
-            raise BackupError(
-                f"{store.url} has no backup of {environment}. ./google_storage.sh -l lists those of all environments."
-            )
-        return _whole(found[0])
-    _, name = split_url(wanted)
+    _, name = split_url(url)
     if name.project != project:
         raise BackupError(
-            f"{wanted} is a backup of the project {name.project}, this is {project}. "
-            "Restore it there, or set COMPOSE_PROJECT_NAME if this is the same project under a new name."
+            f"{url} is a backup of the project {name.project}, not of {project}. If that is meant (the same site's "
+            f"other environment, or its former name), say so: --project {name.project}"
         )
     backup = read(store, name)
     if backup is None:
-        raise BackupError(f"There is no backup {wanted}. ./google_storage.sh -l lists those there are.")
+        raise BackupError(f"There is no backup {url}. ./google_storage.sh -l lists those there are.")
     return _whole(backup)
+
+
+def latest(store: Store, project: str, environment: str, *, now: datetime, say: Callable[[str], None]) -> Manifest:
+    """Return the manifest of an environment's newest backup, but for those dated in the future.
+
+    Raise BackupError when there is none, or it is damaged.
+    """
+    but = ""
+    for backup in backups(store, project, environment):
+        if not backup.name.is_in_the_future(now):
+            return _whole(backup)
+        say(f"Skipped: {backup.url} is dated in the future. To have it all the same, give its URL.")
+        but = " that is not dated in the future"
+    raise BackupError(
+        f"{store.url} has no backup of {environment}{but}. ./google_storage.sh -l lists those of all environments."
+    )
 
 
 def _whole(backup: Backup) -> Manifest:
     if backup.manifest is None:  # an older one in its place would be a surprise: that is for people to decide
-        raise BackupError(backup.damage)
+        raise UnusableBackupError(backup.damage)
     return backup.manifest

@@ -52,6 +52,11 @@ def crc32c_of_bytes(data: bytes) -> str:
     return as_text(google_crc32c.Checksum(data))
 
 
+def in_a_name(size: int, crc32c: str) -> str:
+    """Return a size and a CRC32C in base64 as a part of an object's name."""
+    return f"{size}-{base64.b64decode(crc32c).hex()}"
+
+
 def as_text(checksum: google_crc32c.Checksum) -> str:
     """Return the checksum as Google Cloud Storage writes it."""
     return base64.b64encode(checksum.digest()).decode()

@@ -9,9 +9,10 @@ import typer
 
 from backup_system.configuration import Configuration, read_configuration
 from backup_system.errors import BackupError, WrongUseError
-from backup_system.names import split_url
+from backup_system.names import SLUG, split_url
 from backup_system.progress import Progress, open_progress
 from backup_system.session import Installation, Session
+from backup_system.unforeseen import report
 from backup_system.verbs.back_up import back_up
 from backup_system.verbs.check import check
 from backup_system.verbs.export import PARTS, export
@@ -84,6 +85,26 @@ def run(  # noqa: PLR0913 - an option each
         Path | None, typer.Option("--key-file", metavar="FILE", help="With -a: the key of a service account.")
     ] = None,
     port: Annotated[int, typer.Option("--port", help="With -a: where the browser comes back to.")] = 8765,
+    project: Annotated[
+        str,
+        typer.Option(
+            "--project",
+            metavar="SLUG",
+            help="With -l, -r and --verify: backups of another project, such as this site's other environment.",
+        ),
+    ] = "",
+    identity_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--identity-file",
+            metavar="FILE",
+            help="With -r and --verify: the age key that reads encrypted backups, for this command alone. "
+            "- is standard input.",
+        ),
+    ] = None,
+    yes: Annotated[  # noqa: ARG001 - nothing is asked but in PROD, where a habit must not answer
+        bool, typer.Option("-y", "--yes", help="Ask nothing. In PROD, -r and --undo take --yes-replace all the same.")
+    ] = False,
     yes_replace: Annotated[
         str,
         typer.Option(
@@ -98,10 +119,23 @@ def run(  # noqa: PLR0913 - an option each
     progress = open_progress()
     wanted: dict[str, tuple[object, Callable[[Configuration], None]]] = {
         "-a": (authenticate, lambda configuration: _authenticate(configuration, key_file=key_file, port=port)),
-        "-l": (listing, lambda configuration: list_backups(_session(configuration, progress), as_json=as_json)),
+        "-l": (
+            listing,
+            lambda configuration: list_backups(_session(configuration, progress, "", project), as_json=as_json),
+        ),
         "-b": (backup, lambda configuration: _back_up(_session(configuration, progress))),
-        "-r": (restoring, lambda configuration: _restore(configuration, progress, restoring, yes_replace)),
-        "--verify": (verifying, lambda configuration: _verify(configuration, progress, verifying, scheduled=scheduled)),
+        "-r": (
+            restoring,
+            lambda configuration: _restore(
+                _session(configuration, progress, restoring, project), restoring, yes_replace
+            ),
+        ),
+        "--verify": (
+            verifying,
+            lambda configuration: _verify(
+                _session(configuration, progress, verifying, project), verifying, scheduled=scheduled
+            ),
+        ),
         "--undo": (undoing, lambda configuration: _undo(_session(configuration, progress), yes_replace)),
         "--export": (
             exporting,
@@ -116,6 +150,8 @@ def run(  # noqa: PLR0913 - an option each
             f"Ask for one of {', '.join(wanted)}: not {' and '.join(chosen) or 'nothing'}. --help explains them."
         )
     configuration = read_configuration()
+    if identity_file:
+        configuration = configuration.with_identity(_read_identity(identity_file))
     if scheduled and configuration.environment != "prod":
         progress.say("Not PROD: nothing is scheduled here. ./google_storage.sh does it on demand.")
         return
@@ -135,6 +171,8 @@ def main() -> NoReturn:
         _end(FAILED, f"Failed: {error}")
     except KeyboardInterrupt:
         _end(INTERRUPTED, "Interrupted. Nothing was replaced.")
+    except Exception as error:  # the last resort: people get a line, and the traceback is kept
+        _end(FAILED, f"Failed: {report(error)}")
     sys.exit(0)
 
 
@@ -143,9 +181,20 @@ def _end(status: int, text: str) -> NoReturn:
     sys.exit(status)
 
 
-def _session(configuration: Configuration, progress: Progress, url: str = "") -> Session:
+def _session(configuration: Configuration, progress: Progress, url: str = "", project: str = "") -> Session:
+    if project and not SLUG.fullmatch(project):
+        raise WrongUseError(f"--project takes a project's slug, as in COMPOSE_PROJECT_NAME: not {project}.")
     store = split_url(url)[0] if "://" in url else None
-    return Session(configuration, progress, configuration.open_store(store))
+    return Session(configuration, progress, configuration.open_store(store), source=project)
+
+
+def _read_identity(file: Path) -> str:
+    try:
+        return sys.stdin.read() if file == Path("-") else file.read_text()
+    except OSError as error:
+        raise WrongUseError(f"The identity file {file} cannot be read: {error.strerror}.") from None
+    except ValueError:
+        raise WrongUseError(f"The identity file {file} is not a text.") from None
 
 
 def _authenticate(configuration: Configuration, *, key_file: Path | None, port: int) -> None:
@@ -163,8 +212,8 @@ def _back_up(session: Session) -> None:
     sys.stdout.write(f"{session.store.url}/{manifest.name}\n")
 
 
-def _restore(configuration: Configuration, progress: Progress, wanted: str, yes_replace: str) -> None:
-    session = _session(configuration, progress, wanted)
+def _restore(session: Session, wanted: str, yes_replace: str) -> None:
+    configuration, progress = session.configuration, session.progress
     _confirm(configuration, yes_replace)
     restored = restore(session, wanted)
     progress.say(f"Restored {session.store.url}/{restored.manifest.name}, and {restored.media_files} media files.")
@@ -174,14 +223,13 @@ def _restore(configuration: Configuration, progress: Progress, wanted: str, yes_
     progress.say("What was here before is kept until the next restore: ./google_storage.sh --undo brings it back.")
 
 
-def _verify(configuration: Configuration, progress: Progress, wanted: str, *, scheduled: bool) -> None:
-    encryption = configuration.encryption
+def _verify(session: Session, wanted: str, *, scheduled: bool) -> None:
+    encryption = session.configuration.encryption
     if scheduled and encryption.recipients and not encryption.identities:
-        progress.say("This server cannot read its backups, as is meant: the drill runs where the key is.")
+        session.progress.say("This server cannot read its backups, as is meant: the drill runs where the key is.")
         return
-    session = _session(configuration, progress, wanted)
     manifest = verify(session, wanted)
-    progress.say(f"Proven: {session.store.url}/{manifest.name} restores to what was backed up.")
+    session.progress.say(f"Proven: {session.store.url}/{manifest.name} restores to what was backed up.")
 
 
 def _export(configuration: Configuration, progress: Progress, wanted: str, *, anonymised: bool) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from config.environment import Environment
 from config.environment import read_environment as read_django_environment
 from django.core.exceptions import ImproperlyConfigured
+from pydantic import SecretStr
 
 from backup_system.encryption import Encryption
 from backup_system.errors import WrongUseError
@@ -67,7 +68,15 @@ class Configuration:
         return Encryption.from_text(
             recipients=self.variables.backup_age_recipients,
             identities=self.variables.backup_age_identity.get_secret_value(),
+            secret=self.variables.signing_keys[0],
         )
+
+    def with_identity(self, text: str) -> "Configuration":
+        """Return the same that reads with these age keys alone. Raise WrongUseError if there is no key among them."""
+        configuration = Configuration(self.variables.model_copy(update={"backup_age_identity": SecretStr(text)}))
+        if not configuration.encryption.identities:
+            raise WrongUseError("The identity file holds no age key: no line with AGE-SECRET-KEY-1…")
+        return configuration
 
     def open_store(self, url: str | None = None) -> Store:
         """Return the store at a URL, or the one that backups go to."""

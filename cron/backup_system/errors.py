@@ -5,6 +5,13 @@ class BackupError(Exception):
     """Something failed. The message says what, and what to do about it."""
 
 
+class UnusableBackupError(BackupError):
+    """The backup itself is at fault: damaged, incomplete, or what it restores to is not what was backed up.
+
+    Every other failure (no disk, no key, no network, a held lock, an interruption) says nothing about the backup.
+    """
+
+
 class WrongUseError(BackupError):
     """The command was asked for something that it cannot mean."""
 

@@ -69,7 +69,7 @@ def hold_lease(store: Store, name: str, *, holder: str, seconds: float, say: Cal
 
 def _renew(lease: Lease, finished: threading.Event, interval: float) -> None:
     while not finished.wait(interval):
-        with suppress(BackupError):  # who confirms before writing hears of it
+        with suppress(Exception):  # it is met again when the lease is confirmed, before anything is written
             lease.confirm()
 
 

@@ -3,18 +3,32 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
-from typing import Any, Final
+from types import UnionType
+from typing import Any, Final, get_origin
 
-from backup_system.errors import BackupError
-from backup_system.names import CONTENTS, MANIFEST, BackupName
+from backup_system.errors import BackupError, UnusableBackupError
+from backup_system.names import CONTENTS, MANIFEST, MEDIA_LIST, BackupName
 
 FORMAT: Final = 1
 
+# What reading a text raises that is not what was written: no JSON, nested without end, or of other names and types.
+UNREADABLE: Final = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
+
+
+class _Typed:
+    """A dataclass that holds values of its fields' types alone. Of collections, only the kind is looked at."""
+
+    def __post_init__(self) -> None:
+        for each in fields(self):  # type: ignore[arg-type] # every subclass is a dataclass
+            kind: Any = each.type if isinstance(each.type, UnionType) else get_origin(each.type) or each.type
+            if not isinstance(getattr(self, each.name), kind):
+                raise TypeError(f"{each.name} is of another type")
+
 
 @dataclass(frozen=True, kw_only=True)
-class StoredFile:
+class StoredFile(_Typed):
     """A file of the backup, and the object that holds it, which differs from it when it is encrypted."""
 
     object: str
@@ -24,7 +38,7 @@ class StoredFile:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Engine:
+class Engine(_Typed):
     """The database server that a backup is from: `postgresql` or `sqlite`."""
 
     name: str
@@ -37,7 +51,7 @@ class Engine:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Manifest:
+class Manifest(_Typed):
     """A backup, but for what its data says."""
 
     name: BackupName
@@ -65,17 +79,18 @@ class Manifest:
         where = name.object(MANIFEST)
         try:
             value: dict[str, Any] = json.loads(data)
-            found = value.pop("digest")
-            if found != digest(value):
+            if value.pop("digest") != digest(value):
                 raise BackupError(f"{where} has been changed after it was written. Restore another backup.")
             if value.pop("format") != FORMAT:
                 raise BackupError(f"{where} was written by a newer version. Update this project, then restore it.")
             if value["name"] != str(name):
                 raise BackupError(f"{where} belongs to another backup, {value['name']}. Restore that one, or another.")
             files = {file: StoredFile(**stored) for file, stored in value["files"].items()}
-            return cls(**value | {"name": name, "engine": Engine(**value["engine"]), "files": files})
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            found = cls(**value | {"name": name, "engine": Engine(**value["engine"]), "files": files})
+            _ = found.engine.major, files[CONTENTS], files[MEDIA_LIST]  # which others rely on
+        except UNREADABLE as error:
             raise BackupError(f"{where} cannot be read ({error!r}). Restore another backup.") from None
+        return found
 
 
 def digest(value: Mapping[str, Any]) -> str:
@@ -84,7 +99,7 @@ def digest(value: Mapping[str, Any]) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class MediaFile:
+class MediaFile(_Typed):
     """A media file by its path below MEDIA_ROOT: a file with contents, or a symbolic link."""
 
     path: str
@@ -93,7 +108,7 @@ class MediaFile:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sequence:
+class Sequence(_Typed):
     """What a sequence was between two moments: one before the database was copied, one after."""
 
     before: int
@@ -105,7 +120,7 @@ class Sequence:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Census:
+class Census(_Typed):
     """What a database holds, counted exactly, all at one moment."""
 
     rows: Mapping[str, int]
@@ -134,7 +149,7 @@ def _differences(what: str, before: Mapping[str, int], restored: Mapping[str, in
 
 
 @dataclass(frozen=True, kw_only=True)
-class Contents:
+class Contents(_Typed):
     """What the data of a backup says."""
 
     census: Census
@@ -160,9 +175,9 @@ class Contents:
                 census=Census(**census | {"sequences": sequences, "roles": tuple(census["roles"])}),
                 media=tuple(_media_file(media) for media in value["media"]),
             )
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except UNREADABLE as error:
             where = name.object(CONTENTS)
-            raise BackupError(f"{where} cannot be read ({error!r}). Restore another backup.") from None
+            raise UnusableBackupError(f"{where} cannot be read ({error!r}). Restore another backup.") from None
 
 
 def _media_file(value: dict[str, Any]) -> MediaFile:
@@ -171,7 +186,7 @@ def _media_file(value: dict[str, Any]) -> MediaFile:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Verification:
+class Verification(_Typed):
     """What the last drill on a backup found."""
 
     at: datetime
@@ -187,6 +202,7 @@ class Verification:
         """Return the verification; None if it cannot be read, which proves nothing."""
         try:
             value = json.loads(data)
-            return cls(**value | {"at": datetime.fromisoformat(value["at"])})
-        except (ValueError, KeyError, TypeError):
+            found = cls(**value | {"at": datetime.fromisoformat(value["at"])})
+        except UNREADABLE:
             return None
+        return found if found.at.tzinfo else None  # without one it cannot be told how old it is

@@ -2,16 +2,18 @@
 
 import os
 import shutil
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path, PurePosixPath
 from stat import S_ISREG
 from threading import Lock
 from typing import Final
 
-from backup_system.checksums import Checksums, checksums
-from backup_system.errors import BackupError, ChangedError
+from backup_system.checksums import Checksums, checksums, in_a_name
+from backup_system.encryption import SUFFIX
+from backup_system.errors import BackupError, ChangedError, UnusableBackupError
 from backup_system.manifest import MediaFile, StoredFile
 from backup_system.names import media_folder
 from backup_system.progress import Progress, Step
@@ -39,6 +41,7 @@ class MediaUpload:
     folder: str
     """What the names of the objects begin with."""
     known: dict[str, StoredObject]
+    """What the store has, by what it contains: Encryption.content_name."""
     transfer: Transfer
     scratch: Path
     say: Callable[[str], None]
@@ -63,15 +66,38 @@ class MediaUpload:
         raise BackupError(f"Media file {shown(name)} changes all the time: it cannot be backed up. Try again later.")
 
     def _upload_file(self, path: Path) -> StoredFile:
-        found = checksums(path)
-        stored_as = f"{self.folder}{found.sha256}{self.transfer.encryption.suffix}"
-        with self.turns.setdefault(found.sha256, Lock()):
-            known = self.known.get(stored_as)
-            if known and (self.transfer.encryption.recipients or _same(known, found)):
-                return StoredFile(object=stored_as, size=found.size, sha256=found.sha256, stored_size=known.size)
-            stored = self.transfer.upload(path, f"{self.folder}{found.sha256}", scratch=self.scratch, before=found)
-            self.known[stored_as] = StoredObject(name=stored_as, size=stored.stored_size, crc32c=None, generation="")
+        found, encrypted = checksums(path), bool(self.transfer.encryption.recipients)
+        content = self.transfer.encryption.content_name(found.sha256)
+        with self.turns.setdefault(content, Lock()):
+            known = self.known.get(content)
+            if known and (encrypted or _same(known, found)):
+                return StoredFile(object=known.name, size=found.size, sha256=found.sha256, stored_size=known.size)
+            stored = self.transfer.upload_as(path, partial(self.named, content), scratch=self.scratch, before=found)
+            self.known[content] = StoredObject(name=stored.object, size=stored.stored_size, crc32c=None, generation="")
             return stored
+
+    def named(self, content: str, sent: Checksums) -> str:
+        """Return the name of an object, which promises what is sent if that is encrypted: no two times are the same."""
+        promise = f"-{in_a_name(sent.size, sent.crc32c)}" if self.transfer.encryption.recipients else ""
+        return f"{self.folder}{content}{promise}"
+
+
+def known_media(listed: Iterable[StoredObject]) -> dict[str, StoredObject]:
+    """Return the media that a store has, by what they contain.
+
+    Encrypted ones that are not what their names promise are left out, so that they are sent again.
+    """
+    known = {}
+    for stored in listed:
+        name = stored.name.rpartition("/")[2]
+        content, _, promise = name.removesuffix(SUFFIX).partition("-")
+        if not promise:
+            known[name] = stored
+        elif promise.startswith(f"{stored.size}-") and (
+            stored.crc32c is None or promise == in_a_name(stored.size, stored.crc32c)
+        ):
+            known[content] = stored
+    return known
 
 
 def _same(known: StoredObject, found: Checksums) -> bool:
@@ -88,7 +114,7 @@ def upload_media(
 ) -> tuple[MediaFile, ...]:
     """Return the media as the store holds them."""
     names, folder = list_media(root), media_folder(project)
-    known = {stored.name: stored for stored in transfer.store.list(folder)} if names else {}
+    known = known_media(transfer.store.list(folder)) if names else {}
     upload = MediaUpload(root=root, folder=folder, known=known, transfer=transfer, scratch=scratch, say=progress.say)
     found: list[MediaFile] = []
     with progress.step("Back up the media") as step, ThreadPoolExecutor(THREADS) as pool:
@@ -153,4 +179,6 @@ def link_twin(source: Path, target: Path) -> None:
 
 def _require_safe(path: str) -> None:
     if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
-        raise BackupError(f"The backup names a media file outside of the media folder ({path}). It is not restored.")
+        raise UnusableBackupError(
+            f"The backup names a media file outside of the media folder ({path}). It is not restored."
+        )

@@ -3,9 +3,12 @@
 from collections.abc import Callable, Collection, Hashable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 from zoneinfo import ZoneInfo
 
 from backup_system.names import BackupName
+
+DATED_IN_THE_FUTURE: Final = "dated in the future: for people to look at"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,20 +29,31 @@ class Plan:
     remove: dict[BackupName, str] = field(default_factory=dict)
 
 
-def plan(backups: Iterable[BackupName], policy: Policy, *, verified: Collection[BackupName]) -> Plan:
+def plan(
+    backups: Iterable[BackupName],
+    policy: Policy,
+    *,
+    now: datetime,
+    verified: Collection[BackupName],
+    failed: Collection[BackupName] = (),
+) -> Plan:
     """Return what to keep of one environment's backups, and what to remove.
 
-    The newest backup is always kept, and so is the newest one that a drill has proven.
+    The newest backup is always kept, and so is the newest one that is verified. Of a day, week or month, a backup whose
+    verification failed is kept only if there is no other. Those dated in the future are kept, and count for nothing.
     """
-    newest_first = sorted(backups, reverse=True)
-    reasons: dict[BackupName, list[str]] = {backup: [] for backup in newest_first}
+    every = sorted(backups, reverse=True)
+    newest_first = [backup for backup in every if not backup.is_in_the_future(now)]
+    reasons: dict[BackupName, list[str]] = {
+        backup: [DATED_IN_THE_FUTURE] if backup.is_in_the_future(now) else [] for backup in every
+    }
     if newest_first:
         reasons[newest_first[0]].append("the newest")
     proven = [backup for backup in newest_first if backup in verified]
     if proven:
         reasons[proven[0]].append("the newest that is verified")
     for name, count, period in _rules(policy):
-        for backup in _newest_of_each(newest_first, period)[:count]:
+        for backup in _best_of_each(newest_first, period, failed)[:count]:
             reasons[backup].append(name.format(period(backup)))
     return Plan(
         keep={backup: why for backup, why in reasons.items() if why},
@@ -60,11 +74,15 @@ def _rules(policy: Policy) -> list[tuple[str, int, Callable[[BackupName], str]]]
     ]
 
 
-def _newest_of_each(newest_first: list[BackupName], period: Callable[[BackupName], Hashable]) -> list[BackupName]:
-    newest: dict[Hashable, BackupName] = {}
+def _best_of_each(
+    newest_first: list[BackupName], period: Callable[[BackupName], Hashable], failed: Collection[BackupName]
+) -> list[BackupName]:
+    """Return the newest backup of each period whose verification has not failed, or else the newest."""
+    best: dict[Hashable, BackupName] = {}
     for backup in newest_first:
-        newest.setdefault(period(backup), backup)
-    return list(newest.values())
+        if best.setdefault(period(backup), backup) in failed and backup not in failed:
+            best[period(backup)] = backup
+    return list(best.values())
 
 
 def _why_removed(policy: Policy) -> str:

@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 
+from backup_system.catalogue import find, latest
 from backup_system.configuration import Configuration
 from backup_system.databases import Database
 from backup_system.databases.postgresql import PostgreSQL
 from backup_system.databases.sqlite import SQLite
 from backup_system.lease import Lease, hold_lease
+from backup_system.manifest import Manifest
 from backup_system.names import lease_name
 from backup_system.progress import Progress
 from backup_system.stores import Store
@@ -48,6 +50,20 @@ class Session(Installation):
     """The same, with a store."""
 
     store: Store
+    source: str = ""
+    """The project whose backups are listed, restored and verified; empty: this one."""
+
+    @property
+    def source_project(self) -> str:
+        """The project whose backups are looked at."""
+        return self.source or self.configuration.project
+
+    def find(self, wanted: str) -> Manifest:
+        """Return the manifest of `latest`, `latest:<environment>` or a backup's URL. Raise BackupError without one."""
+        if wanted != "latest" and not wanted.startswith("latest:"):
+            return find(self.store, self.source_project, wanted)
+        environment = wanted.partition(":")[2] or self.configuration.environment
+        return latest(self.store, self.source_project, environment, now=self.now(), say=self.progress.say)
 
     @property
     def transfer(self) -> Transfer:

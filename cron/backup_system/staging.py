@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from backup_system.django_commands import manage
-from backup_system.errors import BackupError
+from backup_system.errors import UnusableBackupError
 from backup_system.manifest import Census
 from backup_system.session import Installation
 
@@ -34,7 +34,7 @@ def load(installation: Installation, dump: Path, census: Census, identifier: str
     with progress.step("Compare with the backup's counts"):
         if differences := census.differences(database.census(identifier)):
             shown = "\n  ".join(differences[:20])
-            raise BackupError(f"What was restored is not what was backed up:\n  {shown}")
+            raise UnusableBackupError(f"What was restored is not what was backed up:\n  {shown}")
 
 
 def migrate(installation: Installation, identifier: str) -> None:

@@ -10,11 +10,14 @@ from typing import Final
 
 from backup_system.checksums import Checksums, checksums
 from backup_system.encryption import SUFFIX, Encryption
-from backup_system.errors import BackupError, ChangedError
+from backup_system.errors import ChangedError, MissingError, UnusableBackupError
 from backup_system.manifest import StoredFile
 from backup_system.stores import Store
 
 THREADS: Final = 4
+
+type Naming = Callable[[Checksums], str]
+"""Returns an object's name, given the checksums of what is sent."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,33 +27,40 @@ class Transfer:
     store: Store
     encryption: Encryption
 
-    def upload(self, path: Path, name: str, *, scratch: Path, before: Checksums | None = None) -> StoredFile:
+    def upload(self, path: Path, name: str, *, scratch: Path) -> StoredFile:
         """Return the file, encrypted in `scratch` if there are recipients, as the store reports that it holds it.
 
-        `before` are its checksums, if they are known. Raise BackupError when the store holds something else.
+        Raise BackupError when the store holds something else.
         """
-        plain = before or checksums(path)
+        return self.upload_as(path, lambda _sent: name, scratch=scratch, before=checksums(path))
+
+    def upload_as(self, path: Path, naming: Naming, *, scratch: Path, before: Checksums) -> StoredFile:
+        """Do the same under a name that is made of the checksums of what is sent. `before` are the file's own."""
         if not self.encryption.recipients:
-            return self.upload_readable(path, name, before=plain)
+            return self._send(path, naming(before), before, before)
         encrypted = scratch / f"encrypted-{threading.get_ident()}"
         try:
-            if self.encryption.encrypt(path, encrypted) != plain.sha256:
+            if self.encryption.encrypt(path, encrypted) != before.sha256:
                 raise ChangedError(f"{path} has changed meanwhile. Try again.")
-            return self._send(encrypted, f"{name}{SUFFIX}", checksums(encrypted), plain)
+            sent = checksums(encrypted)
+            return self._send(encrypted, f"{naming(sent)}{SUFFIX}", sent, before)
         finally:
             encrypted.unlink(missing_ok=True)
 
-    def upload_readable(self, path: Path, name: str, *, before: Checksums | None = None) -> StoredFile:
+    def upload_readable(self, path: Path, name: str) -> StoredFile:
         """Return the file, never encrypted, as the store reports that it holds it."""
-        plain = before or checksums(path)
+        plain = checksums(path)
         return self._send(path, name, plain, plain)
 
     def download(self, file: StoredFile, path: Path) -> None:
-        """Write the file, as it was. Raise BackupError, naming the object, when it is missing or damaged."""
-        self.store.download(file.object, path)
+        """Write the file, as it was. Raise UnusableBackupError, naming the object, when it is missing or damaged."""
+        try:
+            self.store.download(file.object, path)
+        except MissingError as error:
+            raise UnusableBackupError(str(error)) from None
         size = path.stat().st_size
         if size != file.stored_size:
-            raise BackupError(
+            raise UnusableBackupError(
                 f"{self.store.url}/{file.object} is damaged: {size} bytes in place of {file.stored_size}."
             )
         if file.object.endswith(SUFFIX):
@@ -60,7 +70,9 @@ class Transfer:
             finally:
                 encrypted.unlink()
         if checksums(path).sha256 != file.sha256:
-            raise BackupError(f"{self.store.url}/{file.object} is damaged: it has another checksum than it had.")
+            raise UnusableBackupError(
+                f"{self.store.url}/{file.object} is damaged: it has another checksum than it had."
+            )
 
     def _send(self, path: Path, name: str, sent: Checksums, plain: Checksums) -> StoredFile:
         stored = self.store.upload(name, path)

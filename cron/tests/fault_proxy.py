@@ -1,5 +1,6 @@
 """A store that fails on demand: an HTTP proxy before the real one."""
 
+import re
 import socket
 import struct
 import threading
@@ -39,7 +40,14 @@ class Flip:
     at: int = 0
 
 
-type Fault = Answer | Silence | Cut | Flip
+@dataclass(frozen=True)
+class Rewrite:
+    """The store does it, and what matches a pattern in its answer's body is left out."""
+
+    without: bytes
+
+
+type Fault = Answer | Silence | Cut | Flip | Rewrite
 
 
 @dataclass
@@ -130,7 +138,7 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name for it
         """Say nothing."""
 
-    def _forward(self, body: bytes, fault: Cut | Flip | None) -> None:
+    def _forward(self, body: bytes, fault: Cut | Flip | Rewrite | None) -> None:
         store = HTTPConnection(str(self.server.store.hostname), self.server.store.port, timeout=60)
         try:
             store.request(self.command, self.path, body or None, dict(self.headers.items()))
@@ -146,6 +154,8 @@ class _Handler(BaseHTTPRequestHandler):
                 self._hang_up()
             case Cut(after):
                 self._send(answer.status, headers, content, cut=after)
+            case Rewrite(without):
+                self._send(answer.status, headers, re.sub(without, b"", content))
             case Flip(at) if content:
                 self._send(answer.status, headers, content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :])
             case _:

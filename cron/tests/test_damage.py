@@ -11,7 +11,8 @@ import pytest
 from backup_system.errors import BackupError
 from backup_system.manifest import Manifest, digest
 from backup_system.names import BackupName
-from project import Project, database_file, files, note
+from dated import stored_backups
+from project import Configure, Project, database_file, files, note
 
 pytestmark = pytest.mark.usefixtures("without_django")
 
@@ -173,7 +174,7 @@ def test_no_file_is_written_outside_of_the_media(embedded: Project, backup: Mani
 
 def test_a_backup_of_another_project_is_refused(embedded: Project, backup: Manifest) -> None:
     url = f"{embedded.store.url}/{backup.name}".replace("/app/", "/another-shop/")
-    refused(embedded, saying="is a backup of the project another-shop, this is app", wanted=url)
+    refused(embedded, saying="is a backup of the project another-shop, not of app.*--project another-shop", wanted=url)
 
 
 def test_a_failed_drill_is_recorded(embedded: Project, backup: Manifest) -> None:
@@ -200,7 +201,19 @@ def test_pruning_trusts_no_damaged_list_of_media(embedded: Project, backup: Mani
     assert "media.txt is damaged" in embedded.said.getvalue()
 
 
-def test_pruning_keeps_what_it_cannot_read_and_counts_it_for_nothing(embedded: Project, backup: Manifest) -> None:
-    damaged = embedded.back_up()
-    flip_a_bit(stored(embedded, damaged, "manifest.json"))
-    assert set(embedded.prune().keep) == {backup.name, damaged.name}
+def test_pruning_keeps_what_it_cannot_read_and_counts_it_for_nothing(
+    embedded: Project, backup: Manifest, configure: Configure
+) -> None:
+    """In the store: of one day's backups the newest that can be read is there, and every object of the damaged one."""
+    keep_one = {"BACKUP_KEEP_DAILY": "1", "BACKUP_KEEP_WEEKLY": "0", "BACKUP_KEEP_MONTHLY": "0"}
+    project = Project(configure(**keep_one), embedded.store)
+    good, damaged = project.back_up(), project.back_up()
+    flip_a_bit(stored(project, damaged, "manifest.json"))
+    before = files(stored(project, damaged, "manifest.json").parent)
+    media = files(stored(project, damaged, "a media file").parent)
+    decided = project.prune()
+    assert decided.keep[damaged.name] == ["cannot be read: for people to look at"]
+    assert stored_backups(project) == {str(good.name), str(damaged.name)}
+    assert str(backup.name) not in stored_backups(project)
+    assert files(stored(project, damaged, "manifest.json").parent) == before
+    assert files(stored(project, damaged, "a media file").parent) == media

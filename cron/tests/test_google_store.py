@@ -10,7 +10,7 @@ from backup_system.credentials import from_information
 from backup_system.errors import AccessError, BackupError, ConflictError, MissingError
 from backup_system.stores import NEW, google
 from backup_system.stores.google import PIECE, GoogleStore
-from fault_proxy import Answer, Cut, Fault, FaultProxy, Flip, Silence
+from fault_proxy import Answer, Cut, Fault, FaultProxy, Flip, Rewrite, Silence
 from google.auth.credentials import AnonymousCredentials
 from google.cloud.storage.retry import DEFAULT_RETRY
 from oauth_server import OAuthServer
@@ -65,6 +65,14 @@ def test_listing_outlasts_a_fault(store: GoogleStore, proxy: FaultProxy, fault: 
     assert [found.name for found in store.list("v1/")] == ["v1/a/object"]
     proxy.fail(fault, method="GET")
     assert list(store.folders("v1/")) == ["a"]
+
+
+def test_a_size_that_is_left_out_is_0(store: GoogleStore, proxy: FaultProxy, file: Path) -> None:
+    """Google writes `"size": "0"`; other servers leave out what is 0."""
+    proxy.fail(Rewrite(rb'"size": *"0",'), times=100)
+    file.write_bytes(b"")
+    assert store.upload("v1/empty", file).size == 0
+    assert [found.size for found in store.list("v1/")] == [0]
 
 
 def test_removing_outlasts_a_fault(store: GoogleStore, proxy: FaultProxy, fault: Fault) -> None:

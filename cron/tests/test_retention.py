@@ -5,7 +5,7 @@ from random import Random
 from zoneinfo import ZoneInfo
 
 from backup_system.names import BackupName
-from backup_system.retention import Policy, plan
+from backup_system.retention import Plan, Policy, plan
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
@@ -13,6 +13,7 @@ from hypothesis import strategies as some
 settings.register_profile("patient", deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
 
+NOW = datetime(2027, 1, 1, tzinfo=UTC)
 ZONES = ("UTC", "Europe/Berlin", "Pacific/Kiritimati", "America/St_Johns")
 
 
@@ -31,7 +32,7 @@ policies = some.builds(
 
 @given(names, policies)
 def test_every_backup_is_kept_or_removed_with_a_reason(backups: set[BackupName], policy: Policy) -> None:
-    decided = plan(backups, policy, verified=[])
+    decided = plan(backups, policy, now=NOW, verified=[])
     assert decided.keep.keys() | decided.remove.keys() == backups
     assert not decided.keep.keys() & decided.remove.keys()
     assert all(decided.keep.values())
@@ -43,7 +44,7 @@ def test_the_newest_and_the_newest_that_is_proven_are_kept(
     backups: set[BackupName], policy: Policy, chance: Random
 ) -> None:
     verified = {name for name in backups if chance.random() < 0.2}
-    keep = plan(backups, policy, verified=verified).keep
+    keep = plan(backups, policy, now=NOW, verified=verified).keep
     for important in (backups, verified):
         if important:
             assert max(important) in keep
@@ -52,12 +53,14 @@ def test_the_newest_and_the_newest_that_is_proven_are_kept(
 @given(names, policies, some.randoms())
 def test_no_more_is_kept_than_the_policy_says(backups: set[BackupName], policy: Policy, chance: Random) -> None:
     verified = {name for name in backups if chance.random() < 0.2}
-    assert len(plan(backups, policy, verified=verified).keep) <= policy.daily + policy.weekly + policy.monthly + 2
+    assert (
+        len(plan(backups, policy, now=NOW, verified=verified).keep) <= policy.daily + policy.weekly + policy.monthly + 2
+    )
 
 
 @given(names, policies)
 def test_each_of_the_last_days_keeps_one(backups: set[BackupName], policy: Policy) -> None:
-    keep = plan(backups, policy, verified=[]).keep
+    keep = plan(backups, policy, now=NOW, verified=[]).keep
     days = {name: name.created.astimezone(ZoneInfo(policy.time_zone)).date() for name in backups}
     for day in sorted(set(days.values()), reverse=True)[: policy.daily]:
         assert max(name for name in backups if days[name] == day) in keep
@@ -66,8 +69,8 @@ def test_each_of_the_last_days_keeps_one(backups: set[BackupName], policy: Polic
 @given(names, policies, some.randoms())
 def test_pruning_again_removes_nothing_more(backups: set[BackupName], policy: Policy, chance: Random) -> None:
     verified = {name for name in backups if chance.random() < 0.2}
-    kept = plan(backups, policy, verified=verified).keep
-    assert not plan(kept, policy, verified=verified & kept.keys()).remove
+    kept = plan(backups, policy, now=NOW, verified=verified).keep
+    assert not plan(kept, policy, now=NOW, verified=verified & kept.keys()).remove
 
 
 @given(names, policies)
@@ -75,15 +78,77 @@ def test_keeping_more_removes_nothing_that_keeping_less_keeps(backups: set[Backu
     more = Policy(
         daily=policy.daily + 1, weekly=policy.weekly + 1, monthly=policy.monthly + 1, time_zone=policy.time_zone
     )
-    assert plan(backups, policy, verified=[]).keep.keys() <= plan(backups, more, verified=[]).keep.keys()
+    assert (
+        plan(backups, policy, now=NOW, verified=[]).keep.keys() <= plan(backups, more, now=NOW, verified=[]).keep.keys()
+    )
 
 
 @given(names, policies, moments)
 def test_a_newer_backup_brings_no_older_one_back(backups: set[BackupName], policy: Policy, moment: datetime) -> None:
-    before = plan(backups, policy, verified=[])
+    before = plan(backups, policy, now=NOW, verified=[])
     newer = backup(max([moment, *(name.created for name in backups)]) + timedelta(seconds=1))
-    after = plan({*backups, newer}, policy, verified=[])
+    after = plan({*backups, newer}, policy, now=NOW, verified=[])
     assert before.remove.keys() <= after.remove.keys()
+
+
+@given(names, policies, some.randoms())
+def test_a_failed_backup_is_never_preferred_to_an_earlier_good_one(
+    backups: set[BackupName], policy: Policy, chance: Random
+) -> None:
+    """In each of the last days, weeks and months, the newest that has not failed is kept, if there is one."""
+    failed = {name for name in backups if chance.random() < 0.4}
+    keep = plan(backups, policy, now=NOW, verified=[], failed=failed).keep
+    for count, form in ((policy.daily, "%Y-%m-%d"), (policy.weekly, "%G-W%V"), (policy.monthly, "%Y-%m")):
+        periods: dict[str, list[BackupName]] = {}
+        for name in backups:
+            periods.setdefault(name.created.astimezone(ZoneInfo(policy.time_zone)).strftime(form), []).append(name)
+        for period in sorted(periods, reverse=True)[:count]:
+            good = [name for name in periods[period] if name not in failed]
+            assert max(good or periods[period]) in keep
+
+
+@given(names, policies, some.randoms())
+def test_pruning_again_removes_nothing_more_whatever_failed(
+    backups: set[BackupName], policy: Policy, chance: Random
+) -> None:
+    failed = {name for name in backups if chance.random() < 0.4}
+    verified = {name for name in backups - failed if chance.random() < 0.2}
+    kept = plan(backups, policy, now=NOW, verified=verified, failed=failed).keep
+    again = plan(kept, policy, now=NOW, verified=verified & kept.keys(), failed=failed & kept.keys())
+    assert not again.remove
+
+
+@given(names, policies, moments)
+def test_what_is_dated_in_the_future_is_kept_and_changes_nothing(
+    backups: set[BackupName], policy: Policy, now: datetime
+) -> None:
+    """Not even when it is verified: what was kept without it still is, for the same reasons."""
+    future = {name for name in backups if name.created > now + timedelta(hours=1)}
+    decided = plan(backups, policy, now=now, verified=future)
+    without = plan(backups - future, policy, now=now, verified=[])
+    assert decided.remove == without.remove
+    assert decided.keep == without.keep | {name: ["dated in the future: for people to look at"] for name in future}
+
+
+def test_reasons_and_the_day_of_a_failed_backup() -> None:
+    """The morning's good backup is kept beside the evening's failed one, which is the newest; noon's goes."""
+    morning, noon, evening = (backup(datetime(2026, 5, 5, hour, tzinfo=UTC)) for hour in (6, 12, 18))
+    policy = Policy(daily=1, weekly=1, monthly=1)
+    decided = plan([morning, noon, evening], policy, now=NOW, verified=[morning], failed=[noon, evening])
+    assert decided.keep == {
+        evening: ["the newest"],
+        morning: [
+            "the newest that is verified",
+            "newest of the day 2026-05-05",
+            "newest of the week 2026-W19",
+            "newest of the month 2026-05",
+        ],
+    }
+    assert decided.remove == {noon: "not the newest of one of the last 1 days, 1 weeks, 1 months"}
+
+
+def test_without_backups_there_is_nothing_to_decide() -> None:
+    assert plan([], Policy(daily=1, weekly=1, monthly=1), now=NOW, verified=[]) == Plan()
 
 
 def test_days_begin_at_midnight_of_the_time_zone() -> None:
@@ -93,9 +158,9 @@ def test_days_begin_at_midnight_of_the_time_zone() -> None:
         for moment in ("2024-10-26T21:30:00Z", "2024-10-26T22:30:00Z", "2024-10-27T23:30:00Z")
     )
     policy = Policy(daily=9, weekly=0, monthly=0, time_zone="Europe/Berlin")
-    assert set(plan([evening, night, next_night], policy, verified=[]).keep) == {evening, night, next_night}
+    assert set(plan([evening, night, next_night], policy, now=NOW, verified=[]).keep) == {evening, night, next_night}
     utc = Policy(daily=9, weekly=0, monthly=0)
-    assert set(plan([evening, night, next_night], utc, verified=[]).keep) == {night, next_night}
+    assert set(plan([evening, night, next_night], utc, now=NOW, verified=[]).keep) == {night, next_night}
 
 
 def test_a_year_of_nights() -> None:
@@ -110,7 +175,7 @@ def test_a_year_of_nights() -> None:
         there.add(backup(night))
         if night.month < 10:
             verified.add(backup(night))
-        there = set(plan(there, policy, verified=verified & there).keep)
+        there = set(plan(there, policy, now=NOW, verified=verified & there).keep)
     nights = sorted(name.created.astimezone(ZoneInfo("Europe/Berlin")).date() for name in there)
     december = [date(2025, 12, day) for day in range(17, 32) if day != 26]
     assert [night for night in nights if night >= date(2025, 12, 15)] == december

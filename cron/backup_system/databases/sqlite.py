@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from backup_system.databases import Finished
-from backup_system.errors import BackupError
+from backup_system.errors import BackupError, UnusableBackupError
 from backup_system.manifest import Census, Engine, Sequence
 from backup_system.progress import Step
 from backup_system.workplace import PREVIOUS, STAGING, Workplace
@@ -57,7 +57,7 @@ class SQLite:
         with _open(staged) as connection:
             (found,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
             if found != "ok":
-                raise BackupError(f"SQLite finds the database damaged: {found}. Restore another backup.")
+                raise UnusableBackupError(f"SQLite finds the database damaged: {found}. Restore another backup.")
             # A number that the live database has from the swap on, so that an interrupted restore can be finished.
             connection.execute(f"PRAGMA user_version = {_number(restore)}")
         step.advance()

@@ -7,11 +7,17 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from backup_system.errors import BackupError
+from backup_system.errors import BackupError, UnusableBackupError
 
 # Both tools say this of every table and index they are done with, when they work in parallel.
 FINISHED: Final = re.compile(r"finished item (\d+) ")
 LAST_LINES: Final = 15
+# What pg_restore fails of though nothing is wrong with the backup: this server, its disk or memory, or who is asked.
+OF_THE_SERVER: Final = re.compile(
+    r"No space left|could not (?:extend|write|connect|open|fork)|connection (?:to|was|not)|server closed|terminating|"
+    r"shutting down|starting up|recovery mode|out of (?:shared )?memory|too many (?:connections|clients)|"
+    r"permission denied|must be (?:owner|superuser)|Disk quota|Read-only file system"
+)
 # What the settings of a database say must not end the work, hinder it, or change what it sees.
 OPTIONS: Final = " ".join(
     f"-c {setting}"
@@ -45,4 +51,5 @@ def run_tool(command: Sequence[str], *, password: str, finished_item: Callable[[
             raise
     if process.returncode:
         said = "\n".join(tail) or f"it ended with {process.returncode}, without a word"
-        raise BackupError(f"{command[0]} failed:\n{said}")
+        kind = BackupError if command[0] == "pg_dump" or not tail or OF_THE_SERVER.search(said) else UnusableBackupError
+        raise kind(f"{command[0]} failed:\n{said}")

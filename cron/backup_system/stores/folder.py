@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
@@ -36,7 +36,8 @@ class FolderStore:
             for name in sorted(names):
                 object_name = Path(parent, name).relative_to(self.root).as_posix()
                 if object_name.startswith(prefix) and object_name != LOCK:
-                    yield self._describe(object_name, with_checksum=False)
+                    with suppress(MissingError):  # gone meanwhile, as what is unfinished is once it is finished
+                        yield self._describe(object_name, with_checksum=False)
 
     def folders(self, prefix: str) -> Sequence[str]:
         """Return the names, up to the next slash, that follow a prefix which ends with one."""
@@ -118,7 +119,7 @@ class FolderStore:
         return StoredObject(name=name, size=status.st_size, crc32c=checksum, generation=_generation(status))
 
     def _path(self, name: str) -> Path:
-        if ".." in name.split("/"):
+        if ".." in name.split("/") or name.startswith("/"):
             raise BackupError(f"{name} is not an object's name.")
         return self.root / name
 
@@ -127,6 +128,7 @@ class FolderStore:
         try:
             yield
         except FileNotFoundError:
+            self._require_root()  # then nothing can be said of the object
             raise MissingError(f"{self.url}/{name} is missing.") from None
         except OSError as error:
             advice = {

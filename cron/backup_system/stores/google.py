@@ -123,7 +123,8 @@ class GoogleStore:
 
     def _describe(self, blob: storage.Blob) -> StoredObject:
         name = str(blob.name).removeprefix(self._folder)
-        return StoredObject(name=name, size=int(blob.size), crc32c=blob.crc32c, generation=str(blob.generation))
+        size = int(blob.size or 0)  # some servers leave out what is 0
+        return StoredObject(name=name, size=size, crc32c=blob.crc32c, generation=str(blob.generation))
 
     @contextmanager
     def _explained(self, name: str, *, of_bucket: bool = False) -> Iterator[None]:

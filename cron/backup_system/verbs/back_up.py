@@ -3,6 +3,7 @@
 from functools import partial
 from pathlib import Path
 
+from backup_system.catalogue import names
 from backup_system.lease import Lease
 from backup_system.manifest import Census, Contents, Manifest, StoredFile
 from backup_system.media import upload_media
@@ -25,7 +26,7 @@ def back_up_alone(session: Session) -> Manifest:
     configuration = session.configuration
     with session.writing() as lease, session.workplace.scratch() as scratch:
         remove_unfinished(session, lease)
-        name = BackupName.new(project=configuration.project, environment=configuration.environment, now=session.now())
+        name = _new_name(session)
         files, census = _back_up_database(session, scratch, name)
         media = upload_media(
             configuration.media,
@@ -37,6 +38,13 @@ def back_up_alone(session: Session) -> Manifest:
         contents = Contents(census=census, media=media)
         files |= _upload_lists(session, scratch, name, contents)
         return _finish(session, lease, name, files, contents)
+
+
+def _new_name(session: Session) -> BackupName:
+    """Return a name that sorts after those of all earlier backups, but for those dated in the future."""
+    project, environment, now = session.configuration.project, session.configuration.environment, session.now()
+    earlier = (name for name in names(session.store, project, environment) if not name.is_in_the_future(now))
+    return BackupName.new(project=project, environment=environment, now=now, after=next(earlier, None))
 
 
 def _back_up_database(session: Session, scratch: Path, name: BackupName) -> tuple[dict[str, StoredFile], Census]:

@@ -6,6 +6,7 @@ from typing import Final
 
 from backup_system.catalogue import Backup, backups
 from backup_system.errors import BackupError
+from backup_system.names import CLOCK_TOLERANCE
 from backup_system.session import Session
 from backup_system.verbs.list_backups import age
 
@@ -24,9 +25,13 @@ def check(session: Session) -> None:
 
 def problems(found: Sequence[Backup], *, now: datetime) -> list[str]:
     """Return what is wrong with an environment's backups, newest first, in sentences."""
-    whole = [backup for backup in found if backup.manifest]
+    ahead = [backup.url for backup in found if backup.name.is_in_the_future(now)]
+    past = [backup for backup in found if not backup.name.is_in_the_future(now)]
+    whole = [backup for backup in past if backup.manifest]
     proofs = [backup.verification.at for backup in whole if backup.verified and backup.verification]
-    stale = [backup.damage for backup in found[:1] if backup.damage]
+    proofs = [at for at in proofs if at - now <= CLOCK_TOLERANCE]
+    stale = [f"Dated in the future, so not counted: {', '.join(ahead)}."] if ahead else []
+    stale += [backup.damage for backup in past[:1] if backup.damage]
     if not whole:
         stale.append("There is no backup.")
     elif now - whole[0].name.created > NEWEST:

@@ -17,12 +17,12 @@ WIDTH_OF_A_FILE = 250
 
 def list_backups(session: Session, *, as_json: bool) -> None:
     """Print the project's backups, of all environments."""
-    found = backups(session.store, session.configuration.project)
+    found = backups(session.store, session.source_project)
     now = session.now()
     if as_json:
         print(json.dumps([describe(backup, now=now) for backup in found], indent=2))  # noqa: T201 - the result
     elif not found:
-        session.progress.say(f"{session.store.url} has no backups of {session.configuration.project} yet.")
+        session.progress.say(f"{session.store.url} has no backups of {session.source_project} yet.")
     else:
         console = Console()
         Console(width=None if console.is_terminal else WIDTH_OF_A_FILE).print(_table(found, now=now))
@@ -55,7 +55,7 @@ def _table(found: Iterable[Backup], *, now: datetime) -> Table:
         table.add_row(
             backup.url,
             f"{name.created:%Y-%m-%d %H:%M}",
-            age(now - name.created),
+            "future" if name.is_in_the_future(now) else age(now - name.created),
             name.environment,
             size(manifest.size) if manifest else "?",
             f"{manifest.engine.name} {manifest.engine.version}" if manifest else "?",

@@ -16,8 +16,13 @@ def plan_pruning(session: Session) -> Plan:
     """Return what retention keeps and removes of this environment's backups, and why. Nothing is changed."""
     configuration = session.configuration
     found = backups(session.store, configuration.project, configuration.environment)
-    verified = {backup.name for backup in found if backup.verified}
-    decided = plan((backup.name for backup in found if backup.manifest), configuration.policy, verified=verified)
+    decided = plan(
+        (backup.name for backup in found if backup.manifest),
+        configuration.policy,
+        now=session.now(),
+        verified={backup.name for backup in found if backup.verified},
+        failed={backup.name for backup in found if backup.failed},
+    )
     damaged = {backup.name: ["cannot be read: for people to look at"] for backup in found if not backup.manifest}
     return replace(decided, keep=decided.keep | damaged)
 

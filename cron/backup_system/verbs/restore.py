@@ -5,8 +5,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from backup_system.catalogue import find
-from backup_system.errors import BackupError
+from backup_system.errors import BackupError, UnusableBackupError
 from backup_system.manifest import Contents, Manifest
 from backup_system.media import download_media, keep_only, list_media
 from backup_system.names import CONTENTS
@@ -29,7 +28,7 @@ class Restored:
 def restore(session: Session, wanted: str) -> Restored:
     """Return what was restored: `latest`, `latest:<environment>`, or a backup's URL."""
     configuration = session.configuration
-    manifest = find(session.store, configuration.project, configuration.environment, wanted)
+    manifest = session.find(wanted)
     with alone_and_recovering(session):
         require_compatible(session, manifest)
         if configuration.environment == "prod":
@@ -88,7 +87,7 @@ def _fetch(session: Session, manifest: Manifest, scratch: Path) -> None:
 
         def fetch(name: str) -> None:
             if Path(name).parent.as_posix() not in {"database", "."} or ".." in name:
-                raise BackupError(f"The backup names a file outside of itself ({name}). It is not restored.")
+                raise UnusableBackupError(f"The backup names a file outside of itself ({name}). It is not restored.")
             session.transfer.download(files[name], scratch / name)
             step.advance(files[name].stored_size)
 

@@ -1,7 +1,6 @@
 """`--verify`: the drill. Restores a backup beside everything, compares, and records what it found."""
 
-from backup_system.catalogue import find
-from backup_system.errors import BackupError
+from backup_system.errors import BackupError, UnusableBackupError
 from backup_system.manifest import Manifest, Verification
 from backup_system.names import VERIFICATION
 from backup_system.recovery import alone_and_recovering
@@ -12,13 +11,12 @@ from backup_system.verbs.restore import require_compatible, stage
 
 def verify(session: Session, wanted: str) -> Manifest:
     """Return the manifest of a backup that was restored and compared. Raise BackupError when it could not be proven."""
-    configuration = session.configuration
-    manifest = find(session.store, configuration.project, configuration.environment, wanted)
+    manifest = session.find(wanted)
     try:
         with alone_and_recovering(session):
             require_compatible(session, manifest)
             contents = stage(session, manifest, new_identifier(session))
-    except BackupError as error:
+    except UnusableBackupError as error:  # any other one is no verdict: what the last drill found still holds
         _record(session, manifest, passed=False, message=str(error))
         raise
     rows = sum(contents.census.rows.values())

@@ -131,10 +131,12 @@ def test_a_run_with_others_before_it_is_not_sent_again() -> None:
 
 
 def test_a_task_that_this_release_does_not_have_is_left_to_others() -> None:
-    run = make_run(due=None)
-    TaskRun.objects.update(name="a.task")
+    run, known = make_run(due=None), make_run(due=None)
+    TaskRun.objects.filter(pk=run.pk).update(name="a.task")
     keep()
-    assert state(run) == "queued"
+    assert (state(run), run.due) == ("queued", None)
+    assert state(known) == "queued"
+    assert queue_length() == 1  # of the other run: a worker that does not have the task would throw its message away
 
 
 def test_a_run_that_does_not_fit_its_task_any_more_fails() -> None:

@@ -1,0 +1,59 @@
+"""google_storage.sh: what it hands on to the container, and what it keeps out of it."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from fake_machine import FakeMachine
+
+KEY = "AGE-SECRET-KEY-1EXAMPLE"
+
+
+@pytest.fixture
+def stack(machine: FakeMachine, tmp_path: Path) -> FakeMachine:
+    """Return a machine with a stack on it, whose containers print what they are given."""
+    machine.write_dotenv()
+    machine.answer("compose ps *", "1234")
+    docker = (machine.commands / "docker").read_text()
+    machine.command("real-docker", docker.split("\n", 1)[1])
+    machine.command(
+        "docker", f'[[ $* != *"compose run"* ]] || cat >"{tmp_path}/given"\nexec "$(dirname "$0")/real-docker" "$@"'
+    )
+    (tmp_path / "key.txt").write_text(KEY)
+    return machine
+
+
+def google_storage(machine: FakeMachine, directory: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """Return how ./google_storage.sh ended, called from this folder, with the key on its standard input."""
+    return subprocess.run(
+        [machine.checkout / "google_storage.sh", *arguments],
+        cwd=directory,
+        env=machine.environment(),
+        input=KEY,
+        capture_output=True,
+        check=False,
+        text=True,
+        timeout=60,
+    )
+
+
+@pytest.mark.parametrize(
+    "arguments", [("--identity-file", "key.txt"), ("--identity-file=key.txt",), ("--identity-file", "-")]
+)
+def test_identity_comes_on_standard_input(stack: FakeMachine, tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    """The file is mounted nowhere; its path is relative to where the command was called."""
+    result = google_storage(stack, tmp_path, "-r", "latest", *arguments)
+    assert result.returncode == 0, result.stderr
+    (call,) = [call for call in stack.calls() if call.startswith("compose run")]
+    assert call.endswith(f"-r latest {' '.join(arguments).replace('key.txt', '-')}")
+    assert "key.txt" not in call
+    assert (tmp_path / "given").read_text() == KEY
+
+
+@pytest.mark.parametrize("file", ["missing.txt", "."])
+def test_identity_that_cannot_be_read(stack: FakeMachine, tmp_path: Path, file: str) -> None:
+    """The file is named, and nothing runs."""
+    result = google_storage(stack, tmp_path, "-r", "latest", "--identity-file", file)
+    assert result.returncode == 1
+    assert f"There is no identity file {file} that you may read." in result.stderr
+    assert not (tmp_path / "given").exists()
