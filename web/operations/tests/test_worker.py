@@ -3,10 +3,12 @@
 import pytest
 from celery.exceptions import Ignore
 from django.conf import settings
+from django.core.cache import cache
 from django.utils import timezone
 from redis import Redis
 from structlog.contextvars import bound_contextvars
 
+from operations import heartbeat
 from operations.models import TaskRun
 from operations.tests import tasks
 from operations.tests.conftest import Worker, wait_for, wait_until
@@ -104,6 +106,12 @@ def test_a_task_and_its_worker_outlive_a_lost_connection(worker: Worker) -> None
     wait_for(tasks.count.start(to=1), SUCCEEDED)
     handed_out = [line for line in worker.lines() if line["event"].endswith(f"[{run.pk}] received")]
     assert len(handed_out) == 1
+
+
+@pytest.mark.skipif(settings.ENVIRONMENT.embedded, reason="the cache of embedded mode is each process's own")
+def test_a_worker_is_heard_of(worker: Worker) -> None:
+    cache.delete(heartbeat.key("worker"))
+    wait_until(lambda: heartbeat.silence("worker") is not None)
 
 
 def test_a_worker_touches_its_heartbeat_file_while_it_works(worker: Worker) -> None:
