@@ -65,7 +65,7 @@ def test_mail_that_fails_once_is_sent_again(monkeypatch: pytest.MonkeyPatch) -> 
     tries: list[str] = []
     pauses: list[float] = []
     monkeypatch.setattr(alerts, "PATIENCE", (7, 0))
-    monkeypatch.setattr(alerts.time, "sleep", pauses.append)
+    monkeypatch.setattr("time.sleep", pauses.append)
 
     def send(subject: str, _text: str) -> None:
         tries.append(subject)

@@ -96,6 +96,7 @@ def test_the_supervisor_is_heard_of_while_it_sees_the_database(
     def fail(*_args: object, **_options: object) -> None:
         raise DatabaseError("connection refused")
 
+    monkeypatch.setattr(supervisor, "close_old_connections", lambda: None)  # the test's own holds its transaction
     with monkeypatch.context() as patch:
         patch.setattr(watched, "look", fail)
         watched.see_to(DAILY)

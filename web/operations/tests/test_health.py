@@ -168,7 +168,8 @@ def test_silence_of_the_background_is_noticed(dead: heartbeat.Part, caplog: pyte
     assert {record.levelname for record in caplog.records} == {"WARNING"}
 
 
-def test_embedded_mode_has_no_background_of_its_own(client: Client) -> None:
+def test_embedded_mode_has_no_background_of_its_own(client: Client, configure: Callable[..., None]) -> None:
+    configure(environment="embedded")
     answer = client.get("/health/background")
     assert (answer.status_code, answer.json()) == (200, {"status": "ok", "checks": {}})
 
