@@ -34,7 +34,14 @@ CONFIGURATIONS: Final = {
 def render(name: str, folder: Path) -> None:
     """Write what a container has in /etc/nginx and in /tmp, here below `folder`."""
     source, variables = CONFIGURATIONS[name]
-    values = {"DOMAIN": "www.example.com", "HOSTS": "www.example.com", "HTTPS_PORT": "", **variables}
+    values = {
+        "DOMAIN": "www.example.com",
+        "HOSTS": "www.example.com",
+        "HTTPS_PORT": "",
+        "HSTS_INCLUDE_SUBDOMAINS": "",
+        "HSTS_PRELOAD": "",
+        **variables,
+    }
     for path in (ROOT / source).rglob("*.conf*"):
         text = re.sub(r"/(?=(tmp|etc/nginx)/)", f"{folder}/", path.read_text())
         place = folder / "etc/nginx" / path.relative_to(ROOT / source)

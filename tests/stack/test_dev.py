@@ -2,7 +2,7 @@
 
 import pytest
 
-from stack.compose import Answer
+from stack.compose import Answer, wait_until
 from stack.server import EMAIL, Server
 from stack.visitor import Visitor
 
@@ -42,5 +42,5 @@ def test_robots_need_no_password(server: Server) -> None:
 def test_mail_is_caught_for_staff(server: Server, superuser: Visitor) -> None:
     """Mail that the site sends is not sent, but readable, by staff alone."""
     server.visitor().send_form("/accounts/password/reset/", email=EMAIL)
-    assert EMAIL in superuser.ask("/mail/")[2]
+    wait_until(lambda: EMAIL in superuser.ask("/mail/")[2], limit=60, what="the worker sends the mail")
     assert server.get("/mail/").headers["Location"] == "/accounts/login/?next=/mail/"

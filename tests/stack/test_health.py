@@ -1,4 +1,4 @@
-"""/health/live and /health/ready, while what the application needs comes and goes."""
+"""/health/live, /health/ready and /health/background, while what the application needs comes and goes."""
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -55,3 +55,20 @@ def test_outage_shows_on_the_open_page(stack: Stack, page: Page, console: Consol
         stack.restore()
     expect(page.locator(".stack-status--ok")).to_be_visible()
     console.expect("/health/ready")
+
+
+@pytest.mark.parametrize("part", ["cron", "celery"])
+def test_silence_of_the_background_is_noticed(stack: Stack, part: str) -> None:
+    """A monitor outside sees that cron or the worker is dead; while they live, each is heard of every few seconds."""
+    wait_until(lambda: stack.status("/health/background") == 200, limit=60, what="both are heard of")
+    name = {"cron": "cron", "celery": "worker"}[part]
+    stack.compose("stop", part)
+    try:
+        age = f"cache.set('heartbeat:{name}', time.time() - 301, None)"
+        stack.manage("shell", "-c", f"import time; from django.core.cache import cache; {age}")
+        answer = stack.get("/health/background")
+        assert answer.status == 503
+        assert answer.json()["checks"][name]["error"].startswith("not heard of for 30")
+    finally:
+        stack.restore()
+    wait_until(lambda: stack.status("/health/background") == 200, limit=60, what="both are heard of again")

@@ -82,10 +82,37 @@ def test_links_in_mails_keep_the_host(stack: Stack, playwright: Playwright) -> N
     client = playwright.request.new_context(base_url=stack.url, extra_http_headers=spoofed)
     send_form(client, "/accounts/password/reset/", email=stack.dotenv["DEFAULT_USER_EMAIL"])
     client.dispose()
-    newest = re.search(r'href="(/mail/[^"]+/)"', stack.get("/mail/").text)
+    newest = wait_until(
+        lambda: re.search(r'href="(/mail/[^"]+/)"', stack.get("/mail/").text),
+        limit=60,
+        what="the worker sends the mail",
+    )
     assert newest
     links = re.findall(r"https?://[^\s\"<]+/password/reset/key/", stack.get(newest[1]).text)
     assert set(links) == {f"{stack.url}/accounts/password/reset/key/"}
+
+
+def test_tokens_of_links_are_in_no_log(stack: Stack) -> None:
+    """A link of a mail is a secret: neither nginx nor the application writes it down, whether it is answered or not."""
+    paths = ("/accounts/password/reset/key/1-a-secret-token/", "/accounts/confirm-email/a-secret-token:a:b/")
+
+    def hidden() -> int:
+        return stack.compose("logs", "nginx", "web").count("[hidden]")
+
+    before = hidden()
+    for path in paths:
+        stack.get(path, Referer=f"{stack.url}{path}")
+        stack.get(f"{path}further", Referer=f"{stack.url}{path}")
+    wait_until(lambda: hidden() >= before + 4, limit=30, what="nginx writes its log")
+    stack.compose("stop", "web")
+    try:
+        for path in paths:
+            assert stack.get(path, Referer=f"{stack.url}{path}").status == 503
+        wait_until(lambda: stack.get("/mark").status == 503 and "/mark" in stack.compose("logs", "nginx"),
+                   limit=30, what="nginx writes its log")  # fmt: skip
+    finally:
+        stack.restore()
+    assert "a-secret-token" not in stack.compose("logs")
 
 
 def test_large_upload_is_refused(stack: Stack) -> None:

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import FilePayload, Page, expect
 
 from stack.browser import Console
-from stack.compose import Stack
+from stack.compose import Stack, wait_until
 from stack.conftest import make_user
 
 pytestmark = pytest.mark.stack
@@ -64,6 +64,7 @@ def test_password_reset_by_mail(page: Page, stack: Stack) -> None:
     page.get_by_role("link", name="Forgot your password?").click()
     page.get_by_label("Email").fill("forgetful@example.com")
     page.get_by_role("button", name="Reset My Password").click()
+    wait_until(lambda: "forgetful@example.com" in stack.get("/mail/").text, limit=60, what="the worker sends the mail")
     page.goto("/mail/")
     newest = page.get_by_role("row").nth(1)
     expect(newest).to_contain_text("forgetful@example.com")

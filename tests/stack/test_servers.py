@@ -21,7 +21,7 @@ from stack.visitor import BLOCKED, Visitor
 pytestmark = pytest.mark.stack
 
 HEADERS: Final = {
-    "Strict-Transport-Security": "max-age=31536000; includeSubDomains; preload",
+    "Strict-Transport-Security": "max-age=31536000",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "same-origin",

@@ -1,7 +1,9 @@
 """The variables that configure the project: their types, meaning, defaults and checks."""
 
+import sys
 from pathlib import Path
 from typing import Any, Final, Literal
+from zoneinfo import ZoneInfo
 
 from django.core.exceptions import ImproperlyConfigured
 from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
@@ -29,6 +31,25 @@ class Environment(BaseSettings):
     time_zone: str = Field(default="UTC", description="Time zone of pages, logs and cron (an IANA name).")
     admin_email: str = Field(default="", description="Who gets mail about errors. Empty: nobody.")
 
+    hsts_include_subdomains: bool = Field(
+        default=False,
+        description="Browsers use HTTPS alone for every name below `DOMAIN` too, for a year. DEV and PROD.",
+    )
+    hsts_preload: bool = Field(
+        default=False,
+        description="The domain may be put on the browsers' own list of sites with HTTPS alone; hard to undo. Needs "
+        "`HSTS_INCLUDE_SUBDOMAINS`. DEV and PROD.",
+    )
+    web_workers: int = Field(
+        default=2, ge=1, le=64, description="Processes that make pages: one for each core. DEV and PROD."
+    )
+    web_threads: int = Field(
+        default=2,
+        ge=1,
+        le=64,
+        description="Threads of each of these processes. More help where pages wait for the database or other "
+        "services. Each thread has a database connection of its own. DEV and PROD.",
+    )
     allow_signup: bool = Field(default=False, description="Whether people can make an account for themselves.")
 
     secret_key: SecretStr = Field(
@@ -138,6 +159,24 @@ class Environment(BaseSettings):
             raise ValueError(f"still holds the placeholder {PLACEHOLDER!r}")
         return value
 
+    @field_validator("time_zone")
+    @classmethod
+    def require_known_time_zone(cls, value: str) -> str:
+        """Return the name of a time zone that this system knows."""
+        try:
+            ZoneInfo(value)
+        except (KeyError, ValueError, OSError):  # unknown; a path; a folder
+            raise ValueError(f"{value!r} is not a time zone: use an IANA name, such as Europe/Zurich") from None
+        return value
+
+    @field_validator("hsts_preload")
+    @classmethod
+    def require_subdomains(cls, value: bool, info: ValidationInfo) -> bool:
+        """Return whether the domain may be preloaded, which the lists take with its subdomains only."""
+        if value and not info.data.get("hsts_include_subdomains"):
+            raise ValueError("needs HSTS_INCLUDE_SUBDOMAINS=true")
+        return value
+
     @field_validator("secret_key")
     @classmethod
     def refuse_short_keys(cls, value: SecretStr) -> SecretStr:
@@ -202,6 +241,14 @@ def read_environment(**overrides: Any) -> Environment:
         raise ImproperlyConfigured(_explain(error)) from None
 
 
+def read_environment_or_exit() -> Environment:
+    """Return the configuration of this process; end it, with the reason instead of a traceback, if unusable."""
+    try:
+        return read_environment()
+    except ImproperlyConfigured as error:
+        sys.exit(str(error))
+
+
 def _explain(error: ValidationError) -> str:
     lines = ["The configuration is not usable. Set these in .env, or as files in /run/secrets:"]
     for problem in error.errors(include_url=False):
@@ -209,3 +256,7 @@ def _explain(error: ValidationError) -> str:
         reason = "is not set" if problem["type"] == "missing" else problem["msg"].removeprefix("Value error, ")
         lines.append(f"  {variable}: {reason}")
     return "\n".join(lines)
+
+
+if __name__ == "__main__":  # `python -m config.environment`: is it usable?
+    read_environment_or_exit()

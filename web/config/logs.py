@@ -17,6 +17,8 @@ from structlog.contextvars import bind_contextvars, clear_contextvars, merge_con
 from structlog.stdlib import ExtraAdder, ProcessorFormatter, add_log_level, add_logger_name
 from structlog.types import EventDict, Processor, WrappedLogger
 
+from config.redaction import hide_tokens
+
 REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
 # Celery's and Django's own extras, whole requests and argument lists, which may hold what no log should; and what
@@ -102,7 +104,7 @@ def formatter(*, log_format: str) -> logging.Formatter:
     )
     return ProcessorFormatter(
         foreign_pre_chain=[*describe(), ExtraAdder(), drop_unwanted_extras],
-        processors=[ProcessorFormatter.remove_processors_meta, *renderers],
+        processors=[ProcessorFormatter.remove_processors_meta, *renderers, redact],
     )
 
 
@@ -119,6 +121,11 @@ def describe() -> list[Processor]:
         add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
+
+
+def redact(_logger: WrappedLogger, _method: str, line: Any) -> str:
+    """Return the finished line without the tokens of links."""
+    return hide_tokens(str(line))
 
 
 def drop_unwanted_extras(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

@@ -43,9 +43,9 @@ def message(task: str, what: str, details: str) -> str:
     )
 
 
-def persist(action: Callable[[], object], *, patience: tuple[float, ...] = PATIENCE) -> bool:
-    """Do it, again after so many seconds each if it fails; return whether it succeeded."""
-    for pause in (*patience, None):
+def persist(action: Callable[[], object], *, patience: tuple[float, ...] | None = None) -> bool:
+    """Do it, again after so many seconds each (`PATIENCE`) if it fails; return whether it succeeded."""
+    for pause in (*(PATIENCE if patience is None else patience), None):
         try:
             action()
         except Exception:

@@ -23,6 +23,7 @@ from cron_runs.crontab import RECORDER, Crontab, read_crontab
 from cron_runs.locks import held_locks, lock_number
 from cron_runs.models import CronRun
 from cron_runs.processes import children, descendants
+from operations import heartbeat
 
 logger = logging.getLogger(__name__)
 
@@ -75,9 +76,10 @@ class Supervisor:
         if self._supercronic is not None and self._supercronic.poll() is not None:
             raise SupervisorError(f"supercronic ended with {self._supercronic.returncode}; why, it says above")
         self._recorders = [recorder for recorder in self._recorders if recorder.poll() is None]
-        self._look_if_database_answers(crontab)
+        self.see_to(crontab)
 
-    def _look_if_database_answers(self, crontab: Crontab) -> None:
+    def see_to(self, crontab: Crontab) -> None:
+        """Look after all runs, and leave a sign of life, if the database answers."""
         close_old_connections()
         try:
             self.look(crontab, now=timezone.now())
@@ -87,6 +89,7 @@ class Supervisor:
             self._sees_database = False
         else:
             self._sees_database = True
+            heartbeat.beat("cron")  # not without the database: no task would run
 
     def look(self, crontab: Crontab, *, now: datetime) -> None:
         """Look after all runs, as of now: those to come, those that are late, those that were killed."""

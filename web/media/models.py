@@ -2,11 +2,13 @@
 
 import re
 import uuid
+from contextlib import suppress
 from functools import partial
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any, Final, override
 
 from django.conf import settings
+from django.core.files.storage import Storage
 from django.db import models, transaction
 from django.db.models.signals import post_delete
 from django.dispatch import receiver
@@ -53,4 +55,15 @@ class Document(models.Model):
 def remove_file(instance: Document, **_signal: Any) -> None:
     """Remove the file when its document is gone for good."""
     if name := instance.file.name:
-        transaction.on_commit(partial(instance.file.storage.delete, name))
+        transaction.on_commit(partial(delete_with_folder, instance.file.storage, name))
+
+
+def delete_with_folder(storage: Storage, name: str) -> None:
+    """Delete a file, and its folder if that is empty then.
+
+    The folder is the file's own (see `path_of_owner`), so no upload is about to write there. The owner's stays: an
+    upload of theirs may have just looked for it.
+    """
+    storage.delete(name)
+    with suppress(NotImplementedError, OSError):  # a bucket has no folders; not empty, or gone
+        Path(storage.path(name)).parent.rmdir()

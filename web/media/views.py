@@ -96,8 +96,9 @@ def answer_with_file(storage: Storage, name: str) -> FileResponse:
 
 
 def type_of(name: str) -> str:
-    """Return the type that the file's name tells."""
-    return mimetypes.guess_type(name)[0] or "application/octet-stream"
+    """Return the type that the file's name tells. What is compressed (`page.html.gz`) is not what is in it."""
+    found, encoding = mimetypes.guess_type(name)
+    return found if found and not encoding else "application/octet-stream"
 
 
 def shown_in_browser(name: str) -> bool:

@@ -1,4 +1,8 @@
-"""Whether the application works: `/health/live` for what restarts it, `/health/ready` for what sends it visitors."""
+"""Whether the application works.
+
+`/health/live` is for what restarts it, `/health/ready` for what sends it visitors, `/health/background` for a monitor
+outside: cron and the worker serve no page, and when cron is dead, no alarm of ours is raised.
+"""
 
 import logging
 import tempfile
@@ -11,11 +15,13 @@ from typing import Any, Final
 
 from django.conf import settings
 from django.core.cache import cache
-from django.db import connections
+from django.db import Error, connections
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from kombu import Connection
+
+from operations import heartbeat
 
 logger = logging.getLogger(__name__)
 
@@ -37,15 +43,51 @@ def live(_request: HttpRequest) -> JsonResponse:
 
 @never_cache
 @require_safe
-def ready(_request: HttpRequest) -> JsonResponse:
-    """Return what each check found, and 503 if one of them failed."""
+def ready(request: HttpRequest) -> JsonResponse:
+    """Return whether every check succeeded, and 503 if one of them failed."""
     deadline = time.monotonic() + TIME_LIMIT
     started = {name: probe.start() for name, probe in PROBES.items()}
     checks = {name: finding(future, deadline=deadline) for name, future in started.items()}
-    if all(check["status"] == "ok" for check in checks.values()):
-        return JsonResponse({"status": "ok", "checks": checks})
-    logger.warning("Not ready", extra={"checks": checks})
-    return NotReady({"status": "unavailable", "checks": checks})
+    return report(request, checks, has_database=checks["database"]["status"] == "ok")
+
+
+@never_cache
+@require_safe
+def background(request: HttpRequest) -> JsonResponse:
+    """Return whether cron and the worker have been heard of in the last minutes, and 503 if one has not."""
+    return report(request, {part: heartbeat_check(part) for part in heartbeat.parts()})
+
+
+def heartbeat_check(part: heartbeat.Part) -> dict[str, Any]:
+    """Return whether a part of the background has been heard of."""
+    silence = heartbeat.silence(part)
+    if silence is None:
+        return {"status": "unavailable", "error": "never heard of"}
+    if silence > heartbeat.STALE_AFTER_SECONDS:
+        return {"status": "unavailable", "error": f"not heard of for {silence:.0f} s"}
+    return {"status": "ok", "silent_s": round(silence, 1)}
+
+
+def report(request: HttpRequest, checks: dict[str, dict[str, Any]], *, has_database: bool = True) -> JsonResponse:
+    """Return whether all is well, and 503 if not. What was checked is not for strangers."""
+    is_well = all(check["status"] == "ok" for check in checks.values())
+    if not is_well:
+        logger.warning("Not well: %s", request.path, extra={"checks": checks})
+    content: dict[str, Any] = {"status": "ok" if is_well else "unavailable"}
+    if may_see_checks(request, has_database=has_database):
+        content["checks"] = checks
+    return JsonResponse(content) if is_well else NotReady(content)
+
+
+def may_see_checks(request: HttpRequest, *, has_database: bool) -> bool:
+    """Return whether the request is of staff, or comes from this machine or from inside the containers."""
+    # nginx, in front of everyone else, says where a request comes from, whatever the client sent.
+    if settings.ENVIRONMENT.private or "HTTP_X_REAL_IP" not in request.META:
+        return True
+    try:
+        return has_database and bool(request.user.is_staff)
+    except Error:
+        return False
 
 
 class NotReady(JsonResponse):

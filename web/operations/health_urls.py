@@ -7,4 +7,5 @@ from operations import health
 urlpatterns = [
     path("live", health.live, name="health-live"),
     path("ready", health.ready, name="health-ready"),
+    path("background", health.background, name="health-background"),
 ]

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 # Seconds between tries to write to a database that is away, or not migrated yet: a restart takes less than all.
-PATIENCE: Final = (1, 4, 15)
+PATIENCE: Final[Sequence[float]] = (1, 4, 15)
 MESSAGE_INTERVAL: Final = 1.0
 
 
@@ -182,9 +182,9 @@ def describe(error: Exception) -> str:
     return f"{type(error).__name__}: {error}".replace("\0", "")[:2000]  # PostgreSQL takes no NUL
 
 
-def record[Result](write: Callable[[], Result], *, patience: Sequence[float] = PATIENCE) -> Result | None:
-    """Return what `write` returns, trying again while the database is away. None, and a log line, if it fails."""
-    for pause in patience:
+def record[Result](write: Callable[[], Result], *, patience: Sequence[float] | None = None) -> Result | None:
+    """Return what `write` returns; try again (`PATIENCE`) while the database is away. None, and a line, if it fails."""
+    for pause in PATIENCE if patience is None else patience:
         try:
             return write()
         except Error:

@@ -79,12 +79,13 @@ class Leases(bootsteps.StartStopStep):
 
     def keep(self, worker: str, since: datetime) -> None:
         """Look once. What cannot be done now is done the next time."""
-        from operations import leases, recorded  # noqa: PLC0415 - models load after this module
+        from operations import heartbeat, leases, recorded  # noqa: PLC0415 - models load after this module
 
         requests = {*reserved_requests, *active_requests}
         running = {str(request.id) for request in requests if isinstance(request, recorded.RecordedRequest)}
         try:
             leases.keep(worker=worker, running=running, since=since, now=timezone.now())
+            heartbeat.beat("worker")
         except (Error, KombuError, OSError) as error:
             logger.warning("The leases of tasks were not renewed: %s", error)
         finally:

@@ -18,6 +18,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
+from django.core.exceptions import ImproperlyConfigured
 
 DOMAIN = "www.example.com"
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -174,6 +175,19 @@ def test_alarm_is_raised_before_it_expires(configure: Configure) -> None:
     renew(configuration, force=False, now=NOW + timedelta(days=75))
     with pytest.raises(CertificateError, match="nobody renews it"):
         renew(configuration, force=False, now=NOW + timedelta(days=77))
+
+
+@pytest.mark.parametrize("where", ["local", "embedded"])
+def test_without_https_no_certificate_is_taken(configure: Configure, where: str) -> None:
+    configuration = configure(ENVIRONMENT=where, ACME_SERVER="off")
+    with pytest.raises(WrongUseError, match="has no HTTPS: it serves no certificate"):
+        install(configuration, b"".join(make_pem(DOMAIN)), now=NOW)
+    assert list(configuration.volume.iterdir()) == []
+
+
+def test_an_issuer_without_https_is_refused(configure: Configure) -> None:
+    with pytest.raises(ImproperlyConfigured, match="ACME_SERVER: String should match"):
+        configure(ACME_SERVER="http://ca.example.com/acme")
 
 
 def test_self_signed_one_is_told(configure: Configure) -> None:

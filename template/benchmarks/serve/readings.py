@@ -8,21 +8,26 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Reading:
-    """Requests a second, latencies in milliseconds, and requests that got no answer or not the right one."""
+    """Requests a second, latencies in milliseconds, and requests that got no answer or not the right one.
+
+    `cpu` is what a request took in all containers together, the load's included: CPU seconds; 0 where nobody counted.
+    """
 
     rate: float
     p50: float
     p99: float
     errors: int
+    cpu: float = 0.0
 
 
-def from_wrk(summary: dict[str, Any]) -> Reading:
-    """Return the reading of a run of wrk, whose times are microseconds."""
+def from_wrk(summary: dict[str, Any], *, cpu: float) -> Reading:
+    """Return the reading of a run of wrk, whose times are microseconds, and which took so many CPU seconds."""
     return Reading(
         rate=summary["requests"] / summary["duration"] * 1e6,
         p50=summary["p50"] / 1e3,
         p99=summary["p99"] / 1e3,
         errors=summary["lost"] + summary["refused"],
+        cpu=cpu / max(1, summary["requests"]),
     )
 
 
@@ -33,7 +38,13 @@ def combine(rounds: Sequence[Reading]) -> Reading:
         p50=median(reading.p50 for reading in rounds),
         p99=median(reading.p99 for reading in rounds),
         errors=sum(reading.errors for reading in rounds),
+        cpu=median(reading.cpu for reading in rounds),
     )
+
+
+def share_of_limit(rounds: Sequence[Reading], *, cores: int) -> float:
+    """Return which share of the cores' time went into requests: 1 is the CPU limit, cores / CPU seconds per request."""
+    return median(reading.rate * reading.cpu / cores for reading in rounds)
 
 
 def ratio(rounds: Sequence[Reading], against: Sequence[Reading]) -> float:

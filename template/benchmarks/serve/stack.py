@@ -17,6 +17,9 @@ from servers import HTTPS, PROJECT, SHIPPED, Server, compose_file
 
 ROOT: Final = Path(__file__).resolve().parents[3]
 
+# In nanoseconds, of a container's own control group, version 1 or 2.
+CPU_TIME: Final = "cat /sys/fs/cgroup/cpuacct/cpuacct.usage 2>/dev/null || sed -n 's/^usage_usec \\(.*\\)/\\1000/p' /sys/fs/cgroup/cpu.stat"
+
 log = logging.getLogger(__name__)
 
 
@@ -62,6 +65,15 @@ class Stack:
     def run(self, service: str, *command: str) -> str:
         """Return what a command printed in a service's container."""
         return self.compose("exec", "-T", service, *command)
+
+    def containers(self) -> list[str]:
+        """Return the ids of all containers that run."""
+        return self.compose("ps", "--quiet").split()
+
+    def cpu_seconds(self, containers: Sequence[str]) -> float:
+        """Return the CPU time that the containers have taken so far."""
+        asked = [self.start("exec", container, "sh", "-c", CPU_TIME) for container in containers]
+        return sum(int(self.finish(process)) for process in asked) / 1e9
 
     def cores(self) -> int:
         """Return how many cores the engine has."""

@@ -17,6 +17,8 @@ from stack import BenchmarkError, Stack, last_json, running
 
 CONNECTIONS: Final = 16
 PAGE: Final = "/benchmark/page/"
+SLOW_EVERY: Final = 10  # in the mix, this many pages are asked for until one waits for the database
+SLOW_PAGE: Final = "/benchmark/slow/?seconds=0.2"
 ROWS: Final = 20
 
 log = logging.getLogger(__name__)
@@ -26,9 +28,14 @@ def measure(stack: Stack, extra: Sequence[Server], *, rounds: int, seconds: int)
     """Return the readings of all, taken in turn; every other round goes backwards."""
     servers = [SHIPPED, BASELINE, *extra]
     style_sheet, *_ = [check_page(stack, server) for server in servers]
+    url = {server.title: f"http://{server.nginx}:8080{PAGE}" for server in servers}
     turns: dict[str, Callable[[], Reading]] = {
-        server.title: partial(ask, stack, f"http://{server.nginx}:8080{PAGE}", seconds=seconds) for server in servers
+        title: partial(ask, stack, page, seconds=seconds) for title, page in url.items()
     }
+    for title, page in url.items():
+        turns[f"{title}; every {SLOW_EVERY}th page waits 0.2 s"] = partial(
+            ask, stack, page, seconds=seconds, mixed=True
+        )
     turns["in-process, one thread"] = partial(in_process, stack, seconds=seconds)
     turns["a style sheet, over HTTPS"] = partial(ask, stack, f"https://{DOMAIN}:8443{style_sheet}", seconds=seconds)
     readings: dict[str, list[Reading]] = {title: [] for title in turns}
@@ -36,8 +43,10 @@ def measure(stack: Stack, extra: Sequence[Server], *, rounds: int, seconds: int)
         log.info("round %d of %d", number + 1, rounds)
         for title in list(turns)[:: -1 if number % 2 else 1]:
             readings[title].append(turns[title]())
-    shipped, baseline, *others, ceiling, static = (Subject(title, taken) for title, taken in readings.items())
-    return Results(stack.cores(), [shipped, *others], baseline, ceiling, static)
+    subjects = [Subject(title, taken) for title, taken in readings.items()]
+    shipped, baseline, *others = subjects[: len(servers)]
+    *mixes, ceiling, static = subjects[len(servers) :]
+    return Results(stack.cores(), [shipped, *others], baseline, mixes, ceiling, static)
 
 
 def check_page(stack: Stack, server: Server) -> str:
@@ -49,13 +58,16 @@ def check_page(stack: Stack, server: Server) -> str:
     return style_sheet.group()
 
 
-def ask(stack: Stack, url: str, *, seconds: int) -> Reading:
-    """Return what wrk reads there, after a second to warm up."""
-    stack.run("load", *wrk_command(url, seconds=1))
-    return from_wrk(last_json(stack.run("load", *wrk_command(url, seconds=seconds))))
+def ask(stack: Stack, url: str, *, seconds: int, mixed: bool = False) -> Reading:
+    """Return what wrk reads there, after a second to warm up; `mixed`, with slow pages among the others."""
+    containers = stack.containers()
+    stack.run("load", *wrk_command(url, seconds=1, mixed=mixed))
+    before = stack.cpu_seconds(containers)
+    summary = last_json(stack.run("load", *wrk_command(url, seconds=seconds, mixed=mixed)))
+    return from_wrk(summary, cpu=stack.cpu_seconds(containers) - before)
 
 
-def wrk_command(url: str, *, seconds: int) -> list[str]:
+def wrk_command(url: str, *, seconds: int, mixed: bool = False) -> list[str]:
     """Return the command that keeps the connections busy, with requests as a browser sends them."""
     return [
         "wrk",
@@ -67,6 +79,7 @@ def wrk_command(url: str, *, seconds: int) -> list[str]:
         "--header=Accept-Encoding: gzip, br",
         "--script=/load/report.lua",
         url,
+        *(["--", str(SLOW_EVERY), SLOW_PAGE] if mixed else []),
     ]
 
 

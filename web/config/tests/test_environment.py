@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -102,3 +105,45 @@ def test_where_nothing_is_said_it_is_production(monkeypatch: pytest.MonkeyPatch)
     assert found.https
     assert not found.debug
     assert not found.catches_mail
+
+
+@pytest.mark.parametrize("zone", ["Europe/Zurch", "../../etc/passwd", "/etc/localtime", "Europe", "CET; rm"])
+def test_a_time_zone_that_does_not_exist_is_named(monkeypatch: pytest.MonkeyPatch, zone: str) -> None:
+    monkeypatch.setenv("TIME_ZONE", zone)
+    assert f"TIME_ZONE: {zone!r} is not a time zone: use an IANA name, such as Europe/Zurich" in explanation()
+
+
+def test_only_a_domain_with_its_subdomains_is_preloaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HSTS_PRELOAD", "true")
+    assert "HSTS_PRELOAD: needs HSTS_INCLUDE_SUBDOMAINS=true" in explanation()
+
+
+@pytest.mark.parametrize(("name", "value"), [("WEB_WORKERS", "0"), ("WEB_THREADS", "many")])
+def test_a_number_of_workers_or_threads_that_cannot_be_is_named(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    assert f"{name}: Input should be" in explanation()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["config.environment"],
+        ["config.serve"],
+        ["celery", "--app=config", "flower"],
+        ["celery", "--app=config", "worker"],
+        ["django", "cron", "--settings=config.settings"],
+    ],
+    ids=" ".join,
+)
+def test_every_process_ends_with_the_reason_alone(command: list[str]) -> None:
+    variables = os.environ | {"SECRET_KEY": SECRET, "ENVIRONMENT": "embedded", "TIME_ZONE": "Europe/Zurch"}
+    variables["DJANGO_SETTINGS_MODULE"] = "config.settings"
+    program = [sys.executable, "-m", *command]
+    ended = subprocess.run(program, env=variables, capture_output=True, check=False, text=True, timeout=60)
+    assert ended.returncode == 1
+    assert ended.stdout == ""
+    heading, reason = ended.stderr.splitlines()
+    assert heading.startswith("The configuration is not usable.")
+    assert reason.startswith("  TIME_ZONE: 'Europe/Zurch' is not a time zone")

@@ -80,6 +80,29 @@ def test_what_django_logs_after_the_middleware_carries_the_id_too(client: Client
     assert [(line["event"], line["request_id"]) for line in lines()] == [("Not Found: /nowhere", "abc-2")]
 
 
+@pytest.mark.django_db
+def test_the_token_of_a_link_is_not_logged(client: Client, lines: Lines) -> None:
+    client.get("/accounts/confirm-email/MQ:1wO4cZ:uPJMAlCQtN/further")
+    assert lines()[0]["event"] == "Not Found: /accounts/confirm-email/[hidden]/further"
+
+
+def test_the_token_of_a_link_is_in_no_traceback_and_no_text_for_people(lines: Lines) -> None:
+    try:
+        raise ValueError("GET /accounts/confirm-email/MQ:1wO4cZ:uPJMAlCQtN/ failed")
+    except ValueError:
+        logging.getLogger("shop").exception("failed")
+    assert lines()[0]["exception"].endswith("ValueError: GET /accounts/confirm-email/[hidden]/ failed")
+    record = logging.LogRecord("shop", logging.WARNING, __file__, 1, "/accounts/confirm-email/MQ:1/", (), None)
+    assert "MQ" not in formatter(log_format="text").format(record)
+
+
+@pytest.mark.django_db
+def test_the_token_of_a_link_is_in_no_referer(client: Client) -> None:
+    for page in ("password/reset/key/1-dilpfa-4251118720", "confirm-email/MQ:1wO4cZ:uPJMAlCQtN"):
+        assert client.get(f"/accounts/{page}/")["Referrer-Policy"] == "strict-origin"
+    assert client.get("/")["Referrer-Policy"] == "same-origin"
+
+
 def test_the_id_ends_with_the_request(client: Client, lines: Lines) -> None:
     client.get("/health/live")
     logging.getLogger("shop").warning("later")

@@ -63,6 +63,9 @@ def test_an_alarm_goes_to_the_admins_and_the_log(caplog: pytest.LogCaptureFixtur
 
 def test_mail_that_fails_once_is_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
     tries: list[str] = []
+    pauses: list[float] = []
+    monkeypatch.setattr(alerts, "PATIENCE", (7, 0))
+    monkeypatch.setattr("time.sleep", pauses.append)
 
     def send(subject: str, _text: str) -> None:
         tries.append(subject)
@@ -72,6 +75,7 @@ def test_mail_that_fails_once_is_sent_again(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(alerts, "mail_admins", send)
     alert("backup", "Exited with 1.")
     assert len(tries) == 2
+    assert pauses == [7]
 
 
 def test_mail_that_cannot_be_sent_is_in_the_log(

@@ -18,6 +18,7 @@ from cron_runs.locks import lock_number
 from cron_runs.models import CronRun
 from cron_runs.recorder import begin
 from cron_runs.supervisor import Supervisor
+from operations import heartbeat
 from users.models import User
 
 pytestmark = pytest.mark.django_db
@@ -86,6 +87,24 @@ def test_the_next_run_of_each_task_is_known(watched: Watched) -> None:
     runs = {run.task: run.scheduled_for for run in CronRun.objects.filter(state=State.SCHEDULED)}
     assert runs == {"daily": datetime(2026, 6, 2, 1, tzinfo=UTC), "hourly": datetime(2026, 6, 1, 13, tzinfo=UTC)}
     assert CronRun.objects.count() == 2
+
+
+@pytest.mark.usefixtures("own_cache")
+def test_the_supervisor_is_heard_of_while_it_sees_the_database(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_args: object, **_options: object) -> None:
+        raise DatabaseError("connection refused")
+
+    monkeypatch.setattr(supervisor, "close_old_connections", lambda: None)  # the test's own holds its transaction
+    with monkeypatch.context() as patch:
+        patch.setattr(watched, "look", fail)
+        watched.see_to(DAILY)
+    assert heartbeat.silence("cron") is None
+    watched.see_to(DAILY)
+    silence = heartbeat.silence("cron")
+    assert silence is not None
+    assert silence < 60
 
 
 def test_runs_of_a_task_that_was_removed_or_moved_are_forgotten(watched: Watched) -> None:

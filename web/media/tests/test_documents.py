@@ -1,15 +1,18 @@
 """The page of one's own documents."""
 
+from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
 from pathlib import Path
 
 import pytest
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from media import forms
-from media.models import Document
+from media.models import Document, delete_with_folder, path_of_owner
 from media.tests.conftest import keep
 from users.models import User
 
@@ -69,6 +72,40 @@ def test_a_document_s_file_goes_with_it(
         assert files(media_root)  # not before it is certain
     assert not Document.objects.exists()
     assert files(media_root) == []
+
+
+def test_no_folder_is_left_of_what_was_deleted(
+    own_client: Client,
+    user: User,
+    media_root: Path,
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+) -> None:
+    for number in range(3):
+        upload(own_client, f"{number}.txt")
+        with django_capture_on_commit_callbacks(execute=True):
+            own_client.post(f"/documents/{Document.objects.get().pk}/delete/")
+    assert list((media_root / "private" / str(user.pk)).iterdir()) == []
+
+
+def test_no_upload_is_lost_while_others_are_deleted(user: User, media_root: Path) -> None:
+    def come_and_go(_number: int) -> None:
+        kept, gone = (
+            default_storage.save(path_of_owner(Document(owner=user), "a.txt"), ContentFile(b"a")) for _ in range(2)
+        )
+        delete_with_folder(default_storage, gone)
+        assert default_storage.exists(kept)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(come_and_go, range(200)))
+    assert len(files(media_root)) == len(list((media_root / "private" / str(user.pk)).iterdir())) == 200
+
+
+def test_a_folder_with_another_file_in_it_stays(user: User, media_root: Path) -> None:
+    document = keep(user, "report.txt")
+    other = Path(document.file.path).with_name("other.txt")
+    other.write_text("other")
+    delete_with_folder(document.file.storage, str(document.file.name))
+    assert files(media_root) == [other]
 
 
 def test_documents_of_others_cannot_be_deleted(own_client: Client, other: User) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from django.core.files.base import ContentFile
@@ -74,19 +74,36 @@ def test_tricks_with_paths_lead_nowhere(
         assert own_client.get(f"/media/private/{path}", secure=True).status_code == HTTPStatus.NOT_FOUND
 
 
-def test_a_file_that_can_act_is_downloaded(own_client: Client, user: User) -> None:
-    found = {}
-    for name in ("page.html", "picture.svg", "paper.pdf", "unknown.xyz", "picture.png"):
-        response = own_client.get(keep(user, name).file.url)
-        found[name] = response["Content-Disposition"].partition(";")[0]
-        content(response)  # read to its end, it closes the file
-    assert found == {
-        "page.html": "attachment",
-        "picture.svg": "attachment",
-        "paper.pdf": "attachment",
-        "unknown.xyz": "attachment",
-        "picture.png": "inline",
-    }
+ACTS: Final = (
+    "page.html", "page.HTML", "page.htm", "page.xhtml", "page.shtml", "page.mhtml", "picture.svg", "picture.SVG",
+    "picture.svgz", "feed.xml", "style.xsl", "script.js", "script.mjs", "style.css", "data.json", "paper.pdf",
+    "page.html.gz", "notes.txt.gz", "unknown.xyz", "no-suffix", "page.txt.html", "picture.png.svg",
+)  # fmt: skip
+SHOWN: Final = {
+    "picture.png": "image/png",
+    "PICTURE.PNG": "image/png",
+    "photo.jpg": "image/jpeg",
+    "moving.gif": "image/gif",
+    "small.webp": "image/webp",
+    "small.avif": "image/avif",
+    "notes.txt": "text/plain",
+    "page.html.txt": "text/plain",
+}
+
+
+@pytest.mark.parametrize("environment", ["embedded", "prod"])
+@pytest.mark.parametrize("name", [*ACTS, *SHOWN])
+def test_only_pictures_and_plain_text_are_shown(
+    own_client: Client, user: User, configure: Callable[..., None], name: str, environment: str
+) -> None:
+    configure(environment=environment)
+    response = own_client.get(keep(user, name).file.url, secure=True)
+    disposition = response.get("Content-Disposition", "inline").partition(";")[0]
+    shown_as = response["Content-Type"] if disposition == "inline" else None
+    assert (disposition, shown_as) == (("inline", SHOWN[name]) if name in SHOWN else ("attachment", None))
+    assert response["X-Content-Type-Options"] == "nosniff"
+    assert "sandbox" in response["Content-Security-Policy"]
+    content(response)  # read to its end, it closes the file
 
 
 def test_everybody_gets_a_public_file(db: None, client: Client, media_root: Path) -> None:

@@ -87,6 +87,44 @@ def database_in_file(path: Path) -> Iterator[None]:
         connection.connection, connection.settings_dict["NAME"] = memory, name
 
 
+@contextmanager
+def database_away() -> Iterator[None]:
+    """Have the database refuse every connection."""
+    refuse = refused_by_postgresql if connection.vendor == "postgresql" else moved_away
+    connection.close()
+    with refuse():
+        yield
+
+
+@contextmanager
+def refused_by_postgresql() -> Iterator[None]:
+    """End all sessions of the database, and take no new ones."""
+    name = str(connection.settings_dict["NAME"])
+    allow = f"ALTER DATABASE {connection.ops.quote_name(name)} WITH ALLOW_CONNECTIONS"
+    parameters = connection.get_connection_params() | {"dbname": "postgres"}
+    with closing(connection.get_new_connection(parameters)) as server:
+        server.autocommit = True
+        server.execute(f"{allow} false")
+        server.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
+        try:
+            yield
+        finally:
+            server.execute(f"{allow} true")
+
+
+@contextmanager
+def moved_away() -> Iterator[None]:
+    """Move SQLite's file."""
+    path = settings.ENVIRONMENT.data_directory / "database.sqlite3"
+    away = path.rename(path.with_suffix(".away"))
+    path.mkdir()  # else SQLite would make a new one
+    try:
+        yield
+    finally:
+        path.rmdir()
+        away.rename(path)
+
+
 @pytest.fixture(scope="module")
 def worker(shared_database: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
     """Yield a worker, which the tests of a module share."""

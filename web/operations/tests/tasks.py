@@ -11,11 +11,13 @@ from celery import shared_task
 from django.db import transaction
 
 from config.celery import app
+from operations import recorded
 from operations.models import TaskRun
 from operations.recorded import RecordedTask
 from users.models import User
 
 QUEUE: Final = "tests"
+recorded.PATIENCE = (0.1,)  # type: ignore[misc] # in the worker of the tests, whose database is away for a moment
 app.conf.task_routes = {f"{__name__}.*": {"queue": QUEUE}}
 
 

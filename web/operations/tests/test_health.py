@@ -3,15 +3,21 @@
 import socket
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from threading import Event
-from typing import Any
+from typing import Any, Final
 
 import pytest
+from django.core.cache import cache
+from django.db import OperationalError, connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from operations import health
+from operations import health, heartbeat
+from users.models import User
 
+PARTS: Final[tuple[heartbeat.Part, ...]] = ("cron", "worker")
 CHECKS = {"database", "cache", "broker"}
 
 
@@ -100,7 +106,75 @@ def test_a_broker_out_of_reach_is_noticed_in_time(
     assert answer.json()["checks"]["broker"] == {"status": "unavailable", "error": expected}
 
 
-@pytest.mark.parametrize("address", ["/health/live", "/health/ready"])
+@pytest.fixture
+def strangers_view(configure: Callable[..., None], settings: Settings) -> None:
+    """Have the site be PROD, where strangers come through nginx."""
+    configure(environment="prod")
+    settings.SECURE_SSL_REDIRECT = False
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("strangers_view", "own_cache")
+@pytest.mark.parametrize("address", ["/health/ready", "/health/background"])
+def test_strangers_are_told_no_names(client: Client, user: User, staff: User, address: str) -> None:
+    for part in PARTS:
+        heartbeat.beat(part)
+    assert client.get(address).json() == {"status": "ok"}
+    client.force_login(user)
+    assert client.get(address).json() == {"status": "ok"}
+    client.force_login(staff)
+    assert client.get(address).json().keys() == {"status", "checks"}
+    inside = Client().get(address)  # the client of these tests says X-Real-IP, as nginx does
+    assert inside.json().keys() == {"status", "checks"}
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("strangers_view")
+def test_without_a_database_staff_are_strangers(
+    client: Client, staff: User, replace: Callable[[str, health.Check], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> None:
+        raise OperationalError
+
+    client.force_login(staff)
+    replace("database", fail)
+    monkeypatch.setattr(health, "may_see_checks", partial(refuse_queries, health.may_see_checks))
+    answer = client.get("/health/ready")
+    assert (answer.status_code, answer.json()) == (503, {"status": "unavailable"})
+
+
+def refuse_queries(ask: Callable[..., bool], *args: Any, **options: Any) -> bool:
+    """Return what `ask` does. Fail if it asks the database."""
+    with CaptureQueriesContext(connection) as queries:
+        result = ask(*args, **options)
+    assert not queries.captured_queries
+    return result
+
+
+@pytest.mark.usefixtures("strangers_view", "own_cache")
+@pytest.mark.parametrize("dead", PARTS)
+def test_silence_of_the_background_is_noticed(dead: heartbeat.Part, caplog: pytest.LogCaptureFixture) -> None:
+    for part in PARTS:
+        heartbeat.beat(part)
+    assert Client().get("/health/background").status_code == 200
+    cache.set(heartbeat.key(dead), time.time() - heartbeat.STALE_AFTER_SECONDS - 1, timeout=None)
+    answer = Client().get("/health/background")
+    assert answer.status_code == 503
+    assert {part: check["status"] for part, check in answer.json()["checks"].items()} == {
+        part: "unavailable" if part == dead else "ok" for part in PARTS
+    }
+    cache.delete(heartbeat.key(dead))
+    assert Client().get("/health/background").json()["checks"][dead]["error"] == "never heard of"
+    assert {record.levelname for record in caplog.records} == {"WARNING"}
+
+
+def test_embedded_mode_has_no_background_of_its_own(client: Client, configure: Callable[..., None]) -> None:
+    configure(environment="embedded")
+    answer = client.get("/health/background")
+    assert (answer.status_code, answer.json()) == (200, {"status": "ok", "checks": {}})
+
+
+@pytest.mark.parametrize("address", ["/health/live", "/health/ready", "/health/background"])
 def test_health_can_only_be_read(client: Client, address: str) -> None:
     assert client.post(address).status_code == 405
 

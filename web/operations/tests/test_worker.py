@@ -3,13 +3,15 @@
 import pytest
 from celery.exceptions import Ignore
 from django.conf import settings
+from django.core.cache import cache
 from django.utils import timezone
 from redis import Redis
 from structlog.contextvars import bound_contextvars
 
+from operations import heartbeat
 from operations.models import TaskRun
 from operations.tests import tasks
-from operations.tests.conftest import Worker, wait_for, wait_until
+from operations.tests.conftest import Worker, database_away, wait_for, wait_until
 from users.models import User
 
 # Real commits, which another process sees. And pytest-django makes a database only for tests that say so.
@@ -94,6 +96,21 @@ def test_a_task_called_by_delay_is_recorded_when_it_begins(worker: Worker) -> No
     wait_until(lambda: TaskRun.objects.filter(pk=result.id, state=SUCCEEDED).exists())
 
 
+def test_a_task_that_finds_no_database_goes_back_into_the_queue(worker: Worker) -> None:
+    wait_for(tasks.count.start(to=1), SUCCEEDED)  # nothing else is under way
+    with database_away():
+        queued = tasks.count.delay(to=1)
+        wait_until(lambda: unwritten(worker, queued.id) >= 2)  # once more after it went back
+    wait_until(lambda: TaskRun.objects.filter(pk=queued.id, state=SUCCEEDED).exists())
+    assert TaskRun.objects.get(pk=queued.id).attempts == 1
+
+
+def unwritten(worker: Worker, task_id: str) -> int:
+    """Return how often the worker could not write that the task begins."""
+    event = "The state of a task's run could not be written"
+    return [line.get("task_id") for line in worker.lines() if line["event"] == event].count(task_id)
+
+
 @pytest.mark.skipif(settings.ENVIRONMENT.embedded, reason="a queue of files has no connection to lose")
 def test_a_task_and_its_worker_outlive_a_lost_connection(worker: Worker) -> None:
     run = wait_for(tasks.count.start(to=10, pause=0.3), TaskRun.State.RUNNING)
@@ -104,6 +121,12 @@ def test_a_task_and_its_worker_outlive_a_lost_connection(worker: Worker) -> None
     wait_for(tasks.count.start(to=1), SUCCEEDED)
     handed_out = [line for line in worker.lines() if line["event"].endswith(f"[{run.pk}] received")]
     assert len(handed_out) == 1
+
+
+@pytest.mark.skipif(settings.ENVIRONMENT.embedded, reason="the cache of embedded mode is each process's own")
+def test_a_worker_is_heard_of(worker: Worker) -> None:
+    cache.delete(heartbeat.key("worker"))
+    wait_until(lambda: heartbeat.silence("worker") is not None)
 
 
 def test_a_worker_touches_its_heartbeat_file_while_it_works(worker: Worker) -> None:

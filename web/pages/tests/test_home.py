@@ -26,13 +26,15 @@ def test_it_bears_the_project_s_name(client: Client, configure: Callable[..., No
 def test_on_this_machine_it_leads_everybody_to_what_runs(client: Client, configure: Callable[..., None]) -> None:
     configure(environment="local")
     page = home(client)
-    for address in ("/health/ready", "/tasks/", "/flower/", "/mail/", "/admin/"):
+    for address in ("/health/ready", "/health/background", "/tasks/", "/flower/", "/mail/", "/admin/"):
         assert f'href="{address}"' in page
 
 
 def test_embedded_mode_has_no_flower(client: Client, configure: Callable[..., None]) -> None:
     configure(environment="embedded")
-    assert "/flower/" not in home(client)
+    page = home(client)
+    assert "/flower/" not in page
+    assert "/health/background" not in page
 
 
 def test_in_production_strangers_learn_nothing_of_the_stack(client: Client, configure: Callable[..., None]) -> None:

@@ -10,7 +10,7 @@ from django.contrib.auth import get_user
 from django.core.mail import EmailMessage
 from django.test import Client
 
-from conftest import PASSWORD
+from conftest import PASSWORD, send_queued_mail
 from users.models import User
 
 pytestmark = pytest.mark.usefixtures("own_cache")
@@ -88,6 +88,7 @@ def test_a_forgotten_password_is_replaced_through_a_mail(
 ) -> None:
     configure(project_name="Analytical Engine")
     client.post("/accounts/password/reset/", {"email": "ADA@example.org"})
+    send_queued_mail()
     [mail] = mailoutbox
     assert mail.to == ["ada@example.org"]
     assert "Analytical Engine" in mail.body
@@ -103,6 +104,7 @@ def test_a_forgotten_password_is_replaced_through_a_mail(
 def test_no_mail_goes_to_an_address_that_is_nobodys(db: None, client: Client, mailoutbox: list[EmailMessage]) -> None:
     response = client.post("/accounts/password/reset/", {"email": "nobody@example.org"})
     assert response["Location"] == "/accounts/password/reset/done/"
+    assert send_queued_mail() == 1
     assert mailoutbox == []
 
 

@@ -1,3 +1,19 @@
+-- Every n-th request asks for another page: `wrk … URL -- N PATH`. Without these, all ask for the URL.
+local every, path
+local count = 0
+
+function init(arguments)
+  every, path = tonumber(arguments[1]), arguments[2]
+end
+
+function request()
+  count = count + 1
+  if every and count % every == 0 then
+    return wrk.format("GET", path)
+  end
+  return wrk.format()
+end
+
 -- wrk's own summary, exact and readable by machines: a JSON object on one line. Times in microseconds.
 function done(summary, latency, requests)
   local errors = summary.errors

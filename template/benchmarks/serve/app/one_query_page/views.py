@@ -21,9 +21,9 @@ def page(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 def slow_page(request: HttpRequest) -> HttpResponse:
-    """Return the same page after the database took a second over another query."""
+    """Return the same page after the database took a second over another query, or as many as `seconds` says."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_sleep(1)")
+        cursor.execute("SELECT pg_sleep(%s)", [float(request.GET.get("seconds", "1"))])
     return page(request)
 
 
