@@ -186,7 +186,9 @@ def test_killed_install_can_be_run_again(unfinished: Stack, tmp_path: Path) -> N
 def install_unless_locked(stack: Stack) -> subprocess.CompletedProcess[str] | None:
     """Run the install; return None when another one, or its last step, still runs."""
     result = install(stack)
-    return None if "another install or deploy of this project is running" in result.stderr else result
+    return (
+        None if "another install, deploy, rotation or restore of this project is running" in result.stderr else result
+    )
 
 
 def test_lost_dotenv(unfinished: Stack) -> None:
