@@ -153,7 +153,12 @@ FROM_INPUT = ("dev_password", "--from", "-")
 
 
 @pytest.mark.parametrize(
-    "command", ["rotate_secret.sh secret_key --yes", "google_storage.sh -r latest", "deploy.sh --yes"]
+    "command",
+    [
+        "rotate_secret.sh secret_key --yes",
+        "google_storage.sh -r latest",
+        "deploy.sh --yes",
+    ],
 )
 def test_one_change_at_a_time(server: FakeMachine, command: str) -> None:
     """While an install, deploy, rotation or restore runs, another one changes nothing."""

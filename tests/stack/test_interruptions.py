@@ -91,10 +91,15 @@ def interruptions(chosen: random.Random) -> Iterator[Interruption]:
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """Return a PROD with a backup, and with a release to go back to."""
     with running("prod", tmp_path_factory.mktemp("interruptions") / "site") as site:
-        dotenv = site.directory / ".env"
-        dotenv.write_text(dotenv.read_text().replace("BACKUP_URL=", "BACKUP_URL=file:///data/backups"))
+        set_variable(site, "BACKUP_URL", "file:///data/backups")
         deploy(site)
         yield site
+
+
+def set_variable(site: Server, key: str, value: str) -> None:
+    """Write another value into `.env`."""
+    dotenv = site.directory / ".env"
+    dotenv.write_text(re.sub(rf"(?m)^{key}=.*$", f"{key}={value}", dotenv.read_text()))
 
 
 def deploy(site: Server, *options: str) -> str:
@@ -109,9 +114,8 @@ def test_services_that_were_added(site: Server) -> None:
 
     What `docker compose run web` left is no service, and stays.
     """
-    dotenv, added = site.directory / ".env", site.directory / "added.yml"
-    added.write_text(ADDED)
-    dotenv.write_text(dotenv.read_text().replace("COMPOSE_FILE=prod.yml", "COMPOSE_FILE=prod.yml:added.yml"))
+    (site.directory / "added.yml").write_text(ADDED)
+    set_variable(site, "COMPOSE_FILE", "prod.yml:added.yml")
     left = ("compose", "run", "--no-deps", "--no-TTY", "--name", f"{site.project}-left", "web", "false")
     assert attempt("docker", *left, directory=site.directory).returncode == 1
     deploy(site, "--no-backup")
