@@ -13,9 +13,11 @@ source "$ROOT/install/dotenv.sh"
 source "$ROOT/install/environment.sh"
 source "$ROOT/install/server.sh"
 source "$ROOT/install/check_docker.sh"
+source "$ROOT/install/lock.sh"
 source "$ROOT/install/check_project.sh"
 source "$ROOT/install/explain.sh"
 source "$ROOT/install/stack.sh"
+source "$ROOT/install/services.sh"
 source "$ROOT/deploy/releases.sh"
 source "$ROOT/deploy/check.sh"
 source "$ROOT/deploy/containers.sh"
@@ -36,15 +38,15 @@ First it checks, and changes nothing. Then it
   builds the images from this folder as it stands, or pulls them,
   backs up, publishes the static files, migrates the database,
   starts the new web beside the old one and waits until it is healthy, leads requests to it,
-  replaces celery (which finishes what it runs, or puts it back), flower and cron,
+  replaces celery (which finishes what it runs, or puts it back), flower and cron, starts what was added to the file,
   and only when all of them are healthy writes the release into .env, and stops the old web.
 
-Whatever fails before that, or Ctrl-C: the old release goes on serving, what is new is removed, and it says why.
-Killed, or the machine died? Run it again: it tidies up first.
+Whatever fails before that, Ctrl-C, a dropped ssh: the old release goes on, every service of it, what is new is removed,
+and it says why. Killed, or the machine died? Run it again: it tidies up first.
 
 Options:
   --pull TAG      the release with this tag, made elsewhere, from REGISTRY in .env; what is here already is not pulled
-  --rollback      back to the release before; the database stays as it is
+  --rollback      back to the release before; the database stays as it is. Forward again: --pull TAG
   --restart       the release that runs, in new containers: after a change in .env or secrets/
   --no-backup     do not back up first
   --wait SECONDS  how long a container may take to become healthy (120)
@@ -122,7 +124,7 @@ deploy() { # ASSUME_YES
   [[ -n $RESTART ]] || act 'Publish the static files' publish_static_files compose_next
   act 'Start the new web beside the old' start_beside
   act 'Lead requests to it' lead_to_new
-  act 'Replace celery, flower and cron, stop the old web' replace_the_others
+  act 'Replace the other services, stop the old web' replace_the_others
   trap - EXIT
   show_deploy_summary
 }

@@ -11,6 +11,7 @@ readonly GCLOUD="${CLOUDSDK_CONFIG:-${HOME:-/root}/.config/gcloud}"
 # shellcheck source-path=SCRIPTDIR
 source "$ROOT/install/dotenv.sh"
 source "$ROOT/install/python.sh"
+source "$ROOT/install/lock.sh"
 
 fail() {
   printf '%s\n' "$@" >&2
@@ -65,6 +66,7 @@ in_embedded_mode() {
 in_docker() {
   local started='' status=0
   docker info >/dev/null 2>&1 || fail 'Docker does not answer. Start it, then run this again.'
+  exclude_other_changes "$@"
   read_options "$@"
   if [[ -n $NEEDS_DATABASE && -z $(docker compose ps --quiet --status running postgres) ]]; then
     started=postgres
@@ -73,6 +75,20 @@ in_docker() {
   docker compose run --rm --no-deps "${RUN_OPTIONS[@]}" cron python -m backup_system "${ARGUMENTS[@]}" || status=$?
   [[ -z $started ]] || docker compose stop "$started" >&2
   return "$status"
+}
+
+# A restore during an install or a deploy would leave a database that the code does not know: one of them refuses.
+exclude_other_changes() { # ARGUMENT…
+  local argument
+  for argument in "$@"; do
+    case $argument in
+      -r* | --restore* | --undo)
+        take_lock || fail 'Nothing was changed: an install, deploy, rotation or restore of this project is running.' \
+          'Wait until it ends and run this again. (One that was killed may still be ending its last step.)'
+        return
+        ;;
+    esac
+  done
 }
 
 # Finds out, from the command's own arguments, what its container needs: the database, files, folders, a port.

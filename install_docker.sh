@@ -13,9 +13,11 @@ source "$ROOT/install/dotenv.sh"
 source "$ROOT/install/environment.sh"
 source "$ROOT/install/server.sh"
 source "$ROOT/install/check_docker.sh"
+source "$ROOT/install/lock.sh"
 source "$ROOT/install/check_project.sh"
 source "$ROOT/install/check_server.sh"
 source "$ROOT/install/stack.sh"
+source "$ROOT/install/services.sh"
 source "$ROOT/install/certificate.sh"
 source "$ROOT/install/explain.sh"
 source "$ROOT/install/report.sh"
@@ -44,6 +46,8 @@ Options:
   --admin-email MAIL  DEV and PROD: the first user, who also gets mail about errors; asked for when not given
   --port N            LOCAL: the site's port on 127.0.0.1 (8000); DEV and PROD: HTTP's (80)
   --https-port N      DEV and PROD: HTTPS's (443)
+  --new-database      after COMPOSE_PROJECT_NAME was changed in .env: begin with an empty database under the new name;
+                      the data under the earlier one stay
   --yes               do not ask before acting; without a terminal nothing is asked either
   --help              this text
 
@@ -69,11 +73,12 @@ wrong_usage() {
 
 main() {
   local assume_yes=no port_option='' environment_option=''
-  ASKED=()
+  ASKED=() NEW_DATABASE=''
   while (($#)); do
     case $1 in
       --help | -h) usage && exit ;;
       --yes | -y) assume_yes=yes ;;
+      --new-database) NEW_DATABASE=yes ;;
       --*=*) set -- "${1%%=*}" "${1#*=}" "${@:2}" && continue ;;
       --port)
         is_port "${2-}" || wrong_usage "--port needs a number from 1 to 65535, not '${2-}'."
@@ -110,7 +115,7 @@ variable_of() { # OPTION
 }
 
 install_project() { # ASSUME_YES PORT_OPTION
-  local project port steps=8
+  local project port steps=8 running=''
   ask_about_server
   catch_interruptions
   ! is_server || steps=9
@@ -127,6 +132,7 @@ install_project() { # ASSUME_YES PORT_OPTION
   check_server
   check_other_folders "$project"
   check_database_volume "$project"
+  check_earlier_name "$project"
   check_port "$project" "$port"
   ! is_server || check_port "$project" "$(going_to_be HTTPS_PORT)" --https-port
   check_disk "$project"
@@ -141,7 +147,11 @@ install_project() { # ASSUME_YES PORT_OPTION
   else
     step "2/$steps" "Write .env" write_dotenv "$project" "$port"
   fi
+  note_name "$project"
   follow_dotenv
+  running=$(running_services | paste -s -d ' ' -)
+  # shellcheck disable=SC2064 # what runs now
+  trap "leave_install $running" EXIT
   step "3/$steps" "Pull the images" pull_images
   step "4/$steps" "Build the images" build_images
   step "5/$steps" "Start PostgreSQL and Valkey" start_databases
@@ -151,7 +161,16 @@ install_project() { # ASSUME_YES PORT_OPTION
   user_report=$(tail -n 1 "$LOG")
   step "8/$steps" "Start everything" start_everything
   ! is_server || step "9/$steps" "Ask for a certificate" ask_for_certificate
+  trap - EXIT
   show_summary "$project" "$port" "$user_report"
+}
+
+# However it ends: what ran before it runs after it.
+leave_install() { # SERVICE…
+  local status=$?
+  ignore_signals
+  (($# == 0)) || bring_back "$@"
+  exit "$status"
 }
 
 main "$@"

@@ -8,6 +8,7 @@ readonly ROOT
 readonly CALLED_FROM=$PWD
 readonly LOG="$ROOT/rotate_secret.log"
 readonly GENERATED='secret_key postgres_password default_user_password dev_password'
+readonly STEP_END_LIMIT=300 # seconds: an interrupted restart goes back to what ran before
 readonly GIVEN='email_password google_credentials backup_age_identity'
 
 # shellcheck source-path=SCRIPTDIR
@@ -16,10 +17,12 @@ source "$ROOT/install/dotenv.sh"
 source "$ROOT/install/environment.sh"
 source "$ROOT/install/server.sh"
 source "$ROOT/install/check_docker.sh"
+source "$ROOT/install/lock.sh"
 source "$ROOT/install/check_project.sh"
 source "$ROOT/install/check_server.sh"
 source "$ROOT/install/explain.sh"
 source "$ROOT/install/stack.sh"
+source "$ROOT/install/services.sh"
 source "$ROOT/deploy/check.sh"
 source "$ROOT/deploy/containers.sh"
 source "$ROOT/rotation/check.sh"

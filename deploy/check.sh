@@ -8,6 +8,7 @@ check_server_to_deploy() {
   check_is_server
   follow_dotenv
   unset DOTENV
+  check_compose_file
   check_runs postgres valkey nginx
   check_backup
   check_disk "$(dotenv_get .env COMPOSE_PROJECT_NAME)"
@@ -21,6 +22,7 @@ check_is_server() {
   is_server || refuse 'this folder is LOCAL: its .env names neither dev.yml nor prod.yml.' \
     'LOCAL shows what changes at once; there is nothing to deploy.'
   check_filled
+  check_time_zone
   [[ -n $(dotenv_get .env RELEASE) ]] || refuse '.env does not say which release runs: RELEASE is missing or empty.' \
     'See: docker compose images web; then write its tag into .env: RELEASE=TAG'
 }
@@ -45,6 +47,31 @@ check_backup() {
   [[ -z $BACKUP || -n $ROLLBACK$RESTART || -n $(dotenv_get .env BACKUP_URL) ]] || refuse \
     'there is no place for the backup: BACKUP_URL in .env is empty.' \
     'Set it (docs/how-to/backups.md), or deploy without a backup: ./deploy.sh --no-backup'
+}
+
+# What Docker Compose cannot read ends here, before anything is changed.
+check_compose_file() {
+  local said
+  said=$(docker compose config --quiet 2>&1) || refuse "Docker Compose cannot read $(dotenv_get .env COMPOSE_FILE):" \
+    "${said##*$'\n'}" 'Correct the file. To see it as Compose does: docker compose config'
+}
+
+# Where there is no registry, an image that is not here comes from nowhere.
+check_can_pull() {
+  local part image=''
+  [[ -z $(dotenv_get .env REGISTRY) ]] || return 0
+  for part in web nginx cron; do
+    has_image "$(image_of "$part" "$NEW")" || image=$(image_of "$part" "$NEW")
+  done
+  [[ -z $image ]] || refuse "there is no image $image here, and REGISTRY in .env is empty: it can be pulled from nowhere." \
+    "Here are: $(releases_here)" \
+    'To deploy one of these: ./deploy.sh --pull TAG' \
+    'To deploy another: check its commit out, then ./deploy.sh; or set REGISTRY (docs/how-to/deploy-and-roll-back.md)'
+}
+
+# Prints the releases whose images are on this machine, newest first.
+releases_here() {
+  docker image ls --format '{{.Tag}}' --filter "reference=$(image_of web '*')" | paste -s -d ' ' -
 }
 
 check_way_back() {

@@ -11,12 +11,18 @@ compose_next() {
   DOTENV=$CANDIDATE docker compose --env-file "$CANDIDATE" "$@"
 }
 
-# Prints id, name, image and state of a service's containers, a line each.
+# Prints id, name, image and state of a service's containers, a line each. Those of `docker compose run` are none of it.
 containers_of() { # SERVICE
   local containers
   mapfile -t containers < <(docker compose ps --all --quiet "$1")
   ((${#containers[@]} == 0)) || docker inspect --format \
-    '{{.Id}} {{slice .Name 1}} {{.Config.Image}} {{.State.Status}}' "${containers[@]}"
+    '{{.Id}} {{slice .Name 1}} {{.Config.Image}} {{.State.Status}} {{index .Config.Labels "com.docker.compose.oneoff"}}' \
+    "${containers[@]}" | awk '$5 != "True" {print $1, $2, $3, $4}'
+}
+
+# Prints the names of a service's containers that are of another image, in whatever state.
+containers_besides() { # SERVICE IMAGE
+  containers_of "$1" | awk -v image="$2" '$3 != image {print $2}'
 }
 
 # Prints the names of the containers of web that run this release.
@@ -26,7 +32,21 @@ web_of() { # RELEASE
 
 # Prints the names of the containers of web that are of another release, in whatever state.
 web_besides() { # RELEASE
-  containers_of web | awk -v image="$(image_of web "$1")" '$3 != image {print $2}'
+  containers_besides web "$(image_of web "$1")"
+}
+
+# Prints the services whose images belong to a release, and their images, a line each.
+own_services() { # COMPOSE
+  services_and_images "$1" | awk -v prefix="$(image_prefix)" 'index($2, prefix) == 1'
+}
+
+# Prints the parts of a release: web, nginx, cron, and what a team added.
+parts() {
+  local prefix
+  prefix=$(image_prefix)
+  own_services compose_now | awk -v prefix="$prefix" '
+    {part = substr($2, length(prefix) + 1)}
+    sub(/:[^:]*$/, "", part) && !seen[part]++ {print part}'
 }
 
 # Lets nginx ask these containers alone; without names, whatever is called web.
@@ -64,11 +84,12 @@ report_not_healthy() { # CONTAINER STATE
   return 1
 }
 
-# Makes the containers of these services anew, and touches no other: not with --no-deps, which a later `docker compose up`
+# Replaces the containers of these services, and touches no other: not with --no-deps, which a later `docker compose up`
 # would take for a change (it leaves depends_on out of what is compared).
 replace_services() { # COMPOSE SERVICE… (COMPOSE is compose_now or compose_next)
   local compose=$1
   shift
+  (($# > 0)) || return 0 # without a name it would be all of them
   "$compose" rm --stop --force "$@"
   "$compose" up --detach --no-recreate --wait --wait-timeout "$WAIT" "$@"
 }

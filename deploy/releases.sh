@@ -9,10 +9,27 @@ is_tag() { # TEXT
   [[ $1 =~ ^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$ ]]
 }
 
-# Prints the name of a release that is built now: when, and from which commit.
+# Prints the name of a release that is built now: when, from which commit, and which changes on top of it are not committed.
 name_of_build() {
   printf '%s' "$(date -u +%Y%m%d-%H%M%S)"
-  ! has_git || printf -- '-%s' "$(git rev-parse --short HEAD)"
+  has_git || return 0
+  printf -- '-%s' "$(git rev-parse --short HEAD)"
+  ! has_changes || printf -- '-dirty-%s' "$(hash_of_changes)"
+}
+
+# Whether there is work that is not committed, new files included.
+has_changes() {
+  [[ -n $(git status --porcelain) ]]
+}
+
+hash_of_changes() {
+  {
+    git diff --no-color --no-ext-diff --binary HEAD
+    git ls-files --others --exclude-standard -z | while IFS= read -r -d '' file; do
+      printf '%s\n' "$file"
+      git hash-object -- "$file"
+    done
+  } | git hash-object --stdin | head -c 7
 }
 
 # Prints another name for a release: what runs under it is known from what ran before.
@@ -38,6 +55,7 @@ choose_release() {
     NEW=$(name_of_restart "$OLD") EARLIER=$previous
   else
     NEW=${PULL:-$(name_of_build)}
+    [[ -z $PULL ]] || check_can_pull
     EARLIER=$(newest "$OLD" "$NEW" "$previous")
     [[ $NEW != "$OLD" ]] || refuse "the release $NEW is the one that runs." 'Nothing needs to be deployed.'
   fi
@@ -67,14 +85,21 @@ write_release() {
     "PREVIOUS_RELEASES=$EARLIER" | replace_dotenv
 }
 
-# Removes the images of releases that nobody goes back to.
+# Removes the images of releases that nobody goes back to. A rollback keeps what it came from, which is the way forward
+# again; a restart removes only other names of what runs.
 prune_images() {
   local kept part image
+  [[ -z $ROLLBACK ]] || return 0
   kept=" $(dotenv_get .env RELEASE) $(dotenv_get .env PREVIOUS_RELEASES) local "
-  for part in web cron nginx; do
+  for part in $(parts); do
     [[ $part != nginx ]] || kept+="$(dotenv_get .env NGINX_RELEASE) "
     while IFS= read -r image; do
       [[ $kept == *" ${image##*:} "* ]] || docker image rm "$image" || printf 'still in use: %s\n' "$image"
-    done < <(docker image ls --format '{{.Repository}}:{{.Tag}}' --filter "reference=$(image_of "$part" '*')")
+    done < <(docker image ls --format '{{.Repository}}:{{.Tag}}' --filter "reference=$(image_of "$part" "$(prunable)")")
   done
+}
+
+# Prints a pattern of the releases that may be removed.
+prunable() {
+  if [[ -n $RESTART ]]; then printf '%s' "${OLD%-restart-*}-restart-*"; else printf '*'; fi
 }

@@ -39,5 +39,10 @@ show_deploy_summary() {
 
 $NEW serves, after $SECONDS s. $(sed -n 's/^\(nginx was replaced.*\)/\1./p' "$LOG")
 TEXT
-  [[ -n $ROLLBACK$RESTART ]] || printf 'To go back to %s: ./deploy.sh --rollback\n' "$OLD"
+  if [[ -n $ROLLBACK ]]; then
+    printf 'To go forward again: ./deploy.sh --pull %s\n' "$OLD"
+    printf 'Its images are kept until the next ./deploy.sh without --rollback.\n'
+  elif [[ -z $RESTART ]]; then
+    printf 'To go back to %s: ./deploy.sh --rollback\n' "$OLD"
+  fi
 }

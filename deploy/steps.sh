@@ -8,11 +8,15 @@ hold_requests() {
   go_back
   mapfile -t serving < <(web_of "$OLD")
   ((${#serving[@]} == 0)) || route "${serving[@]}"
+  [[ -z $ROLLBACK ]] || complete_images
 }
 
 get_images() {
+  local services
   if [[ -n $PULL ]]; then
-    compose_next pull --policy missing web nginx cron
+    [[ -n $(dotenv_get .env REGISTRY) ]] || complete_images
+    mapfile -t services < <(own_services compose_next | awk '!seen[$2]++ {print $1}')
+    compose_next pull --policy missing "${services[@]}"
   else
     compose_next build
   fi
@@ -23,8 +27,8 @@ get_images() {
 # A restart is a deploy of the same images: what serves, and what comes, are told apart by their names.
 name_images() {
   local part
-  for part in web nginx cron; do
-    docker tag "$(image_of "$part" "$OLD")" "$(image_of "$part" "$NEW")"
+  for part in $(parts); do
+    ! has_image "$(image_of "$part" "$OLD")" || docker tag "$(image_of "$part" "$OLD")" "$(image_of "$part" "$NEW")"
   done
 }
 
@@ -76,9 +80,39 @@ lead_to_new() {
   route "${serving[@]}"
 }
 
+# Prints the services beside web and nginx that are of this release.
+other_services() {
+  local service image
+  own_services compose_next | while read -r service image; do
+    [[ $service == web || $service == nginx ]] || ! has_image "$image" || printf '%s\n' "$service"
+  done
+}
+
+# Starts what the file names, is not built here and does not run: a service that a team added. One that runs is left alone.
+start_added() {
+  local running service image prefix added=()
+  prefix=$(image_prefix)
+  running=" $(running_services | paste -s -d ' ' -) "
+  while read -r service image; do
+    [[ $running == *" $service "* || $image == "$prefix"* ]] || added+=("$service")
+  done < <(services_and_images compose_next)
+  ((${#added[@]} == 0)) || compose_next up --detach --no-recreate --wait --wait-timeout "$WAIT" "${added[@]}"
+}
+
+# A release that is older than one of the services has no image of it: it takes over the one that runs.
+complete_images() {
+  local part
+  for part in $(parts); do
+    has_image "$(image_of "$part" "$NEW")" || docker tag "$(image_of "$part" "$OLD")" "$(image_of "$part" "$NEW")"
+  done
+}
+
 # The last step. After it has written .env, --rollback is the way back.
 replace_the_others() {
-  replace_services compose_next celery flower cron || report_unhealthy
+  local others
+  mapfile -t others < <(other_services)
+  replace_services compose_next "${others[@]}" || report_unhealthy
+  start_added || report_unhealthy
   write_release
   go_back
   prune_images

@@ -15,50 +15,39 @@ go_back() {
     docker rm "${others[@]}"
   fi
   bring_back_others
+  # A service that does not start is no reason to leave the rest undone; `leave` names it.
+  start_what_is_down || printf 'Not all of them run.\n'
   route
 }
 
-# Those of celery, flower, cron and nginx that a deploy had replaced already.
+# Those services beside web that a deploy had replaced already. One that the release of .env does not have goes.
 bring_back_others() {
-  local service services=()
-  for service in celery flower cron nginx; do
-    [[ $(containers_of "$service" | awk '{print $3; exit}') == "$(image_by_dotenv "$service")" ]] || services+=("$service")
-  done
-  ((${#services[@]} == 0)) || replace_services compose_now "${services[@]}"
-}
-
-# Prints the image that a service has by .env.
-image_by_dotenv() { # SERVICE
-  local release
-  release=$(dotenv_get .env RELEASE)
-  case $1 in
-    nginx) image_of nginx "$(nginx_release "$release")" ;;
-    cron) image_of cron "$release" ;;
-    *) image_of web "$release" ;;
-  esac
-}
-
-nginx_release() { # RELEASE
-  local release
-  release=$(dotenv_get .env NGINX_RELEASE)
-  printf '%s' "${release:-$1}"
+  local service image replaced=() removed=()
+  while read -r service image; do
+    [[ $service != web && -n $(containers_besides "$service" "$image") ]] || continue
+    if has_image "$image"; then replaced+=("$service"); else removed+=("$service"); fi
+  done < <(own_services compose_now)
+  ((${#removed[@]} == 0)) || compose_now rm --stop --force "${removed[@]}"
+  ((${#replaced[@]} == 0)) || replace_services compose_now "${replaced[@]}"
 }
 
 # The script ends before the deploy did: undo it, however it ended.
 leave() {
-  local status=$? release
-  trap - EXIT
-  trap '' INT TERM HUP
-  set +e
+  local status=$? release failed down
+  ignore_signals
   release=$(dotenv_get .env RELEASE)
   printf '\nGoing back to the release %s … ' "$release" >&2
   printf '\n== [%s] Going back\n' "$(date '+%H:%M:%S')" >>"$LOG"
-  if (set -e && go_back) >>"$LOG" 2>&1; then
+  undisturbed go_back
+  failed=$?
+  if ((failed == 0)); then
     rm -f "$CANDIDATE"
     printf 'done.\n' >&2
   else
     printf 'failed: see %s. To do: docker compose up --detach --wait\n' "$LOG" >&2
   fi
+  mapfile -t down < <(services_down 2>>"$LOG")
+  ((${#down[@]} == 0)) || report_down "${down[@]}" >&2
   ((status != 0)) || status=1
   exit "$status"
 }

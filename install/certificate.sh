@@ -32,7 +32,11 @@ show_certificate() {
   local said
   said=$(awk '/^== \[/ {text = ""; next} {text = text $0 "\n"} END {printf "%s", text}' "$LOG")
   case $said in
-    'Certificate of '*) printf '  %s\n' "$said" ;;
+    'Certificate of '* | *'and nobody renews it'*) printf '  %s\n' "$said" ;;
+    *'ACME_SERVER is off, and no certificate'*)
+      printf '  Its certificate is self-signed, and nobody is asked for another: ACME_SERVER is off. Browsers warn.\n'
+      printf '  To bring one of your own: docs/how-to/certificates.md\n'
+      ;;
     *)
       printf '  Its certificate is self-signed until a real one arrives: browsers warn.\n'
       sed -n '/^Why: /,$ s/^/    /p' <<<"$said"

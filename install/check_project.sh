@@ -1,17 +1,13 @@
 # Checks of this folder, its .env, its database, the port and the disk; nothing is changed. Sourced by install_docker.sh.
 # shellcheck shell=bash
 
-readonly GIGABYTE=1048576 # in the 1024-byte blocks that df counts
+readonly INSTALLED_AS=.installed_as # the project's name, of the last install: what is in .env may have been changed
+readonly GIGABYTE=1048576           # in the 1024-byte blocks that df counts
 
-# One install or deploy a checkout at a time, or one run of FILE. The kernel ends the lock with the last process that holds it, a step's included.
-lock_project() { # [FILE]
-  exec 9<"${1:-install_docker.sh}"
-  if command -v flock >/dev/null; then
-    flock -n 9 && return
-  else # macOS
-    perl -e 'use Fcntl ":flock"; open(my $lock, "<&=", 9) or die; exit !flock($lock, LOCK_EX | LOCK_NB)' && return
-  fi
-  refuse 'another install or deploy of this project is running.' \
+# One install, deploy, rotation or restore of a checkout at a time. The kernel ends the lock with the last process that holds
+# it, a step's included.
+lock_project() {
+  take_lock || refuse 'another install, deploy, rotation or restore of this project is running.' \
     'Wait until it ends and run this again. (One that was killed may still be ending its last step.)'
 }
 
@@ -28,6 +24,19 @@ check_dotenv() {
   [[ -r .env ]] || refuse 'you may not read .env.' 'Make it readable for you: chmod 600 .env'
   check_filled
   check_host_ids
+  check_time_zone
+}
+
+# Django and cron refuse to start with a zone that there is not. tzdata.zi has those names, too, that some systems leave out.
+check_time_zone() {
+  local zone zones=${TZDIR:-/usr/share/zoneinfo}
+  zone=$(dotenv_get .env TIME_ZONE)
+  if [[ $zone =~ ^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$ ]]; then
+    [[ -d $zones && ! -f $zones/$zone ]] || return 0 # a system without a list knows no better
+    ! grep -qsE "^(Z $zone|L [^ ]+ $zone)( |\$)" "$zones/tzdata.zi" || return 0
+  fi
+  refuse "TIME_ZONE in .env is '$zone': there is no such time zone." \
+    'Give its name as in https://en.wikipedia.org/wiki/List_of_tz_database_time_zones, for example Europe/Zurich.'
 }
 
 # What the install would have filled in must be there, and be more than the placeholder.
@@ -100,6 +109,39 @@ check_database_volume() { # PROJECT
     "to start anew, LOSING ALL DATA of '$1': docker compose --project-name $1 down --volumes" \
     'Is .env lost, but the data dear? cp .env.example .env, fill it in, and run this again:' \
     'it will tell how to give the database the new password.'
+}
+
+# Under another name Compose makes other volumes: the site would be empty, and the data under the earlier name go unseen.
+check_earlier_name() { # PROJECT
+  local earlier folder
+  [[ -z ${NEW_DATABASE-} ]] || return 0
+  while IFS= read -r earlier; do
+    [[ -n $earlier && $earlier != "$1" ]] || continue
+    docker volume inspect "${earlier}_postgres_data" >/dev/null 2>&1 || continue
+    folder=$(folder_of "$earlier")
+    [[ -z $folder || ! -d $folder || $folder -ef $ROOT ]] || continue # .env was copied for a second installation
+    refuse "this folder was installed as '$earlier'; its data (volume ${earlier}_postgres_data) would not be in '$1'." \
+      "To keep that name and its data: set COMPOSE_PROJECT_NAME=$earlier in .env" \
+      "To begin with an empty database, and leave that one as it is: $(this_command) --new-database" \
+      "To take the data along: back up under '$earlier', then install '$1' so, then restore (docs/how-to/backups.md)"
+  done < <(earlier_names)
+}
+
+# Prints the names that this folder was installed under: as it was noted, and as its containers say.
+earlier_names() {
+  [[ ! -e $INSTALLED_AS ]] || head -n 1 "$INSTALLED_AS"
+  docker ps --all --filter "label=com.docker.compose.project.working_dir=$ROOT" \
+    --format '{{.Label "com.docker.compose.project"}}'
+}
+
+# Prints the folder of a project's containers, if it has any.
+folder_of() { # PROJECT
+  docker ps --all --filter "label=com.docker.compose.project=$1" \
+    --format '{{.Label "com.docker.compose.project.working_dir"}}' | head -n 1
+}
+
+note_name() { # PROJECT
+  [[ $(head -n 1 "$INSTALLED_AS" 2>/dev/null) == "$1" ]] || printf '%s\n' "$1" >"$INSTALLED_AS"
 }
 
 port_taken() { # PORT

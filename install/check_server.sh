@@ -1,6 +1,8 @@
 # Checks of a server, DEV or PROD: domain, secrets; nothing is changed. Sourced by install_docker.sh.
 # shellcheck shell=bash
 
+readonly DOOR_LENGTH=12 # characters of DEV's password, at least
+
 check_server() {
   is_server || return 0
   check_domain "$(going_to_be DOMAIN)"
@@ -50,11 +52,38 @@ check_secrets() {
   for name in $REQUIRED_SECRETS; do
     check_secret "secrets/${name%:*}" "${name#*:}" || true # what it finds is in lines, and told at once below
   done
-  # DEV's door: user and kind stand before the password.
-  [[ $ENVIRONMENT != dev || ! -e secrets/dev_password ]] || check_secret secrets/dev_password 23
+  [[ $ENVIRONMENT != dev || ! -e secrets/dev_password ]] || check_dev_password
   ((${#lines[@]} == 0)) || refuse 'secrets/ is not complete:' "${lines[@]}" \
     'Put the earlier ones back. Is there none? This makes one: (umask 077; openssl rand -hex 32 >secrets/NAME)' \
     'The database keeps its password from its first start on: a new postgres_password does not open it.'
+}
+
+check_dev_password() {
+  local problem
+  check_secret secrets/dev_password 1
+  problem=$(problem_of_door "$(<secrets/dev_password)")
+  [[ -z $problem ]] || lines+=("secrets/dev_password: $problem")
+}
+
+# Prints the line of nginx's password file for what was given: that line, or a password alone.
+as_door() { # VALUE
+  if [[ $1 == dev:["{\$"]* ]]; then printf '%s' "$1"; else printf 'dev:{PLAIN}%s' "$1"; fi
+}
+
+# Prints what is wrong with the line; nothing when it opens the door to who has the password. nginx reads
+# `user:password`, and what follows another colon is a comment to it.
+problem_of_door() { # LINE
+  local line=${1%$'\r'} password
+  password=${line#dev:}
+  if [[ $line == *$'\n'* ]]; then
+    printf 'it has several lines; it is one.'
+  elif [[ $line != dev:["{\$"]* ]]; then
+    printf 'it is dev:{PLAIN} and then the password.'
+  elif [[ $password == *:* ]]; then
+    printf 'it has a colon, and nginx would take what stands before that for the password.'
+  elif [[ $password == '{PLAIN}'* ]] && ((${#password} - 7 < DOOR_LENGTH)); then
+    printf 'the password is too short: %d characters, %d at least.' "$((${#password} - 7))" "$DOOR_LENGTH"
+  fi
 }
 
 # Adds to the caller's lines what is wrong with a secret. Where it has lines, the first one is used.

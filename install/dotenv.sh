@@ -92,12 +92,13 @@ owner_ids() {
   fi
 }
 
-# Prints how nginx joins the network of this machine's proxy (proxy_pass/), where there is one.
+# Prints how nginx joins the network of this machine's proxy (proxy_pass/), where there is one and it is wanted. `none`, as
+# well as `host` and `bridge`, are networks of Docker's own: the first means that the proxy is not.
 proxy_settings() {
   local network=${PROXY_NETWORK-}
   [[ -n $network || ! -e .env ]] || network=$(dotenv_get .env PROXY_NETWORK)
   network=${network:-proxy_pass}
-  if docker network inspect "$network" >/dev/null 2>&1; then
+  if [[ ! $network =~ ^(none|host|bridge)$ ]] && docker network inspect "$network" >/dev/null 2>&1; then
     printf 'PROXY_NETWORK=%s PROXY_PASS=true' "$network"
   else
     printf 'PROXY_NETWORK= PROXY_PASS='
@@ -123,7 +124,7 @@ follow_dotenv() {
   local key
   unset COMPOSE_FILE
   for key in $(dotenv_keys .env.example); do
-    if [[ -n ${!key+set} && ${!key} != "$(dotenv_get .env "$key")" ]]; then
+    if [[ -n ${!key+set} && ${!key} != "$(dotenv_get .env "$key")" && $key=${!key} != PROXY_NETWORK=none ]]; then
       printf '      Note: your shell sets %s too; the install follows .env. So that docker compose does: unset %s\n' \
         "$key" "$key"
     fi

@@ -24,7 +24,7 @@ TEXT
 show_summary() { # PROJECT PORT USER_REPORT
   ! is_server || { show_server_summary "$3" && return; }
   local site="http://127.0.0.1:$2" password name="http://$1.localhost:$2"
-  [[ -z $(dotenv_get .env PROXY_PASS) ]] || name="http://$1.localhost, by this machine's proxy"
+  [[ -z $(dotenv_get .env PROXY_PASS) ]] || name=$(name_by_proxy "$1")
   password=$(dotenv_get .env DEFAULT_USER_PASSWORD)
   [[ $3 != *exists* ]] || password="as before: this user exists already and was not touched (.env says $password)"
   cat <<TEXT
@@ -49,6 +49,18 @@ Try next:
   ./google_storage.sh --help                           backups, and production's data on this machine
   ./run_tests.sh                                       every test
 TEXT
+}
+
+# Prints the project's name as this machine's proxy serves it, with the proxy's port.
+name_by_proxy() { # PROJECT
+  local port
+  port=$(docker ps --filter "network=$(dotenv_get .env PROXY_NETWORK)" --filter label=com.docker.compose.service=proxy \
+    --format '{{.Ports}}' | sed -nE 's/(.*[ ,])?127\.0\.0\.1:([0-9]+)->8080.*/\2/p' | head -n 1)
+  if [[ -z $port ]]; then
+    printf "http://%s.localhost, once this machine's proxy runs: proxy_pass/proxy_pass.sh start" "$1"
+  else
+    printf "http://%s.localhost%s, by this machine's proxy" "$1" "$([[ $port == 80 ]] || printf ':%s' "$port")"
+  fi
 }
 
 report_interruption() { # [TITLE]

@@ -49,7 +49,7 @@ Try next:
 
   docker compose logs --follow                 what the services say
   docker compose exec nginx maintenance on     the maintenance page for everybody; off: the site again
-  docker compose up -d                         after a change in .env
+  ./deploy.sh --restart                        after a change in .env or secrets/
 TEXT
 }
 

@@ -54,8 +54,9 @@ report_unhealthy() {
   return 1
 }
 
-# Those that have stopped, or whose healthcheck fails; one without a healthcheck need only run.
+# Prints the services that have stopped, or whose healthcheck fails; one without a healthcheck need only run. The container
+# that a `docker compose run` left behind is no service.
 unhealthy_services() {
-  docker compose ps --all --format '{{.Service}} {{.State}} {{.Health}}' |
-    awk '$2 != "running" || ($3 != "" && $3 != "healthy") {print $1}'
+  docker compose ps --all --format '{{.Service}} {{.State}} {{.Health}} oneoff={{.Label "com.docker.compose.oneoff"}}' |
+    awk '$NF != "oneoff=True" && ($2 != "running" || ($3 !~ /^oneoff=/ && $3 != "" && $3 != "healthy")) {print $1}'
 }

@@ -67,10 +67,11 @@ catch_interruptions() {
   trap 'interrupted 130 "${process-}" "${title-}"' INT
   trap 'interrupted 143 "${process-}" "${title-}"' TERM
   trap 'interrupted 129 "${process-}" "${title-}"' HUP
+  trap 'interrupted 141 "${process-}" "${title-}"' PIPE # `./deploy.sh | tee`: Ctrl-C ends tee first
 }
 
 interrupted() { # STATUS [PROCESS TITLE]
-  trap '' INT TERM HUP
+  trap '' INT TERM HUP PIPE
   set +e # the step may have ended by itself: how to go on is told in any case
   if [[ -n $2 ]]; then
     kill -TERM -- "-$2" 2>/dev/null
@@ -84,7 +85,7 @@ interrupted() { # STATUS [PROCESS TITLE]
 
 # Returns when nothing of the step acts any more: a command that it had started may take longer to end than itself.
 wait_for_group() { # PROCESS
-  local limit=$((SECONDS + 60))
+  local limit=$((SECONDS + ${STEP_END_LIMIT:-60}))
   while kill -0 -- "-$1" 2>/dev/null && ((SECONDS < limit)); do sleep 0.1; done
 }
 

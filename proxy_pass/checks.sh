@@ -22,3 +22,12 @@ check_certificate_tool() {
   command -v mkcert >/dev/null || command -v openssl >/dev/null || refuse 'there is nothing to make certificates with.' \
     'Install mkcert, which also makes browsers trust them: https://github.com/FiloSottile/mkcert' 'Or install openssl.'
 }
+
+# Docker removes no network that something is on, and what is stopped would not start again without it.
+check_nothing_is_joined() {
+  local project folder lines=()
+  while read -r project folder; do
+    lines+=("$project: cd '$folder' && PROXY_NETWORK=none ./install_docker.sh")
+  done < <(joined_projects)
+  ((${#lines[@]} == 0)) || refuse 'these projects are still joined to the proxy. Let them leave it first:' "${lines[@]}"
+}

@@ -12,6 +12,13 @@ reached_projects() {
     awk -v proxy="$PROXY" '$1 != proxy' | sort -u
 }
 
+# Prints the projects that are on the shared network, running or not, each with its folder.
+joined_projects() {
+  docker ps --all --filter "network=$NETWORK" --format \
+    '{{.Label "com.docker.compose.project"}} {{.Label "com.docker.compose.project.working_dir"}}' |
+    awk -v proxy="$PROXY" '$1 != proxy' | sort -u
+}
+
 show_status() {
   local project reached=''
   printf 'The proxy runs. Projects it reaches:\n\n'

@@ -24,7 +24,7 @@ source "$HERE/projects.sh"
 
 usage() {
   cat <<'TEXT'
-Usage: proxy_pass/proxy_pass.sh install|start|stop|status [OPTION…]
+Usage: proxy_pass/proxy_pass.sh install|start|stop|status|remove [OPTION…]
 
 One nginx for this machine, on 127.0.0.1: http://<project>.localhost and http://<project>.local lead to the project of
 that COMPOSE_PROJECT_NAME. A project joins by its ./install_docker.sh; nothing is set here for each of them.
@@ -33,6 +33,7 @@ that COMPOSE_PROJECT_NAME. A project joins by its ./install_docker.sh; nothing i
   start     starts it again; with HTTPS, makes a certificate for the projects that came meanwhile
   stop      stops it, until start; the projects run on
   status    tells its addresses, and which projects it reaches
+  remove    removes it and its network, once no project is joined to it any more; its certificates stay
 
 Options of install:
   --port N         the port of HTTP (80)
@@ -59,13 +60,13 @@ main() {
   case $verb in
     --help | -h | help) usage && exit ;;
     install) install_proxy "${@:2}" ;;
-    start | stop | status)
+    start | stop | status | remove)
       (($# == 1)) || wrong_usage "$verb takes no options."
       check_docker
       [[ -e $SETTINGS ]] || refuse 'the proxy is not installed.' 'Install it: proxy_pass/proxy_pass.sh install'
       "${verb}_proxy"
       ;;
-    *) wrong_usage "${verb:+Unknown: $verb. }Say what to do: install, start, stop or status." ;;
+    *) wrong_usage "${verb:+Unknown: $verb. }Say what to do: install, start, stop, status or remove." ;;
   esac
 }
 
@@ -129,6 +130,13 @@ start_proxy() {
 
 stop_proxy() {
   compose stop
+}
+
+remove_proxy() {
+  check_nothing_is_joined
+  compose down --rmi all --timeout 5
+  rm -f "$SETTINGS"
+  printf 'The proxy is removed. Its certificates stay in %s, for another time.\n' "$HOME_FOLDER"
 }
 
 status_proxy() {

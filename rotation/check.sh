@@ -8,7 +8,7 @@ is_one_of() { # WORD WORDS
 # Sets NEW to what was given, or nothing.
 check_rotation() {
   check_docker
-  lock_project rotate_secret.sh
+  lock_project
   check_owner
   check_is_to_rotate
   follow_dotenv
@@ -45,7 +45,8 @@ read_new() {
     file=$(cd "$CALLED_FROM" && realpath -- "$FROM") && [[ -f $file && -r $file ]] || refuse "there is no file $FROM that you may read."
   fi
   NEW=$(cat "$file")
-  for least in $REQUIRED_SECRETS dev_password:12 "$NAME:1"; do
+  NEW=${NEW%$'\r'}
+  for least in $REQUIRED_SECRETS "$NAME:1"; do
     [[ ${least%:*} != "$NAME" ]] || break
   done
   [[ $NEW != *"$PLACEHOLDER"* ]] || refuse "what --from gives holds the placeholder $PLACEHOLDER."
@@ -59,6 +60,14 @@ read_new() {
       [[ $NEW == *AGE-SECRET-KEY-1* ]] || refuse 'what --from gives is no age identity: it holds no AGE-SECRET-KEY-1….' \
         'age-keygen makes one.'
       ;;
+    dev_password) check_door "$(as_door "$NEW")" 'what --from gives' ;;
     *) [[ $NEW != *$'\n'* ]] || refuse 'what --from gives has several lines; a password or a key is one.' ;;
   esac
+}
+
+check_door() { # VALUE WHERE
+  local problem
+  problem=$(problem_of_door "$1")
+  [[ -z $problem ]] || refuse "$2 cannot be dev_password: $problem" \
+    "Give another password, of $DOOR_LENGTH characters at least and without a colon; or none, and one is made."
 }

@@ -40,7 +40,7 @@ make_secret() {
 next() {
   local value
   value=$(<"$NEXT")
-  if [[ $NAME == dev_password && $value != dev:* ]]; then value="dev:{PLAIN}$value"; fi
+  if [[ $NAME == dev_password ]]; then value=$(as_door "$value"); fi
   printf '%s\n' "$value"
 }
 

@@ -40,7 +40,7 @@ rotate_email_password() {
 
 rotate_google_credentials() {
   act 'Put it into secrets/' move_next
-  [[ -z $(dotenv_get .env BACKUP_URL) ]] || act 'See whether it gets in' ./google_storage.sh -l
+  [[ -z $(dotenv_get .env BACKUP_URL) || ! -e google_storage.sh ]] || act 'See whether it gets in' ./google_storage.sh -l
   act 'Replace cron' replace_services compose_now cron
 }
 
@@ -83,16 +83,45 @@ reset_default_user() {
   docker compose run --rm --no-deps --no-TTY web python manage.py create_default_user --reset-password
 }
 
+# What a step had begun to replace runs again, with the secret that is in force.
+bring_back_what_runs() {
+  local stale=()
+  has_lines || mapfile -t stale < <(services_with_another_secret)
+  if is_one_of web "${stale[*]-}"; then
+    restart
+  else
+    replace_services compose_now ${stale[@]+"${stale[@]}"}
+  fi
+  start_what_is_down
+}
+
+# Prints the services that started while the file in secrets/ was another one.
+services_with_another_secret() {
+  local service id
+  for service in $(running_services); do
+    for id in $(docker compose ps --quiet "$service"); do
+      ! has_secret "$id" || has_current_secret "$id" || printf '%s\n' "$service"
+    done
+  done
+}
+
+has_secret() { # CONTAINER
+  docker inspect --format '{{range .Mounts}}{{.Destination}} {{end}}' "$1" | grep -qF "/run/secrets/$NAME "
+}
+
+# Whether the container has what the file says now. A file that is replaced stays, in what runs, the one before.
+has_current_secret() { # CONTAINER
+  docker exec "$1" cat "/run/secrets/$NAME" | cmp -s - "$CURRENT"
+}
+
 restart() {
   ./deploy.sh --restart --yes --wait "$WAIT"
 }
 
 # The script ends before the rotation did, whoever ended it.
 leave_rotation() {
-  local status=$?
-  trap - EXIT
-  trap '' INT TERM HUP
-  set +e
+  local status=$? down
+  ignore_signals
   rm -f "$BESIDE"
   if [[ -n $FORGET ]] || { has_lines && is_in_use; }; then
     printf '\nWhat is in secrets/ works; the rotation is not complete. To complete it: %s\n' "$(this_command)" >&2
@@ -101,6 +130,10 @@ leave_rotation() {
     rm -f "$NEXT"
     printf '\nThe previous %s is in force, as before.\n' "$NAME" >&2
   fi
+  printf '\n== [%s] Bringing back what runs\n' "$(date '+%H:%M:%S')" >>"$LOG"
+  undisturbed bring_back_what_runs
+  mapfile -t down < <(services_down 2>>"$LOG")
+  ((${#down[@]} == 0)) || report_down "${down[@]}" >&2
   ((status != 0)) || status=1
   exit "$status"
 }

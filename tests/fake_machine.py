@@ -10,10 +10,17 @@ from checkout import ROOT, copy_as_shop
 
 # All that install_docker.sh, and what manages a server, may call besides docker.
 TOOLS: Final = (
-    "awk base64 bash cat chmod chown cp date df dirname env find flock grep head id mkdir mv paste perl realpath rm "
-    "sed sleep tail tr wc"
+    "awk base64 bash cat chmod chown cmp cp date df dirname env find flock grep head id mkdir mv paste perl realpath "
+    "rm sed sleep tail tr wc"
+)
+# What `docker compose config` prints, as far as the scripts read it: services, and images with the release of .env.
+SERVICES: Final = ("web web", "nginx nginx", "celery web", "flower web", "cron cron")
+CONFIG: Final = "services:\\n" + "".join(
+    f"  {service}:\\n    image: shop-{part}:latest\\n" for service, part in map(str.split, SERVICES)
 )
 READY: Final = {
+    "compose config": CONFIG,
+    "compose --env-file * config": CONFIG,
     "version *": "26.1.5",
     "compose version *": "2.26.1-4",
     "buildx version": "github.com/docker/buildx 0.13.1 0.13.1",

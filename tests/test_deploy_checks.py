@@ -1,8 +1,11 @@
 """deploy.sh, first phase: what it refuses before anything is changed."""
 
+import re
+import shutil
 import subprocess
 
 import pytest
+from checkout import committed
 from fake_machine import FakeMachine
 
 
@@ -26,7 +29,7 @@ def assert_refuses(machine: FakeMachine, *said: str, options: tuple[str, ...] = 
     assert "Stopped, nothing was changed" in result.stderr
     for text in said:
         assert text in result.stderr
-    asked = ("version", "info", "compose version", "compose ps", "buildx", "inspect", "image inspect")
+    asked = ("version", "info", "compose version", "compose config", "compose ps", "buildx", "inspect", "image")
     assert not [call for call in machine.calls() if not call.startswith(asked)]
 
 
@@ -111,3 +114,65 @@ def test_image_of_the_way_back_is_gone(machine: FakeMachine) -> None:
     machine.answer("compose ps *", "1234")
     machine.answer("inspect *", "1234 shop-web-1 shop-web:1.2 running")
     assert_refuses(machine, "its image shop-web:1.1 is gone", options=("--rollback",))
+
+
+def test_compose_file_that_cannot_be_read(machine: FakeMachine) -> None:
+    """A mistake in the file is told before anything is changed, in Compose's words."""
+    write_dotenv(machine, RELEASE="1.1")
+    machine.answer("compose config --quiet", "services.extra Additional property imge is not allowed", status=15)
+    assert_refuses(machine, "Docker Compose cannot read prod.yml", "Additional property imge")
+
+
+def test_time_zone_is_none(machine: FakeMachine) -> None:
+    """A restart after the change would end with containers that do not start."""
+    write_dotenv(machine, RELEASE="1.1", TIME_ZONE="Nowhere At All")
+    assert_refuses(machine, "TIME_ZONE in .env is 'Nowhere At All'")
+
+
+def test_pull_from_nowhere(machine: FakeMachine) -> None:
+    """Without a registry, a release that is not here can be had from nowhere; which ones are here is told."""
+    write_dotenv(machine, RELEASE="1.1", REGISTRY="")
+    machine.answer("compose ps *", "1234")
+    machine.answer("inspect *", "1234 shop-web-1 shop-web:1.1 running")
+    machine.answer("image ls *", "1.1\\n1.0")
+    said = ("REGISTRY in .env is empty", "Here are: 1.1 1.0", "./deploy.sh --pull TAG")
+    assert_refuses(machine, *said, options=("--no-backup", "--pull", "1.2"))
+
+
+def test_container_of_a_person_is_no_release(machine: FakeMachine) -> None:
+    """What `docker compose run web` left, or runs, is not taken for the web that serves."""
+    write_dotenv(machine, RELEASE="1.2")
+    machine.answer("compose ps *", "1234")
+    machine.answer(
+        "inspect *",
+        "1234 shop-web-run-1 shop-web:1.1 running True\\n5678 shop-web-1 shop-web:1.2 running False",
+    )
+    machine.answer("compose --env-file * build", "no", status=1)
+    result = deploy(machine, "--no-backup")
+    assert "[3/9] Build the images" in result.stdout, result.stderr
+    assert not [call for call in machine.calls() if "shop-web-run-1" in call]
+
+
+def test_name_tells_what_is_not_committed(machine: FakeMachine) -> None:
+    """A release of uncommitted work does not have the clean commit's name, and each such work has its own."""
+    write_dotenv(machine, RELEASE="1.1")
+    machine.answer("compose ps *", "1234")
+    machine.answer("inspect *", "1234 shop-web-1 shop-web:1.1 running")
+    machine.answer("compose --env-file * build", "no", status=1)
+    (machine.commands / "git").symlink_to(shutil.which("git") or "git")
+    with committed(machine.checkout):
+        clean = name_of_release(machine)
+        (machine.checkout / "README.md").write_text("changed")
+        changed = name_of_release(machine)
+        (machine.checkout / "new.txt").write_text("new")
+        names = {clean, changed, name_of_release(machine)}
+    assert re.fullmatch(r"\d{8}-\d{6}-[0-9a-f]{7,}", clean)
+    endings = [name.partition("-dirty-")[2] for name in names - {clean}]
+    assert len(set(endings)) == 2
+    assert all(re.fullmatch("[0-9a-f]{7}", ending) for ending in endings)
+
+
+def name_of_release(machine: FakeMachine) -> str:
+    """Return the name that a release of the folder as it stands has."""
+    (name,) = re.findall(r"^  Then +(\S+), from this folder", deploy(machine, "--no-backup").stdout, re.MULTILINE)
+    return str(name)

@@ -159,7 +159,7 @@ def test_another_install_is_running(machine: FakeMachine, absent: str) -> None:
     (machine.commands / absent).unlink()
     with (machine.checkout / "install_docker.sh").open() as script:
         fcntl.flock(script, fcntl.LOCK_EX)
-        assert_refuses(machine, "another install or deploy of this project is running")
+        assert_refuses(machine, "another install, deploy, rotation or restore of this project is running")
 
 
 def test_moved_folder_is_the_same_project(machine: FakeMachine, tmp_path: Path) -> None:
@@ -229,3 +229,57 @@ def test_wrong_options_of_a_server(machine: FakeMachine, options: list[str]) -> 
     assert result.returncode == 2
     assert "Usage: ./install_docker.sh" in result.stderr
     assert not (machine.commands / "calls").exists()
+
+
+@pytest.mark.parametrize("zone", ["Mars/Olympus", "europe/zurich", "Europe", "../../etc/passwd", "CET CEST"])
+def test_time_zone_is_none(machine: FakeMachine, tmp_path: Path, zone: str) -> None:
+    """Django, cron and Flower would not start with it."""
+    machine.write_dotenv(TIME_ZONE=zone)
+    assert_refuses(machine, f"TIME_ZONE in .env is '{zone}'", "Europe/Zurich", TZDIR=str(zones(tmp_path)))
+
+
+@pytest.mark.parametrize("zone", ["Europe/Zurich", "US/Eastern", "UTC"])
+def test_time_zone(machine: FakeMachine, tmp_path: Path, zone: str) -> None:
+    """A zone of the machine's list is taken, and an older name for one."""
+    machine.write_dotenv(TIME_ZONE=zone)
+    result = machine.install(TZDIR=str(zones(tmp_path)))
+    assert result.returncode == 0, result.stderr
+
+
+def zones(directory: Path) -> Path:
+    """Return a machine's list of time zones."""
+    (directory / "zones/Europe").mkdir(parents=True)
+    for name in ("UTC", "Europe/Zurich"):
+        (directory / "zones" / name).touch()
+    (directory / "zones/tzdata.zi").write_text("Z America/New_York -4:56 u L\nL America/New_York US/Eastern\n")
+    return directory / "zones"
+
+
+def test_project_was_installed_under_another_name(machine: FakeMachine) -> None:
+    """The data under the earlier name would go unseen: a person says so first. The name is remembered."""
+    assert machine.install().returncode == 0
+    dotenv = machine.checkout / ".env"
+    dotenv.write_text(dotenv.read_text().replace("COMPOSE_PROJECT_NAME=shop", "COMPOSE_PROJECT_NAME=bakery"))
+    machine.answer("volume inspect shop_postgres_data")
+    (machine.commands / "calls").unlink()
+    assert_refuses(machine, "this folder was installed as 'shop'", "shop_postgres_data", "--new-database")
+    result = machine.install("--new-database")
+    assert result.returncode == 0, result.stderr
+    assert machine.install().returncode == 0
+
+
+def test_containers_have_another_name(machine: FakeMachine) -> None:
+    """Without a note of the earlier name, the folder's containers tell it."""
+    machine.write_dotenv(COMPOSE_PROJECT_NAME="bakery")
+    machine.answer(f"ps --all --filter label=com.docker.compose.project.working_dir={machine.checkout} *", "shop")
+    machine.answer("volume inspect shop_postgres_data")
+    assert_refuses(machine, "this folder was installed as 'shop'", "set COMPOSE_PROJECT_NAME=shop in .env")
+
+
+def test_copied_dotenv_is_for_a_second_installation(machine: FakeMachine, tmp_path: Path) -> None:
+    """A folder that was copied, name changed, loses nothing: the other one has the data."""
+    machine.write_dotenv(COMPOSE_PROJECT_NAME="bakery")
+    (machine.checkout / ".installed_as").write_text("shop\n")
+    machine.answer("volume inspect shop_postgres_data")
+    machine.answer("ps --all --filter label=com.docker.compose.project=shop *", str(tmp_path))
+    assert machine.install().returncode == 0

@@ -23,7 +23,9 @@ def test_steps_are_taken_in_order(machine: FakeMachine) -> None:
     """The database is ready before it is migrated, and migrated before the site starts."""
     result = machine.install("--yes")
     assert result.returncode == 0, result.stderr
-    acts = [call for call in machine.calls() if call.startswith("compose") and "version" not in call]
+    acts = [
+        call for call in machine.calls() if call.startswith("compose") and "version" not in call and " ps " not in call
+    ]
     assert acts == [
         "compose pull --policy missing --ignore-buildable postgres valkey",
         "compose build",
@@ -91,28 +93,6 @@ def test_environment_names_the_project(machine: FakeMachine) -> None:
     made = values(machine.checkout / ".env")
     assert (made["COMPOSE_PROJECT_NAME"], made["HTTP_PORT"]) == ("bakery", str(port))
     assert made["DOMAIN"] == "bakery.local"
-
-
-def test_proxy_of_the_machine_is_joined(machine: FakeMachine) -> None:
-    """Where the proxy's network is, nginx joins it, in a project that is older than the proxy too."""
-    dotenv = machine.write_dotenv()
-    older = dotenv.read_text().replace("PROXY_NETWORK=\nPROXY_PASS=\n", "")
-    assert "PROXY" not in older
-    dotenv.write_text(older)
-    machine.answer("network inspect proxy_pass")
-    result = machine.install("--yes")
-    assert "PROXY_PASS=true" in result.stdout
-    assert dotenv.read_text() == f"{older}PROXY_NETWORK=proxy_pass\nPROXY_PASS=true\n"
-    assert "http://shop.localhost, by this machine's proxy" in result.stdout
-
-
-def test_proxy_that_is_gone_is_left(machine: FakeMachine) -> None:
-    """A network that is no longer there would stop every start: nginx does without."""
-    dotenv = machine.write_dotenv(PROXY_NETWORK="another", PROXY_PASS="true")
-    result = machine.install("--yes")
-    assert "network inspect another" in machine.calls()
-    assert "PROXY_PASS=\n" in result.stdout
-    assert (values(dotenv)["PROXY_NETWORK"], values(dotenv)["PROXY_PASS"]) == ("", "")
 
 
 def test_rootless_engine(machine: FakeMachine) -> None:
@@ -224,7 +204,11 @@ def test_failed_step_is_explained(machine: FakeMachine, step: str, output: str, 
 def test_unhealthy_service_is_named(machine: FakeMachine) -> None:
     """When a service does not become healthy, its name and its last lines are shown."""
     machine.answer("compose up *300", "container shop-web-1 is unhealthy", status=1)
-    machine.answer("compose ps --all --format {{*", "celery running \\nweb running unhealthy\\nnginx running healthy")
+    machine.answer(
+        "compose ps --all --format {{*",
+        "celery running  oneoff=False\\nweb running unhealthy oneoff=False\\nnginx running healthy oneoff=False\\n"
+        "flower exited  oneoff=True",  # what `docker compose run flower` left
+    )
     machine.answer("compose * logs * web", "web-1 | SyntaxError: invalid syntax")
     result = machine.install("--yes")
     assert result.returncode == 1
@@ -252,6 +236,29 @@ def test_interruption(machine: FakeMachine, number: signal.Signals, status: int)
     assert "To go on: ./install_docker.sh" in errors
     machine.answer("compose build")
     assert machine.install("--yes").returncode == 0
+
+
+def test_interrupted_install_brings_back_what_ran(machine: FakeMachine) -> None:
+    """Interrupted on an installation in use, what ran before is started again; what does not start is named."""
+    machine.write_dotenv()
+    machine.answer("compose ps --services *", "web\\ncelery\\ncron")
+    machine.answer("compose up *300", status="hang")
+    process = subprocess.Popen(
+        [machine.checkout / "install_docker.sh", "--yes"],
+        env=machine.environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    wait_for_call(machine, "compose up --detach --wait --wait-timeout 300")
+    machine.answer("compose ps --services *", "web")
+    process.send_signal(signal.SIGHUP)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 129
+    assert "compose up --detach --no-recreate --wait --wait-timeout 120 celery cron" in machine.calls()
+    assert "These services do not run: celery cron" in errors
+    assert "docker compose up --detach --wait celery cron" in errors
 
 
 def wait_for_call(machine: FakeMachine, call: str) -> None:

@@ -215,3 +215,18 @@ def test_certificate_is_refused(server: FakeMachine) -> None:
     assert "self-signed until a real one arrives" in result.stdout
     assert "\n    Why:    port 80\n    To do:  open it\n            More\n" in result.stdout
     assert "Detail" not in result.stdout
+
+
+def test_issuer_is_switched_off(server: FakeMachine) -> None:
+    """Where nobody is asked for a certificate, none is promised."""
+    server.answer(RENEW, "ACME_SERVER is off, and no certificate was brought: the site's own is self-signed.")
+    said = install(server, ACME_SERVER="off").stdout
+    assert "self-signed, and nobody is asked for another: ACME_SERVER is off" in said
+    assert "until a real one arrives" not in said
+
+
+def test_summary_says_how_a_change_takes_effect(server: FakeMachine) -> None:
+    """As in the how-to: without a request dropped."""
+    said = install(server).stdout
+    assert "./deploy.sh --restart " in said
+    assert "docker compose up -d" not in said

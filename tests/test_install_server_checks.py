@@ -84,7 +84,13 @@ def test_local_folder_does_not_become_a_server(machine: FakeMachine) -> None:
         ("secret_key", "change-me" * 8, "secrets/secret_key holds the placeholder"),
         ("secret_key", f"short\n{'a-good-key-' * 4}", "secrets/secret_key is too short to be a secret: 5 characters"),
         ("postgres_password", "postgres", "secrets/postgres_password is too short"),
-        ("dev_password", "dev:{PLAIN}dev", "secrets/dev_password is too short"),
+        (
+            "dev_password",
+            "dev:{PLAIN}dev",
+            "secrets/dev_password: the password is too short: 3 characters, 12 at least",
+        ),
+        ("dev_password", "dev:{PLAIN}12:a-long-password", "secrets/dev_password: it has a colon"),
+        ("dev_password", "only-a-long-password", "secrets/dev_password: it is dev:{PLAIN} and then the password"),
         ("default_user_password", None, "secrets/default_user_password is missing"),
     ],
 )

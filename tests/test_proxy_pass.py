@@ -178,3 +178,18 @@ def test_projects_that_did_not_join_are_named(machine: FakeMachine) -> None:
 def openssl(*arguments: str | Path) -> str:
     """Return what openssl prints."""
     return subprocess.run(["openssl", *arguments], check=True, capture_output=True, text=True).stdout
+
+
+def test_projects_leave_before_the_proxy_goes(machine: FakeMachine) -> None:
+    """A project whose network went would not start any more: each is named, with what lets it leave."""
+    install(machine)
+    machine.answer("ps --all --filter network=*", "shop /home/me/my shop\\nproxy-pass /elsewhere/proxy_pass")
+    result = proxy_pass(machine, "remove")
+    assert result.returncode == 1
+    assert "shop: cd '/home/me/my shop' && PROXY_NETWORK=none ./install_docker.sh" in result.stderr
+    assert "elsewhere" not in result.stderr
+    assert not [call for call in machine.calls() if " down " in call]
+    machine.answer("ps --all --filter network=*", "")
+    assert proxy_pass(machine, "remove").returncode == 0
+    assert [call for call in machine.calls() if " down " in call]
+    assert "the proxy is not installed" in proxy_pass(machine, "status").stderr

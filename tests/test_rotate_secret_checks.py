@@ -1,5 +1,6 @@
 """rotate_secret.sh, first phase: what it refuses before anything is changed."""
 
+import fcntl
 import subprocess
 from pathlib import Path
 
@@ -128,3 +129,53 @@ def test_given_secret_is_none(server: FakeMachine, name: str, given: str, said: 
 def test_file_that_is_not_there(server: FakeMachine, tmp_path: Path) -> None:
     """The file is named."""
     assert_refuses(server, "there is no file", "missing", options=("secret_key", "--from", str(tmp_path / "missing")))
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("half:of-a-long-password", "it has a colon"),
+        ("dev:{PLAIN}half:of-a-long-password", "it has a colon"),
+        ("dev:half-of-a-long-password", "it has a colon"),
+        ("dev:{PLAIN}short", "the password is too short: 5 characters, 12 at least"),
+        ("short", "the password is too short: 5 characters, 12 at least"),
+        ("dev:{PLAIN}first-password\nsecond:second-password", "it has several lines"),
+    ],
+)
+def test_door_that_would_open_to_another_password(server: FakeMachine, given: str, said: str) -> None:
+    """What nginx would read differently than it was meant is refused."""
+    dotenv = server.checkout / ".env"
+    dotenv.write_text(dotenv.read_text().replace("COMPOSE_FILE=prod.yml", "COMPOSE_FILE=dev.yml"))
+    (server.checkout / "secrets/dev_password").write_text("dev:{PLAIN}the-door-of-now")
+    assert_refuses(server, f"what --from gives cannot be dev_password: {said}", options=FROM_INPUT, given=given)
+
+
+FROM_INPUT = ("dev_password", "--from", "-")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "rotate_secret.sh secret_key --yes",
+        "google_storage.sh -r latest",
+        "deploy.sh --yes",
+    ],
+)
+def test_one_change_at_a_time(server: FakeMachine, command: str) -> None:
+    """While an install, deploy, rotation or restore runs, another one changes nothing."""
+    script, *options = command.split()
+    with (server.checkout / "install_docker.sh").open() as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        result = subprocess.run(
+            [server.checkout / script, *options],
+            env=server.environment(),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+            text=True,
+            timeout=60,
+        )
+    assert result.returncode == 1
+    assert "rotation or restore of this project is running" in result.stderr
+    acts = ("compose up", "compose run", "compose exec", "compose rm", "tag")
+    assert not [call for call in server.calls() if call.startswith(acts)]

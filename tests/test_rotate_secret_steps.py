@@ -22,6 +22,7 @@ def running(machine: FakeMachine) -> FakeMachine:
     server = put_prod_on(machine)
     (server.checkout / "secrets/postgres_server_password").write_text(OLD_PASSWORD)
     server.answer("inspect *RestartCount*", "healthy")
+    server.answer("image inspect *")
     # What runs is what .env says, after a restart too.
     (server.commands / "docker").rename(server.commands / "docker-by-rules")
     server.command("docker", RUNS_WHAT_DOTENV_SAYS)

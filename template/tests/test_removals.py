@@ -1,5 +1,6 @@
 """What docs/how-to/remove-*.md say a team can do without: done as they say, in a new project, whose tests then pass."""
 
+import re
 import shlex
 from pathlib import Path
 
@@ -30,6 +31,22 @@ def remove(project: MadeProject, page: str) -> None:
     project.commit(f"Follow {page}")
 
 
+def dead_references(folder: Path) -> list[str]:
+    """Return what pages name that is not there: files that they link to, and the scripts of their commands."""
+    dead = []
+    for page in [*folder.glob("*.md"), *(folder / "docs").rglob("*.md")]:
+        if page.name == "CHANGELOG.md":  # it tells what was
+            continue
+        text = page.read_text()
+        links = re.findall(r"\]\((?!\w+:)([^)#\s]+)", text)
+        dead += [f"{page.name}: {link}" for link in links if not (page.parent / link).exists()]
+        # The first name what they remove; the other is made from settings, which stay.
+        if not page.name.startswith("remove-") and page.name != "settings.md":
+            scripts = re.findall(r"(?<![\w/.])\./([\w/]+\.sh)", text)
+            dead += [f"{page.name}: ./{script}" for script in scripts if not (folder / script).exists()]
+    return dead
+
+
 def lint(project: MadeProject) -> None:
     """Fail for what a linter finds in seconds."""
     scripts = git(project.folder, "ls-files", "*.sh").split()
@@ -50,7 +67,9 @@ def lint(project: MadeProject) -> None:
 @pytest.mark.parametrize("page", PAGES)
 def test_one_by_one(project: MadeProject, page: str) -> None:
     """Each can go alone: linters find nothing, Python finds all it imports, and the pages' tests pass."""
+    before = dead_references(project.folder)
     remove(project, page)
+    assert [reference for reference in dead_references(project.folder) if reference not in before] == []
     lint(project)
     result = run(ROOT / ".venv/bin/python", "-m", "pytest", "pages", folder=project.folder / "web")
     assert result.returncode == 0, result.stdout

@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Final
 
 from checkout import ROOT, free_port, unique_slug
+from documents import commands_of
 
 from stack.compose import Stack, attempt, run
 
 TEMPLATE: Final = Path(__file__).parent / "proxied"
+HOW_TO: Final = ROOT / "docs/how-to/local-names.md"
 LIMIT: Final = 10  # seconds that an answer may take
 
 
@@ -138,6 +140,8 @@ def installed_proxy(home: Path) -> Iterator[Proxy]:
     try:
         proxy.command("install", "--https", *ports)
         yield proxy
+        run("bash", "-ec", commands_of(HOW_TO, section="Remove it")[1], directory=ROOT, variables=proxy.variables)
+        assert proxy.network not in run("docker", "network", "ls", "--format", "{{.Name}}").split()
     finally:
         proxy.remove()
 
@@ -146,6 +150,19 @@ def join(stack: Stack, network: str) -> str:
     """Return what the stack's install says, run again where the proxy's network has this name."""
     command = (stack.directory / "install_docker.sh", "--yes")
     return run(*command, directory=stack.directory, limit=300, variables={"PROXY_NETWORK": network})
+
+
+def leave(stack: Stack) -> None:
+    """Let the stack leave the proxy, as the how-to tells."""
+    run("bash", "-ec", commands_of(HOW_TO, section="Remove it")[0], directory=stack.directory, limit=300)
+
+
+def networks(stack: Stack) -> set[str]:
+    """Return the networks that the stack's nginx is on; everything else must be on the project's own alone."""
+    found = {name: set(container["NetworkSettings"]["Networks"]) for name, container in stack.containers().items()}
+    of_nginx = found.pop("nginx")
+    assert set().union(*found.values()) == {stack.network}
+    return of_nginx
 
 
 def said_by(text: str) -> str:

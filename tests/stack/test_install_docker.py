@@ -13,8 +13,9 @@ from typing import Final
 import pytest
 from checkout import copy_checkout, free_port, unique_slug
 
-from stack.compose import Stack, clean_environment, wait_until
+from stack.compose import Stack, clean_environment, run, wait_until
 from stack.conftest import Report
+from stack.editing import replaced
 
 pytestmark = pytest.mark.stack
 
@@ -186,7 +187,9 @@ def test_killed_install_can_be_run_again(unfinished: Stack, tmp_path: Path) -> N
 def install_unless_locked(stack: Stack) -> subprocess.CompletedProcess[str] | None:
     """Run the install; return None when another one, or its last step, still runs."""
     result = install(stack)
-    return None if "another install or deploy of this project is running" in result.stderr else result
+    return (
+        None if "another install, deploy, rotation or restore of this project is running" in result.stderr else result
+    )
 
 
 def test_lost_dotenv(unfinished: Stack) -> None:
@@ -203,3 +206,13 @@ def test_lost_dotenv(unfinished: Stack) -> None:
     assert f"docker compose --project-name {unfinished.project} down --volumes" in result.stderr
     assert not exists
     assert unfinished.status("/health/ready") == 200
+
+
+def test_another_project_name(stack: Stack) -> None:
+    """Under another name in `.env` the site would be empty: the install says where the data are, and makes nothing."""
+    dotenv = stack.directory / ".env"
+    with replaced(dotenv, f"COMPOSE_PROJECT_NAME={stack.project}\n", f"COMPOSE_PROJECT_NAME={stack.project}-new\n"):
+        result = install(stack)
+    assert result.returncode == 1
+    assert f"this folder was installed as '{stack.project}'" in result.stderr
+    assert f"{stack.project}-new" not in run("docker", "volume", "ls", "--format", "{{.Name}}")

@@ -14,11 +14,11 @@ from typing import Final
 import pytest
 from playwright.sync_api import expect
 
-from stack.compose import Stack, run, wait_until
+from stack.compose import Stack, attempt, run, wait_until
 from stack.conftest import NewPage, Report
 from stack.editing import appended
 from stack.hardening import PROMISES
-from stack.proxy import Project, Proxy, installed_proxy, join, project, said_by
+from stack.proxy import Project, Proxy, installed_proxy, join, leave, networks, project, said_by
 
 pytestmark = pytest.mark.stack
 
@@ -59,21 +59,18 @@ def projects(new_project: NewProject, proxy: Proxy) -> Sequence[Project]:
 @pytest.fixture(scope="module")
 def joined(proxy: Proxy, stack: Stack) -> Iterator[Stack]:
     """Return the real stack, which joined the proxy by its install and leaves it by another."""
-    assert "by this machine's proxy" in join(stack, proxy.network)
+    assert f"http://{stack.project}.localhost:{proxy.port}, by this machine's proxy" in join(stack, proxy.network)
     assert networks(stack) == {stack.network, proxy.network}
     stack.wait_until_ready()
     yield stack
-    join(stack, "no-such-network")
+    # The proxy is taken away first, the wrong order: the site goes on, and the way out is the same.
+    attempt("docker", "compose", "--project-name", proxy.name, "down", "--timeout=2", directory=proxy.home)
+    assert stack.status("/health/ready") == 200
+    status, said = proxy.attempt("remove")
+    assert (status, f"{stack.project}: cd '{stack.directory}' && PROXY_NETWORK=none" in said) == (1, True)
+    leave(stack)
     assert networks(stack) == {stack.network, f"{stack.project}_proxy_pass"}
     stack.wait_until_ready()
-
-
-def networks(stack: Stack) -> set[str]:
-    """Return the networks that the stack's nginx is on; everything else must be on the project's own alone."""
-    found = {name: set(container["NetworkSettings"]["Networks"]) for name, container in stack.containers().items()}
-    of_nginx = found.pop("nginx")
-    assert set().union(*found.values()) == {stack.network}
-    return of_nginx
 
 
 def test_each_name_is_answered_by_its_project(

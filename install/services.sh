@@ -1,0 +1,108 @@
+# Which services this environment has, and which of them run. Sourced by install_docker.sh, deploy.sh and rotate_secret.sh.
+# shellcheck shell=bash
+
+# Prints each service of the environment and its image, a line each. One that is built and names no image has Compose's name
+# for it.
+services_and_images() { # COMPOSE…
+  "$@" config | awk -v project="$(dotenv_get .env COMPOSE_PROJECT_NAME)" '
+    function finish() {if (service) print service, image; service = ""}
+    /^[^ ]/ {finish(); in_services = $1 == "services:"}
+    in_services && /^  [^ ]/ {finish(); service = $1; gsub(/[":]/, "", service); image = project "-" service}
+    in_services && /^    image: / {image = $2; gsub(/"/, "", image)}
+    END {finish()}'
+}
+
+# Prints the start of the names of the images that this project builds.
+image_prefix() {
+  printf '%s%s-' "$(dotenv_get .env REGISTRY)" "$(dotenv_get .env COMPOSE_PROJECT_NAME)"
+}
+
+has_image() { # IMAGE
+  docker image inspect "$1" >/dev/null 2>&1
+}
+
+running_services() {
+  docker compose ps --services --status running
+}
+
+# Prints the services that should run and do not. One whose image is not here is not expected to: it came with another
+# release than the one that .env names.
+services_down() {
+  local running service image
+  running=" $(running_services | paste -s -d ' ' -) "
+  while read -r service image; do
+    [[ $running == *" $service "* ]] || ! has_image "$image" || printf '%s\n' "$service"
+  done < <(services_and_images docker compose)
+}
+
+# Starts these services as they are, and waits until they are healthy. (With --no-deps a container made here would count as
+# changed for a later `docker compose up`.)
+start_services() { # SERVICE…
+  docker compose up --detach --no-recreate --wait --wait-timeout "${WAIT:-120}" "$@"
+}
+
+# Starts what should run and does not. Fails when something still does not run.
+start_what_is_down() {
+  local service down=()
+  while IFS= read -r service; do down+=("$service"); done < <(services_down)
+  ((${#down[@]} > 0)) || return 0
+  printf 'not running: %s\n' "${down[*]}"
+  start_services "${down[@]}"
+}
+
+# For the end of an install that failed or was interrupted: starts again those services that ran before it and do not now,
+# and says which do not.
+bring_back() { # SERVICE…
+  local down
+  down=$(missing_of "$@")
+  [[ -n $down ]] || return 0
+  printf '\nStarting again what ran before: %s … ' "$down" >&2
+  printf '\n== [%s] Starting again what ran before\n' "$(date '+%H:%M:%S')" >>"$LOG"
+  # shellcheck disable=SC2086 # names of services, several
+  undisturbed start_services $down
+  down=$(missing_of "$@")
+  if [[ -z $down ]]; then
+    printf 'done.\n' >&2
+  else
+    printf 'failed: see %s.\n' "$LOG" >&2
+    # shellcheck disable=SC2086 # names of services, several
+    report_down $down >&2
+  fi
+}
+
+# Prints those of the services that do not run, on one line.
+missing_of() { # SERVICE…
+  local running service
+  running=" $(running_services 2>>"$LOG" | paste -s -d ' ' -) "
+  for service in "$@"; do
+    [[ $running == *" $service "* ]] || printf '%s\n' "$service"
+  done | paste -s -d ' ' -
+}
+
+# Says which services do not run, and what to type.
+report_down() { # SERVICE…
+  printf 'These services do not run: %s\n  To start them: docker compose up --detach --wait %s\n' "$*" "$*"
+  printf '  If one does not start, its last lines say why: docker compose logs --tail 20 %s\n' "$*"
+}
+
+# Runs COMMAND to its end in a process group of its own: neither another Ctrl-C nor a closed terminal reaches it. Not to be
+# called in a condition: there Bash does not stop COMMAND at its first failure.
+undisturbed() { # COMMAND…
+  local process status=0
+  set -m
+  (
+    set -e
+    "$@"
+  ) >>"$LOG" 2>&1 </dev/null &
+  process=$!
+  set +m
+  wait "$process" || status=$?
+  return "$status"
+}
+
+# For the end of a script that failed or was interrupted: nothing that comes now ends it early.
+ignore_signals() {
+  trap - EXIT
+  trap '' INT TERM HUP PIPE
+  set +e
+}
