@@ -2,67 +2,15 @@
 
 import os
 import pty
-import secrets
 import signal
 import subprocess
 from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
-from checkout import copy_checkout
 from documents import commands_of
 from embedded_mode import wait_for
-from packing import unpack
-
-SOMEBODY = ("-c", "user.name=Somebody", "-c", "user.email=somebody@example.com")
-SECRET = secrets.token_urlsafe(16)  # a fixed one would be found in this file
-
-
-class Checkout:
-    """A copy of this checkout, committed."""
-
-    def __init__(self, folder: Path) -> None:
-        """Copy it, and commit all of it."""
-        self.folder = copy_checkout(folder)
-        self.output = folder.parent / "handed over.zip"
-        self.git("init", "--quiet")
-        self.commit()
-
-    def git(self, *arguments: str) -> None:
-        """Run git."""
-        subprocess.run(["git", *SOMEBODY, *arguments], cwd=self.folder, check=True)
-
-    def commit(self) -> None:
-        """Commit what there is, whatever is ignored."""
-        self.git("add", "--all", "--force")
-        self.git("commit", "--quiet", "--message", "A commit")
-
-    def create(self, *options: str, variables: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
-        """Return how the command ended; it writes to `output`."""
-        return subprocess.run(
-            [self.folder / "create_archive.sh", "--output", self.output, *options],
-            cwd=self.folder,
-            env=variables,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            check=False,
-            text=True,
-            timeout=120,
-        )
-
-    def refused(self, *options: str, saying: str) -> None:
-        """Fail unless these options are refused for this reason, and nothing is written."""
-        result = self.create(*options)
-        assert result.returncode == 1, result.stdout + result.stderr
-        assert "Stopped, nothing was changed" in result.stderr
-        assert saying in result.stderr
-        assert "Traceback" not in result.stderr
-        assert not self.output.exists()
-        assert self.leftovers() == []
-
-    def leftovers(self) -> list[Path]:
-        """Return what an unfinished archive has left."""
-        return list(self.output.parent.glob(".*"))
+from packing import Checkout, unpack
 
 
 @pytest.fixture
@@ -121,17 +69,6 @@ def test_secrets_and_caches_stay_even_if_committed(checkout: Checkout) -> None:
     assert all(name in result.stdout for name in confidential)
 
 
-@pytest.mark.parametrize("place", [".env", ".env.embedded", "secrets/email_password"])
-def test_secret_in_a_committed_file_is_found(checkout: Checkout, place: str) -> None:
-    """A value that .env or secrets/ holds is not handed over inside another file."""
-    (checkout.folder / place).parent.mkdir(exist_ok=True)
-    (checkout.folder / place).write_text(f"{SECRET}\n" if "/" in place else f"EMAIL_PASSWORD={SECRET}\n")
-    with (checkout.folder / "web/config/urls.py").open("a") as file:
-        file.write(f"# {SECRET}\n")
-    checkout.git("commit", "--quiet", "--all", "--message", "Oh no")
-    checkout.refused(saying="web/config/urls.py, which is committed, holds a secret")
-
-
 def test_uncommitted_changes_are_told(checkout: Checkout) -> None:
     """They stop it; --yes goes on with what is committed."""
     (checkout.folder / "README.md").write_text("changed")
@@ -170,7 +107,7 @@ def test_docker_that_does_not_answer(checkout: Checkout, tmp_path: Path) -> None
     """The data of a stack need Docker."""
     (checkout.folder / ".env").write_text("COMPOSE_PROJECT_NAME=shop\n")
     command(tmp_path, "docker", "exit 1")
-    result = checkout.create("--database", variables=environment(tmp_path))
+    result = checkout.create("--database", **environment(tmp_path))
     assert (result.returncode, "Docker does not answer" in result.stderr) == (1, True)
     assert not checkout.output.exists()
 
@@ -182,7 +119,7 @@ def test_export_that_fails_leaves_nothing(checkout: Checkout, tmp_path: Path) ->
         'case "$*" in *backup_system*) tar -c -C "$0/../.." docker; echo no more disk >&2; exit 1 ;; *) echo x ;; esac'
     )
     command(tmp_path, "docker", script.replace("$0/../..", str(tmp_path / "commands")))
-    result = checkout.create("--database", variables=environment(tmp_path))
+    result = checkout.create("--database", **environment(tmp_path))
     assert result.returncode == 1
     assert "no more disk" in result.stderr
     assert "the data could not be read" in result.stderr
@@ -196,7 +133,7 @@ def test_interruption_leaves_nothing(checkout: Checkout, tmp_path: Path, number:
     command(tmp_path, "docker", f'case "$*" in *backup_system*) touch {tmp_path}/began; exec sleep 20 ;; esac; echo x')
     with subprocess.Popen(
         [checkout.folder / "create_archive.sh", "--database", "--output", checkout.output],
-        env=environment(tmp_path),
+        env={**os.environ, **environment(tmp_path)},
         stdout=subprocess.PIPE,
         process_group=0,
         text=True,
@@ -240,5 +177,5 @@ def command(folder: Path, name: str, script: str) -> None:
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """Return the environment with those commands."""
-    return {**os.environ, "PATH": f"{folder}/commands:{os.environ['PATH']}", "XDG_CONFIG_HOME": str(folder / "home")}
+    """Return the variables with those commands."""
+    return {"PATH": f"{folder}/commands:{os.environ['PATH']}", "XDG_CONFIG_HOME": str(folder / "home")}

@@ -14,11 +14,13 @@ from embedded import RefusalError, configuration
 from embedded.console import exit_status, say, step
 
 from archive.code import Code
-from archive.confidential import Confidential, is_confidential
+from archive.confidential import is_confidential
 from archive.data import Installation
 from archive.document import Contents, describe
 from archive.questions import Question, ask, require_consent
-from archive.zip_file import writing
+from archive.search import Search
+from archive.secret_values import read_secrets
+from archive.zip_file import Archive, writing
 
 ROOT: Final = Path(__file__).resolve().parent.parent.parent
 SPARE: Final = 50 << 20
@@ -28,6 +30,8 @@ DESCRIPTION: Final = """\
 Packs this project into a zip, for a client or another company: the code as it is committed, without its history, and
 without .env, secrets, credentials and caches; if wanted, the database and the uploaded files of what is installed here,
 with personal data anonymised; and HAND_OVER.md, which says how to build, run, migrate and restore it.
+
+All of it is searched for the secrets of this installation. One that is found stops it: file and line are named.
 
 On a terminal it asks for what is not given. Elsewhere, and with --yes, what is not given is left out.
 """
@@ -130,14 +134,13 @@ def check(wanted: Wanted, code: Code) -> None:
 
 def pack(wanted: Wanted, code: Code, installation: Installation | None, variables: dict[str, str]) -> list[str]:
     """Write the archive; return the committed files that were left out."""
-    confidential = Confidential.read(code.folder)
-    with writing(wanted.output, folder=wanted.output.stem) as archive:
-        with step("Pack the code"), code.tar() as tar:
-            left_out = archive.add_tar(
-                tar,
-                leave_out=lambda name: name == DOCUMENT or is_confidential(name),
-                look_at=confidential.require_none_in,
-            )
+    search = Search.of(read_secrets(code.folder))
+    for place in search.not_searchable:
+        say(f"Note: too short to be searched for, so look yourself: {place}")
+    with writing(wanted.output, folder=wanted.output.stem, search=search) as archive:
+        with step("Pack the code"):
+            left_out = [name for part in code.everything() for name in pack_code(archive, part)]
+            search.require_nothing_found()
         if installation:
             say("Pack the data")
             with installation.export(wanted.parts, anonymised=wanted.anonymised) as tar:
@@ -152,7 +155,14 @@ def pack(wanted: Wanted, code: Code, installation: Installation | None, variable
             embedded=installation is not None and installation.embedded,
         )
         archive.add_text(DOCUMENT, describe(contents))
+        search.require_nothing_found()
     return [name for name in left_out if name != DOCUMENT]
+
+
+def pack_code(archive: Archive, code: Code) -> list[str]:
+    """Add the files of a repository; return those that were left out."""
+    with code.tar() as tar:
+        return archive.add_tar(tar, leave_out=lambda name: name == DOCUMENT or is_confidential(name))
 
 
 def run(arguments: Sequence[str]) -> None:

@@ -5,9 +5,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Final
 
 from embedded import RefusalError
+
+NO_SIZE: Final = "-"  # of a submodule, in what git ls-tree prints
 
 
 @dataclass(frozen=True)
@@ -18,6 +20,8 @@ class Code:
     commit: str
     date: str
     subject: str
+    prefix: str = ""
+    """The path of a submodule, with a slash at its end."""
 
     @classmethod
     def read(cls, folder: Path) -> "Code":
@@ -34,22 +38,51 @@ class Code:
 
     def uncommitted(self) -> list[str]:
         """Return what git status says of each file that is not committed as it is."""
-        return _git(self.folder, "status", "--porcelain", "--", ".").splitlines()
+        return _git(self.folder, "status", "--porcelain", "--ignore-submodules=none", "--", ".").splitlines()
 
     def size(self) -> int:
-        """Return the bytes of all files."""
-        sizes = (line.split()[3] for line in _git(self.folder, "ls-tree", "-r", "--long", self.commit).splitlines())
-        return sum(int(size) for size in sizes if size != "-")  # a submodule has none
+        """Return the bytes of all files, those of submodules too."""
+        lines = _git(self.folder, "ls-tree", "-r", "--long", self.commit).splitlines()
+        sizes = (size for size in (line.split()[3] for line in lines) if size != NO_SIZE)
+        return sum(map(int, sizes)) + sum(submodule.size() for submodule in self.submodules())
+
+    def submodules(self) -> Iterator["Code"]:
+        """Yield the repositories below this one, at the commits that this one names.
+
+        Raise RefusalError where one is not here.
+        """
+        for line in filter(None, _git(self.folder, "ls-tree", "-r", "-z", self.commit).split("\0")):
+            described, _, path = line.partition("\t")
+            _, kind, commit = described.split()
+            if kind == "commit":
+                folder = self.folder / path
+                if not (folder / ".git").exists() or not _has(folder, commit):
+                    raise RefusalError(
+                        f"the submodule {self.prefix}{path} is not here as it is committed, and belongs to the code.",
+                        "Fetch it, then run this again: git submodule update --init --recursive",
+                    )
+                yield Code(folder, commit, self.date, self.subject, f"{self.prefix}{path}/")
+
+    def everything(self) -> Iterator["Code"]:
+        """Yield this repository, then its submodules, and theirs."""
+        yield self
+        for submodule in self.submodules():
+            yield from submodule.everything()
 
     @contextmanager
     def tar(self) -> Iterator[IO[bytes]]:
-        """Give a tar of the files, as a stream."""
-        command = ["git", "archive", "--format=tar", self.commit]
+        """Give a tar of the files, but for those of submodules, as a stream."""
+        command = ["git", "archive", "--format=tar", f"--prefix={self.prefix}", self.commit]
         with subprocess.Popen(command, cwd=self.folder, stdout=subprocess.PIPE) as process:
             assert process.stdout is not None  # noqa: S101 - a pipe was asked for
             yield process.stdout
         if process.returncode:
             raise RefusalError("git archive failed, as said above.")
+
+
+def _has(repository: Path, commit: str) -> bool:
+    command = ["git", "cat-file", "-e", f"{commit}^{{commit}}"]
+    return subprocess.run(command, cwd=repository, check=False, capture_output=True).returncode == 0
 
 
 def _git(folder: Path, *arguments: str) -> str:

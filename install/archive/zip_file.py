@@ -8,9 +8,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from errno import EEXIST
+from io import BytesIO
 from pathlib import Path
 from typing import IO, Final
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
+
+from archive.search import Search, Watched
 
 EARLIEST: Final = (1980, 1, 1, 0, 0, 0)  # that a zip can name
 LATEST: Final = 2107
@@ -24,6 +27,7 @@ class Archive:
 
     zip_file: ZipFile
     folder: str
+    search: Search
 
     def has(self, prefix: str) -> bool:
         """Return whether a file's name begins so."""
@@ -31,21 +35,13 @@ class Archive:
 
     def add_text(self, name: str, text: str) -> None:
         """Add a file."""
+        self.search.look_at(name, text.encode())
         info = ZipInfo(f"{self.folder}/{name}", EARLIEST)
         info.external_attr = (REGULAR | 0o644) << 16
         self.zip_file.writestr(info, text.encode(), ZIP_DEFLATED)
 
-    def add_tar(
-        self,
-        stream: IO[bytes],
-        *,
-        leave_out: Callable[[str], bool] = lambda _name: False,
-        look_at: Callable[[str, bytes], None] | None = None,
-    ) -> list[str]:
-        """Add the files and links of a tar; each file's content is shown to `look_at` first.
-
-        Return the names of those that were left out.
-        """
+    def add_tar(self, stream: IO[bytes], *, leave_out: Callable[[str], bool] = lambda _name: False) -> list[str]:
+        """Add the files and links of a tar, searched for secrets. Return the names of those that were left out."""
         left_out = []
         with tarfile.open(fileobj=stream, mode="r|") as tar:
             for member in tar:
@@ -53,23 +49,16 @@ class Archive:
                     continue
                 if leave_out(member.name):
                     left_out.append(member.name)
-                elif member.issym():
-                    self.zip_file.writestr(self._info(member), member.linkname)
                 else:
-                    source = tar.extractfile(member)
-                    assert source is not None  # noqa: S101 - it is a regular file
-                    self._add(member, source, look_at)
+                    self._add(member, tar)
         return left_out
 
-    def _add(self, member: tarfile.TarInfo, source: IO[bytes], look_at: Callable[[str, bytes], None] | None) -> None:
-        info = self._info(member)
-        if look_at:
-            content = source.read()
-            look_at(member.name, content)
-            self.zip_file.writestr(info, content)
-            return
-        with self.zip_file.open(info, "w", force_zip64=True) as target:
-            shutil.copyfileobj(source, target, 1 << 20)
+    def _add(self, member: tarfile.TarInfo, tar: tarfile.TarFile) -> None:
+        self.search.look_at_name(member.name)
+        source = BytesIO(os.fsencode(member.linkname)) if member.issym() else tar.extractfile(member)
+        assert source is not None  # noqa: S101 - it is a regular file
+        with self.zip_file.open(self._info(member), "w", force_zip64=True) as target:
+            shutil.copyfileobj(Watched(source, member.name, self.search), target, 1 << 20)
 
     def _info(self, member: tarfile.TarInfo) -> ZipInfo:
         # A name that is not UTF-8 has no place in a zip.
@@ -87,18 +76,18 @@ def _moment(member: tarfile.TarInfo) -> tuple[int, int, int, int, int, int]:
 
 
 @contextmanager
-def writing(output: Path, *, folder: str) -> Iterator[Archive]:
+def writing(output: Path, *, folder: str, search: Search) -> Iterator[Archive]:
     """Give an archive to fill; it is at `output` afterwards, or nothing is."""
     unfinished = output.with_name(f".{output.name}.{os.getpid()}.unfinished")
     descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:
             with ZipFile(file, "w", ZIP_DEFLATED, strict_timestamps=False) as zip_file:
-                yield Archive(zip_file, folder)
+                yield Archive(zip_file, folder, search)
             file.flush()
             os.fsync(file.fileno())
         if output.exists():
-            raise FileExistsError(EEXIST, "somebody has made it meanwhile", str(output))
+            raise FileExistsError(EEXIST, "it was made meanwhile", str(output))
         unfinished.rename(output)
     finally:
         unfinished.unlink(missing_ok=True)
