@@ -1,20 +1,25 @@
 """Carrying out the plan on the database that Django is configured for."""
 
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from django.apps import apps
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.migrations.executor import MigrationExecutor
-from django.db.models import QuerySet
 
-from anonymising.plan import Change, Column, Plan, make_plan
+from anonymising.erasing import every_row
+from anonymising.plan import Column, Plan, make_plan
 from anonymising.postgresql import PostgreSQL
 from anonymising.registry import AnonymisingError, Model, Registry, meta
 from anonymising.rules import Values
 from anonymising.sqlite import SQLite
+from anonymising.verification import Expectation
+
+DIFFERENT: Final = """Nothing was changed: the database did not do what it was told to.{}
+Something in the database acts on these tables (a rule, trigger, policy or function), or someone writes to them. Drop it
+in a migration, stop that, or erase the table: docs/how-to/classify-personal-data.md"""
 
 
 class Database(Protocol):
@@ -29,8 +34,17 @@ class Database(Protocol):
     def changing(self) -> Any:
         """Return the context in which rows are changed."""
 
-    def empty(self, table: str) -> int:
-        """Delete all rows of a table, and return how many they were."""
+    def empty(self, tables: list[str]) -> Iterator[tuple[str, int]]:
+        """Delete all rows of these tables, and yield each with how many they were."""
+
+    def settle(self) -> None:
+        """Let all happen that waits for the end of the transaction, and check the relations."""
+
+    def count(self, table: str) -> int:
+        """Return how many rows are left in a table that was emptied."""
+
+    def changed_besides(self, tables: Iterable[str]) -> Iterable[str]:
+        """Return the tables, other than these `db_table`s, into which this transaction wrote rows."""
 
     def compact(self) -> None:
         """Leave no old rows in the files."""
@@ -58,15 +72,29 @@ def anonymise(database: Database, plan: Plan, *, key: str) -> Generator[tuple[st
     """Change all rows in one transaction, and yield each model or table with the number of rows changed."""
     if plan.problems:
         raise AnonymisingError(explain(plan))
+    expectations: list[tuple[Expectation, int]] = []
     with transaction.atomic(), database.changing():
-        for model, changes in plan.changes.items():
-            if replacements := replacing(changes, key):
-                yield meta(model).label, every_row(model).update(**replacements)
-        for model in plan.erased:
-            deleted, _by_model = every_row(model).delete()
-            yield meta(model).label, deleted
-        for table in plan.erased_tables:
-            yield table, database.empty(table)
+        yield from database.empty(plan.erased_tables)
+        for model, rows in plan.erasure.carry_out():
+            yield meta(model).label, rows
+        for model, replacements in replacing(plan, key):
+            expectation = Expectation.read(model, replacements)
+            expectations.append((expectation, every_row(model).update(**replacements)))
+            yield meta(model).label, expectation.rows
+        database.settle()
+        require_done(database, plan, expectations)
+
+
+def require_done(database: Database, plan: Plan, expectations: list[tuple[Expectation, int]]) -> None:
+    """Raise AnonymisingError unless the tables hold what they should, as reading them shows: it undoes everything."""
+    differences = [line for expectation, changed in expectations for line in expectation.differences(changed)]
+    left = [(meta(model).db_table, every_row(model).count()) for model in plan.erasure.models]
+    left += [(table, database.count(table)) for table in plan.erased_tables]
+    differences += [f"{table}: {rows} rows are left, where none should be" for table, rows in left if rows]
+    ours = [meta(model).db_table for model in (*plan.changes, *plan.erasure.models)]
+    differences += [f"{table}: rows were written to it meanwhile" for table in database.changed_besides(ours)]
+    if differences:
+        raise AnonymisingError(DIFFERENT.format("".join(f"\n  {line}" for line in differences)))
 
 
 def kept_files(plan: Plan) -> list[str]:
@@ -94,16 +122,13 @@ def explain(plan: Plan) -> str:
     return "\n".join(lines)
 
 
-def replacing(changes: list[Change], key: str) -> dict[str, Any]:
-    """Return the fields whose values change, with what replaces them."""
-    replacements = {}
-    for change in changes:
-        values = Values(field=change.source, column=change.field.attname, key=key)
-        if (expression := change.rule.expression(values)) is not None:
-            replacements[change.field.name] = expression
-    return replacements
-
-
-def every_row(model: Model) -> QuerySet[Any]:
-    """Return all rows: a model's own managers may leave some out."""
-    return QuerySet(model)
+def replacing(plan: Plan, key: str) -> Iterator[tuple[Model, dict[str, Any]]]:
+    """Yield the models with fields whose values change: the fields, with what replaces the values."""
+    for model, changes in plan.changes.items():
+        replacements = {}
+        for change in changes:
+            values = Values(field=change.source, column=change.field.attname, key=key)
+            if (expression := change.rule.expression(values)) is not None:
+                replacements[change.field.name] = expression
+        if replacements:
+            yield model, replacements

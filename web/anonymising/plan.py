@@ -1,13 +1,15 @@
 """What anonymising will do, and what stands against it: pure, from the rules and the database's columns."""
 
+import dataclasses
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
 from django.db import models
 
+from anonymising.erasing import Erasure, plan_erasure
 from anonymising.registry import Model, Registry, meta
-from anonymising.rules import Field, KeepFile, Rule
+from anonymising.rules import Clear, Field, Keep, KeepFile, Rule
 
 # The kinds of field that cannot hold text. Both must agree: a field of a team's own may be anything.
 SAFE_CLASSES: Final = (
@@ -34,6 +36,8 @@ class Column:
 
     table: str
     name: str
+    part_of: str | None = dataclasses.field(default=None, compare=False)
+    """The table that goes, and takes this one along: SQLite's virtual tables have such parts."""
 
     def __str__(self) -> str:
         return f"{self.table}.{self.name}"
@@ -64,7 +68,7 @@ class Plan:
     """What to do with each model and each table without one."""
 
     changes: dict[Model, list[Change]]
-    erased: list[Model]
+    erasure: Erasure
     erased_tables: list[str]
     problems: list[Problem]
 
@@ -92,29 +96,82 @@ def make_plan(
         if model not in registry.erased:
             changes[model], unclassified = classify(model, registry)
             problems += unclassified
-    covered = {
-        Column(table=table, name=field.column)
-        for model, table in tables.items()
-        for field in local(model)
-        if field.column
-    }
-    classified = registry.kept_tables | registry.erased_tables
+    erasure, hindrances = plan_erasure(
+        [model for model in tables if model in registry.erased], with_table=tables, cleared=is_cleared(registry)
+    )
+    problems += [Problem(name=label(model, field), reason=reason) for model, field, reason in hindrances]
     found = set(columns)
-    problems += [Problem(name=str(one)) for one in found - covered if one.table not in classified]
+    problems += unknown_columns(found, tables=tables, changes=changes, registry=registry)
+    problems += contradictions(tables, changes)
     return Plan(
         changes=changes,
-        erased=[model for model in tables if model in registry.erased],
+        erasure=erasure,
         erased_tables=sorted(registry.erased_tables & {column.table for column in found}),
         problems=sorted(problems, key=str),
     )
+
+
+def unknown_columns(
+    found: set[Column], *, tables: dict[Model, str], changes: dict[Model, list[Change]], registry: Registry
+) -> Iterable[Problem]:
+    """Yield the columns that may hold text, and for which neither a rule of a model nor one of the table speaks."""
+    classified = registry.kept_tables | registry.erased_tables
+    known, covered = set(), set()
+    for model, table in tables.items():
+        known |= {column_of(table, field) for field in local(model)}
+        covered |= {column_of(table, field) for field in ruled(model, changes)}
+        covered |= {column_of(table, field) for field in local(model) if holds_no_text_by_itself(field)}
+    for column in found - covered:
+        if column in known:
+            reason = "the model says that it holds no text, the column may: write a rule, or migrate"
+            yield Problem(name=str(column), reason=reason)
+        elif column.table not in classified and column.part_of not in registry.erased_tables:
+            yield Problem(name=str(column))
+
+
+def column_of(table: str, field: Any) -> Column:
+    """Return the column of a field."""
+    return Column(table=table, name=field.column)
+
+
+def ruled(model: Model, changes: dict[Model, list[Change]]) -> set[Field]:
+    """Return the fields for which a rule speaks; those of a model that is erased are all of them."""
+    return {change.field for change in changes[model]} if model in changes else set(local(model))
+
+
+def holds_no_text_by_itself(field: Field) -> bool:
+    """Return whether what a text column holds is no text of a person: SQLite's UUIDs, and what follows other fields."""
+    return isinstance(referred(field), models.UUIDField | models.GeneratedField)
+
+
+def contradictions(tables: dict[Model, str], changes: dict[Model, list[Change]]) -> Iterable[Problem]:
+    """Yield the columns that two models would change: the second one would change what the first one wrote."""
+    seen: dict[Column, Change] = {}
+    for model, change in ((model, change) for model, those in changes.items() for change in those):
+        column = column_of(tables[model], change.field)
+        if isinstance(change.rule, Keep | KeepFile):
+            continue
+        if (earlier := seen.setdefault(column, change)) is not change:
+            other = label(earlier.field.model, earlier.field)
+            yield Problem(
+                name=label(model, change.field), reason=f"{other} changes the same column: say Keep() for one"
+            )
+
+
+def is_cleared(registry: Registry) -> Callable[[Model, Field], bool]:
+    """Return what tells whether a rule makes a model's field empty."""
+    return lambda model, field: isinstance(registry.fields.get(model, {}).get(field.name), Clear)
 
 
 def classify(model: Model, registry: Registry) -> tuple[list[Change], list[Problem]]:
     """Return what becomes of a model's fields, and those of which that cannot be told."""
     changes, problems = [], []
     for field in local(model):
-        source = referred(field)
-        rule = registry.fields.get(model, {}).get(field.name) or rule_of(source, registry)
+        own = registry.fields.get(model, {}).get(field.name)
+        source = (
+            field if isinstance(own, Clear) else referred(field)
+        )  # a relation may be empty though its target is not
+        rule = own or rule_of(source, registry)
         if rule is None:
             if may_hold_text(source):
                 problems.append(Problem(name=label(model, field)))

@@ -104,10 +104,10 @@ def test_a_table_that_is_kept_or_erased_is_not_named(registry: Registry, say: st
 
 def test_an_erased_model_needs_no_rules_and_what_is_said_last_counts(registry: Registry) -> None:
     registry.erase(Visit)
-    assert planned(registry, Visit).erased == [Visit]
+    assert planned(registry, Visit).erasure.models == [Visit]
     assert problems(registry, Visit) == []
     registry.rules(Visit, place=Keep())
-    assert planned(registry, Visit).erased == []
+    assert planned(registry, Visit).erasure.models == []
     assert problems(registry, Visit) == ["anonymising.Visit.email"]
 
 

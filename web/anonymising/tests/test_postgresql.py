@@ -7,10 +7,11 @@ import pytest
 from django.core.management import call_command
 from django.db import connection
 
+from anonymising import postgresql
 from anonymising.anonymiser import configured_database
 from anonymising.plan import Plan
 from anonymising.postgresql import PostgreSQL
-from anonymising.registry import Model, Registry
+from anonymising.registry import AnonymisingError, Model, Registry
 from anonymising.tests.conftest import execute, query, run
 from anonymising.tests.models import Person, Visit
 
@@ -163,3 +164,66 @@ def test_the_command_writes_the_tables_anew(transactional_db: None) -> None:
     before = query(file)
     call_command("anonymise", database=str(connection.settings_dict["NAME"]), stdout=StringIO())
     assert query(file) != before
+
+
+def test_statistics_of_erased_rows_go_too(people: None, plan: Planned, registry: Registry) -> None:
+    Person.objects.bulk_create(Person(code=f"p{n}", email=f"{n}@example.org", nickname="adas") for n in range(300))
+    execute(
+        "CREATE INDEX ON anonymising_person (upper(email))",
+        "CREATE STATISTICS both_of_them (mcv) ON nickname, (lower(nickname)) FROM anonymising_person",
+        "ALTER STATISTICS both_of_them SET STATISTICS 50",
+        "COMMENT ON STATISTICS both_of_them IS 'a comment'",
+        "ANALYZE anonymising_person",
+    )
+    samples = "SELECT FROM pg_stats_ext WHERE most_common_vals::text LIKE '%adas%'"
+    assert query(samples)
+    registry.erase(Person, Visit)
+    run(plan())
+    configured_database().compact()
+    assert query(samples) == []
+    assert query("SELECT FROM pg_stats WHERE histogram_bounds::text ILIKE '%@example.org%'") == []
+    assert query("SELECT stxstattarget, obj_description(oid, 'pg_statistic_ext') FROM pg_statistic_ext") == [
+        (50, "a comment")
+    ]
+
+
+def test_tables_are_erased_in_the_order_of_their_keys(
+    archive: None, people: None, plan: Planned, registry: Registry
+) -> None:
+    execute(
+        "CREATE TABLE archive.a (body text UNIQUE)",
+        "CREATE TABLE archive.b (body text REFERENCES archive.a (body))",
+        "INSERT INTO archive.a VALUES ('Dear Ada')",
+        "INSERT INTO archive.b VALUES ('Dear Ada')",
+    )
+    registry.erase_table("archive.a")
+    with pytest.raises(AnonymisingError, match=r"archive\.b"):
+        run(plan())
+    registry.keep_table("archive.b")
+    with pytest.raises(AnonymisingError, match=r"refer to rows of archive\.a"):
+        run(plan())
+    registry.erase_table("archive.b")
+    assert {"archive.a": 1, "archive.b": 1}.items() <= run(plan()).items()
+
+
+def test_a_table_whose_files_stay_as_they_were_is_named(
+    people: None, plan: Planned, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """VACUUM only warns where it is not allowed."""
+    monkeypatch.setattr(postgresql, "CATALOGS", ("pg_statistic",))
+    monkeypatch.setattr(PostgreSQL, "_execute", lambda *_: 0)
+    with pytest.raises(AnonymisingError, match=r"still have the old rows: pg_statistic, public\."):
+        configured_database().compact()
+
+
+def test_kinds_of_columns_that_may_hold_text(database: PostgreSQL, archive: None) -> None:
+    before = columns(database)
+    execute(
+        "CREATE TYPE archive.mood AS ENUM ('glad')",
+        "CREATE TYPE archive.pair AS (number int, word text)",
+        "CREATE DOMAIN archive.words AS text[]",
+        "CREATE UNLOGGED TABLE archive.kinds (a archive.mood, b archive.pair, c archive.words, d json, e xml, "
+        'f int4range, g int[], h archive.mood[], i tsvector, j name, k "char", l bit(8), gone text)',
+        "ALTER TABLE archive.kinds DROP gone",
+    )
+    assert columns(database) - before == {f"archive.kinds.{name}" for name in "abcdefghijkl"}
