@@ -24,6 +24,8 @@ class Package:
     """The same in the container of cron, beside PostgreSQL."""
 
     directory: str = "."
+    near: str = ""
+    """The tests of a file alone, which notice most of its faults soonest: `users/tests/test_{stem}.py`."""
 
     def mutants(self, checkout: Path) -> Iterator["Mutant"]:
         """Yield every fault of every source."""

@@ -61,6 +61,7 @@ class Trial:
     """A copy of the checkout in which the tests of a package pass."""
 
     checkout: Path
+    package: Package
     runs: list[TestRun] = field(default_factory=list)
 
     def attempt(self, mutant: Mutant) -> Outcome:
@@ -69,12 +70,19 @@ class Trial:
         sound = path.read_bytes()
         try:
             path.write_text(mutant.fault.source)
-            return self._outcome()
+            return self._outcome([*self._near(path.stem), *self.runs])
         finally:
             path.write_bytes(sound)
 
-    def _outcome(self) -> Outcome:
-        for run in self.runs:
+    def _near(self, stem: str) -> list[TestRun]:
+        """Return the run of the file's own tests, where it has some."""
+        directory, tests = self.checkout / self.package.directory, self.package.near.format(stem=stem)
+        if not tests or not (directory / tests).exists():
+            return []
+        return [TestRun(arguments=[tests], execute=in_directory(directory), limit=self.runs[0].limit)]
+
+    def _outcome(self, runs: Sequence[TestRun]) -> Outcome:
+        for run in runs:
             status = run.execute(run.arguments, run.limit)
             if status is None:
                 return Outcome.TIMED_OUT
@@ -89,7 +97,7 @@ def prepare(package: Package, checkout: Path, *, container: Execute | None, leas
     runs = [TestRun(arguments=shlex.split(tests), execute=here) for tests in package.tests]
     if container:
         runs += [TestRun(arguments=shlex.split(tests), execute=container) for tests in package.container_tests]
-    return Trial(checkout=checkout, runs=[run.measured(least=least) for run in runs])
+    return Trial(checkout=checkout, package=package, runs=[run.measured(least=least) for run in runs])
 
 
 def in_directory(directory: Path) -> Execute:
@@ -104,10 +112,11 @@ def in_directory(directory: Path) -> Execute:
 
 def run_for(command: Sequence[str], limit: float, *, directory: Path) -> int | None:
     """Return the command's exit status, or None if it had to be ended, with all that it started."""
+    programs = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}  # as run_tests.sh has it
     with subprocess.Popen(
         command,
         cwd=directory,
-        env=os.environ | NO_BYTECODE,
+        env=os.environ | NO_BYTECODE | programs,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
