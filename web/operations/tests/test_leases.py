@@ -134,7 +134,7 @@ def test_a_task_that_this_release_does_not_have_is_left_to_others() -> None:
     run = make_run(due=None)
     TaskRun.objects.update(name="a.task")
     keep()
-    assert state(run) == "queued"
+    assert (state(run), run.due, queue_length()) == ("queued", None, 0)
 
 
 def test_a_run_that_does_not_fit_its_task_any_more_fails() -> None:
