@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 from certificates.configuration import Configuration
+from certificates.tests.pem_files import DOMAIN
 from config.environment import read_environment
-from pem_files import DOMAIN
 
 type Configure = Callable[..., Configuration]
 

@@ -11,9 +11,9 @@ from certificates.configuration import Configuration
 from certificates.errors import BrokenCertificateError, CertificateError, WrongUseError
 from certificates.explanations import explain
 from certificates.pem import check, put
+from certificates.tests.pem_files import DOMAIN, NOW, make_key, make_pem
 from certificates.verbs.install import install
 from certificates.verbs.renew import renew
-from pem_files import DOMAIN, NOW, make_key, make_pem
 
 type Configure = Callable[..., Configuration]
 

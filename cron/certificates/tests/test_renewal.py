@@ -13,9 +13,9 @@ import pytest
 from certificates.certbot import issued
 from certificates.configuration import Configuration
 from certificates.errors import BrokenCertificateError, CertificateError, WrongUseError
+from certificates.tests.pem_files import DOMAIN, NOW, make_pem
 from certificates.verbs.install import install
 from certificates.verbs.renew import renew
-from pem_files import DOMAIN, NOW, make_pem
 
 CERTBOT = """#!/bin/sh
 printf '%s\\n' "$@" >"$CERTBOT_ARGUMENTS"
