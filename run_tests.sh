@@ -67,7 +67,8 @@ lint() {
   ruff format --config web/pyproject.toml --check cron
   mypy --config-file cron/mypy.ini cron
   if [ -d template ]; then
-    MYPYPATH=template:template/tests mypy --config-file tests/mypy.ini template/new_project template/tests
+    MYPYPATH=template:template/tests:template/benchmarks/mutations \
+      mypy --config-file tests/mypy.ini template/new_project template/tests template/benchmarks/mutations
     ruff check --config web/pyproject.toml template
     ruff format --config web/pyproject.toml --check template
     mypy --config-file tests/mypy.ini template/benchmarks/reload

@@ -2,7 +2,7 @@
 
 import stat
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -11,52 +11,12 @@ from certificates.configuration import Configuration
 from certificates.errors import BrokenCertificateError, CertificateError, WrongUseError
 from certificates.explanations import explain
 from certificates.pem import check, put
+from certificates.tests.pem_files import DOMAIN, NOW, make_key, make_pem
 from certificates.verbs.install import install
 from certificates.verbs.renew import renew
-from config.environment import read_environment
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
 from django.core.exceptions import ImproperlyConfigured
 
-DOMAIN = "www.example.com"
-NOW = datetime(2026, 6, 1, tzinfo=UTC)
-
 type Configure = Callable[..., Configuration]
-
-
-@pytest.fixture
-def configure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Configure:
-    """Return what makes the configuration of a server, with volumes of the test's own."""
-
-    def make(**variables: str) -> Configuration:
-        site = {"ENVIRONMENT": "prod", "DOMAIN": DOMAIN, "ADMIN_EMAIL": "you@example.com"}
-        secrets = {"POSTGRES_PASSWORD": "x" * 16, "SECRET_KEY": "x" * 32}
-        for name, value in (secrets | site | variables).items():
-            monkeypatch.setenv(name, value)
-        volumes = tmp_path / "certificates", tmp_path / "challenges"
-        for volume in volumes:
-            volume.mkdir(exist_ok=True)
-        return Configuration(read_environment(), *volumes)
-
-    return make
-
-
-def make_key(*, password: bytes = b"") -> tuple[ec.EllipticCurvePrivateKey, bytes]:
-    key = ec.generate_private_key(ec.SECP256R1())
-    encryption = BestAvailableEncryption(password) if password else NoEncryption()
-    return key, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption)
-
-
-def make_pem(*names: str, expires: datetime = NOW + timedelta(days=90)) -> tuple[bytes, bytes]:
-    """Return a key and its certificate."""
-    key, key_pem = make_key()
-    name = x509.Name([x509.NameAttribute(x509.NameOID.ORGANIZATION_NAME, "Somebody")])
-    builder = x509.CertificateBuilder(name, name, key.public_key(), 1, expires - timedelta(days=90), expires)
-    alternative = x509.SubjectAlternativeName([x509.DNSName(each) for each in names])
-    certificate = builder.add_extension(alternative, critical=False).sign(key, hashes.SHA256())
-    return key_pem, certificate.public_bytes(Encoding.PEM)
 
 
 # What certbot is asked

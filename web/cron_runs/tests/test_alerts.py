@@ -50,7 +50,7 @@ def service(configure: Callable[..., None]) -> Iterator[PingService]:
 def admins(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.ADMINS = ["admin@example.org"]
     settings.EMAIL_SUBJECT_PREFIX = "[Shop prod] "
-    monkeypatch.setattr(alerts, "PATIENCE", (0, 0))
+    monkeypatch.setattr(alerts.persist, "__kwdefaults__", {"patience": (0, 0)})
 
 
 def test_an_alarm_goes_to_the_admins_and_the_log(caplog: pytest.LogCaptureFixture) -> None:
@@ -81,11 +81,15 @@ def test_mail_that_fails_once_is_sent_again(monkeypatch: pytest.MonkeyPatch) -> 
 def test_mail_that_cannot_be_sent_is_in_the_log(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def refuse(*_: object) -> None:
+    tries: list[object] = []
+
+    def refuse(*mail: object) -> None:
+        tries.append(mail)
         raise ConnectionRefusedError
 
     monkeypatch.setattr(alerts, "mail_admins", refuse)
     alert("backup", "Exited with 1.")
+    assert len(tries) == 3
     assert caplog.records[-1].levelno == logging.CRITICAL
     assert "backup: Exited with 1." in caplog.records[-1].getMessage()
 

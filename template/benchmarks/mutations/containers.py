@@ -1,0 +1,72 @@
+"""PostgreSQL and the container of cron beside it, with the checkout's code: for the tests that need a server."""
+
+import secrets
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from trial import KILLED_BY_LIMIT, PYTEST, Execute, run_for
+
+HARDLY_WAITED: Final = 30
+
+
+@contextmanager
+def cron_container(checkout: Path, *, prefix: str = "mutations") -> Iterator[Execute]:
+    """Give what runs pytest in a container of cron, in which the checkout is mounted; at the end nothing remains."""
+    name = f"{prefix}-{secrets.token_hex(3)}"
+    database, cron, password = f"{name}-postgres", f"{name}-cron", secrets.token_hex(16)
+    try:
+        _build(checkout, name)
+        _docker("run", "--detach", "--name", database, f"--env=POSTGRES_PASSWORD={password}", *_SERVER)
+        _docker("run", "--detach", "--name", cron, *_options(checkout, database, password), name, "sleep", "infinity")
+        _docker("exec", database, "bash", "-c", _UNTIL_READY)
+        yield _in_container(cron, checkout)
+    finally:
+        _docker("rm", "--force", "--volumes", cron, database)
+        _docker("image", "rm", "--force", name)
+
+
+_SERVER: Final = ("--env=POSTGRES_USER=app", "--env=POSTGRES_DB=app", "--shm-size=256m", "postgres:18")
+_UNTIL_READY: Final = "for _ in {1..300}; do pg_isready -qh 127.0.0.1 -U app && exit; sleep 0.2; done; exit 1"
+
+
+def _build(checkout: Path, image: str) -> None:
+    cron = f"--build-context=cron={checkout / 'cron'}"
+    _docker("build", "--quiet", "--target=cron-local", cron, "--tag", image, str(checkout / "web"))
+
+
+def _options(checkout: Path, database: str, password: str) -> list[str]:
+    variables = {
+        "COMPOSE_PROJECT_NAME": "mutations",
+        "ENVIRONMENT": "local",
+        "POSTGRES_HOST": "127.0.0.1",
+        "POSTGRES_USER": "app",
+        "POSTGRES_DB": "app",
+        "POSTGRES_PASSWORD": password,
+        "SECRET_KEY": secrets.token_hex(32),
+        "HOME": "/tmp",  # noqa: S108 - the container's own
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    mounts = ("--volume", f"{checkout / 'web'}:/app:ro", "--volume", f"{checkout / 'cron'}:/cron:ro")
+    return [
+        f"--network=container:{database}",
+        "--init",
+        *mounts,
+        *(f"--env={key}={variables[key]}" for key in variables),
+    ]
+
+
+def _docker(*arguments: str) -> None:
+    subprocess.run(["docker", *arguments], check=True, stdout=subprocess.DEVNULL)
+
+
+def _in_container(name: str, checkout: Path) -> Execute:
+    def execute(arguments: Sequence[str], limit: float) -> int | None:
+        ended = ("timeout", "--signal=KILL", str(round(limit)))  # Docker's client alone would leave them running
+        command = ("docker", "exec", name, *ended, "python", *PYTEST, *arguments)
+        status = run_for(command, limit + HARDLY_WAITED, directory=checkout)
+        return None if status == KILLED_BY_LIMIT else status
+
+    return execute

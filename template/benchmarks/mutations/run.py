@@ -1,0 +1,119 @@
+#!/usr/bin/env python3
+"""Puts small faults into the code, one at a time, and tells which of them no test notices.
+
+Run it with the tests' Python: .venv/bin/python template/benchmarks/mutations/run.py [PACKAGE…] (see --help)
+"""
+
+import argparse
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+sys.path.append(str(Path(__file__).resolve().parents[3] / "tests"))  # they copy the checkout, too
+
+from checkout import ROOT, committed, copy_checkout
+from containers import cron_container
+from packages import Mutant, Sample, draw, read_equivalents, read_packages
+from trial import Execute, Outcome, prepare
+
+HERE: Final = Path(__file__).resolve().parent
+GOAL: Final = 0.9
+HEADINGS: Final = (
+    f"{'package':24}{'mutants':>8}{'tried':>7}{'killed':>8}{'timed out':>11}{'survived':>10}{'equivalent':>12}"
+)
+
+
+@dataclass
+class Reading:
+    """What became of a package's mutants."""
+
+    sample: Sample
+    outcomes: Counter[Outcome] = field(default_factory=Counter)
+    equivalent: int = 0
+
+    @property
+    def share(self) -> float:
+        """The part of those that matter which the tests notice; a mutant that hangs is noticed, by its time limit."""
+        tried = self.outcomes.total()
+        return 1 - self.outcomes[Outcome.SURVIVED] / tried if tried else 1
+
+    def __str__(self) -> str:
+        """Return a line of the table."""
+        counts = f"{self.outcomes[Outcome.KILLED]:8}{self.outcomes[Outcome.TIMED_OUT]:11}"
+        rest = f"{self.outcomes[Outcome.SURVIVED]:10}{self.equivalent:12}{self.share:8.1%}"
+        return f"{self.sample.package.name:24}{self.sample.available:8}{len(self.sample.mutants):7}{counts}{rest}"
+
+
+def say(text: str) -> None:
+    """Print at once: a run takes long."""
+    print(text, flush=True)  # noqa: T201 - the reading is the result
+
+
+def attempt_all(sample: Sample, checkout: Path, *, container: Execute | None) -> Reading:
+    """Return what became of the sample's mutants; each that survives is printed."""
+    equivalents = read_equivalents(HERE / "equivalents.toml")
+    reading, trial = Reading(sample), prepare(sample.package, checkout, container=container)
+    for mutant in sample.mutants:
+        if mutant.key in equivalents:
+            reading.equivalent += 1
+            continue
+        outcome = trial.attempt(mutant)
+        reading.outcomes[outcome] += 1
+        if outcome is not Outcome.KILLED:
+            say(f"{outcome.value}: {mutant}")
+    return reading
+
+
+def wanted(options: argparse.Namespace, checkout: Path) -> list[Sample]:
+    """Return the samples to try, of the named packages or all."""
+    packages = read_packages(HERE / "packages.toml")
+    names: list[str] = options.packages or list(packages)
+    samples = [draw(packages[name], checkout, number=options.sample, seed=options.seed) for name in names]
+    if options.file:
+        samples = [_of_file(sample, options.file) for sample in samples]
+    return samples
+
+
+def _of_file(sample: Sample, part: str) -> Sample:
+    mutants: list[Mutant] = [mutant for mutant in sample.mutants if part in mutant.file]
+    return Sample(package=sample.package, available=sample.available, mutants=mutants)
+
+
+def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
+    """Return the options of the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("packages", nargs="*", metavar="PACKAGE", help="of packages.toml (default: all)")
+    parser.add_argument("--sample", type=int, default=40, help="mutants of each package, 0 for all (default: 40)")
+    parser.add_argument("--seed", type=int, default=1, help="draws others (default: 1)")
+    parser.add_argument("--file", help="of those drawn, only mutants whose file's path has this in it")
+    parser.add_argument("--list", action="store_true", help="print the mutants, try none")
+    parser.add_argument("--docker", action="store_true", help="run the tests that need PostgreSQL too, in containers")
+    return parser.parse_args(given)
+
+
+def main() -> int:
+    """Print the reading; exit with 1 when it misses the goal."""
+    options = arguments()
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        folder.chmod(0o755)  # the container runs as another user
+        checkout = copy_checkout(folder / "checkout")
+        (checkout / ".venv").symlink_to(ROOT / ".venv")
+        samples = wanted(options, checkout)
+        if options.list:
+            say("\n".join(str(mutant) for sample in samples for mutant in sample.mutants))
+            return 0
+        stack.enter_context(committed(checkout))
+        container = stack.enter_context(cron_container(checkout)) if options.docker else None
+        readings = [attempt_all(sample, checkout, container=container) for sample in samples]
+    say("\n".join([f"\n{HEADINGS}   share", *map(str, readings)]))
+    return 0 if all(reading.share >= GOAL for reading in readings) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
