@@ -51,6 +51,16 @@ def test_the_printed_user_logs_in_and_a_task_moves_to_100_percent(running: Runni
     assert percent(visitor, path) == 100
 
 
+def test_the_worker_sends_the_mail_of_a_forgotten_password(running: Running) -> None:
+    """The page answers at once, for any address; the mail to the one that has an account is caught a moment later."""
+    visitor = visitor_logged_in(running)
+    email = said(running, "User")
+    for address in ("stranger@example.org", email):
+        visitor.submit("/accounts/password/reset/", email=address)
+    wait_for(lambda: email in visitor.get("/mail/"), what="the mail is there")
+    assert "stranger@example.org" not in visitor.get("/mail/")
+
+
 def test_a_second_start_while_one_runs_is_refused(installed: Path, running: Running) -> None:
     """The message says where the first one is."""
     second = install(installed, "--port", str(free_port()))

@@ -18,7 +18,10 @@ from servers import HTTPS, PROJECT, SHIPPED, Server, compose_file
 ROOT: Final = Path(__file__).resolve().parents[3]
 
 # In nanoseconds, of a container's own control group, version 1 or 2.
-CPU_TIME: Final = "cat /sys/fs/cgroup/cpuacct/cpuacct.usage 2>/dev/null || sed -n 's/^usage_usec \\(.*\\)/\\1000/p' /sys/fs/cgroup/cpu.stat"
+CPU_TIME: Final = (
+    "cat /sys/fs/cgroup/cpuacct/cpuacct.usage 2>/dev/null"
+    r" || sed -n 's/^usage_usec \(.*\)/\1000/p' /sys/fs/cgroup/cpu.stat"
+)
 
 log = logging.getLogger(__name__)
 

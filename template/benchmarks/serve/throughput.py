@@ -92,7 +92,7 @@ def in_process(stack: Stack, *, seconds: int) -> Reading:
 def report(options: argparse.Namespace) -> str:
     """Return what was measured, as the options want it."""
     extra = candidates(options.server)
-    rounds, seconds = (1, 1) if options.quick else (12, 2)  # many short ones: machines are not even
+    rounds, seconds = (1, 1) if options.quick else (options.rounds, 2)  # many short ones: machines are not even
     with running([BASELINE, *extra]) as stack:
         results = measure(stack, extra, rounds=rounds, seconds=seconds)
     return as_json(results) if options.json else as_text(results)
@@ -100,5 +100,6 @@ def report(options: argparse.Namespace) -> str:
 
 if __name__ == "__main__":
     parser = make_parser("throughput.py", __doc__)
+    parser.add_argument("--rounds", type=int, default=12, metavar="N", help="how often each is measured (default: 12)")
     parser.add_argument("--quick", action="store_true", help="one short round: does everything work?")
     sys.exit(run(parser, report))

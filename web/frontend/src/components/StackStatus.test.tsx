@@ -70,6 +70,14 @@ describe("StackStatus", () => {
     expect(service("database")).not.toMatch(/does not answer/);
   });
 
+  it("says that something is away also when it is not told what", async () => {
+    server.answerWith(503, { status: "unavailable" });
+    render(<StackStatus url={server.url} />);
+
+    await summaryToSay("Some services do not answer.");
+    expect(screen.queryAllByRole("listitem")).toEqual([]);
+  });
+
   it("says that the site is unreachable when nothing listens", async () => {
     const { url } = server;
     await server.stop();
