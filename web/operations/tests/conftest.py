@@ -145,7 +145,7 @@ def running_worker(variables: dict[str, str], folder: Path) -> Iterator[Worker]:
         "--", "worker.soft_shutdown_timeout=1",
     ]
     # fmt: on
-    environment = os.environ | variables | {"LOG_FORMAT": "json"}
+    environment = os.environ | variables | {"LOG_FORMAT": "json", "SHORT_PATIENCE": "yes"}
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=output, env=environment, cwd=settings.BASE_DIRECTORY)
     worker = Worker(process=process, log=log, heartbeat=heartbeat)

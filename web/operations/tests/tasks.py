@@ -17,7 +17,8 @@ from operations.recorded import RecordedTask
 from users.models import User
 
 QUEUE: Final = "tests"
-recorded.PATIENCE = (0.1,)  # type: ignore[misc] # in the worker of the tests, whose database is away for a moment
+if "SHORT_PATIENCE" in os.environ:  # in the worker of the tests, whose database is away for a moment
+    recorded.PATIENCE = (0.1,)  # type: ignore[misc] # no one else changes it
 app.conf.task_routes = {f"{__name__}.*": {"queue": QUEUE}}
 
 
