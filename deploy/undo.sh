@@ -31,6 +31,19 @@ bring_back_others() {
   ((${#replaced[@]} == 0)) || replace_services compose_now "${replaced[@]}"
 }
 
+# Docker goes on stopping a container when the command that asked for it is interrupted, and shows it as running meanwhile.
+# So what the last step had begun to replace is stopped for certain, before it is looked at.
+undo_replacing() {
+  local others
+  mapfile -t others < <(own_services compose_now | awk '$1 != "web" && $1 != "nginx" {print $1}')
+  ((${#others[@]} == 0)) || compose_now rm --stop --force "${others[@]}"
+}
+
+undo() {
+  [[ $STEP != "$STEPS" ]] || undo_replacing
+  go_back
+}
+
 # The script ends before the deploy did: undo it, however it ended.
 leave() {
   local status=$? release failed down
@@ -38,7 +51,7 @@ leave() {
   release=$(dotenv_get .env RELEASE)
   printf '\nGoing back to the release %s … ' "$release" >&2
   printf '\n== [%s] Going back\n' "$(date '+%H:%M:%S')" >>"$LOG"
-  undisturbed go_back
+  undisturbed undo
   failed=$?
   if ((failed == 0)); then
     rm -f "$CANDIDATE"

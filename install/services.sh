@@ -59,7 +59,7 @@ bring_back() { # SERVICE…
   printf '\nStarting again what ran before: %s … ' "$down" >&2
   printf '\n== [%s] Starting again what ran before\n' "$(date '+%H:%M:%S')" >>"$LOG"
   # shellcheck disable=SC2086 # names of services, several
-  undisturbed start_services $down
+  undisturbed start_again $down
   down=$(missing_of "$@")
   if [[ -z $down ]]; then
     printf 'done.\n' >&2
@@ -70,12 +70,20 @@ bring_back() { # SERVICE…
   fi
 }
 
-# Prints those of the services that do not run, on one line.
+# Docker goes on stopping a container when the command that asked for it is interrupted: here it is waited for.
+start_again() { # SERVICE…
+  docker compose rm --stop --force "$@"
+  start_services "$@"
+}
+
+# Prints those of the services that do not run, or that Compose was about to replace, on one line. Their new container is made
+# before the old one is stopped.
 missing_of() { # SERVICE…
-  local running service
+  local running created service
   running=" $(running_services 2>>"$LOG" | paste -s -d ' ' -) "
+  created=" $(docker compose ps --all --services --status created 2>>"$LOG" | paste -s -d ' ' -) "
   for service in "$@"; do
-    [[ $running == *" $service "* ]] || printf '%s\n' "$service"
+    [[ $running == *" $service "* && $created != *" $service "* ]] || printf '%s\n' "$service"
   done | paste -s -d ' ' -
 }
 

@@ -86,13 +86,24 @@ reset_default_user() {
 # What a step had begun to replace runs again, with the secret that is in force.
 bring_back_what_runs() {
   local stale=()
-  has_lines || mapfile -t stale < <(services_with_another_secret)
+  has_lines || mapfile -t stale < <(
+    services_that_read_it
+    services_with_another_secret
+  )
   if is_one_of web "${stale[*]-}"; then
     restart
   else
     replace_services compose_now ${stale[@]+"${stale[@]}"}
   fi
   start_what_is_down
+}
+
+# Prints the service that the rotation replaces itself: it may have begun to, and Docker goes on stopping what it has begun to.
+services_that_read_it() {
+  case $NAME in
+    dev_password) printf 'nginx\n' ;;
+    google_credentials | backup_age_identity) printf 'cron\n' ;;
+  esac
 }
 
 # Prints the services that started while the file in secrets/ was another one.

@@ -241,7 +241,7 @@ def test_interruption(machine: FakeMachine, number: signal.Signals, status: int)
 def test_interrupted_install_brings_back_what_ran(machine: FakeMachine) -> None:
     """Interrupted on an installation in use, what ran before is started again; what does not start is named."""
     machine.write_dotenv()
-    machine.answer("compose ps --services *", "web\\ncelery\\ncron")
+    machine.answer("compose ps --services *", "web\\ncelery\\ncron\\nnginx")
     machine.answer("compose up *300", status="hang")
     process = subprocess.Popen(
         [machine.checkout / "install_docker.sh", "--yes"],
@@ -252,13 +252,14 @@ def test_interrupted_install_brings_back_what_ran(machine: FakeMachine) -> None:
         text=True,
     )
     wait_for_call(machine, "compose up --detach --wait --wait-timeout 300")
-    machine.answer("compose ps --services *", "web")
+    machine.answer("compose ps --services *", "web\\nnginx")
+    machine.answer("compose ps --all --services --status created", "nginx")  # it was about to be replaced
     process.send_signal(signal.SIGHUP)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 129
-    assert "compose up --detach --no-recreate --wait --wait-timeout 120 celery cron" in machine.calls()
-    assert "These services do not run: celery cron" in errors
-    assert "docker compose up --detach --wait celery cron" in errors
+    assert "compose up --detach --no-recreate --wait --wait-timeout 120 celery cron nginx" in machine.calls()
+    assert "These services do not run: celery cron nginx" in errors
+    assert "docker compose up --detach --wait celery cron nginx" in errors
 
 
 def wait_for_call(machine: FakeMachine, call: str) -> None:

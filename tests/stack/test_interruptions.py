@@ -1,7 +1,7 @@
 """An install, deploy, rollback, rotation or restore that is ended at a seeded moment: afterwards every service runs.
 
 Each run has another seed, and says it. To repeat one, and to have more of them:
-`INTERRUPTIONS_SEED=123 INTERRUPTIONS_SECONDS=3600 .venv/bin/python -m pytest tests/stack/test_interruptions.py`
+`INTERRUPTIONS_SEED=123 INTERRUPTIONS_SECONDS=3000 .venv/bin/python -m pytest tests/stack/test_interruptions.py`
 """
 
 import fcntl
