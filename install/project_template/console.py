@@ -5,6 +5,8 @@ import sys
 from collections.abc import Callable
 from typing import Final
 
+from embedded.console import explain, unforeseen
+
 from project_template import TemplateError
 
 INTERRUPTED: Final = 130
@@ -34,6 +36,9 @@ def run(command: Callable[[], None]) -> int:
         return 1
     except OSError as error:
         sys.stderr.write(f"\nStopped, nothing was changed: {error}.\n")
+        return 1
+    except Exception as error:  # a mistake of ours is told in one line too
+        explain(unforeseen(error))
         return 1
     except (KeyboardInterrupt, EOFError):
         sys.stderr.write("\nInterrupted, nothing was changed.\n")
