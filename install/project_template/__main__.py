@@ -90,7 +90,7 @@ def check(project: Repository) -> None:
 def plan(project: Repository, options: Options, work: Path) -> Update | None:
     """Return what an update would do, or None where there is nothing to do. `work` is an empty folder."""
     made = origin.read(project.folder)
-    address = options.address or made.address
+    address = origin.absolute(options.address, Path.cwd()) if options.address else made.address
     base = origin.clone(address, work / "base_project")
     old = origin.version(base, made.address, made.commit)
     new = origin.version(base, address, options.revision)
@@ -167,6 +167,7 @@ def carry_on(project: Repository, update: Update) -> None:
     if paths:
         say(f"Decide between the marks <<<<<<< {YOURS} and >>>>>>> {BASE_PROJECT} in: {' '.join(paths)}")
         say("and say so for each: git add FILE")
+        say("Until then git refuses to commit; not so git commit --all, which would commit the marks.")
     say("Look: git diff HEAD. Test: ./run_tests.sh fast. Keep: git commit. Or take it back: git reset --hard")
     if paths:
         raise SystemExit(NEED_YOU)
