@@ -13,9 +13,10 @@ Usage: ./run_tests.sh [all | fast | tools | stack]
   stack   the stack in real containers: install, LOCAL's promises, the application's tests on PostgreSQL,
           the pages in a real browser (Chromium)
 
-Sets up what it needs: Python's tools in .venv, Node's in web/frontend/node_modules. The stack tests need a
-Docker engine and Chromium; as root on Debian, or when CI is set, it installs both, and makes the base images
-where no registry can be reached. They use projects, ports and volumes of their own, and clean up.
+Sets up what it needs: Python's tools in .venv, Node's in web/frontend/node_modules, and Node itself where this
+machine has none that will do. The stack tests need a Docker engine and Chromium; as root on Debian, or when CI
+is set, it installs both, and makes the base images where no registry can be reached. They use projects, ports
+and volumes of their own, and clean up.
 TEXT
 }
 

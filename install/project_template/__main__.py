@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from project_template import TemplateError, console, origin
+from project_template import HalfDoneError, TemplateError, console, origin
 from project_template.console import say
 from project_template.git import Repository
 from project_template.merging import BASE_PROJECT, YOURS, Merge, carry_out, merge
@@ -161,7 +161,13 @@ def migrations_of_both(project: Repository, merged: Merge, *, old: Path) -> Sequ
 
 def carry_on(project: Repository, update: Update) -> None:
     """Change the files, and tell what comes next."""
-    carry_out(project, update.merged)
+    with console.uninterrupted():
+        try:
+            carry_out(project, update.merged)
+        except TemplateError as error:
+            take_back = "git reset --hard && git clean -d --force"
+            to_do = f"Put that right, take back what was changed ({take_back}), then run this again."
+            raise HalfDoneError(error.why, to_do) from None
     paths = marked(update.merged)
     say("\nDone. Nothing is committed yet.")
     if paths:

@@ -149,6 +149,32 @@ def test_refused(upstream: BaseProject, shop: MadeProject, tmp_path: Path) -> No
     refused(shop, saying="was not made from the base project")
 
 
+def test_ctrl_c_amid_the_change_of_files_leaves_no_half(upstream: BaseProject, shop: MadeProject) -> None:
+    """The files are changed in a moment; Ctrl-C in that moment is too late, and nothing claims otherwise."""
+    improve(upstream)
+    hook = shop.folder / ".git/hooks/post-index-change"  # git runs it when the files are there and the index is written
+    hook.parent.mkdir(exist_ok=True)
+    interrupt = 'kill -INT "$(ps -o ppid= -p "$PPID")"'
+    hook.write_text(f"#!/bin/sh\n[ ! -e '{shop.folder}/web/pages/improvement.py' ] || {interrupt}\n")
+    hook.chmod(0o755)
+    result = shop.update()
+    hook.unlink()
+    assert result.returncode == 0, result.stderr
+    assert "Done. Nothing is committed yet." in result.stdout
+    shop.commit("Update")
+    assert "Up to date" in shop.update().stdout
+
+
+def test_failure_amid_the_change_of_files_is_told(upstream: BaseProject, shop: MadeProject) -> None:
+    """Where git cannot write, it does not say that nothing was changed, but how to take it back."""
+    improve(upstream)
+    (shop.folder / ".git/index.lock").touch()
+    result = shop.update()
+    assert result.returncode == 1
+    assert "Stopped half way: git read-tree" in result.stderr
+    assert "git reset --hard" in result.stderr
+
+
 def test_a_relative_folder_is_where_the_person_is(upstream: BaseProject, shop: MadeProject, tmp_path: Path) -> None:
     """`--from ../base` is beside the current folder; its whole path is remembered, so that the next update finds it."""
     commit = improve(upstream)
