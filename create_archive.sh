@@ -8,4 +8,4 @@ readonly ROOT
 # shellcheck source-path=SCRIPTDIR
 source "$ROOT/install/python.sh"
 
-become_program archive "$@"
+become_program archive '' "$@"

@@ -18,8 +18,45 @@ fail() {
   exit 1
 }
 
+# What can be told before anything is installed. Afterwards the command itself explains all of its options.
+usage() {
+  cat <<'TEXT'
+Usage: ./google_storage.sh OPTION…
+
+Backups of this project: database and media, in Google Cloud Storage or a folder (BACKUP_URL in .env).
+
+  -a, --authenticate   let this machine into the bucket
+  -l, --list           list the backups of all environments, newest first
+  -b, --backup         back up database and media
+  -r, --restore URL    restore a backup: its URL, latest, or latest:ENVIRONMENT
+  --undo               bring back what the last restore replaced
+  --verify URL         prove a backup: restore it beside everything, and compare
+  --check              fail when the newest backup or proof is too old
+  --prune              remove the backups that retention does not keep
+  --embedded           before one of these: embedded mode's, where the stack in Docker is installed too
+  -h, --help           this text; once ./install_docker.sh or ./install_embedded.sh has run, with every option
+
+How to, and what to do at 3 a.m.: docs/how-to/backups.md
+Exit status: 0 done, 1 failed, 2 wrong use.
+TEXT
+}
+
+# Whether help is all that is wanted, and there is nothing yet that could give more of it.
+wants_early_help() { # ARGUMENT…
+  [[ " $* " == *' --help '* || " $* " == *' -h '* ]] || return 1
+  if [[ -e .env && ${1-} != --embedded ]]; then
+    if docker info >/dev/null 2>&1; then return 1; fi
+  elif [[ -e .env.embedded ]]; then
+    return 1
+  fi
+}
+
 main() {
   cd "$ROOT"
+  if wants_early_help "$@"; then
+    usage
+    return
+  fi
   give_identity "$@"
   set -- "${GIVEN[@]}"
   if [[ ${1-} == --embedded ]]; then
@@ -57,9 +94,7 @@ take_identity() { # FILE
 }
 
 in_embedded_mode() {
-  local python
-  python=$(find_python)
-  PYTHONPATH="$ROOT/install" exec "$python" -P -m embedded google_storage "$@"
+  become_program embedded .venv-embedded-backups google_storage "$@"
 }
 
 # Runs the command in a container of its own, whether the stack is up or not.

@@ -8,4 +8,7 @@ readonly ROOT
 # shellcheck source-path=SCRIPTDIR
 source "$ROOT/install/python.sh"
 
-become_program embedded "$@"
+environment=.venv-embedded
+# Without one, a manage.py command is refused, and makes none.
+[[ ${1-} != manage || -e $ROOT/$environment/.complete ]] || environment=''
+become_program embedded "$environment" "$@"

@@ -8,4 +8,4 @@ readonly ROOT
 # shellcheck source-path=SCRIPTDIR
 source "$ROOT/install/python.sh"
 
-become_program new_project "$@"
+become_program new_project .venv-template "$@"

@@ -13,10 +13,17 @@ Usage: ./run_tests.sh [all | fast | tools | stack]
   stack   the stack in real containers: install, LOCAL's promises, the application's tests on PostgreSQL,
           the pages in a real browser (Chromium)
 
-Sets up what it needs: Python's tools in .venv, Node's in web/frontend/node_modules. The stack tests need a
-Docker engine and Chromium; as root on Debian, or when CI is set, it installs both, and makes the base images
-where no registry can be reached. They use projects, ports and volumes of their own, and clean up.
+Sets up what it needs: Python's tools in .venv, Node's in web/frontend/node_modules, and Node itself where this
+machine has none that will do. The stack tests need a Docker engine and Chromium; as root on Debian, or when CI
+is set, it installs both, and makes the base images where no registry can be reached. They use projects, ports
+and volumes of their own, and clean up.
 TEXT
+}
+
+wrong_usage() {
+  printf '%s\n\n' "$1" >&2
+  usage >&2
+  exit 2
 }
 
 say() {
@@ -32,10 +39,10 @@ prepare_python() {
   say "Python's tools, in .venv"
   # shellcheck source=install/python.sh
   source install/python.sh
-  local stamp=.venv/.requirements
+  local stamp=.venv/.requirements ROOT=$PWD
   if ! cmp --silent web/requirements-tools.txt "$stamp"; then
     rm -rf .venv
-    "$(find_python)" -m venv .venv
+    "$(find_python .venv)" -m venv .venv
     .venv/bin/python -m pip install --quiet --disable-pip-version-check \
       --require-hashes --requirement web/requirements-tools.txt
     cp web/requirements-tools.txt "$stamp"
@@ -46,6 +53,10 @@ prepare_python() {
 prepare_node() {
   [ -d web/frontend ] || return 0
   say "Node's tools, in web/frontend/node_modules"
+  # Embedded mode's Node, where this machine has none that will do.
+  local node
+  node=$(PYTHONPATH=install python -P -m embedded.node)
+  [[ -z $node ]] || export PATH="$PWD/.venv/bin:$node:$PATH"
   (
     cd web/frontend
     cmp --silent package-lock.json node_modules/.lock && exit 0
@@ -78,6 +89,7 @@ lint() {
     mypy --config-file template/mypy.ini template/benchmarks/serve
   fi
   check_reasons
+  check_marks
   shellcheck "${scripts[@]}"
   shfmt --indent 2 --case-indent --diff "${scripts[@]}"
   hadolint "${dockerfiles[@]}"
@@ -89,6 +101,11 @@ lint() {
 # Whoever lets a security rule (ruff's S) pass says why, in the same line.
 check_reasons() {
   ! git grep -nE '# noqa: S[0-9]+$' -- '*.py' || fail 'Say why: # noqa: S… - the reason'
+}
+
+# What git could not merge is decided before it is committed.
+check_marks() {
+  ! git grep -nE '^(<{7}|>{7}) ' || fail 'Decide between these marks, and remove them.'
 }
 
 audit() {
@@ -151,8 +168,9 @@ main() {
   case $part in
     all | fast | tools | stack) ;;
     -h | --help) usage && exit ;;
-    *) usage >&2 && exit 2 ;;
+    *) wrong_usage "There is no part '$part'." ;;
   esac
+  (($# < 2)) || wrong_usage "One part at a time: $1, or $2."
   prepare_python
   if [[ $part != stack ]]; then prepare_node; fi
   if [[ $part == all || $part == fast ]]; then

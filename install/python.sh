@@ -4,23 +4,34 @@
 readonly PYTHON_MINIMUM=3.12
 readonly PYTHON_OF_CONTAINERS=3.14
 
-# Becomes a package in install/, or in template/ where there is one, which is run as a program.
-become_program() { # PACKAGE ARGUMENTS…
-  local python
-  python=$(find_python)
-  PYTHONPATH="$ROOT/install:$ROOT/template" exec "$python" -P -m "$@"
+# Becomes a package in install/, or in template/ where there is one, which is run as a program. ENVIRONMENT is the folder of
+# the environment that it makes, or empty.
+become_program() { # PACKAGE ENVIRONMENT ARGUMENTS…
+  local package=$1 environment=$2 python
+  shift 2
+  case " $* " in *' --help '* | *' -h '*) environment='' ;; esac
+  python=$(find_python "$environment")
+  PYTHONPATH="$ROOT/install:$ROOT/template" exec "$python" -P -m "$package" "$@"
 }
 
-# Prints the first Python that will do; without one, tells what there is and what to do, and fails.
-find_python() {
-  local python
+# Prints the first Python that will do; without one, tells what there is and what to do, and fails. With the name of an
+# environment that is going to be made, it must be able to: what has made the one that is there is taken again.
+find_python() { # [ENVIRONMENT]
+  local environment=${1-} python
+  if [[ -n $environment && -e $ROOT/$environment/.complete ]]; then
+    python=$("$ROOT/$environment/bin/python" -I -c 'import sys; print(sys._base_executable)' 2>/dev/null || printf '')
+    if [[ -n $python ]] && python_will_do "$python"; then
+      printf '%s\n' "$python"
+      return
+    fi
+  fi
   while IFS= read -r python; do
-    if python_will_do "$python"; then
+    if python_will_do "$python" && { [[ -z $environment ]] || makes_environments "$python"; }; then
       printf '%s\n' "$python"
       return
     fi
   done < <(python_candidates)
-  explain_no_python >&2
+  explain_no_python "$environment" >&2
   return 1
 }
 
@@ -45,16 +56,12 @@ pyenv_pythons() {
 }
 
 python_will_do() { # PYTHON
-  "$1" -I -c "import sys; assert sys.version_info >= (${PYTHON_MINIMUM/./, }); import $(needed_modules)" 2>/dev/null
+  "$1" -I -c "import sys; assert sys.version_info >= (${PYTHON_MINIMUM/./, }); import sqlite3, ssl" 2>/dev/null
 }
 
-# uv makes environments by itself.
-needed_modules() {
-  if has_uv; then
-    printf 'sqlite3, ssl'
-  else
-    printf 'sqlite3, ssl, ensurepip, venv'
-  fi
+# Tries it, in a temporary folder: a Python may lack a module, a library, or the pip that it should bring.
+makes_environments() { # PYTHON
+  PYTHONPATH="$ROOT/install" "$1" -P -m embedded.trial_environment </dev/null >/dev/null 2>&1
 }
 
 has_uv() {
@@ -65,17 +72,24 @@ python_version() { # PYTHON
   "$1" -I -c 'import platform; print(platform.python_version())' 2>/dev/null || printf 'does not start\n'
 }
 
-explain_no_python() {
+explain_no_python() { # [ENVIRONMENT]
   local python
   printf 'Stopped, nothing was changed: no usable Python %s or newer on PATH, nor among those of uv and pyenv.\n' \
     "$PYTHON_MINIMUM"
   while IFS= read -r python; do
-    printf '  %-16s %s\n' "$(python_version "$python")" "$python"
+    printf '  %-16s %s%s\n' "$(python_version "$python")" "$python" "$(what_is_wrong "$python" "${1-}")"
   done < <(python_candidates)
-  printf '(One that is listed and new enough lacks a module of: %s.)\n' "$(needed_modules)"
   printf 'Install one, then run this again. For example:\n'
   printf '  uv python install %s       https://docs.astral.sh/uv/\n' "$PYTHON_OF_CONTAINERS"
   printf '  pyenv install %s           https://github.com/pyenv/pyenv\n' "$PYTHON_OF_CONTAINERS"
   printf '  apt install python3-venv     Debian 13, Ubuntu 24.04 and newer\n'
   printf '  brew install python@%s     macOS\n' "$PYTHON_OF_CONTAINERS"
+}
+
+what_is_wrong() { # PYTHON ENVIRONMENT
+  if python_will_do "$1"; then
+    [[ -z $2 ]] || printf '  (cannot make an environment; to see why: %s -m venv /tmp/try)' "$1"
+  elif "$1" -I -c "import sys; assert sys.version_info >= (${PYTHON_MINIMUM/./, })" 2>/dev/null; then
+    printf '  (without the modules sqlite3 and ssl)'
+  fi
 }

@@ -54,6 +54,7 @@ def git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
         ("new.yml", "a:   1\n", "too many spaces"),
         ("web/templates/new.html", "<img>\n", "new.html"),
         ("new.txt", "a line \n", "trailing whitespace"),
+        ("new.txt", "<<<<<<< YOURS\na\n=======\nb\n>>>>>>> BASE_PROJECT\n", "Decide between the marks"),
     ],
 )
 def test_hook_refuses_what_a_linter_would(checkout: Path, path: str, text: str, saying: str) -> None:

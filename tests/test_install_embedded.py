@@ -22,6 +22,8 @@ from embedded_mode import (
     wait_until_succeeded,
 )
 
+HOW = {signal.SIGKILL: "killed by SIGKILL", signal.SIGTERM: "exit status 0"}
+
 
 def test_an_interrupted_set_up_leaves_no_process_and_can_be_run_again(
     interrupted: tuple[int, str], folder: Path
@@ -92,12 +94,13 @@ def test_kill_9_leaves_no_process(installed: Path, running: Running) -> None:
 
 
 @pytest.mark.parametrize(("name", "command"), [("web", "granian"), ("worker", "celery")])
-def test_when_one_ends_the_other_is_stopped(installed: Path, running: Running, name: str, command: str) -> None:
-    """The message says which one ended, and how."""
-    os.kill(running.started(command).pid, signal.SIGKILL)
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_when_one_ends_the_other_is_stopped(running: Running, name: str, command: str, number: signal.Signals) -> None:
+    """The message says which one ended, and how; that is a failure, also where it ended in order."""
+    os.kill(running.started(command).pid, number)
     assert running.wait() == 1
-    assert f"{name} ended by itself (killed by SIGKILL)" in running.output
-    assert processes_of(installed) == []
+    assert f"{name} ended by itself ({HOW[number]})" in running.output
+    assert processes_of(running.folder) == []
 
 
 def test_a_second_set_up_makes_nothing_anew(installed: Path) -> None:

@@ -15,6 +15,18 @@ from embedded_mode import install
 
 # All that the shell part may call.
 TOOLS: Final = "bash dirname env find sed sort"
+NOWHERE: Final = "http://127.0.0.1:9/"
+WITHOUT_REGISTRY: Final = {
+    "PIP_CONFIG_FILE": os.devnull,
+    "PIP_INDEX_URL": NOWHERE,
+    "PIP_FIND_LINKS": "",
+    "PIP_RETRIES": "0",
+    "UV_DEFAULT_INDEX": NOWHERE,
+    "UV_HTTP_RETRIES": "0",
+}
+# Scripts that are a Python of their own name, as far as it can tell; and one whose venv is broken.
+AS_ITSELF: Final = f'exec -a "$0" {Path(sys.executable).resolve()} "$@"'
+BROKEN_VENV: Final = 'case "$*" in *"-m venv"*) echo "No module named ensurepip" >&2; exit 1 ;; esac;'
 COMPLETE: Final = {
     "SECRET_KEY": "a-secret-key-of-more-than-32-characters",
     "DEFAULT_USER_EMAIL": "admin@shop.local",
@@ -38,6 +50,11 @@ def commands(tmp_path: Path) -> Path:
     return commands
 
 
+def machine_of(commands: Path) -> dict[str, str]:
+    """Return the variables of a machine that has only these commands."""
+    return {"PATH": str(commands), "HOME": str(commands), "PYENV_ROOT": ""}
+
+
 def program(path: Path, script: str) -> None:
     """Make a program."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -47,7 +64,7 @@ def program(path: Path, script: str) -> None:
 
 def help_with(folder: Path, commands: Path) -> subprocess.CompletedProcess[str]:
     """Ask for the help text on a machine that has only these commands."""
-    return install(folder, "--help", PATH=str(commands), HOME=str(commands), PYENV_ROOT="")
+    return install(folder, "--help", **machine_of(commands))
 
 
 def write_configuration(folder: Path, **values: str) -> None:
@@ -72,6 +89,33 @@ def test_without_a_new_enough_python_it_tells_what_it_found(folder: Path, comman
     assert completed.returncode == 1
     assert f"3.11.2           {commands / 'python3'}" in completed.stdout
     assert "uv python install 3.14" in completed.stdout
+
+
+def test_a_python_that_makes_no_environment_is_passed_over(folder: Path, commands: Path) -> None:
+    """Given a first Python whose venv is broken, the next one that works makes the environment, and keeps to it."""
+    program(commands / "python3.14", f'echo "$*" >>{commands}/calls; {BROKEN_VENV} {AS_ITSELF}')
+    program(commands / "python3.13", AS_ITSELF)
+    completed = install(folder, "--setup-only", **machine_of(commands), **WITHOUT_REGISTRY)
+    assert "no network, or a proxy or firewall" in completed.stdout, completed.stdout
+    assert (folder / ".venv-embedded/bin/python").readlink().name == "python3.13"
+    (folder / ".venv-embedded/.complete").write_text("of earlier packages")
+    tried = (commands / "calls").read_text()
+    install(folder, "--setup-only", **machine_of(commands), **WITHOUT_REGISTRY)
+    assert (commands / "calls").read_text() == tried
+
+
+def test_pythons_that_all_make_no_environment_are_named(folder: Path, commands: Path) -> None:
+    """The message names each, how to see why, and how to get another one; nothing is changed."""
+    for name in ("python3.14", "python3.13"):
+        program(commands / name, f"{BROKEN_VENV} {AS_ITSELF}")
+    completed = install(folder, "--setup-only", **machine_of(commands))
+    assert completed.returncode == 1
+    assert "Stopped, nothing was changed" in completed.stdout
+    for name in ("python3.14", "python3.13"):
+        assert f"(cannot make an environment; to see why: {commands / name} -m venv" in completed.stdout
+    assert "uv python install 3.14" in completed.stdout
+    assert not (folder / ".venv-embedded").exists()
+    assert install(folder, "--help", **machine_of(commands)).returncode == 0  # which needs none
 
 
 def test_a_shim_that_refuses_does_not_hide_the_version_in_pyenv_folder(folder: Path, commands: Path) -> None:
@@ -138,21 +182,17 @@ def test_a_folder_that_is_not_ours_is_refused(folder: Path) -> None:
 
 def test_without_the_package_registry_nothing_half_made_counts(folder: Path) -> None:
     """The message tells of the network, and the next start begins that step again: it does not count as done."""
-    nowhere = "http://127.0.0.1:9/"
-    without_network = {
-        "PIP_CONFIG_FILE": os.devnull,
-        "PIP_INDEX_URL": nowhere,
-        "PIP_FIND_LINKS": "",
-        "PIP_RETRIES": "0",
-        "UV_DEFAULT_INDEX": nowhere,
-        "UV_HTTP_RETRIES": "0",
-    }
+    half_made = folder / ".venv-embedded"
     for _ in range(2):
-        completed = install(folder, "--setup-only", **without_network)
+        completed = install(folder, "--setup-only", **WITHOUT_REGISTRY)
         assert completed.returncode == 1, completed.stdout
         assert "no network, or a proxy or firewall" in completed.stdout
-        assert not (folder / ".venv-embedded/.complete").exists()
+        assert half_made.exists()
+        assert not (half_made / ".complete").exists()
+        assert not (half_made / "left over").exists()
+        (half_made / "left over").touch()
         assert not (folder / "var/embedded/database.sqlite3").exists()
+    assert "this folder is not set up yet" in install(folder, "manage", "check").stdout
 
 
 def test_manage_before_the_set_up_tells_what_to_run_first(folder: Path) -> None:

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -59,10 +60,18 @@ def test_success_is_0() -> None:
     assert exit_status(lambda: None, interrupted="") == 0
 
 
-def test_what_is_unforeseen_is_not_hidden() -> None:
-    """A mistake of ours ends with a traceback, and with a status that is not 0."""
-    with pytest.raises(ZeroDivisionError):
-        exit_status(fail(ZeroDivisionError()), interrupted="")
+def test_what_is_unforeseen_is_a_line_and_a_log(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A mistake of ours ends without success, and without a traceback: that is in a file, which is named."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    assert exit_status(fail(ZeroDivisionError("by zero")), interrupted="") == 1
+    said = capsys.readouterr().err
+    assert "Why:    an error that was not foreseen: ZeroDivisionError: by zero" in said
+    assert "Traceback" not in said
+    [log] = tmp_path.iterdir()
+    assert str(log) in said
+    assert "Traceback" in log.read_text()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])

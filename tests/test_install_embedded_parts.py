@@ -6,8 +6,10 @@ from collections import namedtuple
 from pathlib import Path
 
 import pytest
-from embedded import RefusalError, checks, configuration, explanations, frontend, packages
+from checkout import copy_as_shop
+from embedded import RefusalError, checks, configuration, explanations, node, packages
 from embedded.project import Project, Stamp, files_below, fingerprint
+from embedded_mode import install
 
 DiskUsage = namedtuple("DiskUsage", "total used free")
 
@@ -27,7 +29,7 @@ DiskUsage = namedtuple("DiskUsage", "total used free")
 )
 def test_node_is_used_where_vite_runs_on_it(version: str, fits: bool) -> None:
     """Vite 8 runs on Node 20.19 or 22.12 and newer, not on 21."""
-    assert frontend.is_supported(version) is fits
+    assert node.is_supported(version) is fits
 
 
 def test_a_full_disk_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,3 +116,13 @@ def test_a_folder_is_complete_only_while_its_sources_are_unchanged(tmp_path: Pat
 def stamp(made: Path, sources: Path) -> Stamp:
     """Return the mark of a folder that is made from all of the sources."""
     return Stamp(made, fingerprint(files_below(sources)))
+
+
+def test_failure_amid_a_set_up_is_a_failure(tmp_path: Path) -> None:
+    """Where the log of the install cannot be written, the command fails, and says why in a line."""
+    folder = copy_as_shop(tmp_path / "checkout")
+    (folder / "var/embedded/install.log").mkdir(parents=True)
+    result = install(folder, "--setup-only")
+    assert result.returncode == 1
+    assert "Is a directory" in result.stdout
+    assert "Traceback" not in result.stdout

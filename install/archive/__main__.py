@@ -1,6 +1,7 @@
 """`./create_archive.sh`: check, ask, pack."""
 
 import argparse
+import os
 import shutil
 import sys
 import time
@@ -124,6 +125,8 @@ def check(wanted: Wanted, code: Code) -> None:
         raise RefusalError(f"{output} exists.", "Name another file, or move it away: --output FILE")
     if not output.parent.is_dir():
         raise RefusalError(f"there is no folder {output.parent}.", f"mkdir -p '{output.parent}'")
+    if not os.access(output.parent, os.W_OK):
+        raise RefusalError(f"you may not write in {output.parent}.", "Name a file elsewhere: --output FILE")
     needed, free = code.size() + SPARE, shutil.disk_usage(output.parent).free
     if needed > free:
         raise RefusalError(

@@ -1,9 +1,12 @@
 """What the person at the terminal reads."""
 
+import os
 import signal
 import sys
+import tempfile
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Final, TextIO
@@ -52,7 +55,19 @@ def exit_status(command: Callable[[], None], *, interrupted: str) -> int:
     except (KeyboardInterrupt, EOFError):
         say(f"\n{interrupted}")
         return INTERRUPTED
+    except Exception as error:  # a mistake of ours is told in one line too
+        explain(unforeseen(error))
+        return 1
     return 0
+
+
+def unforeseen(error: Exception) -> EmbeddedError:
+    """Return what to tell about an error that is a mistake of ours; its traceback is in a new file."""
+    descriptor, log = tempfile.mkstemp(prefix="unforeseen-", suffix=".log")
+    with os.fdopen(descriptor, "w") as file:
+        traceback.print_exception(error, file=file)
+    why = f"an error that was not foreseen: {type(error).__name__}: {error}".splitlines()[0]
+    return EmbeddedError(why, "Run it again; if that does not help, report it.", f"Where it happened: {log}")
 
 
 @contextmanager

@@ -8,3 +8,7 @@ class TemplateError(Exception):
         super().__init__(why)
         self.why = why
         self.to_do = to_do
+
+
+class HalfDoneError(TemplateError):
+    """The same, while files were being changed."""

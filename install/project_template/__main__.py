@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from project_template import TemplateError, console, origin
+from project_template import HalfDoneError, TemplateError, console, origin
 from project_template.console import say
 from project_template.git import Repository
 from project_template.merging import BASE_PROJECT, YOURS, Merge, carry_out, merge
@@ -90,7 +90,7 @@ def check(project: Repository) -> None:
 def plan(project: Repository, options: Options, work: Path) -> Update | None:
     """Return what an update would do, or None where there is nothing to do. `work` is an empty folder."""
     made = origin.read(project.folder)
-    address = options.address or made.address
+    address = origin.absolute(options.address, Path.cwd()) if options.address else made.address
     base = origin.clone(address, work / "base_project")
     old = origin.version(base, made.address, made.commit)
     new = origin.version(base, address, options.revision)
@@ -161,12 +161,19 @@ def migrations_of_both(project: Repository, merged: Merge, *, old: Path) -> Sequ
 
 def carry_on(project: Repository, update: Update) -> None:
     """Change the files, and tell what comes next."""
-    carry_out(project, update.merged)
+    with console.uninterrupted():
+        try:
+            carry_out(project, update.merged)
+        except TemplateError as error:
+            take_back = "git reset --hard && git clean -d --force"
+            to_do = f"Put that right, take back what was changed ({take_back}), then run this again."
+            raise HalfDoneError(error.why, to_do) from None
     paths = marked(update.merged)
     say("\nDone. Nothing is committed yet.")
     if paths:
         say(f"Decide between the marks <<<<<<< {YOURS} and >>>>>>> {BASE_PROJECT} in: {' '.join(paths)}")
         say("and say so for each: git add FILE")
+        say("Until then git refuses to commit; not so git commit --all, which would commit the marks.")
     say("Look: git diff HEAD. Test: ./run_tests.sh fast. Keep: git commit. Or take it back: git reset --hard")
     if paths:
         raise SystemExit(NEED_YOU)

@@ -2,10 +2,13 @@
 
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
-from project_template import TemplateError
+from embedded.console import explain, unforeseen
+
+from project_template import HalfDoneError, TemplateError
 
 INTERRUPTED: Final = 130
 
@@ -23,17 +26,32 @@ def agreed(question: str) -> bool:
     return input(f"{question} [Y/n] ").strip().lower() in ("", "y", "yes")
 
 
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Ignore Ctrl-C and the like meanwhile, in this process and in those that it starts: for what takes a moment."""
+    handlers = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+
+
 def run(command: Callable[[], None]) -> int:
     """Run the command; return its exit status. What it raises is explained."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         command()
     except TemplateError as error:
+        stopped = "Stopped half way" if isinstance(error, HalfDoneError) else "Stopped, nothing was changed"
         to_do = "".join(f"\n  {line}" for line in error.to_do)
-        sys.stderr.write(f"\nStopped, nothing was changed: {error.why}{to_do}\n")
+        sys.stderr.write(f"\n{stopped}: {error.why}{to_do}\n")
         return 1
     except OSError as error:
         sys.stderr.write(f"\nStopped, nothing was changed: {error}.\n")
+        return 1
+    except Exception as error:  # a mistake of ours is told in one line too
+        explain(unforeseen(error))
         return 1
     except (KeyboardInterrupt, EOFError):
         sys.stderr.write("\nInterrupted, nothing was changed.\n")

@@ -29,13 +29,20 @@ def read(project: Path) -> Origin:
     file = project / ANSWERS_FILE
     try:
         answers = json.loads(file.read_text(encoding="utf-8"))
-        return Origin(answers["_src_path"], answers["_commit"], answers)
+        return Origin(absolute(answers["_src_path"], project), answers["_commit"], answers)
     except FileNotFoundError:
         why = f"there is no {ANSWERS_FILE} in this folder: it was not made from the base project."
         raise TemplateError(why, "Run this in a project that ./new_project.sh made.") from None
     except (ValueError, KeyError, TypeError) as error:
         why = f"{ANSWERS_FILE} cannot be read: {error!r}."
         raise TemplateError(why, f"Bring it back: git checkout -- {ANSWERS_FILE}") from None
+
+
+def absolute(address: str, folder: Path) -> str:
+    """Return the address so that it means the same in every folder; a path is relative to this one."""
+    path = folder / Path(address).expanduser()
+    is_url = "://" in address or ":" in address.partition("/")[0]  # https://…, or git@host:path
+    return address if is_url and not path.exists() else str(path.resolve())
 
 
 def clone(address: str, folder: Path) -> Repository:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+from unicodedata import normalize
 from zoneinfo import available_timezones
 
 from embedded import packages
@@ -18,6 +19,11 @@ from project_template import TemplateError
 from project_template.git import Repository
 
 ANSWERS_FILE: Final = ".copier-answers.yml"  # JSON, which is YAML too
+# Blocks of Unicode: Latin with accents, Latin Extended Additional, ligatures, full-width letters; accents on their own.
+LATIN: Final = (*range(0xA0, 0x250), *range(0x1E00, 0x1F00), *range(0xFB00, 0xFB07), *range(0xFF10, 0xFF5B))
+ACCENTS: Final = range(0x300, 0x370)
+# Of these, Unicode does not say that they are made of others.
+OTHER_LATIN: Final = {"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "ł": "l", "ħ": "h"}
 REQUIREMENTS: Final = Path(__file__).with_name("requirements.txt")
 
 type Answers = Mapping[str, Any]
@@ -66,7 +72,8 @@ class Renderer:
         version.clone.export(version.commit, work / "template")
         given = work / "answers.json"
         known = {key: value for key, value in answers.items() if not key.startswith("_")}
-        given.write_text(json.dumps(known | {"_time_zones": sorted(available_timezones())}))  # to check an answer by
+        for_templates = {"_time_zones": sorted(available_timezones()), "_latin": latin_letters()}
+        given.write_text(json.dumps(known | for_templates))
         copier = self.environment / "bin" / "copier"
         result = subprocess.run(
             copy_command(copier, work / "template", destination, data=given, ask=ask),
@@ -78,6 +85,14 @@ class Renderer:
         if result.returncode != 0:
             raise failure(result.stderr)
         record(destination / ANSWERS_FILE, version)
+
+
+def latin_letters() -> dict[str, str]:
+    """Return what to write for each letter that is a plain Latin one with something added: é → e, ß → ss."""
+    letters = {letter: "".join(filter(str.isascii, normalize("NFKD", letter))) for letter in map(chr, LATIN)}
+    plain = {letter: text.lower() for letter, text in letters.items() if text.isalnum()}
+    other = {case: text for letter, text in OTHER_LATIN.items() for case in (letter, letter.upper()) if len(case) == 1}
+    return plain | {"ẞ": "ss", "\u0131": "i"} | other | dict.fromkeys(map(chr, ACCENTS), "")
 
 
 def copy_command(copier: Path, template: Path, destination: Path, *, data: Path, ask: bool) -> list[str | Path]:

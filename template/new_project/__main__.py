@@ -11,13 +11,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from project_template import TemplateError, console
+from project_template import TemplateError, console, origin
 from project_template.console import say
 from project_template.git import Repository
 from project_template.rendering import Renderer, Version
 
 ROOT: Final = Path(__file__).resolve().parent.parent.parent
 START: Final = {"embedded": "./install_embedded.sh", "docker": "./install_docker.sh"}
+
+NO_SLUG: Final = "site"  # what copier.yml makes of a name without Latin letters
 
 DESCRIPTION: Final = """\
 Makes a new project in DIRECTORY, from this clone as it is committed: asks six questions at most, writes the files,
@@ -114,7 +116,7 @@ def make(directory: Path, options: Options, work: Path) -> None:
 def address(clone: Repository) -> str:
     """Return where others find the base project: what this clone was cloned from, or else this clone."""
     if clone.succeeds("remote", "get-url", "origin"):
-        return clone.run("remote", "get-url", "origin").strip()
+        return origin.absolute(clone.run("remote", "get-url", "origin").strip(), clone.folder)
     return str(clone.folder)
 
 
@@ -134,7 +136,11 @@ def main(arguments: Sequence[str]) -> None:
     say("".join(notes(Repository(ROOT))), end="")
     with tempfile.TemporaryDirectory(prefix=f".{directory.name}-", dir=directory.parent) as work:
         make(directory, options, Path(work))
-    say(f"\nMade: {directory}\n\nNext:\n  cd '{options.directory}'")
+    say(f"\nMade: {directory}")
+    slug = origin.read(directory).answers["slug"]
+    if slug == NO_SLUG and "slug" not in options.answers:
+        say(f"Its short name is {slug}: its name has no Latin letter to make one of. To choose one: --slug")
+    say(f"\nNext:\n  cd '{options.directory}'")
     say("  ./install_docker.sh      # run it in Docker\n  ./install_embedded.sh    # or without")
     if options.start:
         say()

@@ -64,7 +64,10 @@ def test_no_name_leaks(acme: MadeProject) -> None:
 @pytest.mark.parametrize(
     ("name", "slug"),
     [
-        ("Müller & Söhne, Zürich", "m-ller-s-hne-z-rich"),
+        ("Müller & Söhne, Zürich", "muller-sohne-zurich"),
+        ("L'École d'Été", "l-ecole-d-ete"),
+        ("L\u2019E\u0301cole d\u2019E\u0301te\u0301", "l-ecole-d-ete"),  # as macOS writes names of files
+        ("Straße Ærø Łódź \ufb01ne \uff37ide", "strasse-aero-lodz-fine-wide"),
         ('The "Best" Shop', "the-best-shop"),
         ("O'Brien's", "o-brien-s"),
         ("50 $ `off` \\o/", "off-o"),
@@ -82,6 +85,14 @@ def test_awkward_names(base: BaseProject, tmp_path: Path, name: str, slug: str) 
     script = "source install/dotenv.sh && dotenv_get .env.example PROJECT_NAME"
     assert run("bash", "-c", script, folder=project.folder).stdout == name
     assert (project.folder / "README.md").read_text().startswith(f"# {name}\n")
+
+
+def test_a_name_without_latin_letters_is_told(base: BaseProject, tmp_path: Path) -> None:
+    """What the project is called then, and how to choose, is said; with a choice of one's own it is not."""
+    said = base.new_project(tmp_path / "made", "--yes", "--name", "日本").stdout
+    assert "Its short name is site" in said
+    assert "--slug" in said
+    assert "short name" not in base.new_project(tmp_path / "site", "--yes", "--name", "日本", "--slug", "site").stdout
 
 
 def test_without_frontend(base: BaseProject, tmp_path: Path) -> None:

@@ -5,8 +5,9 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from base_project import BaseProject, MadeProject, clone, git, share_environment
+from base_project import BaseProject, MadeProject, clone, git, run, share_environment
 from checkout import ROOT
+from documents import commands_of
 from team import FLOWER_OF_NGINX, SETTINGS, append, assert_kept, change, replace
 
 
@@ -83,6 +84,24 @@ def test_same_lines_are_marked(upstream: BaseProject, shop: MadeProject) -> None
     assert git(shop.folder, "diff", "--name-only", "--diff-filter=U").split() == ["web/templates/footer.html"]
 
 
+def test_the_readme_commits_no_marks(upstream: BaseProject, shop: MadeProject) -> None:
+    """A person who types the README's commands one after the other, whatever they print, commits no conflict."""
+    for project, who in ((shop, "the team"), (upstream, "the base project")):
+        replace(project.folder / "web/templates/footer.html", "<footer", f"<footer data-of='{who}'")
+        project.commit("A footer")
+    before = git(shop.folder, "rev-parse", "HEAD")
+    script = "".join(commands_of(ROOT / "README_install_base_project.md", section="Update it"))
+    assert "git commit" in script
+    result = shop.run("bash", "-c", script)
+    assert "unmerged files" in result.stderr
+    assert git(shop.folder, "rev-parse", "HEAD") == before
+    git(shop.folder, "checkout", "--ours", "--", "web/templates/footer.html")
+    git(shop.folder, "add", "web/templates/footer.html")
+    assert shop.run("bash", "-c", script.splitlines()[-1]).returncode == 0
+    assert git(shop.folder, "status", "--porcelain") == ""
+    assert "<<<<<<<" not in git(shop.folder, "show", "HEAD")
+
+
 def test_changed_here_and_removed_there(upstream: BaseProject, shop: MadeProject) -> None:
     """What the team changed stays, though the base project has dropped it, and is named."""
     append(shop.folder / "web/pages/views.py", "# ours\n")
@@ -128,6 +147,55 @@ def test_refused(upstream: BaseProject, shop: MadeProject, tmp_path: Path) -> No
     (shop.folder / ".copier-answers.yml").unlink()
     shop.commit("Lose the answers")
     refused(shop, saying="was not made from the base project")
+
+
+def test_ctrl_c_amid_the_change_of_files_leaves_no_half(upstream: BaseProject, shop: MadeProject) -> None:
+    """The files are changed in a moment; Ctrl-C in that moment is too late, and nothing claims otherwise."""
+    improve(upstream)
+    hook = shop.folder / ".git/hooks/post-index-change"  # git runs it when the files are there and the index is written
+    hook.parent.mkdir(exist_ok=True)
+    interrupt = 'kill -INT "$(ps -o ppid= -p "$PPID")"'
+    hook.write_text(f"#!/bin/sh\n[ ! -e '{shop.folder}/web/pages/improvement.py' ] || {interrupt}\n")
+    hook.chmod(0o755)
+    result = shop.update()
+    hook.unlink()
+    assert result.returncode == 0, result.stderr
+    assert "Done. Nothing is committed yet." in result.stdout
+    shop.commit("Update")
+    assert "Up to date" in shop.update().stdout
+
+
+def test_failure_amid_the_change_of_files_is_told(upstream: BaseProject, shop: MadeProject) -> None:
+    """Where git cannot write, it does not say that nothing was changed, but how to take it back."""
+    improve(upstream)
+    (shop.folder / ".git/index.lock").touch()
+    result = shop.update()
+    assert result.returncode == 1
+    assert "Stopped half way: git read-tree" in result.stderr
+    assert "git reset --hard" in result.stderr
+
+
+def test_a_relative_folder_is_where_the_person_is(upstream: BaseProject, shop: MadeProject, tmp_path: Path) -> None:
+    """`--from ../base` is beside the current folder; its whole path is remembered, so that the next update finds it."""
+    commit = improve(upstream)
+    (shop.folder / "docs").mkdir(exist_ok=True)
+    result = run("../update_project.sh", "--from", "../../base", folder=shop.folder / "docs")
+    assert result.returncode == 0, result.stderr
+    answers = json.loads(read_in(shop, ".copier-answers.yml"))
+    assert (answers["_src_path"], answers["_commit"]) == (str(upstream.folder), commit)
+    shop.commit("Update")
+    refused(shop, "--from", "../nowhere", saying=f"cannot be fetched from {tmp_path}/nowhere")
+
+
+def test_a_remembered_relative_folder_is_beside_the_project(upstream: BaseProject, shop: MadeProject) -> None:
+    """As earlier versions wrote it down."""
+    answers = json.loads(read_in(shop, ".copier-answers.yml")) | {"_src_path": "../base"}
+    (shop.folder / ".copier-answers.yml").write_text(json.dumps(answers))
+    shop.commit("A relative address")
+    improve(upstream)
+    result = run("../update_project.sh", folder=shop.folder / "docs")
+    assert result.returncode == 0, result.stderr
+    assert str(upstream.folder) in read_in(shop, ".copier-answers.yml")
 
 
 def test_moved_base_project_is_remembered(upstream: BaseProject, shop: MadeProject, tmp_path: Path) -> None:
