@@ -30,6 +30,6 @@ def test_database_that_is_gone_is_unavailable() -> None:
     check_database()
     with (
         ThreadPoolExecutor(1) as thread,
-        pytest.raises(Exception, match="unable to open|does not exist"),
+        pytest.raises(Exception, match=r"unable to open|does not exist"),
     ):  # a thread has connections of its own
         thread.submit(check).result()
