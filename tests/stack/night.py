@@ -17,6 +17,7 @@ from typing import Any, Final, override
 from stack.compose import wait_until
 from stack.cron import Cron, Run
 from stack.server import EMAIL, Server
+from stack.storage import CLEAR_LINE
 
 COMPOSE_FILE: Final = "tests/stack/night/compose.yml"
 TOOL: Final = ("python", "-m", "backup_system")
@@ -80,7 +81,7 @@ class NightCron(Cron):
 
     @override
     def subjects(self) -> list[str]:
-        lines = self.stack.compose("logs", "--no-log-prefix", "mail").splitlines()
+        lines = self.stack.compose("logs", "--no-log-prefix", "mail").replace(CLEAR_LINE, "").splitlines()
         return [line.partition("] ")[2] for line in lines if line.startswith(f"{self.admin} ")]
 
     def back_up(self) -> str:

@@ -8,6 +8,9 @@ from pathlib import Path
 
 from faults import Fault, faults
 
+type Equivalents = dict[tuple[str, str, str, str], str]
+"""Why a fault changes nothing that anyone could notice, by the mutant's key."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Package:
@@ -68,8 +71,8 @@ def read_packages(file: Path) -> dict[str, Package]:
     return {name: Package(name=name, **table) for name, table in tables.items()}
 
 
-def read_equivalents(file: Path) -> dict[tuple[str, str, str, str], str]:
-    """Return why a fault changes nothing that anyone could notice, by the mutant's key."""
+def read_equivalents(file: Path) -> Equivalents:
+    """Return the accepted faults of a file."""
     tables = tomllib.loads(file.read_text()).get("equivalent", [])
     return {(one["file"], one["function"], one["before"], one["after"]): one["reason"] for one in tables}
 

@@ -18,7 +18,7 @@ sys.path.append(str(Path(__file__).resolve().parents[3] / "tests"))  # they copy
 
 from checkout import ROOT, committed, copy_checkout
 from containers import cron_container
-from packages import Mutant, Sample, draw, read_equivalents, read_packages
+from packages import Equivalents, Mutant, Package, Sample, draw, read_equivalents, read_packages
 from trial import Execute, Outcome, prepare
 
 HERE: Final = Path(__file__).resolve().parent
@@ -57,6 +57,7 @@ def say(text: str) -> None:
 def attempt_all(sample: Sample, checkout: Path, *, container: Execute | None) -> Reading:
     """Return what became of the sample's mutants; each that survives is printed."""
     equivalents = read_equivalents(HERE / "equivalents.toml")
+    say_what_is_gone(sample.package, checkout, equivalents)
     reading, trial = Reading(sample), prepare(sample.package, checkout, container=container)
     for mutant in sample.mutants:
         if mutant.key in equivalents:
@@ -67,6 +68,15 @@ def attempt_all(sample: Sample, checkout: Path, *, container: Execute | None) ->
         if outcome is not Outcome.KILLED:
             say(f"{outcome.value}: {mutant}")
     return reading
+
+
+def say_what_is_gone(package: Package, checkout: Path, equivalents: Equivalents) -> None:
+    """Name the accepted faults that the package's code cannot have any more: they are to be looked at again."""
+    mutants = list(package.mutants(checkout))
+    files, keys = {mutant.file for mutant in mutants}, {mutant.key for mutant in mutants}
+    for key in equivalents:
+        if key[0] in files and key not in keys:
+            say(f"no longer in the code, though equivalents.toml has it: {' | '.join(key)}")
 
 
 def wanted(options: argparse.Namespace, checkout: Path) -> list[Sample]:
