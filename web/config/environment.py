@@ -44,11 +44,11 @@ class Environment(BaseSettings):
         default=2, ge=1, le=64, description="Processes that make pages: one for each core. DEV and PROD."
     )
     web_threads: int = Field(
-        default=2,
+        default=4,
         ge=1,
         le=64,
-        description="Threads of each of these processes. More help where pages wait for the database or other "
-        "services. Each thread has a database connection of its own. DEV and PROD.",
+        description="Threads of each of these processes, each with a database connection of its own. 2 serve a little "
+        "more where no page waits for long; more help where pages wait for others. DEV and PROD.",
     )
     allow_signup: bool = Field(default=False, description="Whether people can make an account for themselves.")
 
