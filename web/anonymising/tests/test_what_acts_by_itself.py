@@ -11,7 +11,7 @@ from anonymising.anonymiser import configured_database
 from anonymising.plan import Plan
 from anonymising.registry import AnonymisingError, Registry
 from anonymising.rules import Keep, Pseudonym, Values
-from anonymising.tests.conftest import execute, query, run
+from anonymising.tests.conftest import execute, query, require_superuser, run
 from anonymising.tests.models import Person, Visit
 
 pytestmark = [
@@ -79,8 +79,7 @@ def role(request: pytest.FixtureRequest, audit: None) -> Iterator[Callable[[], N
     if request.param == "superuser":
         yield lambda: None
         return
-    if query("SELECT FROM pg_roles WHERE rolname = current_user AND NOT rolsuper"):
-        pytest.skip("the tests' own role is no superuser: the other half of this test shows it")
+    require_superuser("gives tables to another role; here the tests' own role shows the same")
     execute("CREATE ROLE owner_in_tests CREATEDB CREATEROLE BYPASSRLS NOSUPERUSER")
     execute("GRANT CREATE ON SCHEMA public TO owner_in_tests")
     yield own_everything
@@ -212,8 +211,7 @@ def test_a_model_s_table_that_is_to_stay_gets_no_rows_either(
 
 
 def test_without_the_counters_of_the_server_nothing_is_changed(audit: None, plan: Planned) -> None:
-    if query("SELECT FROM pg_roles WHERE rolname = current_user AND NOT rolsuper"):
-        pytest.skip("only a superuser stops the counting")
+    require_superuser("stops the counting")
     execute("SET track_counts = off")
     try:
         with pytest.raises(AnonymisingError, match="track_counts is off"):
@@ -268,8 +266,7 @@ def test_rows_that_are_left_stop_the_erasing(
 
 
 def test_an_event_trigger_that_switches_a_rule_on_again_is_noticed(audit: None, plan: Planned) -> None:
-    if query("SELECT FROM pg_roles WHERE rolname = current_user AND NOT rolsuper"):
-        pytest.skip("only a superuser makes event triggers")
+    require_superuser("makes event triggers")
     execute(
         RULE.format("DO INSTEAD NOTHING"),
         "CREATE FUNCTION again() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN "
