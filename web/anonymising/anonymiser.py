@@ -91,8 +91,9 @@ def require_done(database: Database, plan: Plan, expectations: list[tuple[Expect
     left = [(meta(model).db_table, every_row(model).count()) for model in plan.erasure.models]
     left += [(table, database.count(table)) for table in plan.erased_tables]
     differences += [f"{table}: {rows} rows are left, where none should be" for table, rows in left if rows]
-    ours = [meta(model).db_table for model in (*plan.changes, *plan.erasure.models)]
-    differences += [f"{table}: rows were written to it meanwhile" for table in database.changed_besides(ours)]
+    ours = [one.model for one, _changed in expectations] + [one.model for one in plan.erasure.references]
+    elsewhere = database.changed_besides(meta(model).db_table for model in ours)
+    differences += [f"{table}: rows were written to it meanwhile" for table in elsewhere]
     if differences:
         raise AnonymisingError(DIFFERENT.format("".join(f"\n  {line}" for line in differences)))
 

@@ -27,7 +27,7 @@ class Fingerprint(Func):
     def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
         """Return the SQL for PostgreSQL. The cast comes first, as a column casts what it is given."""
         cast = f"::{self.column_type}".replace("%", "%%")
-        template = f'HASHTEXTEXTENDED((%(expressions)s){cast}::text COLLATE "C", 0)'
+        template = f'HASHTEXTEXTENDED((%(expressions)s){cast}::text COLLATE "C", 0::bigint)'
         return self.as_sql(compiler, connection, template=template, **context)
 
 

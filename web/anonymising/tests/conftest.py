@@ -44,6 +44,12 @@ def query(sql: str) -> list[tuple[object, ...]]:
         return list(cursor.fetchall())
 
 
+def require_superuser(reason: str) -> None:
+    """Skip the test when the tests' own role on PostgreSQL is no superuser, as a restore's is none."""
+    if query("SELECT FROM pg_roles WHERE rolname = current_user AND NOT rolsuper"):
+        pytest.skip(f"only a superuser {reason}")
+
+
 @pytest.fixture
 def registry() -> Registry:
     """Return rules for the tests' models, and none for others."""

@@ -7,7 +7,7 @@ from django.db import connection
 
 from anonymising.plan import Plan
 from anonymising.registry import AnonymisingError, Registry
-from anonymising.tests.conftest import execute, query, run
+from anonymising.tests.conftest import execute, query, require_superuser, run
 from anonymising.tests.models import Visit
 
 pytestmark = [
@@ -60,8 +60,7 @@ def test_rows_of_a_child_table_are_changed_and_erased(people: None, plan: Planne
 @pytest.fixture
 def server(transactional_db: None) -> Iterator[None]:
     """Make a foreign server, which nothing reaches."""
-    if query("SELECT FROM pg_roles WHERE rolname = current_user AND NOT rolsuper"):
-        pytest.skip("only a superuser makes foreign data wrappers")
+    require_superuser("makes foreign data wrappers")
     execute("CREATE FOREIGN DATA WRAPPER nowhere", "CREATE SERVER elsewhere FOREIGN DATA WRAPPER nowhere")
     yield
     execute("DROP FOREIGN DATA WRAPPER nowhere CASCADE")
