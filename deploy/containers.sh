@@ -42,11 +42,12 @@ own_services() { # COMPOSE
 
 # Prints the parts of a release: web, nginx, cron, and what a team added.
 parts() {
-  local prefix
+  local prefix releases
   prefix=$(image_prefix)
-  own_services compose_now | awk -v prefix="$prefix" '
-    {part = substr($2, length(prefix) + 1)}
-    sub(/:[^:]*$/, "", part) && !seen[part]++ {print part}'
+  releases=" $(dotenv_get .env RELEASE) $(dotenv_get .env NGINX_RELEASE) "
+  own_services compose_now | awk -v prefix="$prefix" -v releases="$releases" '
+    {part = tag = substr($2, length(prefix) + 1)}
+    sub(/^.*:/, "", tag) && index(releases, " " tag " ") && sub(/:[^:]*$/, "", part) && !seen[part]++ {print part}'
 }
 
 # Lets nginx ask these containers alone; without names, whatever is called web.

@@ -103,7 +103,8 @@ start_added() {
 complete_images() {
   local part
   for part in $(parts); do
-    has_image "$(image_of "$part" "$NEW")" || docker tag "$(image_of "$part" "$OLD")" "$(image_of "$part" "$NEW")"
+    has_image "$(image_of "$part" "$NEW")" || ! has_image "$(image_of "$part" "$OLD")" ||
+      docker tag "$(image_of "$part" "$OLD")" "$(image_of "$part" "$NEW")"
   done
 }
 

@@ -11,6 +11,7 @@ from test_rotate_secret_checks import SECRETS, put_prod_on, rotate
 RUNS_WHAT_DOTENV_SAYS = """\
 case $* in
   "inspect --format {{.Id}}"*) printf '1234 shop-web-1 shop-web:%s running\\n' "$(sed -n s/^RELEASE=//p .env)" ;;
+  "compose config") "${BASH_SOURCE[0]}-by-rules" "$@" | sed "s/:latest/:$(sed -n s/^RELEASE=//p .env)/" ;;
   *) exec "${BASH_SOURCE[0]}-by-rules" "$@" ;;
 esac"""
 OLD_KEY, OLD_PASSWORD = SECRETS["secret_key"], SECRETS["postgres_password"]
