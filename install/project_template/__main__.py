@@ -90,7 +90,7 @@ def check(project: Repository) -> None:
 def plan(project: Repository, options: Options, work: Path) -> Update | None:
     """Return what an update would do, or None where there is nothing to do. `work` is an empty folder."""
     made = origin.read(project.folder)
-    address = origin.absolute(options.address, Path.cwd()) if options.address else made.address
+    address = origin.absolute(options.address or made.address, Path.cwd() if options.address else project.folder)
     base = origin.clone(address, work / "base_project")
     old = origin.version(base, made.address, made.commit)
     new = origin.version(base, address, options.revision)

@@ -29,7 +29,7 @@ def read(project: Path) -> Origin:
     file = project / ANSWERS_FILE
     try:
         answers = json.loads(file.read_text(encoding="utf-8"))
-        return Origin(absolute(answers["_src_path"], project), answers["_commit"], answers)
+        return Origin(answers["_src_path"], answers["_commit"], answers)
     except FileNotFoundError:
         why = f"there is no {ANSWERS_FILE} in this folder: it was not made from the base project."
         raise TemplateError(why, "Run this in a project that ./new_project.sh made.") from None

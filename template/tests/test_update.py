@@ -189,8 +189,7 @@ def test_a_relative_folder_is_where_the_person_is(upstream: BaseProject, shop: M
 
 def test_a_remembered_relative_folder_is_beside_the_project(upstream: BaseProject, shop: MadeProject) -> None:
     """As earlier versions wrote it down."""
-    answers = json.loads(read_in(shop, ".copier-answers.yml")) | {"_src_path": "../base"}
-    (shop.folder / ".copier-answers.yml").write_text(json.dumps(answers))
+    replace(shop.folder / ".copier-answers.yml", str(upstream.folder), "../base")
     shop.commit("A relative address")
     improve(upstream)
     result = run("../update_project.sh", folder=shop.folder / "docs")
