@@ -50,7 +50,7 @@ def service(configure: Callable[..., None]) -> Iterator[PingService]:
 def admins(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.ADMINS = ["admin@example.org"]
     settings.EMAIL_SUBJECT_PREFIX = "[Shop prod] "
-    monkeypatch.setattr(alerts.persist, "__kwdefaults__", {"patience": (0, 0)})
+    monkeypatch.setattr(alerts, "PATIENCE", (0, 0))
 
 
 def test_an_alarm_goes_to_the_admins_and_the_log(caplog: pytest.LogCaptureFixture) -> None:
