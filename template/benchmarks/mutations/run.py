@@ -5,6 +5,7 @@ Run it with the tests' Python: .venv/bin/python template/benchmarks/mutations/ru
 """
 
 import argparse
+import signal
 import sys
 import tempfile
 from collections import Counter
@@ -109,6 +110,7 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
 def main() -> int:
     """Print the reading; exit with 1 when it misses the goal."""
     options = arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that copy and containers go
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         folder.chmod(0o755)  # the container runs as another user

@@ -24,6 +24,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Wait for nothing; return how long each pause would have been."""
     pauses: list[float] = []
+    monkeypatch.setattr(recorded, "PATIENCE", (1, 4, 15))
     monkeypatch.setattr("operations.recorded.time.sleep", pauses.append)
     return pauses
 
