@@ -86,7 +86,8 @@ class Configuration:
             from backup_system.credentials import load_credentials  # noqa: PLC0415 - half a second that a folder saves
             from backup_system.stores.google import GoogleStore  # noqa: PLC0415
 
-            return GoogleStore(url, load_credentials(self.variables.google_credentials))
+            credentials = load_credentials(self.variables.google_credentials)
+            return GoogleStore(url, credentials, patience=self.variables.backup_retry_seconds)
         if scheme == "file" and path:
             store = FolderStore(url)
             if store.root.is_relative_to(self.variables.data_directory.resolve()):  # no disk that may not be mounted

@@ -47,7 +47,7 @@ class Encryption:
         """Return what the object of this content is called, or its name begins with: the same once more, or another.
 
         Encrypted, it is another name for each set of recipients, so that new keys mean new objects; and without the
-        environment's secret it cannot be told whether a content that somebody guesses is there.
+        environment's secret no one can test whether a guessed content is there.
         """
         if not self.recipients:
             return sha256

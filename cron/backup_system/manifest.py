@@ -23,8 +23,11 @@ class _Typed:
     def __post_init__(self) -> None:
         for each in fields(self):  # type: ignore[arg-type] # every subclass is a dataclass
             kind: Any = each.type if isinstance(each.type, UnionType) else get_origin(each.type) or each.type
-            if not isinstance(getattr(self, each.name), kind):
+            value = getattr(self, each.name)
+            if not isinstance(value, kind):
                 raise TypeError(f"{each.name} is of another type")
+            if isinstance(value, str) and "\0" in value:
+                raise ValueError(f"{each.name} holds what no name may hold")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,14 +11,15 @@ CRON: Final = Path(__file__).parents[1]
 PYTHONPATH: Final = os.pathsep.join([str(CRON), str(CRON.parent / "web")])
 
 
+type Result = subprocess.CompletedProcess[str]
+
+
 def environment() -> dict[str, str]:
     """Return this test's environment, in which the command is found."""
     return os.environ | {"PYTHONPATH": PYTHONPATH}
 
 
-def run(
-    *arguments: str, given: str = "", prefix: Sequence[str] = (), **variables: str
-) -> "subprocess.CompletedProcess[str]":
+def run(*arguments: str, given: str = "", prefix: Sequence[str] = (), **variables: str) -> Result:
     """Return how `python -m backup_system …` ended in this test's environment, with these variables too.
 
     `prefix` is a command that runs it, with fewer rights perhaps.

@@ -120,6 +120,9 @@ class Environment(BaseSettings):
         ge=0,
         description="Megabytes of disk that restores, drills and exports leave free: they end before the disk is full.",
     )
+    backup_retry_seconds: int = Field(
+        default=180, gt=0, description="Seconds for which a bucket that does not answer is asked again."
+    )
     google_oauth_client_id: str = Field(
         default="", description="OAuth client of the team, type desktop, for `./google_storage.sh -a` in a browser."
     )
