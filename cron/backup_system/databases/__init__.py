@@ -18,6 +18,9 @@ class Database(Protocol):
     def engine(self) -> Engine:
         """The server."""
 
+    def exists(self) -> bool:
+        """Return whether there is a live database, damaged or not."""
+
     def size(self) -> int:
         """Return the bytes that the live database takes."""
 

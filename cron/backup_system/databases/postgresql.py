@@ -1,7 +1,7 @@
 """PostgreSQL: its own tools copy, and a rename swaps."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -41,9 +41,14 @@ class PostgreSQL:
     @cached_property
     def engine(self) -> Engine:
         """The server."""
-        with self._connect() as connection:
-            version = connection.info.server_version
+        with self._maintenance() as server:
+            version = server.info.server_version
         return Engine(name="postgresql", version=f"{version // 10000}.{version % 10000}")
+
+    def exists(self) -> bool:
+        """Return whether there is a live database, damaged or not."""
+        with self._maintenance() as server:
+            return self._exists(server)
 
     def size(self) -> int:
         """Return the bytes that the live database takes."""
@@ -72,7 +77,7 @@ class PostgreSQL:
         """Make a staging database from the files of a dump. Return what people should know of it, or nothing."""
         name = self.name(restore)
         with self._maintenance() as server:
-            create_twin(server, self._live, name)
+            self._create(server, name)
             known = {role for (role,) in server.execute("SELECT rolname FROM pg_roles").fetchall()}
         unknown = sorted(set(roles or ()) - known)
         without_roles = ["--no-owner", "--no-privileges"] if unknown or roles is None else []
@@ -110,11 +115,11 @@ class PostgreSQL:
 
     def swap(self, restore: str) -> None:
         """Make the staging database the live one, and the live one the previous one, in one transaction."""
-        self._rename_live(becomes=self._named("previous", restore), successor=self.name(restore))
+        self._rename_live(restore, successor=self.name(restore))
 
     def swap_back(self, earlier: str, restore: str) -> None:
         """Make live what the restore `earlier` replaced, and what is live now the previous one of `restore`."""
-        self._rename_live(becomes=self._named("previous", restore), successor=self._named("previous", earlier))
+        self._rename_live(restore, successor=self._named("previous", earlier))
 
     def swapped(self, restore: str) -> bool:
         """Return whether that restore got as far as the swap: then what it replaced is there."""
@@ -125,9 +130,10 @@ class PostgreSQL:
         return self._restores("previous")
 
     def drop_staging(self) -> None:
-        """Remove every staging database."""
-        for restore in self._restores("staging"):
-            self._drop(self.name(restore))
+        """Remove every staging database, and what was to be kept in the place of a missing one."""
+        for kind in ("staging", "missing"):
+            for restore in self._restores(kind):
+                self._drop(self._named(kind, restore))
 
     def drop_previous(self, restore: str) -> None:
         """Remove the database that a restore replaced."""
@@ -167,18 +173,40 @@ class PostgreSQL:
         with self._maintenance() as server:
             server.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
-    def _rename_live(self, *, becomes: str, successor: str) -> None:
+    def _exists(self, server: Server) -> bool:
+        return bool(server.execute("SELECT FROM pg_database WHERE datname = %s", [self._live]).fetchall())
+
+    def _create(self, server: Server, name: str) -> None:
+        """Make an empty database like the live one; if that is gone, like the last one that was replaced."""
+        replaced = [self._named("previous", restore) for restore in self.previous()[-1:]]
+        if models := [self._live] * self._exists(server) or replaced:
+            create_twin(server, models[0], name)
+        else:
+            owner = sql.Identifier(self.environment.postgres_user)
+            create = sql.SQL("CREATE DATABASE {} TEMPLATE template0 OWNER {}")
+            server.execute(create.format(sql.Identifier(name), owner))
+
+    def _rename_live(self, restore: str, *, successor: str) -> None:
+        """Make the successor live. What was is kept; where there was no database, that is an empty one."""
+        with self._maintenance() as server:
+            live = self._live
+            if not self._exists(server):
+                self._create(server, live := self._named("missing", restore))
+        self._rename({live: self._named("previous", restore), successor: self._live})
+
+    def _rename(self, names: Mapping[str, str]) -> None:
+        """Rename databases, in one transaction."""
         for attempt in range(SWAPS):
             try:
                 with self._maintenance() as server, server.transaction():
-                    for database in (self._live, successor):
+                    for database in names:
                         server.execute(
                             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [database]
                         )
                     rename = sql.SQL("ALTER DATABASE {} RENAME TO {}")
                     # Waits five seconds for those who are being disconnected; nobody new gets in meanwhile.
-                    server.execute(rename.format(sql.Identifier(self._live), sql.Identifier(becomes)))
-                    server.execute(rename.format(sql.Identifier(successor), sql.Identifier(self._live)))
+                    for database, name in names.items():
+                        server.execute(rename.format(sql.Identifier(database), sql.Identifier(name)))
                 return
             except psycopg.errors.ObjectInUse as error:
                 if attempt == SWAPS - 1:
