@@ -12,7 +12,7 @@ from typing import Final
 
 from backup_system.checksums import Checksums, checksums, in_a_name
 from backup_system.encryption import SUFFIX
-from backup_system.errors import BackupError, ChangedError, UnusableBackupError
+from backup_system.errors import BackupError, ChangedError
 from backup_system.manifest import MediaFile, StoredFile
 from backup_system.media_paths import list_media, make_links, read_link, require_safe_paths, shown
 from backup_system.names import media_folder

@@ -86,7 +86,7 @@ def make_links(root: Path, links: Iterable[MediaFile], *, live: Path) -> list[st
 
 
 def require_safe_paths(media: Iterable[MediaFile]) -> None:
-    """Raise UnusableBackupError unless each path is below the media folder, appears once, and passes through folders only.
+    """Raise UnusableBackupError unless each path is below the media folder, appears once, and passes no file or link.
 
     Whoever can write into the store could otherwise have a file written through a link, to anywhere.
     """
@@ -115,4 +115,6 @@ def _require_writable(file: MediaFile) -> None:
     except UnicodeEncodeError:
         written = b"\0"
     if b"\0" in written:
-        raise UnusableBackupError(f"The backup names a media file as none can be named ({file.path!r}). It is not restored.")
+        raise UnusableBackupError(
+            f"The backup names a media file as none can be named ({file.path!r}). It is not restored."
+        )

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -25,6 +25,9 @@ JOBS: Final = "2"
 COMPRESSION: Final = "zstd:1"
 EXPORT: Final = "database.dump"
 MAINTENANCE_DATABASE: Final = "postgres"
+# services.yml mounts the server's volume there, only for its free space to be seen: its files cannot be read.
+DISK: Final = Path("/postgres_data")
+COMPOSE_HOST: Final = "postgres"
 LONGEST_NAME: Final = 63
 # The id of a restore. A database whose name goes on otherwise is somebody else's.
 RESTORE: Final = re.compile(r"\d{8}t\d{6}_[0-9a-f]{4}")
@@ -49,6 +52,25 @@ class PostgreSQL:
         """Return whether there is a live database, damaged or not."""
         with self._maintenance() as server:
             return self._exists(server)
+
+    @property
+    def disk(self) -> Path | None:
+        """Where Compose mounts the volume of its own server; None with a server elsewhere."""
+        return DISK if self.environment.postgres_host == COMPOSE_HOST and DISK.is_dir() else None
+
+    def room(self, size: int) -> int:
+        """Return the size, and the write-ahead log that a restore makes: PostgreSQL keeps it up to a limit."""
+        with self._maintenance() as server:
+            query = "SELECT pg_size_bytes(current_setting('max_wal_size'))"
+            (log,) = server.execute(query).fetchall()[0]
+        return size + min(int(log), 2 * size)
+
+    def close_staging(self, restore: str) -> None:
+        """Disconnect from the staging database whoever fills it, and let nobody in again."""
+        with suppress(BackupError), self._maintenance() as server:  # it may not be there yet, or no more
+            name = self.name(restore)
+            server.execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS false").format(sql.Identifier(name)))
+            server.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
 
     def size(self) -> int:
         """Return the bytes that the live database takes."""

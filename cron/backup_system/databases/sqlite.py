@@ -39,6 +39,18 @@ class SQLite:
         """Return whether there is a live database, damaged or not."""
         return self.file.exists()
 
+    @property
+    def disk(self) -> Path | None:
+        """The folder of the file."""
+        return self.file.parent
+
+    def room(self, size: int) -> int:
+        """Return the size of the staging database and of the live one, whose files grow side by side."""
+        return 2 * size
+
+    def close_staging(self, restore: str) -> None:
+        """Do nothing: this process alone fills the staging database."""
+
     def size(self) -> int:
         """Return the bytes that the live database takes."""
         return self.file.stat().st_size if self.file.exists() else 0

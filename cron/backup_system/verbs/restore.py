@@ -13,6 +13,7 @@ from backup_system.media import download_media, keep_only
 from backup_system.media_paths import list_media, shown
 from backup_system.names import CONTENTS
 from backup_system.recovery import replacing
+from backup_system.room import guarded, require_room_to_restore
 from backup_system.session import Session
 from backup_system.staging import anonymise, create_default_user, load, migrate
 from backup_system.transfer import side_by_side
@@ -48,9 +49,11 @@ def restore(session: Session, wanted: str, *, without_backup_first: frozenset[st
     with replacing(session) as identifier:
         require_compatible(session, manifest)
         session.live_media.require_swappable()
+        require_room_to_restore(session, manifest)
         _back_up_first(session, without_backup_first)
-        stage(session, manifest, identifier)
-        anonymised = _bring_up_to_date(session, manifest, identifier)
+        with guarded(session, identifier):
+            stage(session, manifest, identifier)
+            anonymised = _bring_up_to_date(session, manifest, identifier)
         with session.progress.step("Swap"), deferred_interruptions():
             session.database.swap(identifier)
             session.live_media.swap(identifier)
