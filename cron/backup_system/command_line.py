@@ -1,6 +1,5 @@
 """`./google_storage.sh`: what it accepts, and what it answers."""
 
-import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -9,6 +8,7 @@ import typer
 
 from backup_system.configuration import Configuration, read_configuration
 from backup_system.errors import BackupError, WrongUseError
+from backup_system.interruptions import Interruption, handle_interruptions
 from backup_system.names import SLUG, split_url
 from backup_system.progress import Progress, open_progress
 from backup_system.session import Installation, Session
@@ -18,14 +18,14 @@ from backup_system.verbs.check import check
 from backup_system.verbs.export import PARTS, export
 from backup_system.verbs.list_backups import list_backups, size
 from backup_system.verbs.prune import plan_pruning, prune
-from backup_system.verbs.restore import restore
+from backup_system.verbs.restore import REASONS, restore
 from backup_system.verbs.undo import undo
 from backup_system.verbs.verify import verify
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-FAILED, WRONG_USE, INTERRUPTED = 1, 2, 130
+FAILED, WRONG_USE = 1, 2
 
 EXAMPLES = """\b
 Examples:
@@ -34,10 +34,12 @@ Examples:
   ./google_storage.sh -l                      which backups are there?
   ./google_storage.sh -r latest:prod          production's newest, anonymised
   ./google_storage.sh --undo                  bring back what that replaced
+  ./google_storage.sh -r URL --without-backup-first damaged-database
+                                              PROD, when it cannot be backed up
   ./google_storage.sh -b                      back up this stack
   ./google_storage.sh --prune --dry-run       what retention would remove, why
 
-Exit status: 0 done, 1 failed, 2 wrong use.
+Exit status: 0 done, 1 failed, 2 wrong use, 130 interrupted (143 by SIGTERM).
 """
 
 application = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False)
@@ -111,6 +113,15 @@ def run(  # noqa: PLR0913 - an option each
             "--yes-replace", metavar="ENVIRONMENT", help="With -r and --undo in PROD: prod, in place of typing it."
         ),
     ] = "",
+    without_backup_first: Annotated[
+        str,
+        typer.Option(
+            "--without-backup-first",
+            metavar="WHY",
+            help="With -r in PROD: restore although what is live cannot be backed up, because of: "
+            f"{', '.join(REASONS)}. What is live is set aside: --undo brings it back.",
+        ),
+    ] = "",
     scheduled: Annotated[
         bool, typer.Option("--scheduled", help="As cron does: only in PROD, else do nothing.")
     ] = False,
@@ -127,7 +138,7 @@ def run(  # noqa: PLR0913 - an option each
         "-r": (
             restoring,
             lambda configuration: _restore(
-                _session(configuration, progress, restoring, project), restoring, yes_replace
+                _session(configuration, progress, restoring, project), restoring, yes_replace, without_backup_first
             ),
         ),
         "--verify": (
@@ -155,12 +166,15 @@ def run(  # noqa: PLR0913 - an option each
     if scheduled and configuration.environment != "prod":
         progress.say("Not PROD: nothing is scheduled here. ./google_storage.sh does it on demand.")
         return
-    wanted[chosen[0]][1](configuration)
+    try:
+        wanted[chosen[0]][1](configuration)
+    except Interruption as interruption:  # Typer would end with the status of Ctrl-C, and without a word
+        _end(interruption.status, str(interruption))
 
 
 def main() -> NoReturn:
-    """Run the command, and exit as it ends: 0 done, 1 failed, 2 wrong use."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that what was begun is cleaned up
+    """Run the command, and exit as it ends: 0 done, 1 failed, 2 wrong use, 130 or 143 interrupted."""
+    handle_interruptions()
     try:
         application(prog_name="./google_storage.sh")
     except WrongUseError as error:
@@ -169,8 +183,8 @@ def main() -> NoReturn:
         _end(FAILED, f"Failed: {error}")
     except OSError as error:
         _end(FAILED, f"Failed: {error}")
-    except KeyboardInterrupt:
-        _end(INTERRUPTED, "Interrupted. Nothing was replaced.")
+    except Interruption as interruption:
+        _end(interruption.status, str(interruption))
     except Exception as error:  # the last resort: people get a line, and the traceback is kept
         _end(FAILED, f"Failed: {report(error)}")
     sys.exit(0)
@@ -212,10 +226,13 @@ def _back_up(session: Session) -> None:
     sys.stdout.write(f"{session.store.url}/{manifest.name}\n")
 
 
-def _restore(session: Session, wanted: str, yes_replace: str) -> None:
+def _restore(session: Session, wanted: str, yes_replace: str, without_backup_first: str) -> None:
+    reasons = frozenset(without_backup_first.split(",")) if without_backup_first else frozenset[str]()
+    if not reasons <= frozenset(REASONS):
+        raise WrongUseError(f"--without-backup-first takes {', '.join(REASONS)}: not {without_backup_first}.")
     configuration, progress = session.configuration, session.progress
     _confirm(configuration, yes_replace)
-    restored = restore(session, wanted)
+    restored = restore(session, wanted, without_backup_first=reasons)
     progress.say(f"Restored {session.store.url}/{restored.manifest.name}, and {restored.media_files} media files.")
     if restored.anonymised:
         variables = configuration.variables
@@ -268,8 +285,8 @@ def _confirm(configuration: Configuration, yes_replace: str) -> None:
     if environment != "prod":
         return
     if not yes_replace and sys.stdin.isatty():
-        yes_replace = typer.prompt(
-            f"This replaces the data of {configuration.project}'s PROD. Type {environment} to go on"
-        )
+        sys.stderr.write(f"This replaces the data of {configuration.project}'s PROD. Type {environment} to go on: ")
+        sys.stderr.flush()
+        yes_replace = sys.stdin.readline().strip()
     if yes_replace != environment:
         raise WrongUseError(f"PROD's data is replaced only on --yes-replace {environment}.")

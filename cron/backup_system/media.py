@@ -1,20 +1,20 @@
 """The files that people uploaded: into the store once each, by what they contain, and back."""
 
-import os
 import shutil
 from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from stat import S_ISREG
 from threading import Lock
 from typing import Final
 
 from backup_system.checksums import Checksums, checksums, in_a_name
 from backup_system.encryption import SUFFIX
-from backup_system.errors import BackupError, ChangedError, UnusableBackupError
+from backup_system.errors import BackupError, ChangedError
 from backup_system.manifest import MediaFile, StoredFile
+from backup_system.media_paths import list_media, make_links, read_link, require_safe_paths, shown
 from backup_system.names import media_folder
 from backup_system.progress import Progress, Step
 from backup_system.stores import StoredObject
@@ -22,15 +22,6 @@ from backup_system.transfer import THREADS, Transfer, side_by_side
 
 # A file that is just being written is read again so often.
 TRIES: Final = 5
-
-
-def list_media(root: Path) -> list[str]:
-    """Return the paths of the files and symbolic links below a folder; none if there is no such folder."""
-    found = []
-    for parent, folders, names in os.walk(root):
-        links = [name for name in folders if Path(parent, name).is_symlink()]
-        found += [Path(parent, name).relative_to(root).as_posix() for name in (*names, *links)]
-    return sorted(found)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,13 +45,16 @@ class MediaUpload:
         for _ in range(TRIES):
             try:
                 if path.is_symlink():
-                    return MediaFile(path=name, link=str(path.readlink()))
-                if not S_ISREG(path.stat().st_mode):  # a socket, a pipe
+                    return MediaFile(path=name, link=read_link(self.root, name))
+                if not S_ISREG(path.stat().st_mode):
+                    self.say(f"Media file {shown(name)} is a socket, a pipe or a device: left out.")
                     return None
                 return MediaFile(path=name, stored=self._upload_file(path))
             except FileNotFoundError:
                 self.say(f"Media file {shown(name)} vanished meanwhile: left out.")
                 return None
+            except PermissionError as error:
+                raise BackupError(f"Media file {shown(name)} cannot be read: {error.strerror}.") from error
             except ChangedError:
                 continue
         raise BackupError(f"Media file {shown(name)} changes all the time: it cannot be backed up. Try again later.")
@@ -104,11 +98,6 @@ def _same(known: StoredObject, found: Checksums) -> bool:
     return known.size == found.size and known.crc32c in {None, found.crc32c}
 
 
-def shown(name: str) -> str:
-    """Return a file's name as people can be shown it, whatever bytes it is made of."""
-    return name.encode(errors="surrogateescape").decode(errors="replace")
-
-
 def upload_media(
     root: Path, *, project: str, transfer: Transfer, scratch: Path, progress: Progress
 ) -> tuple[MediaFile, ...]:
@@ -126,24 +115,22 @@ def upload_media(
     return tuple(found)
 
 
-def download_media(media: Collection[MediaFile], root: Path, *, transfer: Transfer, step: Step) -> None:
-    """Write the media below a new folder, each object fetched once.
+def download_media(
+    media: Collection[MediaFile], root: Path, *, live: Path, transfer: Transfer, step: Step
+) -> list[str]:
+    """Write the media below a new folder, each object fetched once. Return the paths of links that were left out.
 
-    Raise BackupError when one is missing or damaged.
+    `live` is where the folder will be. Raise BackupError when an object is missing or damaged, or a path is not safe.
     """
+    require_safe_paths(media)
     root.mkdir(parents=True)
     files: dict[str, list[MediaFile]] = {}
     for file in media:
-        _require_safe(file.path)
         if file.stored:
             files.setdefault(file.stored.object, []).append(file)
     step.expect(len(files))
     side_by_side(_download(twins, root, transfer, step) for twins in files.values())
-    for file in media:
-        if file.link is not None:
-            path = root / file.path
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.symlink_to(file.link)
+    return make_links(root, [file for file in media if file.link is not None], live=live)
 
 
 def _download(twins: list[MediaFile], root: Path, transfer: Transfer, step: Step) -> Callable[[], None]:
@@ -167,18 +154,3 @@ def keep_only(root: Path, kept: Collection[str]) -> int:
     for path in removed:
         (root / path).unlink()
     return len(removed)
-
-
-def link_twin(source: Path, target: Path) -> None:
-    """Make a second folder of the same files, at the cost of their names."""
-    if source.is_dir():
-        shutil.copytree(source, target, symlinks=True, copy_function=os.link)
-    else:
-        target.mkdir(parents=True)
-
-
-def _require_safe(path: str) -> None:
-    if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
-        raise UnusableBackupError(
-            f"The backup names a media file outside of the media folder ({path}). It is not restored."
-        )

@@ -1,20 +1,22 @@
 """What an interruption left behind: finished if its restore had got as far as the swap, removed otherwise."""
 
 import errno
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from backup_system.errors import BackupError
+from backup_system.interruptions import Interruption
 from backup_system.session import Installation
-from backup_system.workplace import PREVIOUS, SCRATCH, STAGING
+from backup_system.staging import new_identifier
+from backup_system.workplace import PREVIOUS, SCRATCH, STAGING, remove_folder
 
 
 @contextmanager
 def alone_and_recovering(installation: Installation) -> Iterator[None]:
     """Work as the only one on this installation, on what no interruption shows in, and leave it so."""
     with installation.workplace.alone(say=installation.progress.say):
-        recover(installation)
+        with _explained():
+            recover(installation)
         try:
             with _explained():
                 yield
@@ -28,48 +30,69 @@ def alone_and_recovering(installation: Installation) -> Iterator[None]:
 
 
 @contextmanager
+def replacing(installation: Installation) -> Iterator[str]:
+    """Do the same for work that replaces what is live, giving its id. A failure ends with what is live now."""
+    identifier = ""
+    try:
+        with alone_and_recovering(installation):
+            identifier = new_identifier(installation)
+            yield identifier
+    except BackupError as error:
+        raise type(error)(f"{error} {_state(installation, identifier)}") from error
+    except Interruption as interruption:
+        interruption.state = _state(installation, identifier)
+        raise
+
+
+def _state(installation: Installation, identifier: str) -> str:
+    """Return what is live after a failure, in a sentence."""
+    next_one = "the next -b, -r, --undo or --verify"
+    try:
+        swapped = bool(identifier) and installation.database.swapped(identifier)
+    except BackupError:
+        return f"Whether anything was replaced is not known: {next_one} finishes it, or removes what was begun."
+    if not swapped:
+        return "Nothing was replaced."
+    if installation.live_media.is_pending(identifier):
+        return f"The database was replaced, the media files were not yet: {next_one} finishes that."
+    return "By then all was replaced: what was restored is live, and --undo brings back what was there before."
+
+
+@contextmanager
 def _explained() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        advice = "Make room." if error.errno == errno.ENOSPC else "Nothing was replaced."
-        raise BackupError(f"{error.filename or 'This machine'}: {error.strerror or error}. {advice}") from error
+        advice = " Make room." if error.errno == errno.ENOSPC else ""
+        raise BackupError(f"{error.filename or 'This machine'}: {error.strerror or error}.{advice}") from error
 
 
 def recover(installation: Installation) -> None:
     """Leave the workplace as if nothing had ever been interrupted. To be called by who is alone in it."""
-    workplace, database = installation.workplace, installation.database
+    workplace, database, media = installation.workplace, installation.database, installation.live_media
+    say = installation.progress.say
     for folder in workplace.folders(SCRATCH):
-        shutil.rmtree(folder)
+        remove_folder(folder, say=say)
     for folder in workplace.folders(STAGING):
         restore = folder.name.removeprefix(STAGING)
         if database.swapped(restore):
-            swap_media(installation, restore)
+            media.swap(restore)
         else:
             database.drop_previous(restore)
-        shutil.rmtree(folder)
+        remove_folder(folder, say=say)
+    for folder in media.workplace.folders(STAGING):
+        remove_folder(folder, say=say)
     database.drop_staging()
     forget_older(installation)
 
 
-def swap_media(installation: Installation, restore: str) -> None:
-    """Make the staged media live, and keep those that were. Whoever was interrupted in here may begin anew."""
-    workplace, live = installation.workplace, installation.configuration.media
-    staged, kept = workplace.staging(restore) / "media", workplace.previous(restore) / "media"
-    if not staged.exists():  # it is live already
-        return
-    if live.exists() and not kept.exists():
-        kept.parent.mkdir(exist_ok=True)
-        live.rename(kept)
-    staged.rename(live)
-
-
 def forget_older(installation: Installation) -> None:
     """Remove what restores have replaced, but for the last one."""
-    workplace, database = installation.workplace, installation.database
+    database = installation.database
     previous = database.previous()
     for restore in previous[:-1]:
         database.drop_previous(restore)
-    for folder in workplace.folders(PREVIOUS):
-        if folder.name.removeprefix(PREVIOUS) not in previous[-1:]:
-            shutil.rmtree(folder)
+    for workplace in installation.live_media.workplaces:
+        for folder in workplace.folders(PREVIOUS):
+            if folder.name.removeprefix(PREVIOUS) not in previous[-1:]:
+                remove_folder(folder, say=installation.progress.say)

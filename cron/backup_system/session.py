@@ -12,6 +12,7 @@ from backup_system.databases import Database
 from backup_system.databases.postgresql import PostgreSQL
 from backup_system.databases.sqlite import SQLite
 from backup_system.lease import Lease, hold_lease
+from backup_system.live_media import LiveMedia
 from backup_system.manifest import Manifest
 from backup_system.names import lease_name
 from backup_system.progress import Progress
@@ -39,6 +40,11 @@ class Installation:
         if variables.embedded:
             return SQLite(variables.data_directory / "database.sqlite3", self.workplace)
         return PostgreSQL(variables)
+
+    @property
+    def live_media(self) -> LiveMedia:
+        """The project's uploads."""
+        return LiveMedia.find(self.configuration.media, self.workplace)
 
     def now(self) -> datetime:
         """Return the time."""

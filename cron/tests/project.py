@@ -10,7 +10,7 @@ from pathlib import Path
 
 from backup_system.configuration import Configuration
 from backup_system.manifest import Manifest
-from backup_system.media import list_media
+from backup_system.media_paths import list_media
 from backup_system.progress import LineProgress
 from backup_system.retention import Plan
 from backup_system.session import Installation, Session

@@ -165,11 +165,55 @@ def test_contents_that_are_none_are_named(embedded: Project, backup: Manifest, t
     refused(embedded, saying=r"contents\.json cannot be read")
 
 
-@pytest.mark.parametrize("path", ["../outside", "/outside", "a/../../outside"])
+@pytest.mark.parametrize(
+    "path", ["../outside", "/outside", "a/../../outside", "", ".", "a\0b", "\ud800", ".backup_system/previous/media/x"]
+)
 def test_no_file_is_written_outside_of_the_media(embedded: Project, backup: Manifest, path: str) -> None:
     text = stored(embedded, backup, "contents.json").read_text()
     change_contents(embedded, backup, text.replace('"a.txt"', json.dumps(path)))
-    refused(embedded, saying="a media file outside of the media folder")
+    refused(embedded, saying="a media file (outside of the media folder|as none can be named)")
+
+
+def with_media(project: Project, manifest: Manifest, media: list[dict[str, Any]]) -> None:
+    """Have the backup name these media; a file without a link has the contents of a.txt."""
+    contents = json.loads(stored(project, manifest, "contents.json").read_text())
+    file = contents["media"][0]["stored"]
+    contents["media"] = [{"link": None, "stored": None if "link" in each else file} | each for each in media]
+    change_contents(project, manifest, json.dumps(contents))
+
+
+@pytest.mark.parametrize(
+    ("media", "saying"),
+    [
+        ([{"path": "up", "link": ".."}, {"path": "up/planted"}], "below another file or link"),
+        ([{"path": "here", "link": "."}, {"path": "here/up", "link": "../.."}], "below another file or link"),
+        ([{"path": "a"}, {"path": "a/b"}], "below another file or link"),
+        ([{"path": "a", "link": ".."}, {"path": "a"}], "twice"),
+        ([{"path": "a/b"}, {"path": "a//b"}], "twice"),
+        ([{"path": "a", "link": "b\0c"}], "as none can be named"),
+    ],
+)
+def test_no_file_is_written_through_a_link(
+    embedded: Project, backup: Manifest, media: list[dict[str, Any]], saying: str
+) -> None:
+    with_media(embedded, backup, media)
+    before = set(embedded.configuration.variables.data_directory.rglob("*"))
+    with pytest.raises(BackupError, match=saying):
+        embedded.restore()
+    assert set(embedded.configuration.variables.data_directory.rglob("*")) <= before | {embedded.configuration.work}
+
+
+def test_no_link_shows_what_is_elsewhere(embedded: Project, backup: Manifest) -> None:
+    """Also when it leads out through another link, which alone would stay inside."""
+    links = {"root": "/etc/passwd", "up": "../..", "deep/top": "..", "through": "deep/top/../secret", "loop": "loop"}
+    inside = {"deep/a": "../a.txt", "again": "deep/a"}
+    media = [{"path": path, "link": target} for path, target in (links | inside).items()]
+    with_media(embedded, backup, [{"path": "a.txt"}, *media])
+    embedded.restore()
+    assert set(files(embedded.media)) == {"a.txt", "deep/top", "loop", *inside}
+    assert (embedded.media / "again").read_text() == "first"
+    for name in ("root", "up", "through"):
+        assert f"Media link {name} leads out of the media folder: left out." in embedded.said.getvalue()
 
 
 def test_a_backup_of_another_project_is_refused(embedded: Project, backup: Manifest) -> None:

@@ -1,14 +1,18 @@
 """Media files come back as they were, whatever they are called and contain."""
 
 import os
+import re
 import socket
 from pathlib import Path
 
 import pytest
 from backup_system import media
+from backup_system.catalogue import backups
 from backup_system.checksums import Checksums, checksums
 from backup_system.errors import BackupError
+from backup_system.media_paths import list_media
 from backup_system.stores import StoredObject
+from commands import attempt
 from project import Configure, Project, files
 from pyrage import x25519
 
@@ -47,7 +51,7 @@ def project(request: pytest.FixtureRequest, embedded: Project, configure: Config
 def replaced_by_their_backup(project: Project) -> dict[str, bytes | str]:
     """Return the media after they were backed up, all changed, and restored."""
     project.back_up()
-    for name in media.list_media(project.media):
+    for name in list_media(project.media):
         (project.media / name).unlink()
     (project.media / "intruder").write_text("x")
     project.restore()
@@ -63,9 +67,7 @@ def test_names_may_be_anything(project: Project) -> None:
     assert replaced_by_their_backup(project) == before
 
 
-def test_links_stay_links(project: Project, tmp_path: Path) -> None:
-    (tmp_path / "elsewhere").mkdir()
-    (tmp_path / "elsewhere/secret").write_text("not ours")
+def test_links_stay_links(project: Project) -> None:
     (project.media / "folder").mkdir()
     (project.media / "folder/file").write_text("x")
     for name, target in {
@@ -73,13 +75,65 @@ def test_links_stay_links(project: Project, tmp_path: Path) -> None:
         "to a folder": "folder",
         "folder/up": "..",
         "dangling": "nowhere at all",
-        "outside": str(tmp_path / "elsewhere"),
         "not UTF-8": os.fsdecode(b"\xff"),
     }.items():
         (project.media / name).symlink_to(target)
     before = files(project.media)
     assert replaced_by_their_backup(project) == before
-    assert (project.media / "outside/secret").read_text() == "not ours"
+
+
+def test_an_absolute_link_leads_into_the_media_wherever_they_are_restored(project: Project) -> None:
+    (project.media / "folder").mkdir()
+    (project.media / "folder/link").symlink_to(project.media / "a.txt")
+    assert replaced_by_their_backup(project)["folder/link"] == "../a.txt"
+    assert (project.media / "folder/link").read_text() == "first"
+
+
+@pytest.mark.parametrize("absolute", [True, False])
+@pytest.mark.parametrize("target", ["elsewhere", "elsewhere/file", "nothing"])
+def test_a_link_that_leads_out_of_the_media_stops_the_backup(
+    project: Project, tmp_path: Path, target: str, absolute: bool
+) -> None:
+    """What it leads to would be missing in silence."""
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere/file").write_text("uploads of earlier years")
+    path = tmp_path / target
+    (project.media / "2019").symlink_to(path if absolute else path.relative_to(project.media, walk_up=True))
+    with pytest.raises(BackupError, match=rf"Media link 2019 leads out of the media folder, to .*{target}"):
+        project.back_up()
+    with pytest.raises(BackupError, match="Media link 2019 leads out of the media folder"):
+        project.export("media", anonymised=False)
+
+
+def test_a_link_out_of_the_media_in_a_backup_of_an_earlier_version_is_left_out_aloud(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, target in {"outside": "/etc", "up": "../..", "inside": str(project.media / "a.txt")}.items():
+        (project.media / name).symlink_to(target)
+    with monkeypatch.context() as earlier:
+        earlier.setattr(media, "read_link", lambda root, name: str((root / name).readlink()))
+        project.back_up()
+    project.restore()
+    assert set(files(project.media)) == {"a.txt", "b.txt", "inside"}
+    assert (project.media / "inside").read_text() == "first"
+    for name in ("outside", "up"):
+        assert f"Media link {name} leads out of the media folder: left out." in project.said.getvalue()
+
+
+@pytest.mark.parametrize("name", ["folder/private", "folder/private/file"])
+@pytest.mark.parametrize("arguments", [["-b"], ["--export=media", "--not-anonymised"]], ids=["back up", "export"])
+def test_what_cannot_be_read_is_named_and_not_left_out(embedded: Project, name: str, arguments: list[str]) -> None:
+    (embedded.media / "folder/private").mkdir(parents=True)
+    (embedded.media / "folder/private/file").write_text("would be missing in silence")
+    (embedded.media / name).chmod(0)
+    try:
+        status, said = attempt(*arguments)
+    finally:
+        (embedded.media / name).chmod(0o700)
+    assert status == 1
+    assert re.search(rf"Media (file|folder) \S*{name} cannot be read: Permission denied", said)
+    assert "Traceback" not in said
+    assert backups(embedded.store, "app") == []
 
 
 def test_the_same_contents_are_stored_once(project: Project) -> None:
@@ -113,6 +167,8 @@ def test_what_is_no_file_is_left_out(project: Project, monkeypatch: pytest.Monke
         monkeypatch.chdir(project.media)
         listener.bind("socket")
     assert set(replaced_by_their_backup(project)) == {"a.txt", "b.txt"}
+    for name in ("pipe", "socket"):
+        assert f"Media file {name} is a socket, a pipe or a device: left out." in project.said.getvalue()
 
 
 def test_the_live_media_are_never_written(project: Project) -> None:

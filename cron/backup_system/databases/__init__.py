@@ -18,6 +18,19 @@ class Database(Protocol):
     def engine(self) -> Engine:
         """The server."""
 
+    def exists(self) -> bool:
+        """Return whether there is a live database, damaged or not."""
+
+    @property
+    def disk(self) -> Path | None:
+        """A folder on the server's disk; None when that cannot be seen from here."""
+
+    def room(self, size: int) -> int:
+        """Return the bytes that a restore of a database of this size writes to the server's disk, at most."""
+
+    def close_staging(self, restore: str) -> None:
+        """Disconnect from the staging database whoever fills it, and let nobody in again."""
+
     def size(self) -> int:
         """Return the bytes that the live database takes."""
 

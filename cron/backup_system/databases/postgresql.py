@@ -1,9 +1,9 @@
 """PostgreSQL: its own tools copy, and a rename swaps."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -25,6 +25,9 @@ JOBS: Final = "2"
 COMPRESSION: Final = "zstd:1"
 EXPORT: Final = "database.dump"
 MAINTENANCE_DATABASE: Final = "postgres"
+# services.yml mounts the server's volume there, only for its free space to be seen: its files cannot be read.
+DISK: Final = Path("/postgres_data")
+COMPOSE_HOST: Final = "postgres"
 LONGEST_NAME: Final = 63
 # The id of a restore. A database whose name goes on otherwise is somebody else's.
 RESTORE: Final = re.compile(r"\d{8}t\d{6}_[0-9a-f]{4}")
@@ -41,9 +44,33 @@ class PostgreSQL:
     @cached_property
     def engine(self) -> Engine:
         """The server."""
-        with self._connect() as connection:
-            version = connection.info.server_version
+        with self._maintenance() as server:
+            version = server.info.server_version
         return Engine(name="postgresql", version=f"{version // 10000}.{version % 10000}")
+
+    def exists(self) -> bool:
+        """Return whether there is a live database, damaged or not."""
+        with self._maintenance() as server:
+            return self._exists(server)
+
+    @property
+    def disk(self) -> Path | None:
+        """Where Compose mounts the volume of its own server; None with a server elsewhere."""
+        return DISK if self.environment.postgres_host == COMPOSE_HOST and DISK.is_dir() else None
+
+    def room(self, size: int) -> int:
+        """Return the size, and the write-ahead log that a restore makes: PostgreSQL keeps it up to a limit."""
+        with self._maintenance() as server:
+            query = "SELECT pg_size_bytes(current_setting('max_wal_size'))"
+            (log,) = server.execute(query).fetchall()[0]
+        return size + min(int(log), 2 * size)
+
+    def close_staging(self, restore: str) -> None:
+        """Disconnect from the staging database whoever fills it, and let nobody in again."""
+        with suppress(BackupError), self._maintenance() as server:  # it may not be there yet, or no more
+            name = self.name(restore)
+            server.execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS false").format(sql.Identifier(name)))
+            server.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
 
     def size(self) -> int:
         """Return the bytes that the live database takes."""
@@ -72,7 +99,7 @@ class PostgreSQL:
         """Make a staging database from the files of a dump. Return what people should know of it, or nothing."""
         name = self.name(restore)
         with self._maintenance() as server:
-            create_twin(server, self._live, name)
+            self._create(server, name)
             known = {role for (role,) in server.execute("SELECT rolname FROM pg_roles").fetchall()}
         unknown = sorted(set(roles or ()) - known)
         without_roles = ["--no-owner", "--no-privileges"] if unknown or roles is None else []
@@ -110,11 +137,11 @@ class PostgreSQL:
 
     def swap(self, restore: str) -> None:
         """Make the staging database the live one, and the live one the previous one, in one transaction."""
-        self._rename_live(becomes=self._named("previous", restore), successor=self.name(restore))
+        self._rename_live(restore, successor=self.name(restore))
 
     def swap_back(self, earlier: str, restore: str) -> None:
         """Make live what the restore `earlier` replaced, and what is live now the previous one of `restore`."""
-        self._rename_live(becomes=self._named("previous", restore), successor=self._named("previous", earlier))
+        self._rename_live(restore, successor=self._named("previous", earlier))
 
     def swapped(self, restore: str) -> bool:
         """Return whether that restore got as far as the swap: then what it replaced is there."""
@@ -125,9 +152,10 @@ class PostgreSQL:
         return self._restores("previous")
 
     def drop_staging(self) -> None:
-        """Remove every staging database."""
-        for restore in self._restores("staging"):
-            self._drop(self.name(restore))
+        """Remove every staging database, and what was to be kept in the place of a missing one."""
+        for kind in ("staging", "missing"):
+            for restore in self._restores(kind):
+                self._drop(self._named(kind, restore))
 
     def drop_previous(self, restore: str) -> None:
         """Remove the database that a restore replaced."""
@@ -167,18 +195,40 @@ class PostgreSQL:
         with self._maintenance() as server:
             server.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
 
-    def _rename_live(self, *, becomes: str, successor: str) -> None:
+    def _exists(self, server: Server) -> bool:
+        return bool(server.execute("SELECT FROM pg_database WHERE datname = %s", [self._live]).fetchall())
+
+    def _create(self, server: Server, name: str) -> None:
+        """Make an empty database like the live one; if that is gone, like the last one that was replaced."""
+        replaced = [self._named("previous", restore) for restore in self.previous()[-1:]]
+        if models := [self._live] * self._exists(server) or replaced:
+            create_twin(server, models[0], name)
+        else:
+            owner = sql.Identifier(self.environment.postgres_user)
+            create = sql.SQL("CREATE DATABASE {} TEMPLATE template0 OWNER {}")
+            server.execute(create.format(sql.Identifier(name), owner))
+
+    def _rename_live(self, restore: str, *, successor: str) -> None:
+        """Make the successor live. What was is kept; where there was no database, that is an empty one."""
+        with self._maintenance() as server:
+            live = self._live
+            if not self._exists(server):
+                self._create(server, live := self._named("missing", restore))
+        self._rename({live: self._named("previous", restore), successor: self._live})
+
+    def _rename(self, names: Mapping[str, str]) -> None:
+        """Rename databases, in one transaction."""
         for attempt in range(SWAPS):
             try:
                 with self._maintenance() as server, server.transaction():
-                    for database in (self._live, successor):
+                    for database in names:
                         server.execute(
                             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [database]
                         )
                     rename = sql.SQL("ALTER DATABASE {} RENAME TO {}")
                     # Waits five seconds for those who are being disconnected; nobody new gets in meanwhile.
-                    server.execute(rename.format(sql.Identifier(self._live), sql.Identifier(becomes)))
-                    server.execute(rename.format(sql.Identifier(successor), sql.Identifier(self._live)))
+                    for database, name in names.items():
+                        server.execute(rename.format(sql.Identifier(database), sql.Identifier(name)))
                 return
             except psycopg.errors.ObjectInUse as error:
                 if attempt == SWAPS - 1:

@@ -4,7 +4,7 @@ import shutil
 import sqlite3
 import zlib
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -19,6 +19,10 @@ FILE: Final = "database.sqlite3"
 PATIENCE: Final = 30.0
 
 
+class DamagedError(BackupError):
+    """A database's file cannot be read as one."""
+
+
 @dataclass(frozen=True)
 class SQLite:
     """The database file in the data directory."""
@@ -30,6 +34,22 @@ class SQLite:
     def engine(self) -> Engine:
         """The library."""
         return Engine(name="sqlite", version=sqlite3.sqlite_version)
+
+    def exists(self) -> bool:
+        """Return whether there is a live database, damaged or not."""
+        return self.file.exists()
+
+    @property
+    def disk(self) -> Path | None:
+        """The folder of the file."""
+        return self.file.parent
+
+    def room(self, size: int) -> int:
+        """Return the size of the staging database and of the live one, whose files grow side by side."""
+        return 2 * size
+
+    def close_staging(self, restore: str) -> None:
+        """Do nothing: this process alone fills the staging database."""
 
     def size(self) -> int:
         """Return the bytes that the live database takes."""
@@ -100,8 +120,11 @@ class SQLite:
         """Return whether that restore got as far as the swap."""
         if not self.file.exists():
             return False
-        with _open(self.file) as connection:
-            return bool(connection.execute("PRAGMA user_version").fetchone() == (_number(restore),))
+        try:
+            with _open(self.file) as connection:
+                return bool(connection.execute("PRAGMA user_version").fetchone() == (_number(restore),))
+        except DamagedError:
+            return False  # what a restore made live can be read
 
     def previous(self) -> list[str]:
         """Return the restores whose previous databases are kept, oldest first."""
@@ -115,8 +138,12 @@ class SQLite:
                 file.unlink()
 
     def drop_previous(self, restore: str) -> None:
-        """Remove the database that a restore replaced."""
-        self._kept(restore).unlink(missing_ok=True)
+        """Remove the database that a restore replaced; one that was only just set aside is live again."""
+        kept = self._kept(restore)
+        if self.file.exists():
+            kept.unlink(missing_ok=True)
+        else:
+            _move(kept, self.file)
 
     def _staged(self, restore: str) -> Path:
         return self.workplace.staging(restore) / FILE
@@ -125,21 +152,35 @@ class SQLite:
         return self.workplace.previous(restore) / FILE
 
     def _replace(self, source: Path, restore: str) -> None:
-        if self.file.exists():
-            self._keep(self._kept(restore))
+        kept = self._kept(restore)
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            self._keep(kept)
+        except DamagedError:
+            _move(self.file, kept)  # as it is
         self._copy(source, self.file)
 
     def _keep(self, kept: Path) -> None:
-        kept.parent.mkdir(parents=True, exist_ok=True)
+        """Copy the live database; where there is none, an empty one."""
         unfinished = kept.with_name(f"{FILE}.unfinished")
         unfinished.unlink(missing_ok=True)
-        self._copy(self.file, unfinished)
+        if self.file.exists():
+            self._copy(self.file, unfinished)
+        else:
+            unfinished.touch()
         unfinished.replace(kept)
 
     def _copy(self, source: Path, target: Path) -> None:
         """Copy a database into another, as one transaction of both."""
         with _open(source) as reader, _open(target) as writer:
             reader.backup(writer)
+
+
+def _move(file: Path, target: Path) -> None:
+    """Move the files of a database that nothing can read."""
+    for suffix in ("", "-wal", "-shm"):
+        with suppress(FileNotFoundError):
+            file.with_name(f"{file.name}{suffix}").replace(target.with_name(f"{target.name}{suffix}"))
 
 
 def _number(restore: str) -> int:
@@ -172,4 +213,5 @@ def _open(file: Path) -> Iterator[sqlite3.Connection]:
         with closing(sqlite3.connect(file, timeout=PATIENCE, autocommit=True)) as connection:
             yield connection
     except sqlite3.Error as error:
-        raise BackupError(f"SQLite, {file}: {error}") from None
+        damaged = getattr(error, "sqlite_errorcode", None) in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+        raise (DamagedError if damaged else BackupError)(f"SQLite, {file}: {error}") from None

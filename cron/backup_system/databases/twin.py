@@ -7,8 +7,9 @@ from psycopg import sql
 
 from backup_system.databases.census import Server
 
+# A limit of -2 marks a database whose removal was interrupted.
 PROPERTIES: Final = """
-    SELECT pg_get_userbyid(datdba), datconnlimit, datacl IS NOT NULL, pg_encoding_to_char(encoding),
+    SELECT pg_get_userbyid(datdba), greatest(datconnlimit, -1), datacl IS NOT NULL, pg_encoding_to_char(encoding),
         datlocprovider, datcollate, datctype, datlocale, daticurules
     FROM pg_database WHERE datname = %s
 """

@@ -2,11 +2,12 @@
 
 import shutil
 import tarfile
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Final
 
 from backup_system.errors import BackupError
-from backup_system.media import list_media, shown
+from backup_system.media_paths import list_media, read_link, shown
 from backup_system.recovery import alone_and_recovering
 from backup_system.session import Installation
 from backup_system.staging import anonymise, load, migrate, new_identifier
@@ -68,13 +69,18 @@ def _add_media(installation: Installation, root: Path, names: list[str], tar: ta
         step.expect(len(names))
         for name in names:
             try:
-                tar.add(root / name, arcname=f"{MEDIA}/{name}", filter=_anonymous, recursive=False)
+                link = read_link(root, name) if (root / name).is_symlink() else ""
+                edited = partial(_anonymous, link=link)
+                tar.add(root / name, arcname=f"{MEDIA}/{name}", filter=edited, recursive=False)
             except FileNotFoundError:
                 installation.progress.say(f"Media file {shown(name)} vanished meanwhile: left out.")
+            except PermissionError as error:
+                raise BackupError(f"Media file {shown(name)} cannot be read: {error.strerror}.") from error
             step.advance()
 
 
-def _anonymous(member: tarfile.TarInfo) -> tarfile.TarInfo:
+def _anonymous(member: tarfile.TarInfo, *, link: str = "") -> tarfile.TarInfo:
+    member.linkname = link or member.linkname
     member.uid = member.gid = 0
     member.uname = member.gname = ""
     return member

@@ -4,16 +4,30 @@ import shutil
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Final
 
-from backup_system.errors import BackupError, UnusableBackupError
+from backup_system.errors import BackupError, UnusableBackupError, WrongUseError
+from backup_system.interruptions import deferred_interruptions
 from backup_system.manifest import Contents, Manifest
-from backup_system.media import download_media, keep_only, list_media
+from backup_system.media import download_media, keep_only
+from backup_system.media_paths import list_media, shown
 from backup_system.names import CONTENTS
-from backup_system.recovery import alone_and_recovering, swap_media
+from backup_system.recovery import replacing
+from backup_system.room import guarded, require_room_to_restore
 from backup_system.session import Session
-from backup_system.staging import anonymise, create_default_user, load, migrate, new_identifier
+from backup_system.staging import anonymise, create_default_user, load, migrate
 from backup_system.transfer import side_by_side
 from backup_system.verbs.back_up import back_up_alone
+
+DAMAGED_DATABASE: Final = "damaged-database"
+MISSING_DATABASE: Final = "missing-database"
+UNREADABLE_MEDIA: Final = "unreadable-media"
+REASONS: Final = (DAMAGED_DATABASE, MISSING_DATABASE, UNREADABLE_MEDIA)
+WAY_OUT: Final = (
+    "If that cannot be mended because what is live is damaged, restore without this backup, and say why: "
+    f"--without-backup-first {DAMAGED_DATABASE}, {MISSING_DATABASE} or {UNREADABLE_MEDIA}. What is live is set aside "
+    'all the same. (docs/how-to/backups.md, "When production is damaged")'
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,22 +39,38 @@ class Restored:
     media_files: int
 
 
-def restore(session: Session, wanted: str) -> Restored:
-    """Return what was restored: `latest`, `latest:<environment>`, or a backup's URL."""
+def restore(session: Session, wanted: str, *, without_backup_first: frozenset[str] = frozenset()) -> Restored:
+    """Return what was restored: `latest`, `latest:<environment>`, or a backup's URL.
+
+    `without_backup_first` says of PROD why it cannot be backed up before (of REASONS).
+    """
     configuration = session.configuration
     manifest = session.find(wanted)
-    with alone_and_recovering(session):
+    with replacing(session) as identifier:
         require_compatible(session, manifest)
-        if configuration.environment == "prod":
-            session.progress.say("A backup of PROD first, so that nothing can be lost.")
-            back_up_alone(replace(session, store=configuration.open_store()))
-        identifier = new_identifier(session)
-        stage(session, manifest, identifier)
-        anonymised = _bring_up_to_date(session, manifest, identifier)
-        with session.progress.step("Swap"):
+        session.live_media.require_swappable()
+        require_room_to_restore(session, manifest)
+        _back_up_first(session, without_backup_first)
+        with guarded(session, identifier):
+            stage(session, manifest, identifier)
+            anonymised = _bring_up_to_date(session, manifest, identifier)
+        with session.progress.step("Swap"), deferred_interruptions():
             session.database.swap(identifier)
-            swap_media(session, identifier)
+            session.live_media.swap(identifier)
     return Restored(manifest=manifest, anonymised=anonymised, media_files=len(list_media(configuration.media)))
+
+
+def _back_up_first(session: Session, without: frozenset[str]) -> None:
+    """Back up PROD, unless a person has said why that is not possible."""
+    if MISSING_DATABASE in without and session.database.exists():
+        raise WrongUseError("The database is there. If it is damaged, say damaged-database.")
+    if session.configuration.environment != "prod" or without:
+        return
+    session.progress.say("A backup of PROD first, so that nothing can be lost.")
+    try:
+        back_up_alone(replace(session, store=session.configuration.open_store()))
+    except (BackupError, OSError) as error:
+        raise BackupError(f"PROD could not be backed up before it is replaced: {error}\n{WAY_OUT}") from error
 
 
 def require_compatible(session: Session, manifest: Manifest) -> None:
@@ -68,13 +98,16 @@ def stage(session: Session, manifest: Manifest, identifier: str) -> Contents:
 
     Raise BackupError when it is damaged, or does not hold what was backed up.
     """
-    folder = session.workplace.staging(identifier)
-    folder.mkdir(mode=0o700)
+    session.workplace.staging(identifier).mkdir(mode=0o700)
+    staged = session.live_media.staged(identifier)
     with session.workplace.scratch() as scratch:
         _fetch(session, manifest, scratch)
         contents = Contents.from_bytes((scratch / CONTENTS).read_bytes(), name=manifest.name)
         with session.progress.step("Fetch and check the media") as step:
-            download_media(contents.media, folder / "media", transfer=session.transfer, step=step)
+            live = session.configuration.media
+            left_out = download_media(contents.media, staged, live=live, transfer=session.transfer, step=step)
+        for name in left_out:
+            session.progress.say(f"Media link {shown(name)} leads out of the media folder: left out.")
         load(session, scratch / "database", contents.census, identifier)
     return contents
 
@@ -100,7 +133,7 @@ def _bring_up_to_date(session: Session, manifest: Manifest, identifier: str) -> 
     if manifest.name.environment != "prod" or session.configuration.environment == "prod":
         return False
     kept = anonymise(session, identifier)
-    left_out = keep_only(session.workplace.staging(identifier) / "media", kept)
+    left_out = keep_only(session.live_media.staged(identifier), kept)
     create_default_user(session, identifier)
     if left_out:
         session.progress.say(f"{left_out} media files were left out: no field with the rule KeepFile refers to them.")

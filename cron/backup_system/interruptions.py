@@ -1,0 +1,62 @@
+"""Ctrl-C and SIGTERM: they end the work at once, but for steps that must not stop half-way."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+
+
+class Interruption(KeyboardInterrupt):
+    """The person, or the machine that shuts down, wants this process to end."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+        self.state = ""
+        """What is live now, in a sentence."""
+
+    @property
+    def status(self) -> int:
+        """The exit status, as a shell has it: 130 for Ctrl-C, 143 for SIGTERM."""
+        return 128 + self.number
+
+    def __str__(self) -> str:
+        return f"Interrupted. {self.state}".rstrip()
+
+
+class _Handler:
+    """Raises an Interruption in the main thread: at once, or when the step that must not stop is done."""
+
+    def __init__(self) -> None:
+        self.deferring = False
+        self.waiting: int | None = None
+
+    def __call__(self, number: int, _frame: Any) -> None:
+        if self.deferring:
+            self.waiting = number
+        else:
+            raise Interruption(number)
+
+
+_handler: Final = _Handler()
+
+
+def handle_interruptions() -> None:
+    """Make Ctrl-C and SIGTERM an Interruption."""
+    for number in SIGNALS:
+        signal.signal(number, _handler)
+
+
+@contextmanager
+def deferred_interruptions() -> Iterator[None]:
+    """Run the block to its end; an interruption meanwhile is raised after it, unless the block failed."""
+    _handler.deferring, _handler.waiting = True, None
+    try:
+        yield
+    finally:
+        _handler.deferring = False
+    if (number := _handler.waiting) is not None:
+        _handler.waiting = None
+        raise Interruption(number)

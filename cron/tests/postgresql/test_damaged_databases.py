@@ -1,0 +1,113 @@
+"""Restores when the live database is damaged or gone: PROD's too, once a person says why it cannot be backed up."""
+
+from typing import Final
+
+import pytest
+from backup_system.errors import BackupError, WrongUseError
+from backup_system.verbs.restore import restore
+from picture import Picture, connect
+from project import MakeProject, Project
+from psycopg import sql
+
+pytestmark = [pytest.mark.postgresql, pytest.mark.usefixtures("without_django")]
+
+NAMED: Final = r"--without-backup-first damaged-database, missing-database or unreadable-media"
+
+
+@pytest.fixture
+def production(make_project: MakeProject) -> Project:
+    """Return PROD, backed up; since then its table has one row more."""
+    production = make_project(ENVIRONMENT="prod")
+    with connect(production.configuration.variables) as connection:
+        connection.execute("CREATE TABLE notes AS SELECT 'one' AS note")
+        production.back_up()
+        connection.execute("INSERT INTO notes VALUES ('late')")
+    return production
+
+
+def notes(project: Project) -> list[str]:
+    """Return what the live database says."""
+    with connect(project.configuration.variables) as connection:
+        return [note for (note,) in connection.execute("SELECT note FROM notes").fetchall()]
+
+
+def execute(project: Project, command: str) -> None:
+    """Have the server do something to the live database, which is the command's {}."""
+    with connect(project.configuration.variables, "postgres") as server:
+        name = sql.Identifier(project.configuration.variables.postgres_db)
+        server.execute(sql.SQL(command).format(name))
+
+
+def properties(project: Project) -> Picture:
+    """Return what the server knows of the live database."""
+    variables = project.configuration.variables
+    with connect(variables, "postgres") as server:
+        query = """SELECT pg_get_userbyid(datdba), pg_encoding_to_char(encoding), datlocprovider, datcollate, datctype,
+            datconnlimit, datallowconn FROM pg_database WHERE datname = %s"""
+        return {"properties": server.execute(query, [variables.postgres_db]).fetchall()}
+
+
+def damage(project: Project) -> None:
+    """Make a table unreadable, as a bad page does: the file of its rows is gone."""
+    with connect(project.configuration.variables) as connection:
+        connection.execute("UPDATE pg_class SET relfilenode = 1 WHERE relname = 'notes'")
+
+
+def test_a_damaged_database_is_replaced_once_that_is_said(production: Project) -> None:
+    damage(production)
+    with pytest.raises(BackupError, match=rf"(?s)could not be backed up.*{NAMED}.*Nothing was replaced\."):
+        production.restore()
+    restore(production.session, "latest", without_backup_first=frozenset({"damaged-database"}))
+    assert notes(production) == ["one"]
+    production.back_up()
+    production.undo()
+    with pytest.raises(BackupError):
+        production.back_up()
+    production.undo()
+    assert notes(production) == ["one"]
+
+
+@pytest.mark.parametrize("with_previous", [False, True])
+def test_a_missing_database_is_made(production: Project, *, with_previous: bool) -> None:
+    if with_previous:
+        production.restore()
+        production.undo()
+        production.back_up()
+    before = properties(production)
+    execute(production, "DROP DATABASE {} WITH (FORCE)")
+    with pytest.raises(BackupError, match=rf"(?s)does not exist.*{NAMED}.*Nothing was replaced\."):
+        production.restore()
+    restore(production.session, "latest", without_backup_first=frozenset({"missing-database"}))
+    assert properties(production) == before
+    assert notes(production) == (["one", "late"] if with_previous else ["one"])
+    production.back_up()
+    production.undo()
+    production.undo()
+    assert properties(production) == before
+
+
+def test_elsewhere_a_missing_database_needs_no_word(make_project: MakeProject) -> None:
+    local = make_project()
+    with connect(local.configuration.variables) as connection:
+        connection.execute("CREATE TABLE notes AS SELECT 'one' AS note")
+    local.back_up()
+    execute(local, "DROP DATABASE {} WITH (FORCE)")
+    local.restore()
+    assert notes(local) == ["one"]
+
+
+def test_a_database_that_was_dropped_by_half_is_replaced(production: Project) -> None:
+    """PostgreSQL marks it, and lets nobody in."""
+    variables = production.configuration.variables
+    with connect(variables, "postgres") as server:
+        server.execute("UPDATE pg_database SET datconnlimit = -2 WHERE datname = %s", [variables.postgres_db])
+    with pytest.raises(BackupError, match=NAMED):
+        production.restore()
+    restore(production.session, "latest", without_backup_first=frozenset({"damaged-database"}))
+    assert notes(production) == ["one"]
+
+
+def test_what_is_there_is_not_called_missing(production: Project) -> None:
+    with pytest.raises(WrongUseError, match=r"The database is there.*damaged-database\. Nothing was replaced\."):
+        restore(production.session, "latest", without_backup_first=frozenset({"missing-database"}))
+    assert notes(production) == ["one", "late"]

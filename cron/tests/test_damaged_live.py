@@ -1,0 +1,85 @@
+"""Restores when what is live is damaged or gone, which is when they are needed."""
+
+import errno
+from pathlib import Path
+
+import pytest
+from backup_system.databases.sqlite import SQLite
+from backup_system.errors import BackupError
+from commands import attempt
+from project import Project, database_file, files, note, notes
+
+pytestmark = pytest.mark.usefixtures("without_django")
+
+
+def damage(path: Path) -> None:
+    """Make a database unreadable."""
+    path.write_bytes(b"this is no database" * 1000)
+
+
+def test_a_damaged_database_is_replaced_and_kept_as_it_is(embedded: Project) -> None:
+    embedded.back_up()
+    damage(database_file(embedded))
+    damaged = database_file(embedded).read_bytes()
+    embedded.restore()
+    assert notes(embedded) == ["one", "two"]
+    (kept,) = embedded.configuration.work.glob("previous-*/database.sqlite3")
+    assert kept.read_bytes() == damaged
+    note(embedded, "after")
+    embedded.back_up()
+    embedded.verify()
+    embedded.restore()
+
+
+def test_a_damaged_database_outlives_a_restore_that_fails(embedded: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was set aside, and is live again."""
+    embedded.back_up()
+    damage(database_file(embedded))
+    damaged = database_file(embedded).read_bytes()
+    copy = SQLite._copy  # noqa: SLF001 - the last step of the swap, which has no other name
+
+    def fail(self: SQLite, source: Path, target: Path) -> None:
+        if target == database_file(embedded) and not target.exists():
+            raise OSError(errno.EIO, "Input/output error")
+        copy(self, source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(SQLite, "_copy", fail)
+        with pytest.raises(BackupError, match=r"Input/output error\. Nothing was replaced\."):
+            embedded.restore()
+    assert database_file(embedded).read_bytes() == damaged
+    assert embedded.remains == []
+
+
+def test_a_missing_database_is_restored_and_an_empty_one_kept(embedded: Project) -> None:
+    media = files(embedded.media)
+    embedded.back_up()
+    database_file(embedded).unlink()
+    (embedded.media / "a.txt").write_text("of the lost database")
+    embedded.restore()
+    assert (notes(embedded), files(embedded.media)) == (["one", "two"], media)
+    embedded.undo()
+    assert files(embedded.media)["a.txt"] == b"of the lost database"
+    embedded.undo()
+    assert (notes(embedded), files(embedded.media)) == (["one", "two"], media)
+
+
+@pytest.mark.parametrize("name", ["folder/private", "folder/private/file"])
+def test_unreadable_media_are_set_aside_and_come_back(embedded: Project, name: str) -> None:
+    """They are not deleted, though no copy of them can be made, until the restore after the next."""
+    embedded.back_up()
+    (embedded.media / "folder/private").mkdir(parents=True)
+    (embedded.media / "folder/private/file").write_text("unreadable")
+    (embedded.media / name).chmod(0)
+    for arguments in (("-r", "latest"), ("--undo",)):
+        status, said = attempt(*arguments)
+        assert status == 0, said
+    (embedded.media / name).chmod(0o700)
+    assert files(embedded.media)["folder/private/file"] == b"unreadable"
+    (embedded.media / name).chmod(0)
+    for _ in range(2):
+        status, said = attempt("-r", "latest")
+        assert status == 0, said
+    assert set(files(embedded.media)) == {"a.txt", "b.txt"}
+    assert len(embedded.remains) == 1
+    assert "could not be removed" not in said
