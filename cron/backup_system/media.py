@@ -133,8 +133,8 @@ def download_media(media: Collection[MediaFile], root: Path, *, transfer: Transf
     """
     root.mkdir(parents=True)
     files: dict[str, list[MediaFile]] = {}
+    require_safe_paths(media)
     for file in media:
-        _require_safe(file.path)
         if file.stored:
             files.setdefault(file.stored.object, []).append(file)
     step.expect(len(files))
@@ -177,8 +177,10 @@ def link_twin(source: Path, target: Path) -> None:
         target.mkdir(parents=True)
 
 
-def _require_safe(path: str) -> None:
-    if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
-        raise UnusableBackupError(
-            f"The backup names a media file outside of the media folder ({path}). It is not restored."
-        )
+def require_safe_paths(media: Iterable[MediaFile]) -> None:
+    """Raise UnusableBackupError unless each path is below the media folder."""
+    for file in media:
+        if PurePosixPath(file.path).is_absolute() or ".." in PurePosixPath(file.path).parts:
+            raise UnusableBackupError(
+                f"The backup names a media file outside of the media folder ({file.path}). It is not restored."
+            )

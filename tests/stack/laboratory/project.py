@@ -79,13 +79,13 @@ def laboratory() -> Iterator[Laboratory]:
         _write_settings(directory, project)
         compose = ("docker", "compose", f"--file={FILE}")
         try:
-            run(*compose, "build", "cron", directory=directory, limit=900)
+            run(*compose, "build", "cron", "verifier", directory=directory, limit=900)
             run(*compose, "up", "--detach", "--wait", "--no-build", directory=directory, limit=300)
             with _agent(directory, project) as agent:
                 yield Laboratory(directory=directory, project=project, agent=agent)
         finally:
             run(*compose, "down", "--volumes", "--remove-orphans", "--timeout=2", directory=directory)
-            run("docker", "image", "rm", "--force", f"{project}-cron:local")
+            run("docker", "image", "rm", "--force", f"{project}-cron:local", f"{project}-verifier:local")
 
 
 def _write_settings(directory: Path, project: str) -> None:
