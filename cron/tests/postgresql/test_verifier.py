@@ -132,7 +132,7 @@ def test_an_extension_that_is_not_on_the_list_is_refused_with_the_setting(projec
     with connect(project.configuration.variables) as connection:
         connection.execute("CREATE EXTENSION file_fdw")
     project.back_up()
-    with pytest.raises(BackupError, match="extension file_fdw.* VERIFIER_EXTENSIONS in"):
+    with pytest.raises(BackupError, match=r"extension file_fdw.* VERIFIER_EXTENSIONS in"):
         project.verify()
 
 
