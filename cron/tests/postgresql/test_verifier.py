@@ -162,8 +162,7 @@ def test_a_drill_needs_no_live_database(project: Project, harm: str, monkeypatch
     said, _ = drill.communicate(timeout=LIMIT)
     if harm == "gone":
         assert f"PostgreSQL has no database {name}" in said
-    assert drill.returncode == 1  # it has no migrations here: the restore and the comparison are what counts
-    assert "Compare with the backup's counts: done" in said
+    assert drill.returncode == 0, said
 
 
 def test_a_drill_changes_nothing_live(site: Project) -> None:
