@@ -99,16 +99,17 @@ in_embedded_mode() {
 
 # Runs the command in a container of its own, whether the stack is up or not.
 in_docker() {
-  local started='' status=0
+  local service started=() status=0
   docker info >/dev/null 2>&1 || fail 'Docker does not answer. Start it, then run this again.'
   exclude_other_changes "$@"
   read_options "$@"
-  if [[ -n $NEEDS_DATABASE && -z $(docker compose ps --quiet --status running postgres) ]]; then
-    started=postgres
-    docker compose up --detach --wait --quiet-pull postgres >&2 </dev/null
-  fi
+  for service in $NEEDED; do
+    [[ -z $(docker compose ps --quiet --status running "$service") ]] || continue
+    docker compose up --detach --wait --quiet-pull "$service" >&2 </dev/null
+    started+=("$service")
+  done
   docker compose run --rm --no-deps "${RUN_OPTIONS[@]}" cron python -m backup_system "${ARGUMENTS[@]}" || status=$?
-  [[ -z $started ]] || docker compose stop "$started" >&2
+  ((${#started[@]} == 0)) || docker compose stop "${started[@]}" >&2
   return "$status"
 }
 
@@ -126,14 +127,16 @@ exclude_other_changes() { # ARGUMENT…
   done
 }
 
-# Finds out, from the command's own arguments, what its container needs: the database, files, folders, a port.
+# Finds out, from the command's own arguments, what its container needs: services, files, folders, a port.
 read_options() { # ARGUMENT…
   local argument previous='' port=8765 authenticates=''
-  NEEDS_DATABASE='' ARGUMENTS=() RUN_OPTIONS=(--quiet-pull)
+  NEEDED='' ARGUMENTS=() RUN_OPTIONS=(--quiet-pull)
   [[ -t 0 && -t 1 && -t 2 ]] || RUN_OPTIONS+=(--no-TTY)
   for argument in "$@"; do
     case $argument in
-      -b | --backup | -r* | --restore* | --verify* | --undo | --export*) NEEDS_DATABASE=yes ;;
+      -b | --backup | -r* | --restore* | --undo) NEEDED=postgres ;;
+      --verify*) NEEDED=verifier ;; # what is live may be damaged, or gone
+      --export*) NEEDED='postgres verifier' ;;
       -a | --authenticate) check_is_no_server && authenticates=yes ;;
     esac
     case $previous in

@@ -1,10 +1,11 @@
 """Free space on a disk: compared with what work needs before it begins, and watched while it goes on."""
 
+import os
 import resource
 import shutil
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -61,20 +62,31 @@ def watch_disk(folder: Path, *, reserve: int, stop: Callable[[], None]) -> Itera
 
 @contextmanager
 def limited_writing(folder: Path, *, reserve: int) -> Iterator[None]:
-    """Let no thread of this process write on while the folder's disk is below the reserve.
+    """Let this process and the programs that it runs write no further once the folder's disk is below the reserve.
 
     Raise BackupError then. The other side of a download may lie about sizes, and others write to the disk as well.
     """
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
 
     def refuse_writing() -> None:  # the kernel does: each write to a file fails, in whatever library it is
-        resource.setrlimit(resource.RLIMIT_FSIZE, (0, before[1]))
+        for process in (os.getpid(), *_descendants("self")):
+            with suppress(ProcessLookupError):
+                resource.prlimit(process, resource.RLIMIT_FSIZE, (0, before[1]))
 
     try:
         with watch_disk(folder, reserve=reserve, stop=refuse_writing):
             yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def _descendants(process: int | str) -> Iterator[int]:
+    """Yield the ids of the processes that a process has started, and of theirs."""
+    for children in Path(f"/proc/{process}/task").glob("*/children"):
+        with suppress(OSError):  # it has ended meanwhile
+            for child in map(int, children.read_text().split()):
+                yield child
+                yield from _descendants(child)
 
 
 def _full(reserve: int) -> BackupError:

@@ -1,24 +1,40 @@
-"""`manage.py`, made to work on a staging database."""
+"""`manage.py`, made to work on a copy of the database, and to reach nothing that is live."""
 
 import os
 import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Final
 
 import config
 
 from backup_system.errors import BackupError
 
 WEB = Path(config.__path__[0]).parent
+# What the application's code has no need of while it works on a copy: it may not even hold them.
+WITHHELD: Final = (
+    "BACKUP_AGE_IDENTITY",
+    "BACKUP_URL",
+    "CRON_PING_URL",
+    "DEFAULT_USER_PASSWORD",
+    "EMAIL_HOST",
+    "EMAIL_PASSWORD",
+    "EMAIL_USER",
+    "GOOGLE_CREDENTIALS",
+    "GOOGLE_OAUTH_CLIENT_SECRET",
+    "VALKEY_URL",
+)
 
 
 def manage(*arguments: str, variables: Mapping[str, str]) -> str:
     """Return what `manage.py …` prints. Raise BackupError with its words if it fails."""
-    result = subprocess.run(
-        [sys.executable, "manage.py", *arguments],
+    kept = {name: value for name, value in os.environ.items() if name not in WITHHELD}
+    result: subprocess.CompletedProcess[str] = subprocess.run(
+        # Should this process be killed, the kernel ends the command as well.
+        ["setpriv", "--pdeathsig", "KILL", "--", sys.executable, "manage.py", *arguments],
         cwd=WEB,
-        env=os.environ | variables,
+        env=kept | dict(variables),
         capture_output=True,
         text=True,
         check=False,

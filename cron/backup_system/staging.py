@@ -1,11 +1,13 @@
-"""A database beside the live one: filled from a dump, compared with it, migrated, anonymised."""
+"""A copy of the database: filled from a dump, compared with it, migrated, anonymised, with nothing live in reach."""
 
 import json
 import secrets
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
+from backup_system.databases import DJANGO, StagingDatabase
 from backup_system.django_commands import manage
 from backup_system.errors import UnusableBackupError
 from backup_system.manifest import Census
@@ -24,38 +26,63 @@ def new_identifier(installation: Installation) -> str:
     return f"{moment.strftime(TIME_FORMAT)}_{secrets.token_hex(2)}"
 
 
-def load(installation: Installation, dump: Path, census: Census, identifier: str, *, with_roles: bool = True) -> None:
-    """Make a staging database from a dump. Raise BackupError when it does not hold what the census says."""
-    progress, database = installation.progress, installation.database
-    with progress.step("Restore beside the live database") as step:
-        note = database.load(dump, identifier, roles=census.roles if with_roles else None, step=step)
-    if note:
-        progress.say(note)
-    with progress.step("Compare with the backup's counts"):
-        if differences := census.differences(database.census(identifier)):
-            shown = "\n  ".join(differences[:20])
-            raise UnusableBackupError(f"What was restored is not what was backed up:\n  {shown}")
+@dataclass(frozen=True)
+class Staging:
+    """A staging database, and the folder of what belongs to it: gone with the run, or with the restore."""
 
+    installation: Installation
+    database: StagingDatabase
+    folder: Path
 
-def migrate(installation: Installation, identifier: str) -> None:
-    """Migrate a staging database to what the code here expects."""
-    with installation.progress.step("Migrate"):
-        manage("migrate_restored", variables=installation.database.variables(identifier))
+    @classmethod
+    def of_restore(cls, installation: Installation, identifier: str) -> "Staging":
+        """Return what a restore prepares beside the live database."""
+        return cls(installation, installation.database.staging(identifier), installation.workplace.staging(identifier))
 
+    def load(self, dump: Path, census: Census, *, with_roles: bool = True) -> str:
+        """Make the database from a dump; return what people should know of it.
 
-def anonymise(installation: Installation, identifier: str) -> set[str]:
-    """Return the names of the media files that may stay, after a staging database was anonymised."""
-    database = installation.database
-    variables = database.variables(identifier)
-    if installation.configuration.environment == "prod":
-        variables["ENVIRONMENT"] = "dev"  # the command refuses PROD, for the sake of the live database: this is a copy
-    kept = installation.workplace.staging(identifier) / "kept-files.json"
-    with installation.progress.step("Anonymise"):
-        name = database.name(identifier)
-        manage("anonymise", "--database", name, "--kept-files", str(kept), variables=variables)
-    return set(json.loads(kept.read_text()))
+        Raise UnusableBackupError when it does not hold what the census says.
+        """
+        progress = self.installation.progress
+        with progress.step("Restore a copy") as step:
+            note = self.database.load(dump, roles=census.roles if with_roles else None, step=step)
+        if note:
+            progress.say(note)
+        with progress.step("Compare with the backup's counts"):
+            if differences := census.differences(self.database.census()):
+                shown = "\n  ".join(differences[:20])
+                raise UnusableBackupError(f"What was restored is not what was backed up:\n  {shown}")
+        return note
 
+    def migrate(self) -> None:
+        """Migrate the database to what the code here expects. Raise BackupError if newer code has migrated it."""
+        with self.installation.progress.step("Migrate"):
+            self._manage("migrate_restored")
 
-def create_default_user(installation: Installation, identifier: str) -> None:
-    """Let somebody log in who knows the password in this installation's configuration."""
-    manage("create_default_user", variables=installation.database.variables(identifier))
+    def anonymise(self) -> set[str]:
+        """Return the names of the media files that may stay, after the database was anonymised."""
+        kept = self.folder / "kept-files.json"
+        variables = {}
+        if self.installation.configuration.environment == "prod":
+            variables["ENVIRONMENT"] = "dev"  # the command refuses PROD, whose live database it must never change
+        with self.installation.progress.step("Anonymise"):
+            self._manage("anonymise", "--database", self.database.name, "--kept-files", str(kept), **variables)
+        return set(json.loads(kept.read_text()))
+
+    def create_default_user(self) -> None:
+        """Create the first user, whose password is in this installation's configuration."""
+        password = self.installation.configuration.variables.default_user_password
+        variables = {"DEFAULT_USER_PASSWORD": password.get_secret_value()} if password else {}
+        self._manage("create_default_user", **variables)
+
+    def _manage(self, *arguments: str, **variables: str) -> None:
+        """Run a command on the database, isolated: its files, cache, queue and mail are in a folder of this one."""
+        data = self.folder / DJANGO
+        data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        isolation = {
+            "ISOLATED": "true",
+            "DATA_DIRECTORY": str(data),
+            "SECRET_KEY": self.installation.configuration.variables.secret_key.get_secret_value(),
+        }
+        manage(*arguments, variables=isolation | self.database.variables | variables)

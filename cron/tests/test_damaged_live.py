@@ -4,7 +4,7 @@ import errno
 from pathlib import Path
 
 import pytest
-from backup_system.databases.sqlite import SQLite
+from backup_system.databases import sqlite
 from backup_system.errors import BackupError
 from commands import attempt
 from project import Project, database_file, files, note, notes
@@ -36,15 +36,15 @@ def test_a_damaged_database_outlives_a_restore_that_fails(embedded: Project, mon
     embedded.back_up()
     damage(database_file(embedded))
     damaged = database_file(embedded).read_bytes()
-    copy = SQLite._copy  # noqa: SLF001 - the last step of the swap, which has no other name
+    copy = sqlite._copy  # noqa: SLF001 - the last step of the swap, which has no other name
 
-    def fail(self: SQLite, source: Path, target: Path) -> None:
+    def fail(source: Path, target: Path) -> None:
         if target == database_file(embedded) and not target.exists():
             raise OSError(errno.EIO, "Input/output error")
-        copy(self, source, target)
+        copy(source, target)
 
     with monkeypatch.context() as patch:
-        patch.setattr(SQLite, "_copy", fail)
+        patch.setattr(sqlite, "_copy", fail)
         with pytest.raises(BackupError, match=r"Input/output error\. Nothing was replaced\."):
             embedded.restore()
     assert database_file(embedded).read_bytes() == damaged

@@ -92,7 +92,7 @@ def full_disk(*_: object, **__: object) -> None:
     "breaks",
     [
         lambda patch: patch.setattr("backup_system.stores.folder.shutil.copyfile", full_disk),
-        lambda patch: patch.setattr("backup_system.databases.sqlite.SQLite.load", full_disk),
+        lambda patch: patch.setattr("backup_system.databases.sqlite.StagedSQLite.load", full_disk),
         lambda patch: patch.setattr("backup_system.verbs.restore.download_media", full_disk),
     ],
     ids=["fetching", "restoring", "media"],
@@ -115,7 +115,9 @@ def test_a_full_disk_is_named_and_changes_nothing(
 def test_a_backup_that_does_not_fit_is_not_even_fetched(embedded: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     embedded.back_up()
     monkeypatch.setattr(shutil, "disk_usage", lambda _path: SimpleNamespace(free=1))
-    with pytest.raises(BackupError, match=r"needs .* MB of disk.* are free.* Nothing was replaced"):
+    with pytest.raises(
+        BackupError, match=r"needs .* MB of disk beside the reserve.* 0 are free.* Nothing was replaced"
+    ):
         embedded.restore()
 
 

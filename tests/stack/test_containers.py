@@ -9,7 +9,7 @@ from stack.hardening import PROMISES
 
 pytestmark = pytest.mark.stack
 
-SERVICES: Final = {"web", "nginx", "postgres", "valkey", "celery", "flower", "cron", "npm_watch"}
+SERVICES: Final = {"web", "nginx", "postgres", "valkey", "celery", "flower", "cron", "verifier", "npm_watch"}
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +49,7 @@ def test_nobody_runs_as_a_name_or_as_root_by_chance(stack: Stack, containers: di
         "nginx": "101:101",
         "postgres": "999:999",
         "valkey": "999:999",
+        "verifier": "999:999",
         **dict.fromkeys(("web", "celery", "flower", "cron", "npm_watch"), person),
     }
 

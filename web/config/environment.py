@@ -1,5 +1,6 @@
 """The variables that configure the project: their types, meaning, defaults and checks."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -51,6 +52,12 @@ class Environment(BaseSettings):
         "more where no page waits for long; more help where pages wait for others. DEV and PROD.",
     )
     allow_signup: bool = Field(default=False, description="Whether people can make an account for themselves.")
+
+    isolated: bool = Field(
+        default=False,
+        description="Whether this process works on a copy of the database, as restores, drills and exports do: cache, "
+        "queue, mail and files are its own, and nothing connects elsewhere. They set it; not for `.env`.",
+    )
 
     secret_key: SecretStr = Field(
         description="Signs sessions and links. Secret; at least 32 random characters. Earlier keys, a line each, may "
@@ -224,7 +231,7 @@ class Environment(BaseSettings):
     @property
     def catches_mail(self) -> bool:
         """Whether mail is kept in a folder, readable in the browser, in place of being sent."""
-        return self.environment != "prod"
+        return self.environment != "prod" or self.isolated
 
 
 def lines(secret: SecretStr) -> tuple[str, ...]:
@@ -237,7 +244,9 @@ def read_environment(**overrides: Any) -> Environment:
 
     Raise ImproperlyConfigured, naming every variable that is missing or unusable.
     """
-    secrets_directory = SECRETS_DIRECTORY if SECRETS_DIRECTORY.is_dir() else None
+    # A process that is isolated is given what it needs, and no other secret.
+    isolated = os.environ.get("ISOLATED", "").lower() == "true"
+    secrets_directory = SECRETS_DIRECTORY if SECRETS_DIRECTORY.is_dir() and not isolated else None
     try:
         return Environment(_secrets_dir=secrets_directory, **overrides)
     except ValidationError as error:

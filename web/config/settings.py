@@ -8,9 +8,12 @@ from django.utils.translation import gettext_lazy as _
 
 from config.cache import OPTIONS as CACHE_OPTIONS
 from config.environment import read_environment_or_exit
+from config.isolation import refuse_connections
 from config.logs import configure_logging
 
 ENVIRONMENT = read_environment_or_exit()
+if ENVIRONMENT.isolated:
+    refuse_connections(database_host=ENVIRONMENT.postgres_host)
 BASE_DIRECTORY = Path(__file__).resolve().parent.parent
 
 SECRET_KEY, *SECRET_KEY_FALLBACKS = ENVIRONMENT.signing_keys
@@ -128,7 +131,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 CACHES = {
     "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
-    if ENVIRONMENT.embedded
+    if ENVIRONMENT.embedded or ENVIRONMENT.isolated
     else {
         "BACKEND": "config.cache.OptionalCache",
         "LOCATION": f"{ENVIRONMENT.valkey_url}/1",
@@ -259,7 +262,15 @@ SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 
 # Background tasks (https://docs.celeryq.dev/en/stable/userguide/configuration.html)
 
-CELERY_BROKER_URL = "filesystem://localhost" if ENVIRONMENT.embedded else f"{ENVIRONMENT.valkey_url}/0"
+
+def broker() -> str:
+    """Return where tasks are put: of an isolated process, nowhere that outlives it."""
+    if ENVIRONMENT.isolated:
+        return "memory://localhost"
+    return "filesystem://localhost" if ENVIRONMENT.embedded else f"{ENVIRONMENT.valkey_url}/0"
+
+
+CELERY_BROKER_URL = broker()
 CELERY_TASK_IGNORE_RESULT = True  # what a task did is in its TaskRun
 CELERY_TASK_ACKS_LATE = True  # a task is done when it is done, not when it is started:
 CELERY_TASK_REJECT_ON_WORKER_LOST = True  # a killed worker's task runs again

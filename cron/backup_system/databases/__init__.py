@@ -2,10 +2,13 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 from backup_system.manifest import Census, Engine
 from backup_system.progress import Step
+
+DJANGO: Final = "django"
+"""Of what a restore or a drill prepares, the data directory that the application's code has meanwhile."""
 
 type Finished = Callable[[Path], None]
 """Called with each file of a dump as soon as it is whole."""
@@ -37,23 +40,8 @@ class Database(Protocol):
     def dump(self, folder: Path, *, finished: Finished, step: Step) -> Census:
         """Return what the live database held at the moment that the files in `folder` show."""
 
-    def load(self, folder: Path, restore: str, *, roles: tuple[str, ...] | None, step: Step) -> str:
-        """Make a staging database from the files of a dump. Return what people should know of it, or nothing.
-
-        With None for the dump's roles, owners and grants are left out.
-        """
-
-    def export(self, restore: str, folder: Path) -> Path:
-        """Return a file in the folder: the staging database as people restore it who have no backup system."""
-
-    def census(self, restore: str) -> Census:
-        """Return what the staging database holds."""
-
-    def variables(self, restore: str) -> dict[str, str]:
-        """Return the variables that make Django use the staging database."""
-
-    def name(self, restore: str) -> str:
-        """Return how Django calls the staging database."""
+    def staging(self, restore: str) -> "StagingDatabase":
+        """Return the database that a restore prepares, whether it is there yet or not."""
 
     def swap(self, restore: str) -> None:
         """Make the staging database the live one, and the live one the previous one, in one step or not at all."""
@@ -72,3 +60,31 @@ class Database(Protocol):
 
     def drop_previous(self, restore: str) -> None:
         """Remove the database that a restore replaced."""
+
+
+class StagingDatabase(Protocol):
+    """A database that is made of a dump: to become the live one, or to be compared and removed again."""
+
+    @property
+    def engine(self) -> Engine:
+        """Its server."""
+
+    @property
+    def name(self) -> str:
+        """What Django calls it."""
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """The variables that make Django use it."""
+
+    def load(self, folder: Path, *, roles: tuple[str, ...] | None, step: Step) -> str:
+        """Make it from the files of a dump. Return what people should know of it, or nothing.
+
+        With None for the dump's roles, owners and grants are left out.
+        """
+
+    def export(self, folder: Path) -> Path:
+        """Return a file in the folder: the database as people restore it who have no backup system."""
+
+    def census(self) -> Census:
+        """Return what it holds."""

@@ -44,10 +44,14 @@ RELATIONS: Final = """
         SELECT FROM pg_index WHERE indexrelid = pg_class.oid AND indisvalid AND indisready))
 """
 
-# To the end of the last page, of 2 kB: pages with nothing but zeros need not exist before, and do once restored.
+# As their owner may ask for them. To the end of the last page: a page with nothing but zeros need not exist before, and
+# does once restored. Each is closed again; OFFSET 0 keeps the calls in this order. 262144 is INV_READ, 2 is SEEK_END.
 LARGE_OBJECTS: Final = """
-    SELECT 'bytes of large objects', sum(size)
-    FROM (SELECT max(pageno * 2048::bigint + length(data)) AS size FROM pg_largeobject GROUP BY loid) AS large_object
+    SELECT 'bytes of large objects', sum(size + closed)
+    FROM (
+        SELECT lo_lseek64(descriptor, 0, 2) AS size, lo_close(descriptor) AS closed
+        FROM (SELECT lo_open(oid, 262144) AS descriptor FROM pg_largeobject_metadata OFFSET 0) AS opened OFFSET 0
+    ) AS large_object
     HAVING count(*) > 0
 """
 

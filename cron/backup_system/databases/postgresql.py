@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -15,16 +15,15 @@ from psycopg import sql
 
 from backup_system.databases import Finished
 from backup_system.databases.census import Server, between, count, sequence_values
-from backup_system.databases.tools import OPTIONS, run_tool
-from backup_system.databases.twin import create_twin
+from backup_system.databases.login import MAINTENANCE_DATABASE, Login
+from backup_system.databases.staged import JOBS, LiveStaging, engine_of
+from backup_system.databases.tools import run_tool
+from backup_system.databases.twin import Likeness, create_twin, read_likeness
 from backup_system.errors import BackupError
 from backup_system.manifest import Census, Engine
 from backup_system.progress import Step
 
-JOBS: Final = "2"
 COMPRESSION: Final = "zstd:1"
-EXPORT: Final = "database.dump"
-MAINTENANCE_DATABASE: Final = "postgres"
 # services.yml mounts the server's volume there, only for its free space to be seen: its files cannot be read.
 DISK: Final = Path("/postgres_data")
 COMPOSE_HOST: Final = "postgres"
@@ -44,9 +43,7 @@ class PostgreSQL:
     @cached_property
     def engine(self) -> Engine:
         """The server."""
-        with self._maintenance() as server:
-            version = server.info.server_version
-        return Engine(name="postgresql", version=f"{version // 10000}.{version % 10000}")
+        return engine_of(self._login)
 
     def exists(self) -> bool:
         """Return whether there is a live database, damaged or not."""
@@ -68,7 +65,7 @@ class PostgreSQL:
     def close_staging(self, restore: str) -> None:
         """Disconnect from the staging database whoever fills it, and let nobody in again."""
         with suppress(BackupError), self._maintenance() as server:  # it may not be there yet, or no more
-            name = self.name(restore)
+            name = self._named("staging", restore)
             server.execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS false").format(sql.Identifier(name)))
             server.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
 
@@ -76,6 +73,11 @@ class PostgreSQL:
         """Return the bytes that the live database takes."""
         with self._connect() as connection:
             return int(connection.execute("SELECT pg_database_size(current_database())").fetchall()[0][0])
+
+    def likeness(self) -> Likeness:
+        """Return what the live database is like, but for its contents."""
+        with self._maintenance() as server:
+            return read_likeness(server, self._live)
 
     def dump(self, folder: Path, *, finished: Finished, step: Step) -> Census:
         """Return what the live database held in the snapshot that the files in `folder` show."""
@@ -95,49 +97,13 @@ class PostgreSQL:
                 raise
             return replace(census.result(), sequences=between(before, sequence_values(other)))
 
-    def load(self, folder: Path, restore: str, *, roles: tuple[str, ...] | None, step: Step) -> str:
-        """Make a staging database from the files of a dump. Return what people should know of it, or nothing."""
-        name = self.name(restore)
-        with self._maintenance() as server:
-            self._create(server, name)
-            known = {role for (role,) in server.execute("SELECT rolname FROM pg_roles").fetchall()}
-        unknown = sorted(set(roles or ()) - known)
-        without_roles = ["--no-owner", "--no-privileges"] if unknown or roles is None else []
-        options = ["--exit-on-error", f"--jobs={JOBS}", "--format=directory", f"--dbname={name}", *without_roles]
-        step.expect(sum(1 for _ in folder.iterdir()))
-        run_tool(
-            ["pg_restore", *self._connection_options(), *options, str(folder)],
-            password=self._password,
-            finished_item=lambda _item: step.advance(),
-        )
-        return f"This server has no role {', '.join(unknown)}: owners and grants were left out." if unknown else ""
-
-    def export(self, restore: str, folder: Path) -> Path:
-        """Return a dump of the staging database in pg_dump's custom format."""
-        file = folder / EXPORT
-        options = ["--format=custom", "--no-sync", f"--file={file}"]
-        command = ["pg_dump", *self._connection_options(), *options, self.name(restore)]
-        run_tool(command, password=self._password, finished_item=lambda _item: None)
-        return file
-
-    def census(self, restore: str) -> Census:
-        """Return what the staging database holds."""
-        with self._connect(self.name(restore)) as connection:
-            values = sequence_values(connection)
-            connection.execute("SET LOCAL row_security = off")
-            return replace(count(connection), sequences=between(values, values))
-
-    def variables(self, restore: str) -> dict[str, str]:
-        """Return the variables that make Django use the staging database."""
-        return {"POSTGRES_DB": self.name(restore)}
-
-    def name(self, restore: str) -> str:
-        """Return how Django calls the staging database."""
-        return self._named("staging", restore)
+    def staging(self, restore: str) -> LiveStaging:
+        """Return the database that a restore prepares, whether it is there yet or not."""
+        return LiveStaging(self._login, self._named("staging", restore), self._create)
 
     def swap(self, restore: str) -> None:
         """Make the staging database the live one, and the live one the previous one, in one transaction."""
-        self._rename_live(restore, successor=self.name(restore))
+        self._rename_live(restore, successor=self._named("staging", restore))
 
     def swap_back(self, earlier: str, restore: str) -> None:
         """Make live what the restore `earlier` replaced, and what is live now the previous one of `restore`."""
@@ -166,17 +132,18 @@ class PostgreSQL:
         return self.environment.postgres_db
 
     @property
-    def _password(self) -> str:
-        *earlier, last = self.environment.postgres_passwords
-        return next(filter(self._opens, earlier), last)
+    def _login(self) -> Login:
+        *earlier, last = (self._login_with(password) for password in self.environment.postgres_passwords)
+        return next(filter(_opens, earlier), last)
 
-    def _opens(self, password: str) -> bool:
-        """Return whether PostgreSQL takes this password: there are two while it is being replaced."""
-        try:
-            self._open(MAINTENANCE_DATABASE, password).close()
-        except psycopg.OperationalError:
-            return False
-        return True
+    def _login_with(self, password: str) -> Login:
+        environment = self.environment
+        return Login(
+            host=environment.postgres_host,
+            port=environment.postgres_port,
+            user=environment.postgres_user,
+            password=password,
+        )
 
     def _named(self, kind: str, restore: str) -> str:
         name = f"{self._live}_{kind}_{restore}"
@@ -248,22 +215,17 @@ class PostgreSQL:
         run_tool(
             [
                 "pg_dump",
-                *self._connection_options(),
+                *self._login.options,
                 *options,
                 f"--snapshot={snapshot}",
                 f"--file={folder}",
                 self._live,
             ],
-            password=self._password,
+            password=self._login.password,
             finished_item=finish,
         )
         for path in sorted(set(folder.iterdir()) - reported):
             finished(path)
-
-    def _connection_options(self) -> list[str]:
-        environment = self.environment
-        return [f"--host={environment.postgres_host}", f"--port={environment.postgres_port}",
-                f"--username={environment.postgres_user}", "--no-password"]  # fmt: skip
 
     @contextmanager
     def _maintenance(self) -> Iterator[Server]:
@@ -271,26 +233,14 @@ class PostgreSQL:
             server.autocommit = True
             yield server
 
-    @contextmanager
-    def _connect(self, name: str | None = None) -> Iterator[Server]:
-        try:
-            with self._open(name or self._live, self._password) as connection:
-                yield connection
-        except psycopg.errors.ObjectInUse:
-            raise
-        except psycopg.Error as error:
-            raise BackupError(f"PostgreSQL: {str(error).strip()}") from None
+    def _connect(self, name: str | None = None) -> AbstractContextManager[Server]:
+        return self._login.connect(name or self._live)
 
-    def _open(self, name: str, password: str) -> Server:
-        environment = self.environment
-        return psycopg.connect(
-            host=environment.postgres_host,
-            port=environment.postgres_port,
-            dbname=name,
-            user=environment.postgres_user,
-            password=password,
-            connect_timeout=10,
-            options=OPTIONS,
-            client_encoding="UTF8",
-            application_name="backup_system",
-        )
+
+def _opens(login: Login) -> bool:
+    """Return whether PostgreSQL takes the password: there are two while it is being replaced."""
+    try:
+        login.open(MAINTENANCE_DATABASE).close()
+    except psycopg.OperationalError:
+        return False
+    return True

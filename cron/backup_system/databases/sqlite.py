@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from backup_system.databases import Finished
+from backup_system.databases import DJANGO, Finished
 from backup_system.errors import BackupError, UnusableBackupError
 from backup_system.manifest import Census, Engine, Sequence
 from backup_system.progress import Step
@@ -17,6 +17,7 @@ from backup_system.workplace import PREVIOUS, STAGING, Workplace
 
 FILE: Final = "database.sqlite3"
 PATIENCE: Final = 30.0
+ENGINE: Final = Engine(name="sqlite", version=sqlite3.sqlite_version)
 
 
 class DamagedError(BackupError):
@@ -33,7 +34,7 @@ class SQLite:
     @property
     def engine(self) -> Engine:
         """The library."""
-        return Engine(name="sqlite", version=sqlite3.sqlite_version)
+        return ENGINE
 
     def exists(self) -> bool:
         """Return whether there is a live database, damaged or not."""
@@ -62,51 +63,19 @@ class SQLite:
         folder.mkdir(parents=True)
         step.expect(1)
         copy = folder / FILE
-        self._copy(self.file, copy)
+        _copy(self.file, copy)
         census = _census(copy)
         finished(copy)
         step.advance()
         return census
 
-    def load(self, folder: Path, restore: str, *, roles: tuple[str, ...] | None, step: Step) -> str:  # noqa: ARG002 - no roles
-        """Make a staging database from the file of a dump. Return what people should know of it."""
-        step.expect(1)
-        staged = self._staged(restore)
-        staged.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(folder / FILE, staged)
-        with _open(staged) as connection:
-            (found,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
-            if found != "ok":
-                raise UnusableBackupError(f"SQLite finds the database damaged: {found}. Restore another backup.")
-            # A number that the live database has from the swap on, so that an interrupted restore can be finished.
-            connection.execute(f"PRAGMA user_version = {_number(restore)}")
-        step.advance()
-        return ""
-
-    def export(self, restore: str, folder: Path) -> Path:
-        """Return a copy of the staging database's file."""
-        copy = folder / FILE
-        self._copy(self._staged(restore), copy)
-        with _open(copy) as connection:
-            connection.execute("PRAGMA user_version = 0")
-            connection.execute("PRAGMA journal_mode = delete")  # no second file beside it, wherever it is opened
-        return copy
-
-    def census(self, restore: str) -> Census:
-        """Return what the staging database holds."""
-        return _census(self._staged(restore))
-
-    def variables(self, restore: str) -> dict[str, str]:
-        """Return the variables that make Django use the staging database."""
-        return {"DATA_DIRECTORY": str(self._staged(restore).parent)}
-
-    def name(self, restore: str) -> str:
-        """Return how Django calls the staging database."""
-        return str(self._staged(restore))
+    def staging(self, restore: str) -> "StagedSQLite":
+        """Return the database that a restore prepares, whether it is there yet or not."""
+        return StagedSQLite(self.workplace.staging(restore) / DJANGO / FILE, number=_number(restore))
 
     def swap(self, restore: str) -> None:
         """Make the contents of the staging database those of the live one, in one transaction; keep what they were."""
-        self._replace(self._staged(restore), restore)
+        self._replace(self.staging(restore).file, restore)
 
     def swap_back(self, earlier: str, restore: str) -> None:
         """Make live what the restore `earlier` replaced, and what is live now the previous one of `restore`."""
@@ -134,7 +103,7 @@ class SQLite:
     def drop_staging(self) -> None:
         """Remove every staging database. Their folders stay."""
         for folder in self.workplace.folders(STAGING):
-            for file in folder.glob(f"{FILE}*"):
+            for file in (folder / DJANGO).glob(f"{FILE}*"):
                 file.unlink()
 
     def drop_previous(self, restore: str) -> None:
@@ -144,9 +113,6 @@ class SQLite:
             kept.unlink(missing_ok=True)
         else:
             _move(kept, self.file)
-
-    def _staged(self, restore: str) -> Path:
-        return self.workplace.staging(restore) / FILE
 
     def _kept(self, restore: str) -> Path:
         return self.workplace.previous(restore) / FILE
@@ -158,22 +124,73 @@ class SQLite:
             self._keep(kept)
         except DamagedError:
             _move(self.file, kept)  # as it is
-        self._copy(source, self.file)
+        _copy(source, self.file)
 
     def _keep(self, kept: Path) -> None:
         """Copy the live database; where there is none, an empty one."""
         unfinished = kept.with_name(f"{FILE}.unfinished")
         unfinished.unlink(missing_ok=True)
         if self.file.exists():
-            self._copy(self.file, unfinished)
+            _copy(self.file, unfinished)
         else:
             unfinished.touch()
         unfinished.replace(kept)
 
-    def _copy(self, source: Path, target: Path) -> None:
-        """Copy a database into another, as one transaction of both."""
-        with _open(source) as reader, _open(target) as writer:
-            reader.backup(writer)
+
+@dataclass(frozen=True)
+class StagedSQLite:
+    """A staging database: a file in a data directory of its own."""
+
+    file: Path
+    number: int = 0
+    """What the live database has from the swap on, so that an interrupted restore can be finished."""
+
+    @property
+    def engine(self) -> Engine:
+        """The library."""
+        return ENGINE
+
+    @property
+    def name(self) -> str:
+        """What Django calls it."""
+        return str(self.file)
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """The variables that make Django use it."""
+        return {"DATA_DIRECTORY": str(self.file.parent)}
+
+    def load(self, folder: Path, *, roles: tuple[str, ...] | None, step: Step) -> str:  # noqa: ARG002 - no roles
+        """Make it from the file of a dump. Return what people should know of it."""
+        step.expect(1)
+        self.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        shutil.copyfile(folder / FILE, self.file)
+        with _open(self.file) as connection:
+            (found,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
+            if found != "ok":
+                raise UnusableBackupError(f"SQLite finds the database damaged: {found}. Restore another backup.")
+            connection.execute(f"PRAGMA user_version = {self.number}")
+        step.advance()
+        return ""
+
+    def export(self, folder: Path) -> Path:
+        """Return a copy of the file."""
+        copy = folder / FILE
+        _copy(self.file, copy)
+        with _open(copy) as connection:
+            connection.execute("PRAGMA user_version = 0")
+            connection.execute("PRAGMA journal_mode = delete")  # no second file beside it, wherever it is opened
+        return copy
+
+    def census(self) -> Census:
+        """Return what it holds."""
+        return _census(self.file)
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy a database into another, as one transaction of both."""
+    with _open(source) as reader, _open(target) as writer:
+        reader.backup(writer)
 
 
 def _move(file: Path, target: Path) -> None:

@@ -1,11 +1,14 @@
 """An empty database like another one: same encoding and sort order, same settings, same owner and grants."""
 
 import re
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, Final, LiteralString
 
-from psycopg import sql
+from psycopg import errors, sql
 
 from backup_system.databases.census import Server
+from backup_system.errors import BackupError
 
 # A limit of -2 marks a database whose removal was interrupted.
 PROPERTIES: Final = """
@@ -44,6 +47,41 @@ def create_twin(server: Server, of: str, name: str) -> None:
         server.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(name)))
         for grant in server.execute(GRANTS, [of]).fetchall():
             server.execute(_grant(name, *grant))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Likeness:
+    """What a database is like on any server: its encoding, its sort order, and the settings that are for all roles."""
+
+    encoding: str
+    sort_order: tuple[Any, ...]
+    settings: tuple[str, ...]
+
+
+def read_likeness(server: Server, of: str) -> Likeness:
+    """Return what a database is like. Raise BackupError if there is none of that name."""
+    found = server.execute(PROPERTIES, [of]).fetchall()
+    if not found:
+        raise BackupError(f"PostgreSQL has no database {of}.")
+    _owner, _limit, _has_grants, encoding, *order = found[0]
+    settings = tuple(setting for role, setting in server.execute(SETTINGS, [of]).fetchall() if not role)
+    return Likeness(encoding=encoding, sort_order=tuple(order), settings=settings)
+
+
+def create_alike(server: Server, likeness: Likeness | None, name: str) -> None:
+    """Make the database `name`, as the server itself likes it if there is nothing that it is to be like.
+
+    Settings that the connection's role may not give are left out. The connection must be in autocommit mode.
+    """
+    create = sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name))
+    if likeness is None:
+        server.execute(create)
+        return
+    encoding = sql.SQL(" ENCODING {}").format(likeness.encoding)
+    server.execute(create + encoding + _sort_order(*likeness.sort_order))
+    for setting in likeness.settings:
+        with suppress(errors.InsufficientPrivilege):
+            server.execute(_setting(name, "", *setting.split("=", 1)))
 
 
 def _sort_order(provider: str, collate: str, ctype: str, locale: str, rules: str | None) -> sql.Composed:

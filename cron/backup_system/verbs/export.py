@@ -6,11 +6,14 @@ from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Final
 
+from backup_system.disk import require_room
 from backup_system.errors import BackupError
+from backup_system.fetching import DUMP
 from backup_system.media_paths import list_media, read_link, shown
 from backup_system.recovery import alone_and_recovering
+from backup_system.separate import reserve, separate_staging
 from backup_system.session import Installation
-from backup_system.staging import anonymise, load, migrate, new_identifier
+from backup_system.staging import Staging
 
 DATABASE: Final = "database"
 MEDIA: Final = "media"
@@ -26,40 +29,41 @@ def export(installation: Installation, output: BinaryIO, parts: frozenset[str], 
     with alone_and_recovering(installation), tarfile.open(fileobj=output, mode="w|", format=tarfile.PAX_FORMAT) as tar:
         kept = None
         if anonymised or DATABASE in parts:  # which media may be seen, the database knows
-            identifier = new_identifier(installation)
-            _copy_live_database(installation, identifier)
-            if anonymised:
-                migrate(installation, identifier)
-                kept = anonymise(installation, identifier)
-            if DATABASE in parts:
-                _add_database(installation, identifier, tar)
+            kept = _export_database(installation, tar if DATABASE in parts else None, anonymised=anonymised)
         names = list_media(root) if MEDIA in parts else []
         wanted = names if kept is None else [name for name in names if name in kept]
         _add_media(installation, root, wanted, tar)
     return len(names) - len(wanted)
 
 
-def _copy_live_database(installation: Installation, identifier: str) -> None:
+def _export_database(installation: Installation, tar: tarfile.TarFile | None, *, anonymised: bool) -> set[str] | None:
+    """Return the names of the media files that may be seen; None if all may be."""
+    kept = None
     _require_room(installation)
-    installation.workplace.staging(identifier).mkdir(mode=0o700)
-    with installation.workplace.scratch() as scratch:
-        dump = scratch / "database"
-        with installation.progress.step("Read the live database") as step:
-            census = installation.database.dump(dump, finished=lambda _path: None, step=step)
-        load(installation, dump, census, identifier, with_roles=False)  # which are this server's own
+    with separate_staging(installation) as staging:
+        _copy_live_database(installation, staging)
+        if anonymised:
+            staging.migrate()
+            kept = staging.anonymise()
+        if tar:
+            with installation.progress.step("Write the database"):
+                file = staging.database.export(staging.folder)
+                tar.add(file, arcname=file.name, filter=_anonymous)
+    return kept
+
+
+def _copy_live_database(installation: Installation, staging: Staging) -> None:
+    dump = staging.folder / DUMP
+    with installation.progress.step("Read the live database") as step:
+        census = installation.database.dump(dump, finished=lambda _path: None, step=step)
+    staging.load(dump, census, with_roles=False)  # which are this server's own
+    shutil.rmtree(dump)
 
 
 def _require_room(installation: Installation) -> None:
     """Raise BackupError when a dump, compressed or not, may not fit."""
-    needed, free = installation.database.size(), shutil.disk_usage(installation.workplace.folder).free
-    if needed > free:
-        raise BackupError(f"A copy of the database needs up to {needed >> 20} MB of disk, {free >> 20} are free.")
-
-
-def _add_database(installation: Installation, identifier: str, tar: tarfile.TarFile) -> None:
-    with installation.workplace.scratch() as scratch, installation.progress.step("Write the database"):
-        file = installation.database.export(identifier, scratch)
-        tar.add(file, arcname=file.name, filter=_anonymous)
+    folder, needed = installation.workplace.folder, installation.database.size()
+    require_room("A copy of the database", folder, needed=needed, reserve=reserve(installation))
 
 
 def _add_media(installation: Installation, root: Path, names: list[str], tar: tarfile.TarFile) -> None:

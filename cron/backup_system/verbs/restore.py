@@ -1,22 +1,19 @@
 """`-r`: make a backup the live database and media. Whatever fails, whenever: what is live stays as it is."""
 
-import shutil
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Final
 
-from backup_system.errors import BackupError, UnusableBackupError, WrongUseError
+from backup_system.errors import BackupError, WrongUseError
+from backup_system.fetching import DUMP, fetch_dump, require_compatible
 from backup_system.interruptions import deferred_interruptions
-from backup_system.manifest import Contents, Manifest
+from backup_system.manifest import Manifest
 from backup_system.media import download_media, keep_only
 from backup_system.media_paths import list_media, shown
-from backup_system.names import CONTENTS
 from backup_system.recovery import replacing
 from backup_system.room import guarded, require_room_to_restore
 from backup_system.session import Session
-from backup_system.staging import anonymise, create_default_user, load, migrate
-from backup_system.transfer import side_by_side
+from backup_system.staging import Staging
 from backup_system.verbs.back_up import back_up_alone
 
 DAMAGED_DATABASE: Final = "damaged-database"
@@ -47,13 +44,14 @@ def restore(session: Session, wanted: str, *, without_backup_first: frozenset[st
     configuration = session.configuration
     manifest = session.find(wanted)
     with replacing(session) as identifier:
-        require_compatible(session, manifest)
+        require_compatible(session, manifest, session.database.engine)
         session.live_media.require_swappable()
         require_room_to_restore(session, manifest)
         _back_up_first(session, without_backup_first)
+        staging = Staging.of_restore(session, identifier)
         with guarded(session, identifier):
-            stage(session, manifest, identifier)
-            anonymised = _bring_up_to_date(session, manifest, identifier)
+            stage(session, manifest, staging, session.live_media.staged(identifier))
+            anonymised = _bring_up_to_date(session, manifest, staging, session.live_media.staged(identifier))
         with session.progress.step("Swap"), deferred_interruptions():
             session.database.swap(identifier)
             session.live_media.swap(identifier)
@@ -73,68 +71,30 @@ def _back_up_first(session: Session, without: frozenset[str]) -> None:
         raise BackupError(f"PROD could not be backed up before it is replaced: {error}\n{WAY_OUT}") from error
 
 
-def require_compatible(session: Session, manifest: Manifest) -> None:
-    """Raise BackupError when this machine cannot restore the backup, before anything is fetched."""
-    here, there = session.database.engine, manifest.engine
-    if here.name != there.name:
-        raise BackupError(
-            f"The backup is of {there.name}, this database is {here.name}. "
-            "LOCAL, DEV and PROD restore each other's backups; embedded mode restores its own."
-        )
-    if there.major > here.major:
-        raise BackupError(
-            f"The backup is from {there.name} {there.version}, newer than this server ({here.version}). "
-            "Update the server first."
-        )
-    if manifest.encrypted:
-        session.configuration.encryption.require_identity()
-    needed, free = manifest.size, shutil.disk_usage(session.workplace.folder).free
-    if needed > free:
-        raise BackupError(f"The backup needs {needed >> 20} MB of disk, {free >> 20} are free. Make room.")
-
-
-def stage(session: Session, manifest: Manifest, identifier: str) -> Contents:
-    """Return the contents of a backup that is now in a staging database, with media beside the live ones.
+def stage(session: Session, manifest: Manifest, staging: Staging, media: Path) -> None:
+    """Fill a staging database from a backup, and the new folder `media` with its media.
 
     Raise BackupError when it is damaged, or does not hold what was backed up.
     """
-    session.workplace.staging(identifier).mkdir(mode=0o700)
-    staged = session.live_media.staged(identifier)
+    staging.folder.mkdir(mode=0o700)
     with session.workplace.scratch() as scratch:
-        _fetch(session, manifest, scratch)
-        contents = Contents.from_bytes((scratch / CONTENTS).read_bytes(), name=manifest.name)
+        contents = fetch_dump(session, manifest, scratch)
         with session.progress.step("Fetch and check the media") as step:
             live = session.configuration.media
-            left_out = download_media(contents.media, staged, live=live, transfer=session.transfer, step=step)
+            left_out = download_media(contents.media, media, live=live, transfer=session.transfer, step=step)
         for name in left_out:
             session.progress.say(f"Media link {shown(name)} leads out of the media folder: left out.")
-        load(session, scratch / "database", contents.census, identifier)
-    return contents
+        staging.load(scratch / DUMP, contents.census)
 
 
-def _fetch(session: Session, manifest: Manifest, scratch: Path) -> None:
-    (scratch / "database").mkdir()
-    files = manifest.files
-    with session.progress.step("Fetch and check the database") as step:
-        step.expect(sum(file.stored_size for file in files.values()))
-
-        def fetch(name: str) -> None:
-            if Path(name).parent.as_posix() not in {"database", "."} or ".." in name:
-                raise UnusableBackupError(f"The backup names a file outside of itself ({name}). It is not restored.")
-            session.transfer.download(files[name], scratch / name)
-            step.advance(files[name].stored_size)
-
-        side_by_side(partial(fetch, name) for name in files)
-
-
-def _bring_up_to_date(session: Session, manifest: Manifest, identifier: str) -> bool:
+def _bring_up_to_date(session: Session, manifest: Manifest, staging: Staging, media: Path) -> bool:
     """Return whether the staging database was anonymised, after it was migrated to what the code here expects."""
-    migrate(session, identifier)
+    staging.migrate()
     if manifest.name.environment != "prod" or session.configuration.environment == "prod":
         return False
-    kept = anonymise(session, identifier)
-    left_out = keep_only(session.live_media.staged(identifier), kept)
-    create_default_user(session, identifier)
+    kept = staging.anonymise()
+    left_out = keep_only(media, kept)
+    staging.create_default_user()
     if left_out:
         session.progress.say(f"{left_out} media files were left out: no field with the rule KeepFile refers to them.")
     return True

@@ -5,10 +5,12 @@ import shutil
 import socket
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from backup_system import disk
 from backup_system.databases import postgresql
+from backup_system.databases.staged import LiveStaging
 from backup_system.errors import BackupError
 from picture import connect
 from project import MakeProject, Project
@@ -53,18 +55,18 @@ def test_below_the_reserve_the_load_is_ended(shop: Project, monkeypatch: pytest.
     free = [10 << 30]
     monkeypatch.setattr(disk, "free_space", lambda _folder: free[0])
     monkeypatch.setattr(disk, "POLL_INTERVAL", 0.01)
-    load = postgresql.PostgreSQL.load
+    load = LiveStaging.load
 
-    def load_and_fill(self: postgresql.PostgreSQL, folder: Path, restore: str, **options: object) -> str:
+    def load_and_fill(self: LiveStaging, folder: Path, **options: Any) -> str:
         with connect(shop.configuration.variables, "postgres") as server:
-            load(self, folder, restore, **options)  # type: ignore[arg-type] # those of load
+            load(self, folder, **options)
             free[0] = 1
             query = "SELECT FROM pg_database WHERE datname = %s AND datallowconn"
-            while server.execute(query, [self.name(restore)]).fetchall():
+            while server.execute(query, [self.name]).fetchall():
                 os.sched_yield()
         return ""
 
-    monkeypatch.setattr(postgresql.PostgreSQL, "load", load_and_fill)
+    monkeypatch.setattr(LiveStaging, "load", load_and_fill)
     with pytest.raises(BackupError, match=r"less than 100 MB left.*before the disk was full.*Nothing was replaced"):
         shop.restore()
     assert staging(shop) == []

@@ -35,6 +35,7 @@ def test_a_restored_database_is_the_one_that_was_backed_up(project: Project, fil
     client("psql", project.configuration.variables, "--quiet", "--set=ON_ERROR_STOP=on", f"--file={file}")
     before = picture(project.configuration.variables)
     project.back_up()
+    project.verify()
     destroy(project)
     project.restore()
     after = picture(project.configuration.variables)

@@ -18,6 +18,7 @@ from stack.laboratory.processes import Ended, run
 DATA: Final = Path("/data")
 MEDIA: Final = DATA / "media"
 WORKPLACE: Final = DATA / "backup_system"
+VERIFIER: Final = Path("/run/verifier")
 LIVE: Final = "app"
 PREVIOUS: Final = f"{LIVE}_previous_"
 INVALID: Final = "-2"
@@ -111,10 +112,10 @@ def make_bucket(*, name: str) -> None:
 
 
 def ready() -> bool:
-    """Return whether both servers answer, and PostgreSQL has ended what killed commands asked it for."""
+    """Return whether both servers answer, and nothing works on for commands that were killed, the verifier included."""
     try:
         urllib.request.urlopen(f"{os.environ['STORAGE_EMULATOR_HOST']}/storage/v1/b", timeout=5).close()
-        return query(OTHERS) == "0"
+        return query(OTHERS) == "0" and not list(VERIFIER.glob(".s.PGSQL.*"))
     except (RuntimeError, OSError):
         return False
 

@@ -11,8 +11,12 @@ from stack.laboratory.state import Observation, State
 
 STORES: Final = ("file:///data/backups", "gs://laboratory")
 VERBS: Final = ("back up", "restore", "undo", "verify", "prune")
-VICTIMS: Final = ("tool", "tool and children", "postgres", "store")
-POINTLESS: Final = {("prune", "postgres"), ("undo", "store")}
+VICTIMS: Final = ("tool", "tool and children", "postgres", "store", "verifier")
+POINTLESS: Final = {
+    ("prune", "postgres"),
+    ("undo", "store"),
+    *((verb, "verifier") for verb in VERBS if verb != "verify"),
+}
 """What is killed has no part in these."""
 
 # The backups that are restored come from another environment, so that nothing prunes them.

@@ -17,6 +17,7 @@ from stack.compose import clean_environment, run, wait_until
 from stack.laboratory.processes import Ended
 
 FILE: Final = "laboratory.yml"
+OVERRIDE: Final = "laboratory.override.yml"
 TOOL: Final = ("python", "-m", "backup_system")
 
 
@@ -72,20 +73,24 @@ class Laboratory:
 
 
 @contextmanager
-def laboratory() -> Iterator[Laboratory]:
-    """Make a laboratory of a copy of this checkout, with an empty database; at the end nothing of it remains."""
+def laboratory(*, override: str = "") -> Iterator[Laboratory]:
+    """Make a laboratory of a copy of this checkout, with an empty database; at the end nothing of it remains.
+
+    `override` is a Compose file that comes on top.
+    """
     with tempfile.TemporaryDirectory() as folder:
         directory, project = copy_checkout(Path(folder) / "checkout"), unique_slug()
         _write_settings(directory, project)
-        compose = ("docker", "compose", f"--file={FILE}")
+        (directory / OVERRIDE).write_text(override or "services: {}\n")
+        compose = ("docker", "compose", f"--file={FILE}", f"--file={OVERRIDE}")
         try:
-            run(*compose, "build", "cron", directory=directory, limit=900)
+            run(*compose, "build", "cron", "verifier", directory=directory, limit=900)
             run(*compose, "up", "--detach", "--wait", "--no-build", directory=directory, limit=300)
             with _agent(directory, project) as agent:
                 yield Laboratory(directory=directory, project=project, agent=agent)
         finally:
             run(*compose, "down", "--volumes", "--remove-orphans", "--timeout=2", directory=directory)
-            run("docker", "image", "rm", "--force", f"{project}-cron:local")
+            run("docker", "image", "rm", "--force", f"{project}-cron:local", f"{project}-verifier:local")
 
 
 def _write_settings(directory: Path, project: str) -> None:

@@ -1,0 +1,74 @@
+"""A copy of a database that has nothing to do with the live one: in the verifier, or, in embedded mode, in a file."""
+
+import errno
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from backup_system.databases import DJANGO, StagingDatabase
+from backup_system.databases.postgresql import PostgreSQL
+from backup_system.databases.sqlite import FILE, StagedSQLite
+from backup_system.databases.twin import Likeness
+from backup_system.databases.verifier import SHARED, verifier
+from backup_system.disk import MEGABYTE, limited_writing
+from backup_system.errors import BackupError
+from backup_system.session import Installation
+from backup_system.staging import Staging
+from backup_system.workplace import SCRATCH
+
+
+@contextmanager
+def alone_with_scratch(installation: Installation) -> Iterator[None]:
+    """Work as the only one on this installation, without a look at what is live: it may be damaged, or gone."""
+    workplace = installation.workplace
+    with workplace.alone(say=installation.progress.say):
+        for folder in workplace.folders(SCRATCH):  # of commands that were killed
+            shutil.rmtree(folder)
+        try:
+            yield
+        except OSError as error:
+            advice = "Make room." if error.errno == errno.ENOSPC else "Nothing was changed."
+            raise BackupError(f"{error.filename or 'This machine'}: {error.strerror or error}. {advice}") from error
+
+
+@contextmanager
+def separate_staging(installation: Installation) -> Iterator[Staging]:
+    """Give a staging database apart from the live one, and a folder beside it. Both are gone afterwards.
+
+    Raise BackupError when a disk has less than the reserve meanwhile. To be called by who is alone in the workplace.
+    """
+    workplace = installation.workplace
+    with (
+        limited_writing(workplace.folder, reserve=reserve(installation)),
+        workplace.scratch() as folder,
+        _separate_database(installation, folder) as database,
+    ):
+        yield Staging(installation, database, folder)
+
+
+def reserve(installation: Installation) -> int:
+    """Return the bytes that are to stay free on the disk."""
+    return installation.configuration.variables.backup_disk_reserve_mb * MEGABYTE
+
+
+@contextmanager
+def _separate_database(installation: Installation, folder: Path) -> Iterator[StagingDatabase]:
+    live = installation.database
+    if not isinstance(live, PostgreSQL):
+        yield StagedSQLite(folder / DJANGO / FILE)
+        return
+
+    def likeness() -> Likeness | None:
+        try:
+            return live.likeness()
+        except BackupError as error:
+            installation.progress.say(
+                f"The copy has the verifier's own sort order, as the live database fails: {error}"
+            )
+            return None
+
+    with ExitStack() as stack:
+        with installation.progress.step("Start the verifier's server"):
+            database = stack.enter_context(verifier(likeness, shared=SHARED))
+        yield database

@@ -1,0 +1,61 @@
+"""Isolation of a process that works on a copy of the database: its code connects nowhere, and starts no program.
+
+libpq, which reaches that copy, does not pass through Python's own calls: these are refused, whoever makes them. psycopg
+looks the name of that copy's server up in Python: this one may.
+"""
+
+import sys
+from pathlib import Path
+from types import FrameType
+from typing import Any, Final, Never
+
+REFUSED: Final = {
+    "os.exec",
+    "os.posix_spawn",
+    "os.startfile",
+    "os.system",
+    "pty.spawn",
+    "socket.bind",
+    "socket.connect",
+    "socket.getaddrinfo",
+    "socket.gethostbyaddr",
+    "socket.gethostbyname",
+    "socket.sendmsg",
+    "socket.sendto",
+    "subprocess.Popen",
+}
+"""Audit events (https://docs.python.org/3/library/audit_events.html)."""
+PROJECT: Final = Path(__file__).resolve().parent.parent
+PACKAGES: Final = ("site-packages", "frontend")
+
+
+class IsolationError(PermissionError):
+    """Code of the project wanted to reach something while it works on a copy. As if there were no network."""
+
+
+def refuse_connections(*, database_host: str) -> None:
+    """Refuse them from now on, until the process ends: an audit hook cannot be removed."""
+
+    def refuse(event: str, arguments: tuple[Any, ...]) -> None:
+        if event in REFUSED and (event, arguments[:1]) != ("socket.getaddrinfo", (database_host,)):
+            _explain(event, arguments)
+
+    sys.addaudithook(refuse)
+
+
+def _explain(event: str, arguments: tuple[Any, ...]) -> Never:
+    wanted = next((argument for argument in arguments if isinstance(argument, str | bytes | tuple)), "")
+    raise IsolationError(
+        f"{_caller(sys._getframe(2))} wants to reach {wanted!r} ({event}), which nothing may while a copy of the "  # noqa: SLF001 - the one way to know who asks
+        "database is restored, verified or exported. Leave it out there: settings.ENVIRONMENT.isolated is true."
+    )
+
+
+def _caller(frame: FrameType | None) -> str:
+    """Return the innermost line of the project itself that led there."""
+    while frame is not None:
+        path = Path(frame.f_code.co_filename)
+        if path.is_relative_to(PROJECT) and not set(PACKAGES) & set(path.parts):
+            return f"{path.relative_to(PROJECT)}:{frame.f_lineno}"
+        frame = frame.f_back
+    return "A package"
