@@ -130,7 +130,15 @@ def test_fault(before: str, after: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ['"""What it is for."""', "x: Literal['a']", "raise", "logger.info('said', 1)", "x = 'words for people'"]
+    "line",
+    [
+        '"""What it is for."""',
+        "x: Literal['a']",
+        "raise",
+        "logger.info('said', 1)",
+        "step.advance(2)",
+        "x = 'words for people'",
+    ],
 )
 def test_what_says_nothing_to_the_program_is_left_alone(line: str) -> None:
     """Documentation, types, the log and prose are no faults of the program."""

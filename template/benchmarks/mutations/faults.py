@@ -38,7 +38,8 @@ UNSEEN_FIELDS: Final = frozenset({"annotation", "returns", "type_params"})
 UNSEEN_DECORATORS: Final = frozenset(
     {"dataclass", "override", "property", "cached_property", "classmethod", "staticmethod"}
 )
-LOGGERS: Final = frozenset({"logger", "logging", "log"})
+# What only shows people what happens: the log, and how far a step is.
+DISPLAYS: Final = frozenset({"logger", "logging", "log", "step"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +117,7 @@ def _unseen(node: ast.AST) -> bool:
         case ast.If(test=ast.Name(id="TYPE_CHECKING")) | ast.TypeAlias() | ast.JoinedStr():
             return True
         case ast.Expr(value=ast.Call(func=ast.Attribute(value=ast.Name(id=name)))):
-            return name in LOGGERS
+            return name in DISPLAYS
         case ast.Call(func=ast.Name(id=name)) | ast.Name(id=name):
             return name in UNSEEN_DECORATORS
     return False
