@@ -187,7 +187,9 @@ def test_every_service_runs_afterwards(site: Server, report: Report, tmp_path: P
         wait_until(lambda: not down(site), limit=90, what=f"every service runs after {told}")
         wait_until(lambda: site.status("/health/ready") == 200, limit=30, what=f"the site answers; {told}")
         assert site.query("select count(*) from users_user") == users, told
-        assert what.number == signal.SIGKILL or not (site.directory / ".env.release.new").exists(), told
+        # What a killed deploy leaves, the next one removes.
+        if what.command.startswith("./deploy.sh") and what.number != signal.SIGKILL:
+            assert not (site.directory / ".env.release.new").exists(), told
         made += 1
     report(f"{made} interruptions, seed {SEED}: every service ran after each")
     assert made >= 1
