@@ -10,6 +10,9 @@ from backup_system.manifest import MediaFile
 
 RESTORES: Final = ".backup_system"
 """Where restores work inside of the media folder, when that is on a mount of its own: no medium itself."""
+# Bytes, as Linux and its file systems take them.
+LONGEST_NAME: Final = 255
+LONGEST_PATH: Final = 4096
 
 
 def list_media(root: Path) -> list[str]:
@@ -110,11 +113,17 @@ def require_safe_paths(media: Iterable[MediaFile]) -> None:
 
 
 def _require_writable(file: MediaFile) -> None:
-    try:
-        written = os.fsencode(file.path) + os.fsencode(file.link or "")
-    except UnicodeEncodeError:
-        written = b"\0"
-    if b"\0" in written:
+    """Raise UnusableBackupError when no file system takes the name, or the target of the link."""
+    if not (_is_writable(file.path) and _is_writable(file.link or "")):
         raise UnusableBackupError(
-            f"The backup names a media file as none can be named ({file.path!r}). It is not restored."
+            f"The backup names a media file as none can be named ({file.path[:LONGEST_NAME]!r}). It is not restored."
         )
+
+
+def _is_writable(path: str) -> bool:
+    try:
+        written = os.fsencode(path)
+    except UnicodeEncodeError:
+        return False
+    longest = max(map(len, written.split(b"/")))
+    return b"\0" not in written and len(written) < LONGEST_PATH and longest <= LONGEST_NAME

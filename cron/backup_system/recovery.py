@@ -46,7 +46,7 @@ def replacing(installation: Installation) -> Iterator[str]:
 
 def _state(installation: Installation, identifier: str) -> str:
     """Return what is live after a failure, in a sentence."""
-    next_one = "the next -b, -r, --undo or --verify"
+    next_one = "the next -b, -r or --undo"
     try:
         swapped = bool(identifier) and installation.database.swapped(identifier)
     except BackupError:

@@ -155,11 +155,11 @@ LiveMedia.swap = swap
 """
     result = mounted.run("-r", "latest", before=breaks)
     assert result.returncode == 1
-    assert "The database was replaced, the media files were not yet: the next -b, -r," in result.stderr
+    assert "The database was replaced, the media files were not yet: the next -b, -r or" in result.stderr
     assert "Nothing was replaced" not in result.stderr
 
 
-@pytest.mark.parametrize("arguments", [["-b"], ["--verify", "latest"], ["-r", "latest"]])
+@pytest.mark.parametrize("arguments", [["-b"], ["-r", "latest"]])
 def test_what_an_earlier_version_restored_by_half_is_finished(mounted: Mounted, arguments: list[str]) -> None:
     half_restored(mounted)
     mounted.succeed(*arguments)
