@@ -94,7 +94,8 @@ def test_local(machine: FakeMachine) -> None:
 @pytest.mark.parametrize("name", ["dev_password", "backup_age_identity"])
 def test_secret_of_another_environment(server: FakeMachine, name: str) -> None:
     """What PROD does not mount would change nothing there. How to restore all the same is told."""
-    said = (f"PROD has no {name}", "./google_storage.sh -r URL --identity-file FILE")
+    said = [f"PROD has no {name}"]
+    said.append("./google_storage.sh -r URL --identity-file FILE")
     assert_refuses(server, *said, options=(name, "--from", "-"), given="a-new-door-password")
 
 
