@@ -118,7 +118,7 @@ exclude_other_changes() { # ARGUMENT…
   local argument
   for argument in "$@"; do
     case $argument in
-      -r* | --restore* | --undo)
+      -r* | -[!-]*r* | --restore* | --undo) # -yr is -y -r
         take_lock || fail 'Nothing was changed: an install, deploy, rotation or restore of this project is running.' \
           'Wait until it ends and run this again. (One that was killed may still be ending its last step.)'
         return
@@ -134,7 +134,7 @@ read_options() { # ARGUMENT…
   [[ -t 0 && -t 1 && -t 2 ]] || RUN_OPTIONS+=(--no-TTY)
   for argument in "$@"; do
     case $argument in
-      -b | --backup | -r* | --restore* | --undo) NEEDED=postgres ;;
+      -b | -[!-]*b* | --backup | -r* | -[!-]*r* | --restore* | --undo) NEEDED=postgres ;;
       --verify*) NEEDED=verifier ;; # what is live may be damaged, or gone
       --export*) NEEDED='postgres verifier' ;;
       -a | --authenticate) check_is_no_server && authenticates=yes ;;

@@ -159,6 +159,7 @@ FROM_INPUT = ("dev_password", "--from", "-")
     [
         "rotate_secret.sh secret_key --yes",
         "google_storage.sh -r latest",
+        "google_storage.sh -yr latest",
         "deploy.sh --yes",
     ],
 )

@@ -98,6 +98,9 @@ class LiveMedia:
 
     def is_pending(self, restore: str) -> bool:
         """Return whether prepared media are still to become live."""
+        undoes = self.main.staging(restore) / UNDOES
+        if undoes.is_file():
+            return (self.workplace.previous(undoes.read_text()) / MEDIA).is_dir()
         return self.staged(restore).is_dir() or self.main.staging(restore).joinpath(MEDIA).is_dir()
 
     def _prepared(self, restore: str) -> Path:

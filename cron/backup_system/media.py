@@ -1,8 +1,10 @@
 """The files that people uploaded: into the store once each, by what they contain, and back."""
 
+import os
 import shutil
 from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -149,8 +151,15 @@ def _download(twins: list[MediaFile], root: Path, transfer: Transfer, step: Step
 
 
 def keep_only(root: Path, kept: Collection[str]) -> int:
-    """Return how many files and links were removed: all below the folder but those with these paths."""
+    """Return how many files and links were removed: all below the folder but those with these paths.
+
+    Folders that are then empty go too: their names may be people's.
+    """
     removed = [path for path in list_media(root) if path not in kept]
     for path in removed:
         (root / path).unlink()
+    for parent, folders, _names in os.walk(root, topdown=False):
+        for name in folders:
+            with suppress(OSError):  # it is not empty, or it is a link
+                Path(parent, name).rmdir()
     return len(removed)

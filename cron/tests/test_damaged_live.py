@@ -31,15 +31,20 @@ def test_a_damaged_database_is_replaced_and_kept_as_it_is(embedded: Project) -> 
     embedded.restore()
 
 
-def test_a_damaged_database_outlives_a_restore_that_fails(embedded: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It was set aside, and is live again."""
+@pytest.mark.parametrize("begun", [False, True])
+def test_a_damaged_database_outlives_a_restore_that_fails(
+    embedded: Project, monkeypatch: pytest.MonkeyPatch, *, begun: bool
+) -> None:
+    """Also where SQLite had begun to write: a full disk, a kill."""
     embedded.back_up()
     damage(database_file(embedded))
     damaged = database_file(embedded).read_bytes()
     copy = sqlite._copy  # noqa: SLF001 - the last step of the swap, which has no other name
 
     def fail(source: Path, target: Path) -> None:
-        if target == database_file(embedded) and not target.exists():
+        if target.name == sqlite.FILE:  # and not what is kept, which is unfinished at first
+            if begun:
+                target.touch()
             raise OSError(errno.EIO, "Input/output error")
         copy(source, target)
 

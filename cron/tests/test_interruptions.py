@@ -1,11 +1,13 @@
 """Ctrl-C and SIGTERM: the exit status says so, and the words say what is live."""
 
+import errno
 import os
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from backup_system.errors import BackupError
 from backup_system.interruptions import Interruption, deferred_interruptions, handle_interruptions
 from backup_system.live_media import LiveMedia
 from backup_system.manifest import StoredFile
@@ -98,3 +100,20 @@ def test_one_that_waited_is_not_raised_twice() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
     with deferred_interruptions():
         pass
+
+
+@pytest.mark.usefixtures("without_django")
+def test_an_undoing_whose_media_are_not_replaced_says_so(embedded: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    embedded.back_up()
+    (embedded.media / "a.txt").write_text("before the restore")
+    embedded.restore()
+
+    def fail(live: LiveMedia, _restore: str) -> None:
+        raise OSError(errno.EBUSY, "Device or resource busy", str(live.root))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(LiveMedia, "swap", fail)
+        with pytest.raises(BackupError, match=r"database was replaced, the media files were not yet"):
+            embedded.undo()
+    embedded.back_up()  # finishes it
+    assert files(embedded.media)["a.txt"] == b"before the restore"

@@ -215,3 +215,17 @@ def test_empty_media_stay_empty(project: Project) -> None:
     for name in ("a.txt", "b.txt"):
         (project.media / name).unlink()
     assert replaced_by_their_backup(project) == {}
+
+
+def test_folders_of_media_that_are_left_out_go_too(tmp_path: Path) -> None:
+    """Their names may be people's."""
+    for name in ("jane.doe@example.com/letters/1.pdf", "public/logo.png", "public/joe/2.pdf"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(name)
+    (tmp_path / "link").symlink_to("public")
+    assert media.keep_only(tmp_path, {"public/logo.png", "link"}) == 2
+    assert sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*")) == [
+        "link",
+        "public",
+        "public/logo.png",
+    ]

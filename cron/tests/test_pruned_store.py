@@ -204,3 +204,20 @@ def test_pruning_waits_its_turn_on_this_machine(project: Project, tmp_path: Path
             fcntl.flock(lock, fcntl.LOCK_UN)
             pruning.stderr.read()
         assert pruning.returncode == 0
+
+
+@pytest.mark.usefixtures("without_django")
+def test_media_of_backups_that_cannot_be_looked_at_are_not_pruned(
+    embedded: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python 3.14 says of a folder that it is none when it may not be entered, or its disk fails."""
+    embedded.back_up()
+    is_dir = Path.is_dir
+
+    def as_if_failing(path: Path, **options: bool) -> bool:
+        return path.parent.name != "embedded" and is_dir(path, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "is_dir", as_if_failing)
+        embedded.prune()
+    embedded.verify()

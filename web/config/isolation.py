@@ -4,6 +4,7 @@ libpq, which reaches that copy, does not pass through Python's own calls: these 
 looks the name of that copy's server up in Python: this one may.
 """
 
+import _posixsubprocess
 import sys
 from pathlib import Path
 from types import FrameType
@@ -40,7 +41,12 @@ def refuse_connections(*, database_host: str) -> None:
         if event in REFUSED and (event, arguments[:1]) != ("socket.getaddrinfo", (database_host,)):
             _explain(event, arguments)
 
+    def refuse_program(_arguments: Any, programs: tuple[Any, ...], *_: Any) -> Never:
+        _explain("fork_exec", tuple(programs))
+
     sys.addaudithook(refuse)
+    # multiprocessing starts a Python by it that is not isolated, and no audit event tells of that.
+    _posixsubprocess.fork_exec = refuse_program  # type: ignore[assignment]
 
 
 def _explain(event: str, arguments: tuple[Any, ...]) -> Never:

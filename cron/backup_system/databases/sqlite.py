@@ -123,8 +123,17 @@ class SQLite:
         try:
             self._keep(kept)
         except DamagedError:
-            _move(self.file, kept)  # as it is
-        _copy(source, self.file)
+            self._set_aside(kept, source, self.workplace.staging(restore) / FILE)
+        else:
+            _copy(source, self.file)
+
+    def _set_aside(self, kept: Path, source: Path, whole: Path) -> None:
+        """Keep the live database as it is, once its successor is whole: a copy that was begun looks live."""
+        whole.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        whole.unlink(missing_ok=True)
+        _copy(source, whole)
+        _move(self.file, kept)
+        whole.replace(self.file)
 
     def _keep(self, kept: Path) -> None:
         """Copy the live database; where there is none, an empty one."""

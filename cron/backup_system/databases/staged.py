@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from backup_system.databases.census import Server, between, count, sequence_values
+from backup_system.databases.dump_files import require_own_files
 from backup_system.databases.login import MAINTENANCE_DATABASE, Login
 from backup_system.databases.tools import run_tool
 from backup_system.manifest import Census, Engine
@@ -70,6 +71,7 @@ class LiveStaging(StagedPostgreSQL):
 
     def load(self, folder: Path, *, roles: tuple[str, ...] | None, step: Step) -> str:
         """Make the database from the files of a dump. Return what people should know of it, or nothing."""
+        require_own_files(folder)
         with self.login.connect(MAINTENANCE_DATABASE) as server:
             server.autocommit = True
             self.create(server, self.name)

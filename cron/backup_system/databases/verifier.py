@@ -20,6 +20,7 @@ from typing import Final
 from psycopg import sql
 
 from backup_system.databases.archive import Archive
+from backup_system.databases.dump_files import require_own_files
 from backup_system.databases.login import MAINTENANCE_DATABASE, Login
 from backup_system.databases.staged import StagedPostgreSQL
 from backup_system.databases.twin import Likeness, create_alike
@@ -101,6 +102,7 @@ class Verifier(StagedPostgreSQL):
 
     def load(self, folder: Path, *, roles: tuple[str, ...] | None, step: Step) -> str:
         """Make the database from the files of a dump, as a role that is no superuser. Return what was left out."""
+        require_own_files(folder)
         archive = Archive(folder)
         with self.login.connect(MAINTENANCE_DATABASE) as server:
             server.autocommit = True

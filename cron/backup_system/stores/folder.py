@@ -43,8 +43,11 @@ class FolderStore:
         """Return the names, up to the next slash, that follow a prefix which ends with one."""
         with self._explained(prefix):
             self._require_root()
-            folder = self._path(prefix)
-            return sorted(entry.name for entry in folder.iterdir() if entry.is_dir()) if folder.is_dir() else []
+            try:  # Path.is_dir() would say "no" of a folder that cannot be looked at: what it holds would seem gone
+                with os.scandir(self._path(prefix)) as entries:
+                    return sorted(entry.name for entry in entries if entry.is_dir())
+            except (FileNotFoundError, NotADirectoryError):
+                return []
 
     def read(self, name: str) -> tuple[bytes, str]:
         """Return a small object and its generation."""

@@ -14,7 +14,7 @@ import pytest
 WEB: Final = Path(__file__).resolve().parents[2]
 
 REACH: Final = """
-import json, socket, subprocess, urllib.request
+import json, multiprocessing, socket, subprocess, urllib.request
 from django.conf import settings
 from django.core.cache import cache
 from django.core.mail import mail_admins, send_mail
@@ -36,6 +36,7 @@ found = {
     "name": attempt(lambda: socket.gethostbyname("localhost")),
     "datagram": attempt(lambda: datagram.sendto(b"x", address)),
     "program": attempt(lambda: subprocess.run(["true"])),
+    "process": attempt(multiprocessing.get_context("spawn").Process(target=print).start),
 }
 cache.set("key", "value")
 send_mail("subject", "text", None, ["erika@example.com"])
@@ -82,7 +83,7 @@ def test_nothing_is_reached_and_all_is_written_into_its_own_folder(
     result = run(REACH.replace("PORT", str(port)), **variables)
     assert result.returncode == 0, result.stderr
     found = json.loads(result.stdout)
-    for attempt in ("connect", "name", "datagram", "program"):
+    for attempt in ("connect", "name", "datagram", "program", "process"):
         assert found[attempt].startswith("IsolationError"), found
     assert "IsolationError" in found["http"] or "which nothing may" in found["http"]
     with pytest.raises(BlockingIOError):
