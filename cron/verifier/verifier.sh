@@ -135,6 +135,7 @@ create_extensions() { # NAME:SCHEMA…
       return
     fi
     printf -v schema '%b' "${schema//??/\\x&}"
+    [[ $schema != pg_* && $schema != information_schema ]] || { tell "refused: The extension $name may not be in a schema of PostgreSQL's own." && return; }
     if ! create_extension "$name" "$schema"; then
       tell "refused: The extension $name could not be created. See: docker compose logs verifier" && return
     fi

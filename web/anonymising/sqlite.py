@@ -7,7 +7,12 @@ from typing import Any, Final
 
 from anonymising.plan import Column
 
-SAFE_TYPES: Final = re.compile(r"bool|date|decimal|double|float|int|numeric|real|time", re.IGNORECASE)
+# The whole declared type, as SQLite takes any: a "point" or a "fingerprint" may hold text.
+SAFE_TYPES: Final = re.compile(
+    r"(bool(ean)?|date(time)?|timestamp|time|decimal|numeric|real|float|double( precision)?"
+    r"|(big|medium|small|tiny)?int(eger)?( unsigned)?)( ?\([\d, ]*\))?",
+    re.IGNORECASE,
+)
 TRIGGERS: Final = "SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'"
 TABLES: Final = "SELECT name FROM sqlite_schema WHERE type = 'table' AND substr(name, 1, 7) <> 'sqlite_'"
 # A virtual table (full-text search, say) keeps its rows in shadow tables, which go with it. SQLite takes a table of
@@ -40,7 +45,7 @@ class SQLite:
         return [
             Column(table=table, name=name, part_of=part_of.get(table))
             for table, name, kind in rows
-            if not SAFE_TYPES.search(kind)
+            if not SAFE_TYPES.fullmatch(kind)
         ]
 
     def table_of(self, db_table: str) -> str | None:

@@ -263,6 +263,8 @@ def test_a_hostile_request_starts_nothing(request_line: str) -> None:
             "bloom:6;1",
             f"bloom:{'61' * 64}",
             "BLOOM:61",
+            f"bloom:{b'information_schema'.hex()}",
+            f"bloom:{b'pg_catalog'.hex()}",
         ):
             ask(f"{good} extensions {extension}")
             wait_until(lambda: _state().startswith(f"{good} refused"), what=f"{extension} is refused")

@@ -114,6 +114,16 @@ class TestWhatActsByItself:
         for (table,) in query("SELECT name FROM sqlite_schema WHERE name LIKE 'sqlite_stat_'"):
             assert query(f"SELECT * FROM {table}") == []
 
+    def test_a_type_that_only_contains_a_number_s_name_may_hold_text(self, plan: Planned) -> None:
+        numbers = "e numeric(10, 2), f integer unsigned, g datetime, h bigint"
+        execute(f"CREATE TABLE marks (a point, b fingerprint, c candidate, d, {numbers})")
+        try:
+            problems = {str(problem) for problem in plan().problems}
+            assert {f"marks.{column}" for column in "abcd"} <= problems
+            assert not {f"marks.{column}" for column in "efgh"} & problems
+        finally:
+            execute("DROP TABLE marks")
+
     def test_generated_columns_and_tables_without_rowid_and_strict_ones(
         self, plan: Planned, registry: Registry
     ) -> None:
