@@ -85,7 +85,7 @@ write_release() {
     "PREVIOUS_RELEASES=$EARLIER" | replace_dotenv
 }
 
-# Removes the images of releases that nobody goes back to. A rollback keeps what it came from, which is the way forward
+# Removes the images of releases that are not needed to go back. A rollback keeps what it came from, which is the way forward
 # again; a restart removes only other names of what runs.
 prune_images() {
   local kept part image

@@ -218,7 +218,7 @@ def test_certificate_is_refused(server: FakeMachine) -> None:
 
 
 def test_issuer_is_switched_off(server: FakeMachine) -> None:
-    """Where nobody is asked for a certificate, none is promised."""
+    """Without an issuer no certificate is promised."""
     server.answer(RENEW, "ACME_SERVER is off, and no certificate was brought: the site's own is self-signed.")
     said = install(server, ACME_SERVER="off").stdout
     assert "self-signed, and nobody is asked for another: ACME_SERVER is off" in said

@@ -122,6 +122,9 @@ def run(  # noqa: PLR0913 - an option each
             f"{', '.join(REASONS)}. What is live is set aside: --undo brings it back.",
         ),
     ] = "",
+    forget_set_aside: Annotated[
+        bool, typer.Option("--forget-set-aside", help="With -r: what such a restore set aside may be removed.")
+    ] = False,
     scheduled: Annotated[
         bool, typer.Option("--scheduled", help="As cron does: only in PROD, else do nothing.")
     ] = False,
@@ -138,7 +141,11 @@ def run(  # noqa: PLR0913 - an option each
         "-r": (
             restoring,
             lambda configuration: _restore(
-                _session(configuration, progress, restoring, project), restoring, yes_replace, without_backup_first
+                _session(configuration, progress, restoring, project),
+                restoring,
+                yes_replace,
+                without_backup_first,
+                forget=forget_set_aside,
             ),
         ),
         "--verify": (
@@ -226,13 +233,13 @@ def _back_up(session: Session) -> None:
     sys.stdout.write(f"{session.store.url}/{manifest.name}\n")
 
 
-def _restore(session: Session, wanted: str, yes_replace: str, without_backup_first: str) -> None:
+def _restore(session: Session, wanted: str, yes_replace: str, without_backup_first: str, *, forget: bool) -> None:
     reasons = frozenset(without_backup_first.split(",")) if without_backup_first else frozenset[str]()
     if not reasons <= frozenset(REASONS):
         raise WrongUseError(f"--without-backup-first takes {', '.join(REASONS)}: not {without_backup_first}.")
     configuration, progress = session.configuration, session.progress
     _confirm(configuration, yes_replace)
-    restored = restore(session, wanted, without_backup_first=reasons)
+    restored = restore(session, wanted, without_backup_first=reasons, forget_set_aside=forget)
     progress.say(f"Restored {session.store.url}/{restored.manifest.name}, and {restored.media_files} media files.")
     if restored.anonymised:
         variables = configuration.variables

@@ -33,7 +33,7 @@ def require_compatible(session: Session, manifest: Manifest, here: Engine) -> No
 
 
 def require_room(session: Session, manifest: Manifest, needed: int) -> None:
-    """Raise BackupError unless so many bytes fit beside the reserve."""
+    """Raise BackupError unless this number of bytes fits beside the reserve."""
     reserve = session.configuration.variables.backup_disk_reserve_mb * disk.MEGABYTE
     disk.require_room(f"The backup {manifest.name}", session.workplace.folder, needed=needed, reserve=reserve)
 

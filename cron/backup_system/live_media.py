@@ -83,7 +83,7 @@ class LiveMedia:
         (self.main.staging(restore) / UNDOES).write_text(earlier)
 
     def swap(self, restore: str) -> None:
-        """Make the prepared media live, and keep those that were. Whoever was interrupted in here may begin again."""
+        """Make the prepared media live, and keep those that were. It can be called again after an interruption."""
         new = self._prepared(restore)
         if not new.is_dir():  # they are live already
             return

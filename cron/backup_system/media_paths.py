@@ -91,7 +91,7 @@ def make_links(root: Path, links: Iterable[MediaFile], *, live: Path) -> list[st
 def require_safe_paths(media: Iterable[MediaFile]) -> None:
     """Raise UnusableBackupError unless each path is below the media folder, appears once, and passes no file or link.
 
-    Whoever can write into the store could otherwise have a file written through a link, to anywhere.
+    Anyone who can write into the store could otherwise have a file written through a link, to anywhere.
     """
     files: set[PurePosixPath] = set()
     for file in media:

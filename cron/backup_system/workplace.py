@@ -20,6 +20,8 @@ POLL_INTERVAL: Final = 0.2
 SCRATCH: Final = "scratch-"
 STAGING: Final = "staging-"
 PREVIOUS: Final = "previous-"
+NOT_BACKED_UP: Final = "not-backed-up"
+"""In the folder of what a restore replaced: a mark that no backup of it was made before."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +78,15 @@ class Workplace:
     def previous(self, restore: str) -> Path:
         """Return the folder of what a restore replaced."""
         return self.folder / f"{PREVIOUS}{restore}"
+
+    def mark_not_backed_up(self, restore: str) -> None:
+        """Remember that what a restore replaces was not backed up before. Without the restore the mark goes."""
+        self.previous(restore).mkdir(mode=0o700, exist_ok=True)
+        (self.previous(restore) / NOT_BACKED_UP).touch()
+
+    def is_not_backed_up(self, restore: str) -> bool:
+        """Return whether what a restore replaced is marked so."""
+        return (self.previous(restore) / NOT_BACKED_UP).exists()
 
     def folders(self, kind: str) -> list[Path]:
         """Return the folders of a kind, oldest first: SCRATCH, STAGING or PREVIOUS."""

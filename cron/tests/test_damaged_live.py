@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from backup_system.databases import sqlite
 from backup_system.errors import BackupError
+from backup_system.verbs.restore import restore
 from commands import attempt
 from project import Project, database_file, files, note, notes
 
@@ -88,3 +89,30 @@ def test_unreadable_media_are_set_aside_and_come_back(embedded: Project, name: s
     assert set(files(embedded.media)) == {"a.txt", "b.txt"}
     assert len(embedded.remains) == 1
     assert "could not be removed" not in said
+
+
+def test_what_was_set_aside_without_a_backup_is_removed_only_if_that_is_said(embedded: Project) -> None:
+    embedded.back_up()
+    without = frozenset({"damaged-database"})
+    note(embedded, "never backed up")
+    restore(embedded.session, "latest", without_backup_first=without)
+    with pytest.raises(BackupError, match=r"never backed up.*--undo.*--forget-set-aside.*Nothing was replaced\."):
+        embedded.restore()
+    embedded.undo()
+    assert notes(embedded) == ["one", "two", "never backed up"]
+    restore(embedded.session, "latest", without_backup_first=without)
+    restore(embedded.session, "latest", forget_set_aside=True)
+    embedded.restore()  # what that replaced needs no word
+
+
+def test_a_failed_restore_leaves_no_mark(embedded: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    embedded.back_up()
+    with monkeypatch.context() as patch:
+        patch.setattr(sqlite.SQLite, "swap", _fail)
+        with pytest.raises(BackupError, match="Input/output error"):
+            restore(embedded.session, "latest", without_backup_first=frozenset({"damaged-database"}))
+    assert embedded.remains == []
+
+
+def _fail(*_arguments: object) -> None:
+    raise OSError(errno.EIO, "Input/output error")

@@ -33,7 +33,7 @@ def project(request: pytest.FixtureRequest, embedded: Project, configure: Config
 
 
 def backup(project: Project, days: int, *, environment: str = "") -> Manifest:
-    """Return a backup of so many days ago, which alone needs one of its media."""
+    """Return a backup of n days ago, which alone needs one of its media."""
     alone = project.media / f"{environment}-{days}"
     alone.write_text(f"only in the backup of {environment}, {days} days ago")
     made = moved(project, project.back_up(), datetime.now(UTC) - days * DAY, environment=environment)
@@ -210,7 +210,7 @@ def test_pruning_waits_its_turn_on_this_machine(project: Project, tmp_path: Path
 def test_media_of_backups_that_cannot_be_looked_at_are_not_pruned(
     embedded: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Python 3.14 says of a folder that it is none when it may not be entered, or its disk fails."""
+    """Python 3.14 says that a folder is not one when it may not be entered, or its disk fails."""
     embedded.back_up()
     is_dir = Path.is_dir
 

@@ -104,7 +104,7 @@ wal_level = minimal
 max_wal_senders = 0
 autovacuum = off
 maintenance_work_mem = 128MB
-# What fails is told to whoever asked. In a log, it would show personal data.
+# Errors go to the client alone. In a log, they would show personal data.
 log_min_messages = fatal
 TEXT
 }
@@ -180,7 +180,7 @@ disk_is_low() {
   printf "The verifier's disk had less than %d MB left, the reserve (BACKUP_DISK_RESERVE_MB): the work was ended before the disk was full. Make room." "$RESERVE_MB"
 }
 
-# Ends the server, if one runs, and removes all that it wrote. First it says why: whoever asked reads it when the connection is lost.
+# Ends the server, if one runs, and removes all that it wrote. First it says why: the client reads it when the connection is lost.
 end_run() { # WHY
   [[ -z $RUN || -z $1 ]] || tell "ended: $1"
   if [[ -n $SERVER ]]; then

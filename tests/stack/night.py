@@ -52,7 +52,7 @@ class NightCron(Cron):
         return self.stack.directory / "night.zone"
 
     def run_at(self, time: str, task: str, *, days: int = 0) -> Run:
-        """Return the task's run, which the crontab has begun at this time of day, so many days from now."""
+        """Return the task's run, which the crontab has begun at this time of day, n days from now."""
         before = len(self.runs(task))
         wait_until(lambda: self._due_at(time, task, days=days), limit=300, what=f"{task} is due at {time}")
         runs = wait_until(lambda: self._ended(task)[before:], limit=180, what=f"{task} has run at {time}")
@@ -85,7 +85,7 @@ class NightCron(Cron):
         return [line.partition("] ")[2] for line in lines if line.startswith(f"{self.admin} ")]
 
     def back_up(self) -> str:
-        """Return the name of a backup that somebody has asked for."""
+        """Return the name of a backup made on demand."""
         return self.stack.exec("cron", *TOOL, "--backup").strip().rpartition("/")[2]
 
     def backups(self) -> dict[str, bool]:

@@ -91,13 +91,15 @@ def test_how_to_brings_production_back(stack: Stack, harm: Callable[[Stack], str
         back_up(stack)
         users = stack.query("SELECT count(*) FROM users_user")
         reason = harm(stack)
-        status, said = google_storage(stack, "-r", "latest", "--yes-replace", "prod")
+        status, said = google_storage(stack, "-r", "latest", "--yes-replace", "prod", "--forget-set-aside")
         assert status == 1
         assert "--without-backup-first damaged-database, missing-database or unreadable-media" in said
         assert said.rstrip().endswith("Nothing was replaced.")
         assert "Traceback" not in said
         commands = commands_of(ROOT / "docs/how-to/backups.md", section=SECTION)[0]
         commands = commands.replace("damaged-database", reason)
+        # What an earlier test has set aside may go.
+        commands = commands.replace("--yes-replace prod", "--yes-replace prod --forget-set-aside")
         run("bash", "-euc", commands, directory=stack.directory, limit=400, variables=home(stack))
     assert stack.exec("web", "cat", MEDIUM) == "smile\n"
     assert stack.query("SELECT count(*) FROM users_user") == users
@@ -118,7 +120,7 @@ def test_media_on_a_volume_of_their_own_are_restored(stack: Stack) -> None:
         try:
             back_up(stack)
             stack.exec("web", "sh", "-c", f"echo late >/data/media/late.txt && rm {MEDIUM}")
-            succeed(stack, "-r", "latest", "--yes-replace", "prod")
+            succeed(stack, "-r", "latest", "--yes-replace", "prod", "--forget-set-aside")
             listed = stack.exec("web", "sh", "-c", "cd /data/media && find . -type f | grep -v backup_system").split()
             assert listed == ["./public/portrait.txt"]
             succeed(stack, "--undo", "--yes-replace", "prod")

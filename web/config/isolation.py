@@ -1,6 +1,6 @@
 """Isolation of a process that works on a copy of the database: its code connects nowhere, and starts no program.
 
-libpq, which reaches that copy, does not pass through Python's own calls: these are refused, whoever makes them. psycopg
+libpq, which reaches that copy, does not pass through Python's own calls: these are all refused. psycopg
 looks the name of that copy's server up in Python: this one may.
 """
 

@@ -1,4 +1,4 @@
-"""Signs of life of what nobody visits: cron and the worker leave one every few seconds, where web sees them."""
+"""Heartbeats of cron and the worker: they leave one every few seconds, where web sees them."""
 
 import time
 from typing import Final, Literal

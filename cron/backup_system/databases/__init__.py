@@ -32,7 +32,7 @@ class Database(Protocol):
         """Return the bytes that a restore of a database of this size writes to the server's disk, at most."""
 
     def close_staging(self, restore: str) -> None:
-        """Disconnect from the staging database whoever fills it, and let nobody in again."""
+        """End all connections to the staging database, and allow no new ones."""
 
     def size(self) -> int:
         """Return the bytes that the live database takes."""

@@ -1,7 +1,7 @@
 """Which files a dump reads: pg_restore opens what `toc.dat` names, wherever that is.
 
-Whoever can write into the store could otherwise have it read this container's secrets into the database, and show them
-in an error. The format is that of pg_dump's sources (pg_backup_archiver.c, pg_backup_directory.c).
+Anyone who can write into the store could otherwise have it read this container's secrets into the database, and show
+them in an error. The format is that of pg_dump's sources (pg_backup_archiver.c, pg_backup_directory.c).
 """
 
 import re

@@ -63,7 +63,7 @@ class PostgreSQL:
         return size + min(int(log), 2 * size)
 
     def close_staging(self, restore: str) -> None:
-        """Disconnect from the staging database whoever fills it, and let nobody in again."""
+        """End all connections to the staging database, and allow no new ones."""
         with suppress(BackupError), self._maintenance() as server:  # it may not be there yet, or no more
             name = self._named("staging", restore)
             server.execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS false").format(sql.Identifier(name)))

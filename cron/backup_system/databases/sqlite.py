@@ -136,7 +136,7 @@ class SQLite:
         whole.replace(self.file)
 
     def _keep(self, kept: Path) -> None:
-        """Copy the live database; where there is none, an empty one."""
+        """Copy the live database, or an empty one if it is missing."""
         unfinished = kept.with_name(f"{FILE}.unfinished")
         unfinished.unlink(missing_ok=True)
         if self.file.exists():

@@ -36,26 +36,46 @@ class Restored:
     media_files: int
 
 
-def restore(session: Session, wanted: str, *, without_backup_first: frozenset[str] = frozenset()) -> Restored:
+def restore(
+    session: Session,
+    wanted: str,
+    *,
+    without_backup_first: frozenset[str] = frozenset(),
+    forget_set_aside: bool = False,
+) -> Restored:
     """Return what was restored: `latest`, `latest:<environment>`, or a backup's URL.
 
-    `without_backup_first` says of PROD why it cannot be backed up before (of REASONS).
+    `without_backup_first` says of PROD why it cannot be backed up before (of REASONS). What such a restore set aside is
+    removed by another one only with `forget_set_aside`.
     """
     configuration = session.configuration
     manifest = session.find(wanted)
     with replacing(session) as identifier:
         require_compatible(session, manifest, session.database.engine)
         session.live_media.require_swappable()
+        if not forget_set_aside:
+            _require_backed_up(session)
         require_room_to_restore(session, manifest)
         _back_up_first(session, without_backup_first)
         staging = Staging.of_restore(session, identifier)
         with guarded(session, identifier):
             stage(session, manifest, staging, session.live_media.staged(identifier))
             anonymised = _bring_up_to_date(session, manifest, staging, session.live_media.staged(identifier))
+        if without_backup_first:
+            session.workplace.mark_not_backed_up(identifier)
         with session.progress.step("Swap"), deferred_interruptions():
             session.database.swap(identifier)
             session.live_media.swap(identifier)
     return Restored(manifest=manifest, anonymised=anonymised, media_files=len(list_media(configuration.media)))
+
+
+def _require_backed_up(session: Session) -> None:
+    """Raise BackupError when this restore would remove what an earlier one set aside without a backup."""
+    if any(session.workplace.is_not_backed_up(earlier) for earlier in session.database.previous()[-1:]):
+        raise BackupError(
+            "What the last restore set aside was never backed up, and another restore would remove it. To restore a "
+            "better backup: ./google_storage.sh --undo, then this again. If it may go: --forget-set-aside."
+        )
 
 
 def _back_up_first(session: Session, without: frozenset[str]) -> None:

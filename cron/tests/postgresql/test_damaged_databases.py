@@ -97,7 +97,7 @@ def test_elsewhere_a_missing_database_needs_no_word(make_project: MakeProject) -
 
 
 def test_a_database_that_was_dropped_by_half_is_replaced(production: Project) -> None:
-    """PostgreSQL marks it, and lets nobody in."""
+    """PostgreSQL marks it, and accepts no connections."""
     variables = production.configuration.variables
     with connect(variables, "postgres") as server:
         server.execute("UPDATE pg_database SET datconnlimit = -2 WHERE datname = %s", [variables.postgres_db])

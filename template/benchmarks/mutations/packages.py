@@ -78,7 +78,7 @@ def read_equivalents(file: Path) -> Equivalents:
 
 
 def draw(package: Package, checkout: Path, *, number: int, seed: int) -> Sample:
-    """Return so many of the package's mutants, always the same for a seed and a state of the code; 0 means all."""
+    """Return this number of the package's mutants, always the same for a seed and a state of the code; 0 means all."""
     mutants = list(package.mutants(checkout))
     if number and number < len(mutants):
         chosen = random.Random(f"{seed} {package.name}").sample(range(len(mutants)), number)  # noqa: S311 - no secret

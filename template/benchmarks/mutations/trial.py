@@ -35,7 +35,7 @@ class UnusableTestsError(Exception):
 
 
 type Execute = Callable[[Sequence[str], float], int | None]
-"""Runs pytest with these arguments, for so many seconds at most: its exit status, or None if it was ended."""
+"""Runs pytest with these arguments, within a time limit in seconds: its exit status, or None if it was ended."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -45,7 +45,7 @@ def query(sql: str) -> list[tuple[object, ...]]:
 
 
 def require_superuser(reason: str) -> None:
-    """Skip the test when the tests' own role on PostgreSQL is no superuser, as a restore's is none."""
+    """Skip the test when the tests' own role on PostgreSQL is no superuser, like a restore's."""
     if query("SELECT FROM pg_roles WHERE rolname = current_user AND NOT rolsuper"):
         pytest.skip(f"only a superuser {reason}")
 

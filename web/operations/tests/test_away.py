@@ -60,7 +60,7 @@ def make_run() -> TaskRun:
 def test_a_run_goes_back_into_the_queue_while_the_database_is_away(
     at_once: list[float], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """It is not lost: whoever gets the message next may find the database."""
+    """It is not lost: the worker that gets the message next may find the database."""
     run = make_run()
     with pytest.raises(Reject) as rejected:
         without_database(lambda: begin(run))
