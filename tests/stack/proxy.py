@@ -158,9 +158,10 @@ def leave(stack: Stack) -> None:
 
 
 def networks(stack: Stack) -> set[str]:
-    """Return the networks that the stack's nginx is on; everything else must be on the project's own alone."""
+    """Return the networks of the stack's nginx; the others must be on the project's own alone, the verifier on none."""
     found = {name: set(container["NetworkSettings"]["Networks"]) for name, container in stack.containers().items()}
     of_nginx = found.pop("nginx")
+    assert found.pop("verifier") == {"none"}
     assert set().union(*found.values()) == {stack.network}
     return of_nginx
 
