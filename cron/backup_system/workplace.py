@@ -20,8 +20,9 @@ POLL_INTERVAL: Final = 0.2
 SCRATCH: Final = "scratch-"
 STAGING: Final = "staging-"
 PREVIOUS: Final = "previous-"
+# Marks in the folder of what the last restore replaced: no backup was made of that, or of what is live since.
 NOT_BACKED_UP: Final = "not-backed-up"
-"""In the folder of what a restore replaced: a mark that no backup of it was made before."""
+LIVE_NOT_BACKED_UP: Final = "live-not-backed-up"
 
 
 @dataclass(frozen=True)
@@ -79,14 +80,25 @@ class Workplace:
         """Return the folder of what a restore replaced."""
         return self.folder / f"{PREVIOUS}{restore}"
 
-    def mark_not_backed_up(self, restore: str) -> None:
-        """Remember that what a restore replaces was not backed up before. Without the restore the mark goes."""
+    def mark(self, restore: str, mark: str) -> None:
+        """Set a mark of a restore, before its swap: without the swap, recovering removes it."""
         self.previous(restore).mkdir(mode=0o700, exist_ok=True)
-        (self.previous(restore) / NOT_BACKED_UP).touch()
+        (self.previous(restore) / mark).touch()
 
-    def is_not_backed_up(self, restore: str) -> bool:
-        """Return whether what a restore replaced is marked so."""
-        return (self.previous(restore) / NOT_BACKED_UP).exists()
+    def is_marked(self, restore: str, mark: str) -> bool:
+        """Return whether a restore has the mark."""
+        return (self.previous(restore) / mark).exists()
+
+    def exchange_marks(self, earlier: str, restore: str) -> None:
+        """Set the marks of a restore that undoes the restore `earlier`: set aside and live change places."""
+        for before, after in ((NOT_BACKED_UP, LIVE_NOT_BACKED_UP), (LIVE_NOT_BACKED_UP, NOT_BACKED_UP)):
+            if self.is_marked(earlier, before):
+                self.mark(restore, after)
+
+    def unmark_live(self) -> None:
+        """Remember that what is live has been backed up."""
+        for folder in self.folders(PREVIOUS):
+            (folder / LIVE_NOT_BACKED_UP).unlink(missing_ok=True)
 
     def folders(self, kind: str) -> list[Path]:
         """Return the folders of a kind, oldest first: SCRATCH, STAGING or PREVIOUS."""

@@ -2,6 +2,7 @@
 
 import errno
 from pathlib import Path
+from typing import Final
 
 import pytest
 from backup_system.databases import sqlite
@@ -11,6 +12,8 @@ from commands import attempt
 from project import Project, database_file, files, note, notes
 
 pytestmark = pytest.mark.usefixtures("without_django")
+
+WITHOUT: Final = frozenset({"damaged-database"})
 
 
 def damage(path: Path) -> None:
@@ -93,16 +96,62 @@ def test_unreadable_media_are_set_aside_and_come_back(embedded: Project, name: s
 
 def test_what_was_set_aside_without_a_backup_is_removed_only_if_that_is_said(embedded: Project) -> None:
     embedded.back_up()
-    without = frozenset({"damaged-database"})
     note(embedded, "never backed up")
-    restore(embedded.session, "latest", without_backup_first=without)
+    restore(embedded.session, "latest", without_backup_first=WITHOUT)
     with pytest.raises(BackupError, match=r"never backed up.*--undo.*--forget-set-aside.*Nothing was replaced\."):
         embedded.restore()
     embedded.undo()
     assert notes(embedded) == ["one", "two", "never backed up"]
-    restore(embedded.session, "latest", without_backup_first=without)
+    restore(embedded.session, "latest", without_backup_first=WITHOUT)
     restore(embedded.session, "latest", forget_set_aside=True)
     embedded.restore()  # what that replaced needs no word
+
+
+@pytest.mark.parametrize("undone", range(1, 5))
+def test_undoing_does_not_forget_that_there_is_no_backup(embedded: Project, undone: int) -> None:
+    """Whichever of the two is live: no further restore removes what was never backed up without being told to."""
+    embedded.back_up()
+    note(embedded, "never backed up")
+    restore(embedded.session, "latest", without_backup_first=WITHOUT)
+    for _ in range(undone):
+        embedded.undo()
+    if undone % 2:  # it is live, and the next restore sets it aside once more
+        assert notes(embedded) == ["one", "two", "never backed up"]
+        embedded.restore()
+    assert notes(embedded) == ["one", "two"]
+    with pytest.raises(BackupError, match=r"never backed up.*Nothing was replaced\."):
+        embedded.restore()
+    embedded.undo()
+    assert notes(embedded) == ["one", "two", "never backed up"]
+    embedded.undo()
+    restore(embedded.session, "latest", forget_set_aside=True)
+    embedded.restore()  # what that replaced needs no word
+
+
+def test_what_is_backed_up_once_it_is_live_again_needs_no_word(embedded: Project) -> None:
+    embedded.back_up()
+    note(embedded, "backed up late")
+    restore(embedded.session, "latest", without_backup_first=WITHOUT)
+    embedded.undo()
+    late = embedded.back_up()
+    for _ in range(3):
+        embedded.restore(f"{embedded.store.url}/{late.name}")
+    assert notes(embedded) == ["one", "two", "backed up late"]
+
+
+def test_an_undoing_that_fails_leaves_the_marks_as_they_were(
+    embedded: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    embedded.back_up()
+    restore(embedded.session, "latest", without_backup_first=WITHOUT)
+    before = embedded.remains
+    with monkeypatch.context() as patch:
+        patch.setattr(sqlite.SQLite, "swap_back", _fail)
+        with pytest.raises(BackupError, match="Input/output error"):
+            embedded.undo()
+    assert embedded.remains == before
+    with pytest.raises(BackupError, match="never backed up"):
+        embedded.restore()
 
 
 def test_a_failed_restore_leaves_no_mark(embedded: Project, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,7 +159,7 @@ def test_a_failed_restore_leaves_no_mark(embedded: Project, monkeypatch: pytest.
     with monkeypatch.context() as patch:
         patch.setattr(sqlite.SQLite, "swap", _fail)
         with pytest.raises(BackupError, match="Input/output error"):
-            restore(embedded.session, "latest", without_backup_first=frozenset({"damaged-database"}))
+            restore(embedded.session, "latest", without_backup_first=WITHOUT)
     assert embedded.remains == []
 
 

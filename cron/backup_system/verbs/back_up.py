@@ -37,7 +37,9 @@ def back_up_alone(session: Session) -> Manifest:
         )
         contents = Contents(census=census, media=media)
         files |= _upload_lists(session, scratch, name, contents)
-        return _finish(session, lease, name, files, contents)
+        manifest = _finish(session, lease, name, files, contents)
+    session.workplace.unmark_live()
+    return manifest
 
 
 def _new_name(session: Session) -> BackupName:

@@ -15,6 +15,7 @@ from backup_system.room import guarded, require_room_to_restore
 from backup_system.session import Session
 from backup_system.staging import Staging
 from backup_system.verbs.back_up import back_up_alone
+from backup_system.workplace import LIVE_NOT_BACKED_UP, NOT_BACKED_UP
 
 DAMAGED_DATABASE: Final = "damaged-database"
 MISSING_DATABASE: Final = "missing-database"
@@ -61,8 +62,8 @@ def restore(
         with guarded(session, identifier):
             stage(session, manifest, staging, session.live_media.staged(identifier))
             anonymised = _bring_up_to_date(session, manifest, staging, session.live_media.staged(identifier))
-        if without_backup_first:
-            session.workplace.mark_not_backed_up(identifier)
+        if without_backup_first or _is_marked(session, LIVE_NOT_BACKED_UP):
+            session.workplace.mark(identifier, NOT_BACKED_UP)
         with session.progress.step("Swap"), deferred_interruptions():
             session.database.swap(identifier)
             session.live_media.swap(identifier)
@@ -71,11 +72,16 @@ def restore(
 
 def _require_backed_up(session: Session) -> None:
     """Raise BackupError when this restore would remove what an earlier one set aside without a backup."""
-    if any(session.workplace.is_not_backed_up(earlier) for earlier in session.database.previous()[-1:]):
+    if _is_marked(session, NOT_BACKED_UP):
         raise BackupError(
             "What the last restore set aside was never backed up, and another restore would remove it. To restore a "
             "better backup: ./google_storage.sh --undo, then this again. If it may go: --forget-set-aside."
         )
+
+
+def _is_marked(session: Session, mark: str) -> bool:
+    """Return whether the last restore has the mark."""
+    return any(session.workplace.is_marked(earlier, mark) for earlier in session.database.previous()[-1:])
 
 
 def _back_up_first(session: Session, without: frozenset[str]) -> None:

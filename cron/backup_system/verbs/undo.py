@@ -15,6 +15,7 @@ def undo(session: Session) -> None:
         media = session.live_media
         media.require_swappable()
         media.begin_undoing(replaced[-1], identifier)
+        session.workplace.exchange_marks(replaced[-1], identifier)
         with session.progress.step("Swap back"), deferred_interruptions():
             session.database.swap_back(replaced[-1], identifier)
             media.swap(identifier)

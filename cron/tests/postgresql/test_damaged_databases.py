@@ -67,6 +67,25 @@ def test_a_damaged_database_is_replaced_once_that_is_said(production: Project) -
     assert notes(production) == ["one"]
 
 
+@pytest.mark.parametrize("undone", [1, 2, 3])
+def test_undoing_does_not_forget_that_there_is_no_backup(production: Project, undone: int) -> None:
+    """Whichever of the two databases is live, the damaged one is removed only when that is said."""
+    without = frozenset({"damaged-database"})
+    damage(production)
+    restore(production.session, "latest", without_backup_first=without)
+    for _ in range(undone):
+        production.undo()
+    if undone % 2:
+        restore(production.session, "latest", without_backup_first=without)
+        production.undo()
+        production.undo()
+    assert notes(production) == ["one"]
+    with pytest.raises(BackupError, match=r"never backed up.*Nothing was replaced\."):
+        production.restore()
+    restore(production.session, "latest", forget_set_aside=True)
+    production.restore()
+
+
 @pytest.mark.parametrize("with_previous", [False, True])
 def test_a_missing_database_is_made(production: Project, *, with_previous: bool) -> None:
     if with_previous:
