@@ -6,26 +6,36 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
 from types import UnionType
-from typing import Any, Final, get_origin
+from typing import Any, ClassVar, Final, get_origin
 
 from backup_system.errors import BackupError, UnusableBackupError
 from backup_system.names import CONTENTS, MANIFEST, MEDIA_LIST, BackupName
 
 FORMAT: Final = 1
 
+# What a column of PostgreSQL, and a file of any file system, can hold. JSON has numbers without end.
+LARGEST: Final = (1 << 63) - 1
+
 # What reading a text raises that is not what was written: no JSON, nested without end, or of other names and types.
 UNREADABLE: Final = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 
 
 class _Typed:
-    """A dataclass that holds values of its fields' types alone. Of collections, only the kind is looked at."""
+    """A dataclass that holds values of its fields' types alone. Of collections, only the kind is looked at.
+
+    Numbers are sizes and counts, which are not negative, unless the class says otherwise.
+    """
+
+    _smallest: ClassVar[int] = 0
 
     def __post_init__(self) -> None:
         for each in fields(self):  # type: ignore[arg-type] # every subclass is a dataclass
             kind: Any = each.type if isinstance(each.type, UnionType) else get_origin(each.type) or each.type
             value = getattr(self, each.name)
-            if not isinstance(value, kind):
+            if not isinstance(value, kind) or isinstance(value, bool) is not (kind is bool):
                 raise TypeError(f"{each.name} is of another type")
+            if kind is int and not self._smallest <= value <= LARGEST:
+                raise ValueError(f"{each.name} is no possible number")
             if isinstance(value, str) and "\0" in value:
                 raise ValueError(f"{each.name} holds what no name may hold")
 
@@ -114,6 +124,7 @@ class MediaFile(_Typed):
 class Sequence(_Typed):
     """What a sequence was between two moments: one before the database was copied, one after."""
 
+    _smallest: ClassVar[int] = -LARGEST - 1
     before: int
     after: int
 
@@ -132,6 +143,11 @@ class Census(_Typed):
     """How many there are of each kind: indexes, constraints, functions, large objects, …"""
     roles: tuple[str, ...] = ()
     """Whom the database names: as owners, in grants and policies."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not all(isinstance(role, str) for role in self.roles):
+            raise TypeError("roles are of another type")
 
     def differences(self, restored: "Census") -> list[str]:
         """Return in what a restored database differs, in words; nothing when it holds what this one held."""

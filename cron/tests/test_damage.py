@@ -9,10 +9,10 @@ from typing import Any, Final
 
 import pytest
 from backup_system.errors import BackupError
-from backup_system.manifest import Manifest, digest
-from backup_system.names import BackupName
+from backup_system.manifest import Manifest
 from dated import stored_backups
-from project import Configure, Project, database_file, files, note
+from edited import change_contents, change_manifest, refused, stored
+from project import Configure, Project, files, note
 
 pytestmark = pytest.mark.usefixtures("without_django")
 
@@ -53,24 +53,6 @@ def backup(embedded: Project) -> Manifest:
     return manifest
 
 
-def stored(project: Project, backup: Manifest | BackupName, name: str) -> Path:
-    """Return the file that holds an object of the backup."""
-    folder = project.configuration.url.removeprefix("file://").replace("%20", " ")
-    if name == "a media file":
-        return sorted(Path(folder, "v1/app/media").iterdir())[0]
-    return Path(folder, (backup.name if isinstance(backup, Manifest) else backup).object(name))
-
-
-def refused(project: Project, *, saying: str, wanted: str = "latest") -> None:
-    """Fail unless restoring and proving are refused with these words, and nothing has changed."""
-    before = database_file(project).read_bytes(), files(project.media)
-    for work in (project.restore, project.verify):
-        with pytest.raises(BackupError, match=saying):
-            work(wanted)
-        assert (database_file(project).read_bytes(), files(project.media)) == before
-        assert project.remains == []
-
-
 @pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__)
 @pytest.mark.parametrize("name", OBJECTS)
 def test_damage_is_found_and_its_object_named(
@@ -108,16 +90,6 @@ def test_objects_of_two_backups_are_not_confused(embedded: Project, backup: Mani
     embedded.verify()
 
 
-def change_manifest(project: Project, manifest: Manifest, *, honest: bool, **values: Any) -> None:
-    """Change values of the manifest, with a digest of what it says now, or the old one."""
-    path = stored(project, manifest, "manifest.json")
-    value = json.loads(path.read_bytes()) | values
-    if honest:
-        del value["digest"]
-        value["digest"] = digest(value)
-    path.write_text(json.dumps(value))
-
-
 def test_a_manifest_that_somebody_edited_is_refused(embedded: Project, backup: Manifest) -> None:
     change_manifest(embedded, backup, honest=False, database_size=1)
     refused(embedded, saying="has been changed after it was written")
@@ -140,16 +112,6 @@ def test_a_manifest_that_does_not_suit_is_refused(
 ) -> None:
     change_manifest(embedded, backup, honest=True, **values)
     refused(embedded, saying=saying)
-
-
-def change_contents(project: Project, manifest: Manifest, text: str) -> None:
-    """Have the backup's contents, all checksums right, say something else."""
-    path = stored(project, manifest, "contents.json")
-    path.write_text(text)
-    file = project.session.transfer.upload_readable(path, manifest.name.object("contents.json"))
-    described = json.loads(stored(project, manifest, "manifest.json").read_bytes())["files"]
-    described["contents.json"] |= {"size": file.size, "stored_size": file.stored_size, "sha256": file.sha256}
-    change_manifest(project, manifest, honest=True, files=described)
 
 
 def test_contents_that_contradict_the_database_are_found(embedded: Project, backup: Manifest) -> None:

@@ -11,7 +11,7 @@ from backup_system.manifest import Manifest
 from backup_system.media import download_media, keep_only
 from backup_system.media_paths import list_media, shown
 from backup_system.recovery import replacing
-from backup_system.room import guarded, require_room_to_restore
+from backup_system.room import guarded, require_room_for_media, require_room_to_restore
 from backup_system.session import Session
 from backup_system.staging import Staging
 from backup_system.verbs.back_up import back_up_alone
@@ -105,6 +105,7 @@ def stage(session: Session, manifest: Manifest, staging: Staging, media: Path) -
     staging.folder.mkdir(mode=0o700)
     with session.workplace.scratch() as scratch:
         contents = fetch_dump(session, manifest, scratch)
+        require_room_for_media(session, manifest, contents.media)
         with session.progress.step("Fetch and check the media") as step:
             live = session.configuration.media
             left_out = download_media(contents.media, media, live=live, transfer=session.transfer, step=step)
