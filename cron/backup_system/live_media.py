@@ -17,6 +17,8 @@ from backup_system.workplace import Workplace
 MEDIA: Final = "media"
 UNDOES: Final = "undoes"
 """In the folder of an undoing: the restore whose previous media become live."""
+LISTED: Final = "live-media"
+"""In the folder of a restore or an undoing: the paths of the media that were live just before the swap."""
 
 
 @dataclass(frozen=True)
@@ -82,12 +84,27 @@ class LiveMedia:
         (self.workplace.previous(earlier) / MEDIA).mkdir(parents=True, exist_ok=True)  # there were none
         (self.main.staging(restore) / UNDOES).write_text(earlier)
 
+    def list_live(self, restore: str) -> None:
+        """Write down which media are live, before a swap: those that come meanwhile can be told from them."""
+        (self.main.staging(restore) / LISTED).write_bytes(b"\0".join(map(os.fsencode, self._live())))
+
+    def came_since(self, restore: str) -> list[str]:
+        """Return the live media that the rest of the swap sets aside though they came after it had begun."""
+        listed = self.main.staging(restore) / LISTED
+        if not listed.is_file() or self.kept(restore).is_dir():  # without it, an earlier version began the swap
+            return []
+        return sorted(self._live() - set(map(os.fsdecode, listed.read_bytes().split(b"\0"))))
+
+    def kept(self, restore: str) -> Path:
+        """Return the folder of the media that a restore replaced."""
+        return self.workplace.previous(restore) / MEDIA
+
     def swap(self, restore: str) -> None:
         """Make the prepared media live, and keep those that were. It can be called again after an interruption."""
         new = self._prepared(restore)
         if not new.is_dir():  # they are live already
             return
-        kept = self.workplace.previous(restore) / MEDIA
+        kept = self.kept(restore)
         if not kept.is_dir():
             self._set_aside(kept)
         if self.apart:
@@ -124,6 +141,15 @@ class LiveMedia:
             self.root.rename(kept)
         else:
             kept.mkdir()
+
+    def _live(self) -> set[str]:
+        """Return the paths of the live files. Nothing new comes into a folder that cannot be read."""
+        found: set[str] = set()
+        for parent, folders, names in os.walk(self.root):
+            if Path(parent) == self.root and RESTORES in folders:
+                folders.remove(RESTORES)
+            found.update(Path(parent, name).relative_to(self.root).as_posix() for name in names)
+        return found
 
     def _entries(self, folder: Path) -> Iterator[Path]:
         return (path for path in sorted(folder.iterdir()) if path != self.root / RESTORES)

@@ -3,12 +3,18 @@
 import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Final
 
 from backup_system.errors import BackupError
 from backup_system.interruptions import Interruption
+from backup_system.media_paths import shown
 from backup_system.session import Installation
 from backup_system.staging import new_identifier
-from backup_system.workplace import PREVIOUS, SCRATCH, STAGING, remove_folder
+from backup_system.workplace import NOT_BACKED_UP, PREVIOUS, SCRATCH, STAGING, remove_folder
+
+CAME_SINCE: Final = "came-since-the-swap.txt"
+"""In the folder of what a restore replaced: which of its media belong to what is live."""
+SHOWN: Final = 5
 
 
 @contextmanager
@@ -76,7 +82,7 @@ def recover(installation: Installation) -> None:
     for folder in workplace.folders(STAGING):
         restore = folder.name.removeprefix(STAGING)
         if database.swapped(restore):
-            media.swap(restore)
+            _finish(installation, restore)
         else:
             database.drop_previous(restore)
         remove_folder(folder, say=say)
@@ -84,6 +90,22 @@ def recover(installation: Installation) -> None:
         remove_folder(folder, say=say)
     database.drop_staging()
     forget_older(installation)
+
+
+def _finish(installation: Installation, restore: str) -> None:
+    """Make the media live that belong to the database. Name those that came since it is live: they are set aside."""
+    media, workplace = installation.live_media, installation.workplace
+    names = workplace.previous(restore) / CAME_SINCE
+    if late := media.came_since(restore):
+        workplace.mark(restore, NOT_BACKED_UP)
+        names.write_text("".join(f"{shown(name)}\n" for name in late))
+    media.swap(restore)
+    if late:
+        examples = ", ".join([*map(shown, late[:SHOWN]), *(["…"] if len(late) > SHOWN else [])])
+        installation.progress.say(
+            f"{len(late)} media files came after the database was replaced, and before the media were. They lie in "
+            f"{media.kept(restore)} (their names: {names}). Copy back what is missed: {examples}"
+        )
 
 
 def forget_older(installation: Installation) -> None:

@@ -1,10 +1,11 @@
 """Media on a mount of their own: a folder there cannot be renamed, nor moved away."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -44,9 +45,11 @@ class Mounted:
     volume: Path
     below: str = ""
 
-    def run(self, *arguments: str, before: str = "", options: str = "") -> "subprocess.CompletedProcess[str]":
-        """Return how a command ended."""
-        script = 'mount --bind $3 "$1" "$2" && shift 3 && exec "$@"'
+    def run(
+        self, *arguments: str, before: str = "", options: str = "", apart: bool = True
+    ) -> "subprocess.CompletedProcess[str]":
+        """Return how a command ended. `apart` mounts the volume, which is the media folder itself otherwise."""
+        script = f'{'mount --bind $3 "$1" "$2"' if apart else ":"} && shift 3 && exec "$@"'
         target = self.project.configuration.media / self.below
         command = [sys.executable, "-c", MAIN.format(before=before), *arguments]
         return subprocess.run(
@@ -58,9 +61,9 @@ class Mounted:
             timeout=LIMIT,
         )
 
-    def succeed(self, *arguments: str) -> None:
+    def succeed(self, *arguments: str, apart: bool = True) -> None:
         """Run a command, which must do what it was told."""
-        result = self.run(*arguments)
+        result = self.run(*arguments, apart=apart)
         assert result.returncode == 0, result.stderr
 
     @property
@@ -127,6 +130,36 @@ def test_a_swap_that_was_killed_is_finished(mounted: Mounted, left: int) -> None
     assert len(kept) == 1
     mounted.succeed("--undo")
     assert {name: data for name, data in mounted.media.items() if "meanwhile" not in name} == LATE[1]
+
+
+@pytest.mark.parametrize("apart", [False, True])
+@pytest.mark.parametrize("arguments", [["-r", "latest"], ["--undo"]])
+def test_uploads_between_the_swaps_are_named_and_kept(mounted: Mounted, arguments: list[str], *, apart: bool) -> None:
+    """They belong to the database that is live by then, and no further restore removes them in silence."""
+    if not apart:
+        mounted = replace(mounted, volume=mounted.project.configuration.media)
+        shutil.copytree(mounted.project.media.parent.parent / "volume", mounted.volume, dirs_exist_ok=True)
+    if arguments == ["--undo"]:
+        mounted.succeed("-r", "latest", apart=apart)
+    killed = mounted.run(*arguments, before=KILL_WITHIN_THE_SWAP.format(left=0), apart=apart)
+    assert killed.returncode == -9, killed.stderr
+    (mounted.volume / "folder/new").mkdir()
+    late = [f"folder/new/{number} \udcff.txt" for number in range(7)]
+    for name in late:
+        (mounted.volume / name).write_text("meanwhile")
+    finished = mounted.run("-b", apart=apart)
+    assert finished.returncode == 0, finished.stderr
+    said = " ".join(finished.stderr.split())
+    assert "7 media files came after the database was replaced, and before the media were." in said
+    assert "folder/new/0 \ufffd.txt" in said
+    found = re.search(r"They lie in (\S+/media) \(their names: (\S+)\)", said)
+    assert found
+    kept, names = found[1], found[2]
+    kept = kept.replace(str(mounted.project.configuration.media), str(mounted.volume))
+    assert all((Path(kept) / name).read_text() == "meanwhile" for name in late)
+    assert Path(names).read_text().splitlines() == [name.replace("\udcff", "\ufffd") for name in late]
+    assert "never backed up" in mounted.run("-r", "latest", apart=apart).stderr
+    assert "came after" not in mounted.run("--undo", apart=apart).stderr
 
 
 def half_restored(mounted: Mounted) -> None:

@@ -64,6 +64,7 @@ def restore(
             anonymised = _bring_up_to_date(session, manifest, staging, session.live_media.staged(identifier))
         if without_backup_first or _is_marked(session, LIVE_NOT_BACKED_UP):
             session.workplace.mark(identifier, NOT_BACKED_UP)
+        session.live_media.list_live(identifier)
         with session.progress.step("Swap"), deferred_interruptions():
             session.database.swap(identifier)
             session.live_media.swap(identifier)

@@ -16,6 +16,7 @@ def undo(session: Session) -> None:
         media.require_swappable()
         media.begin_undoing(replaced[-1], identifier)
         session.workplace.exchange_marks(replaced[-1], identifier)
+        media.list_live(identifier)
         with session.progress.step("Swap back"), deferred_interruptions():
             session.database.swap_back(replaced[-1], identifier)
             media.swap(identifier)
