@@ -20,7 +20,7 @@ SHOWN: Final = 5
 @contextmanager
 def alone_and_recovering(installation: Installation) -> Iterator[None]:
     """Work as the only one on this installation, on what no interruption shows in, and leave it so."""
-    with installation.workplace.alone(say=installation.progress.say):
+    with installation.workplace.alone(say=installation.progress.say, patience=installation.patience):
         with _explained():
             recover(installation)
         try:

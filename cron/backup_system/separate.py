@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Final
 
 from backup_system.databases import DJANGO, StagingDatabase
 from backup_system.databases.postgresql import PostgreSQL
@@ -15,14 +16,20 @@ from backup_system.disk import MEGABYTE, limited_writing
 from backup_system.errors import BackupError
 from backup_system.session import Installation
 from backup_system.staging import Staging
+from backup_system.time_limit import time_limit
 from backup_system.workplace import SCRATCH
+
+TOO_LONG: Final = (
+    "After {:g} minutes, the limit (BACKUP_DRILL_LIMIT_MINUTES), the copy of the database was not done: it was ended, "
+    "so that the next backup is made. This says nothing about the backup. What to do: docs/how-to/backups.md"
+)
 
 
 @contextmanager
 def alone_with_scratch(installation: Installation) -> Iterator[None]:
     """Work as the only one on this installation, without a look at what is live: it may be damaged, or gone."""
     workplace = installation.workplace
-    with workplace.alone(say=installation.progress.say):
+    with workplace.alone(say=installation.progress.say, patience=installation.patience):
         for folder in workplace.folders(SCRATCH):  # of commands that were killed
             shutil.rmtree(folder)
         try:
@@ -36,13 +43,15 @@ def alone_with_scratch(installation: Installation) -> Iterator[None]:
 def separate_staging(installation: Installation) -> Iterator[Staging]:
     """Give a staging database apart from the live one, and a folder beside it. Both are gone afterwards.
 
-    Raise BackupError when a disk has less than the reserve meanwhile. To be called by who is alone in the workplace.
+    Raise BackupError when a disk has less than the reserve meanwhile, or when it takes longer than its limit, as what
+    others restored may compute for ever. To be called by who is alone in the workplace.
     """
-    workplace = installation.workplace
+    workplace, minutes = installation.workplace, installation.configuration.variables.backup_drill_limit_minutes
     with (
         limited_writing(workplace.folder, reserve=reserve(installation)),
         workplace.scratch() as folder,
         _separate_database(installation, folder) as database,
+        time_limit(minutes, message=TOO_LONG.format(minutes)),
     ):
         yield Staging(installation, database, folder)
 

@@ -18,7 +18,7 @@ from backup_system.names import lease_name
 from backup_system.progress import Progress
 from backup_system.stores import Store
 from backup_system.transfer import Transfer
-from backup_system.workplace import Workplace
+from backup_system.workplace import PATIENCE, Workplace
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,11 @@ class Installation:
     def live_media(self) -> LiveMedia:
         """The project's uploads."""
         return LiveMedia.find(self.configuration.media, self.workplace)
+
+    @property
+    def patience(self) -> float:
+        """Seconds to wait for another command: longer than a drill may take, so that a night's backup follows it."""
+        return 60 * self.configuration.variables.backup_drill_limit_minutes + PATIENCE
 
     def now(self) -> datetime:
         """Return the time."""

@@ -2,7 +2,6 @@
 
 import errno
 import fcntl
-import inspect
 import os
 import shutil
 import signal
@@ -16,8 +15,8 @@ import pytest
 from backup_system.catalogue import read
 from backup_system.errors import BackupError, UnusableBackupError
 from backup_system.manifest import Manifest, Verification
+from backup_system.session import Installation
 from backup_system.verbs.check import check
-from backup_system.workplace import Workplace
 from dated import record
 from fault_proxy import Answer, FaultProxy
 from project import Configure, Project, database_file
@@ -75,7 +74,7 @@ def test_too_little_disk_is_no_verdict(embedded: Project, backup: Manifest, monk
 
 
 def test_a_held_lock_is_no_verdict(embedded: Project, backup: Manifest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inspect.unwrap(Workplace.alone), "__kwdefaults__", {"patience": 0})
+    monkeypatch.setattr(Installation, "patience", 0.0)
     with (embedded.configuration.work / "lock").open("ab") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         fails_without_a_verdict(embedded, backup, saying="Another backup or restore is running")

@@ -5,7 +5,11 @@ from pathlib import Path
 
 import pytest
 from backup_system.errors import BackupError
+from backup_system.progress import LineProgress
+from backup_system.session import Installation
 from backup_system.workplace import Workplace
+from project import Configure
+from rich.console import Console
 
 
 def test_next_command_waits_its_turn(tmp_path: Path) -> None:
@@ -36,3 +40,8 @@ def test_waiting_ends(tmp_path: Path) -> None:
         workplace.alone(say=print, patience=0),
     ):
         raise AssertionError("two were alone")
+
+
+def test_a_command_waits_longer_than_a_drill_may_take(configure: Configure) -> None:
+    configuration = configure(BACKUP_DRILL_LIMIT_MINUTES="600")
+    assert Installation(configuration, LineProgress(Console())).patience > 600 * 60

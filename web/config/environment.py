@@ -127,6 +127,11 @@ class Environment(BaseSettings):
         ge=0,
         description="Megabytes of disk that restores, drills and exports leave free: they end before the disk is full.",
     )
+    backup_drill_limit_minutes: float = Field(
+        default=180,
+        gt=0,
+        description="Minutes that a drill, or the copy of the database for an export, may take before it is ended.",
+    )
     backup_retry_seconds: int = Field(
         default=180, gt=0, description="Seconds for which a bucket that does not answer is asked again."
     )

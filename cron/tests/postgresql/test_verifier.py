@@ -4,7 +4,6 @@ import os
 import secrets
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,11 +15,11 @@ from backup_system.errors import BackupError
 from picture import Picture, connect, picture
 from project import Project
 from psycopg import sql
+from verifying import LIMIT, is_at_rest, start, wait_until
 
 pytestmark = pytest.mark.postgresql
 
 SHARED: Final = verifier.SHARED
-LIMIT: Final = 60
 MARK: Final = "/tmp/pwned"  # noqa: S108 - in the containers of the servers
 PROGRAM: Final = f"touch {SHARED}/pwned {MARK}"
 # As the whole-database restore of a superuser would run it: while the view is refreshed.
@@ -32,19 +31,6 @@ HOSTILE: Final[LiteralString] = """
     END $$;
     CREATE MATERIALIZED VIEW trap AS SELECT mischief() AS made WITH NO DATA;
 """
-
-
-def wait_until(condition: Callable[[], object], *, what: str) -> None:
-    """Return once the condition holds; fail when it takes too long."""
-    deadline = time.monotonic() + LIMIT
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {LIMIT} s: {what}"
-        time.sleep(0.02)
-
-
-def is_at_rest() -> bool:
-    """Return whether the verifier runs no server."""
-    return not list(SHARED.glob(".s.PGSQL.*"))
 
 
 @pytest.fixture(autouse=True)
@@ -62,13 +48,6 @@ def fill(project: Project) -> Picture:
         )
     (project.media / "a.txt").write_text("a")
     return picture(project.configuration.variables)
-
-
-def start_drill(project: Project) -> "subprocess.Popen[str]":
-    """Return a drill that is going on, in a process of its own."""
-    command = [sys.executable, "-m", "backup_system", "--verify", "latest"]
-    variables = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "BACKUP_URL": project.store.url}
-    return subprocess.Popen(command, env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
 def trap(project: Project, *, condition: LiteralString) -> None:
@@ -158,7 +137,7 @@ def test_a_drill_needs_no_live_database(project: Project, harm: str, monkeypatch
             connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
     else:
         monkeypatch.setenv("POSTGRES_HOST", "127.0.0.1")  # of this container, which has no server
-    drill = start_drill(project)
+    drill = start(project, "--verify", "latest")
     said, _ = drill.communicate(timeout=LIMIT)
     if harm == "gone":
         assert f"PostgreSQL has no database {name}" in said
@@ -201,7 +180,7 @@ def test_a_killed_drill_leaves_nothing_and_the_next_one_passes(site: Project, mo
     started = time.monotonic()
     site.verify()
     seconds = time.monotonic() - started
-    drill = start_drill(site)
+    drill = start(site, "--verify", "latest")
     wait_until(lambda: not is_at_rest(), what="the drill has a server")
     try:
         drill.wait(timeout=moment * seconds)
@@ -217,7 +196,7 @@ def test_two_drills_at_once_both_pass(site: Project) -> None:
     """One after the other."""
     fill(site)
     site.back_up()
-    drills = [start_drill(site) for _ in range(2)]
+    drills = [start(site, "--verify", "latest") for _ in range(2)]
     said = [drill.communicate(timeout=2 * LIMIT)[0] for drill in drills]
     assert [drill.returncode for drill in drills] == [0, 0], said
 
