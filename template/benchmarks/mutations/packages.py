@@ -23,8 +23,11 @@ class Package:
     tests: Sequence[str]
     """What pytest is given in `directory`: one run each, in this order, until one fails."""
 
+    container_near: str = ""
+    """Of those in the container of cron, beside PostgreSQL, the files that notice most faults soonest."""
+
     container_tests: Sequence[str] = ()
-    """The same in the container of cron, beside PostgreSQL."""
+    """All of them."""
 
     directory: str = "."
     near: str = ""

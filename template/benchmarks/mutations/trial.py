@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -98,10 +98,22 @@ def prepare(
 ) -> Trial:
     """Return a trial of the package: with all its tests, or only with those that are near."""
     here = in_directory(checkout / package.directory)
-    runs = [TestRun(arguments=tuple(shlex.split(tests)), execute=here) for tests in package.tests]
+    asked = _asked(package, here, container, only_near=only_near)
+    runs = [TestRun(arguments=tuple(shlex.split(tests)), execute=execute) for tests, execute in asked]
+    return Trial(checkout=checkout, package=package, runs=runs, least=least)
+
+
+def _asked(
+    package: Package, here: Execute, container: Execute | None, *, only_near: bool
+) -> Iterator[tuple[str, Execute]]:
+    """Yield the tests that are asked after those of a file, the narrowest first."""
+    if container and package.container_near:
+        yield package.container_near, container
+    if only_near:
+        return
+    yield from ((tests, here) for tests in package.tests)
     if container:
-        runs += [TestRun(arguments=tuple(shlex.split(tests)), execute=container) for tests in package.container_tests]
-    return Trial(checkout=checkout, package=package, runs=[] if only_near else runs, least=least)
+        yield from ((tests, container) for tests in package.container_tests)
 
 
 def in_directory(directory: Path) -> Execute:
