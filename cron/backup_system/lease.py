@@ -97,7 +97,7 @@ def _current(store: Store, name: str) -> tuple[str, str]:
         return NEW, ""
     try:
         return generation, str(json.loads(data)["holder"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return generation, "unknown"
 
 

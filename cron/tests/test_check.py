@@ -65,6 +65,28 @@ def test_ages(embedded: Project, age: timedelta, proven: timedelta | None, said:
     assert bool(alarm(embedded)) == bool(said)
 
 
+@pytest.mark.parametrize(
+    ("age", "proven", "said"),
+    [
+        (26 * HOUR, 72 * HOUR, ""),
+        (26 * HOUR + timedelta(seconds=1), 72 * HOUR, "The newest backup is"),
+        (26 * HOUR, 72 * HOUR + timedelta(seconds=1), "The newest proof by a drill is"),
+        (26 * HOUR, -HOUR, ""),
+        (26 * HOUR, -HOUR - timedelta(seconds=1), "No backup is proven by a drill."),
+    ],
+)
+def test_the_limits_to_the_second(
+    embedded: Project, monkeypatch: pytest.MonkeyPatch, age: timedelta, proven: timedelta, said: str
+) -> None:
+    """What is as old as it may be is well; so is a proof that is as far ahead as clocks may differ."""
+    made = embedded.back_up()
+    now = made.name.created + age
+    monkeypatch.setattr("backup_system.session.Session.now", lambda _session: now)
+    record(embedded, made.name, passed=True, ago=proven)
+    assert alarm(embedded).startswith(said)
+    assert bool(alarm(embedded)) == bool(said)
+
+
 def test_the_newest_proof_counts_whatever_backup_it_is_of(embedded: Project) -> None:
     backup(embedded, HOUR)
     backup(embedded, 30 * HOUR, proven=29 * HOUR)

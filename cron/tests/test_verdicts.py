@@ -53,6 +53,7 @@ def fails_without_a_verdict(project: Project, backup: Manifest, *, saying: str) 
 
 
 def test_a_drill_that_passes_is_recorded_with_what_it_counted(embedded: Project, backup: Manifest) -> None:
+    assert embedded.verify() == backup
     found = verdict(embedded, backup)
     assert found
     assert (found.passed, found.message) == (True, "2 rows, 2 media files")

@@ -53,7 +53,7 @@ def shop(folder: Path, tests: str) -> Package:
 
 def reading(package: Package, folder: Path) -> Reading:
     """Return what became of all mutants of the package."""
-    return attempt_all(draw(package, folder, number=0, seed=1), folder, container=None)
+    return attempt_all(draw(package, folder, number=0, seed=1), folder)
 
 
 def test_weak_tests_leave_survivors(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -90,7 +90,7 @@ def test_tests_that_fail_of_themselves_are_refused(tmp_path: Path) -> None:
     """Where a test fails without a fault, nothing could be learned."""
     package = shop(tmp_path, WEAK.replace("18", "17"))
     with pytest.raises(UnusableTestsError, match=r"test_shop\.py: status 1"):
-        prepare(package, tmp_path, container=None)
+        reading(package, tmp_path)
 
 
 def test_sample_is_the_same_for_a_seed(tmp_path: Path) -> None:

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 from backup_system.errors import BackupError
+from backup_system.stores.folder import FolderStore
+from dated import stored_backups
 from picture import Picture, connect, picture
 from project import MakeProject, Project
 
@@ -152,6 +154,7 @@ def test_production_is_anonymised_elsewhere(site: Project, make_project: MakePro
     assert local.configuration.variables.default_user_email in emails(local)
     assert "Erika" not in str(picture(local.configuration.variables))
     assert not (local.media / "passport.jpg").exists()
+    assert "1 media files were left out: no field with the rule KeepFile" in local.said.getvalue()
 
 
 def test_personal_data_without_a_rule_stop_the_restore(site: Project, make_project: MakeProject) -> None:
@@ -171,5 +174,19 @@ def test_production_is_backed_up_before_it_is_replaced(
     user(production, "newest@example.com")
     production.restore(f"{production.store.url}/{wanted.name}")
     assert emails(production) == []
+    assert "A backup of PROD first, so that nothing can be lost." in production.said.getvalue()
     production.restore()
     assert emails(production) == ["newest@example.com"]
+
+
+def test_production_is_backed_up_in_its_own_store(
+    site: Project, make_project: MakeProject, without_django: None, tmp_path: Path
+) -> None:
+    """Also when the backup that is restored comes from another one."""
+    production = make_project(site.configuration.variables.postgres_db, ENVIRONMENT="prod")
+    (tmp_path / "elsewhere").mkdir()
+    elsewhere = production.with_store(FolderStore((tmp_path / "elsewhere").as_uri()))
+    wanted = elsewhere.back_up()
+    elsewhere.restore()
+    assert stored_backups(elsewhere) == {str(wanted.name)}
+    assert len(stored_backups(production) - {str(wanted.name)}) == 1

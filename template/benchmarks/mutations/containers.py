@@ -1,4 +1,4 @@
-"""PostgreSQL and the container of cron beside it, with the checkout's code: for the tests that need a server."""
+"""PostgreSQL, the verifier and the container of cron, with the checkout's code: for the tests that need a server."""
 
 import secrets
 import subprocess
@@ -16,18 +16,28 @@ HARDLY_WAITED: Final = 30
 def cron_container(checkout: Path, *, prefix: str = "mutations") -> Iterator[Execute]:
     """Give what runs pytest in a container of cron, in which the checkout is mounted; at the end nothing remains."""
     name = f"{prefix}-{secrets.token_hex(3)}"
-    database, cron, password = f"{name}-postgres", f"{name}-cron", secrets.token_hex(16)
+    database, cron, verifier = f"{name}-postgres", f"{name}-cron", f"{name}-verifier"
+    password, socket = secrets.token_hex(16), f"{name}-socket:/run/verifier"
     try:
         _build(checkout, name)
+        _docker("build", "--quiet", "--tag", verifier, str(checkout / "cron/verifier"))
         _docker("run", "--detach", "--name", database, f"--env=POSTGRES_PASSWORD={password}", *_SERVER)
-        _docker("run", "--detach", "--name", cron, *_options(checkout, database, password), name, "sleep", "infinity")
+        _docker("run", "--detach", "--name", verifier, *_VERIFIER, f"--volume={socket}", verifier)
+        options = [*_options(checkout, database, password), f"--volume={socket}"]
+        _docker("run", "--detach", "--name", cron, *options, name, "sleep", "infinity")
         _docker("exec", database, "bash", "-c", _UNTIL_READY)
         yield _in_container(cron, checkout)
     finally:
-        _docker("rm", "--force", "--volumes", cron, database)
-        _docker("image", "rm", "--force", name)
+        _docker("rm", "--force", "--volumes", cron, database, verifier)
+        _docker("volume", "rm", "--force", f"{name}-socket")
+        _docker("image", "rm", "--force", name, verifier)
 
 
+# As services.yml has it: without a network, its server's files in a volume that goes with it.
+_VERIFIER: Final = (
+    *("--network=none", "--user=999:999", "--env=RESERVE_MB=1024", "--shm-size=256m"),
+    *("--tmpfs=/tmp", "--tmpfs=/var/lib/postgresql", "--volume=/var/lib/verifier"),
+)
 _SERVER: Final = ("--env=POSTGRES_USER=app", "--env=POSTGRES_DB=app", "--shm-size=256m", "postgres:18")
 _UNTIL_READY: Final = "for _ in {1..300}; do pg_isready -qh 127.0.0.1 -U app && exit; sleep 0.2; done; exit 1"
 

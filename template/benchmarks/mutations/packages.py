@@ -23,12 +23,15 @@ class Package:
     tests: Sequence[str]
     """What pytest is given in `directory`: one run each, in this order, until one fails."""
 
+    container_near: str = ""
+    """Of those in the container of cron, beside PostgreSQL, the files that notice most faults soonest."""
+
     container_tests: Sequence[str] = ()
-    """The same in the container of cron, beside PostgreSQL."""
+    """All of them."""
 
     directory: str = "."
     near: str = ""
-    """The tests of a file alone, which notice most of its faults soonest: `users/tests/test_{stem}.py`."""
+    """Files of tests that notice most faults soonest: `users/tests/test_{stem}.py`. Those that are there run first."""
 
     def mutants(self, checkout: Path) -> Iterator["Mutant"]:
         """Yield every fault of every source."""
@@ -50,10 +53,14 @@ class Mutant:
         """What stays the same while the file changes elsewhere."""
         return self.file, self.fault.function, self.fault.before, self.fault.after
 
+    @property
+    def place(self) -> str:
+        """Where it is."""
+        return f"{self.file}:{self.fault.line} {self.fault.function}"
+
     def __str__(self) -> str:
         """Return the change, as a diff shows it."""
-        place = f"{self.file}:{self.fault.line} {self.fault.function}"
-        return f"{place}\n  - {self.fault.before}\n  + {self.fault.after}"
+        return f"{self.place}\n  - {self.fault.before}\n  + {self.fault.after}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -55,11 +55,14 @@ def say(text: str) -> None:
     print(text, flush=True)  # noqa: T201 - the reading is the result
 
 
-def attempt_all(sample: Sample, checkout: Path, *, container: Execute | None) -> Reading:
+def attempt_all(
+    sample: Sample, checkout: Path, *, container: Execute | None = None, only_near: bool = False
+) -> Reading:
     """Return what became of the sample's mutants; each that survives is printed."""
     equivalents = read_equivalents(HERE / "equivalents.toml")
     say_what_is_gone(sample.package, checkout, equivalents)
-    reading, trial = Reading(sample), prepare(sample.package, checkout, container=container)
+    reading = Reading(sample)
+    trial = prepare(sample.package, checkout, container=container, only_near=only_near)
     for mutant in sample.mutants:
         if mutant.key in equivalents:
             reading.equivalent += 1
@@ -85,13 +88,11 @@ def wanted(options: argparse.Namespace, checkout: Path) -> list[Sample]:
     packages = read_packages(HERE / "packages.toml")
     names: list[str] = options.packages or list(packages)
     samples = [draw(packages[name], checkout, number=options.sample, seed=options.seed) for name in names]
-    if options.file:
-        samples = [_of_file(sample, options.file) for sample in samples]
-    return samples
+    return [_with_place(sample, options.only) for sample in samples] if options.only else samples
 
 
-def _of_file(sample: Sample, part: str) -> Sample:
-    mutants: list[Mutant] = [mutant for mutant in sample.mutants if part in mutant.file]
+def _with_place(sample: Sample, parts: Sequence[str]) -> Sample:
+    mutants: list[Mutant] = [mutant for mutant in sample.mutants if any(part in mutant.place for part in parts)]
     return Sample(package=sample.package, available=sample.available, mutants=mutants)
 
 
@@ -101,7 +102,10 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("packages", nargs="*", metavar="PACKAGE", help="of packages.toml (default: all)")
     parser.add_argument("--sample", type=int, default=40, help="mutants of each package, 0 for all (default: 40)")
     parser.add_argument("--seed", type=int, default=1, help="draws others (default: 1)")
-    parser.add_argument("--file", help="of those drawn, only mutants whose file's path has this in it")
+    parser.add_argument(
+        "--only", action="append", metavar="TEXT", help="of those drawn, the mutants whose FILE:LINE FUNCTION has it"
+    )
+    parser.add_argument("--near", action="store_true", help="ask only the nearest tests: quick, and a lower limit")
     parser.add_argument("--list", action="store_true", help="print the mutants, try none")
     parser.add_argument("--docker", action="store_true", help="run the tests that need PostgreSQL too, in containers")
     return parser.parse_args(given)
@@ -122,7 +126,7 @@ def main() -> int:
             return 0
         stack.enter_context(committed(checkout))
         container = stack.enter_context(cron_container(checkout)) if options.docker else None
-        readings = [attempt_all(sample, checkout, container=container) for sample in samples]
+        readings = [attempt_all(sample, checkout, container=container, only_near=options.near) for sample in samples]
     say("\n".join([f"\n{HEADINGS}   share", *map(str, readings)]))
     return 0 if all(reading.share >= GOAL for reading in readings) else 1
 

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -40,64 +40,80 @@ type Execute = Callable[[Sequence[str], float], int | None]
 
 @dataclass(frozen=True, kw_only=True)
 class TestRun:
-    """One run of pytest, and how long it may take."""
+    """One run of pytest."""
 
-    arguments: Sequence[str]
+    arguments: tuple[str, ...]
     execute: Execute
-    limit: float = BASELINE_LIMIT
 
-    def measured(self, *, least: float) -> "TestRun":
-        """Return the run with a limit, `least` seconds more than sound code takes thrice, which must pass."""
+    def limit(self, *, least: float) -> float:
+        """Return how long it may take: `least` seconds more than sound code takes thrice, which must pass."""
         start = time.monotonic()
-        status = self.execute(self.arguments, self.limit)
+        status = self.execute(self.arguments, BASELINE_LIMIT)
         if status != 0:
             message = f"pytest {' '.join(self.arguments)}: {'too slow' if status is None else f'status {status}'}"
             raise UnusableTestsError(f"The tests must pass before anything is broken: {message}.")
-        return TestRun(arguments=self.arguments, execute=self.execute, limit=least + 3 * (time.monotonic() - start))
+        return least + 3 * (time.monotonic() - start)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-    """A copy of the checkout in which the tests of a package pass."""
+    """A copy of the checkout, and the tests that are asked about its package."""
 
     checkout: Path
     package: Package
-    runs: list[TestRun] = field(default_factory=list)
+    runs: Sequence[TestRun]
+    least: float = LEAST
+    _limits: dict[tuple[str, ...], float] = field(default_factory=dict)
 
     def attempt(self, mutant: Mutant) -> Outcome:
         """Return what the tests make of the mutant; the copy is as before afterwards."""
         path = self.checkout / mutant.file
-        sound = path.read_bytes()
-        try:
-            path.write_text(mutant.fault.source)
-            return self._outcome([*self._near(path.stem), *self.runs])
-        finally:
-            path.write_bytes(sound)
-
-    def _near(self, stem: str) -> list[TestRun]:
-        """Return the run of the file's own tests, where it has some."""
-        directory, tests = self.checkout / self.package.directory, self.package.near.format(stem=stem)
-        if not tests or not (directory / tests).exists():
-            return []
-        return [TestRun(arguments=[tests], execute=in_directory(directory), limit=self.runs[0].limit)]
-
-    def _outcome(self, runs: Sequence[TestRun]) -> Outcome:
-        for run in runs:
-            status = run.execute(run.arguments, run.limit)
-            if status is None:
-                return Outcome.TIMED_OUT
+        for run in [*near(self.package, self.checkout, path.stem), *self.runs]:
+            limit = self._limit(run)  # known only when it is needed: most faults are noticed by the first run
+            sound = path.read_bytes()
+            try:
+                path.write_text(mutant.fault.source)
+                status = run.execute(run.arguments, limit)
+            finally:
+                path.write_bytes(sound)
             if status != 0:
-                return Outcome.KILLED
+                return Outcome.TIMED_OUT if status is None else Outcome.KILLED
         return Outcome.SURVIVED
 
+    def _limit(self, run: TestRun) -> float:
+        if run.arguments not in self._limits:
+            self._limits[run.arguments] = run.limit(least=self.least)
+        return self._limits[run.arguments]
 
-def prepare(package: Package, checkout: Path, *, container: Execute | None, least: float = LEAST) -> Trial:
-    """Return a trial of the package, its tests having passed."""
+
+def near(package: Package, checkout: Path, stem: str) -> list[TestRun]:
+    """Return the run of the tests that notice most faults of a file soonest, where there are some."""
+    directory, tests = checkout / package.directory, shlex.split(package.near.format(stem=stem))
+    found = tuple(test for test in tests if (directory / test).exists())
+    return [TestRun(arguments=found, execute=in_directory(directory))] if found else []
+
+
+def prepare(
+    package: Package, checkout: Path, *, container: Execute | None, only_near: bool = False, least: float = LEAST
+) -> Trial:
+    """Return a trial of the package: with all its tests, or only with those that are near."""
     here = in_directory(checkout / package.directory)
-    runs = [TestRun(arguments=shlex.split(tests), execute=here) for tests in package.tests]
+    asked = _asked(package, here, container, only_near=only_near)
+    runs = [TestRun(arguments=tuple(shlex.split(tests)), execute=execute) for tests, execute in asked]
+    return Trial(checkout=checkout, package=package, runs=runs, least=least)
+
+
+def _asked(
+    package: Package, here: Execute, container: Execute | None, *, only_near: bool
+) -> Iterator[tuple[str, Execute]]:
+    """Yield the tests that are asked after those of a file, the narrowest first."""
+    if container and package.container_near:
+        yield package.container_near, container
+    if only_near:
+        return
+    yield from ((tests, here) for tests in package.tests)
     if container:
-        runs += [TestRun(arguments=shlex.split(tests), execute=container) for tests in package.container_tests]
-    return Trial(checkout=checkout, package=package, runs=[run.measured(least=least) for run in runs])
+        yield from ((tests, container) for tests in package.container_tests)
 
 
 def in_directory(directory: Path) -> Execute:
