@@ -39,7 +39,7 @@ def describe(annotation: Any) -> str:
     """Return a type in the words of someone who writes `.env`."""
     if get_origin(annotation) is Literal:
         return ", ".join(code(value) for value in get_args(annotation))
-    names = {bool: "`true` or `false`", int: "whole number", SecretStr: "text", str: "text"}
+    names = {bool: "`true` or `false`", int: "whole number", float: "number", SecretStr: "text", str: "text"}
     return " or ".join(names.get(each, each.__name__.lower()) for each in types(annotation))
 
 
