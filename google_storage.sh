@@ -99,18 +99,26 @@ in_embedded_mode() {
 
 # Runs the command in a container of its own, whether the stack is up or not.
 in_docker() {
-  local service started=() status=0
+  local service before started=() status=0
   docker info >/dev/null 2>&1 || fail 'Docker does not answer. Start it, then run this again.'
   exclude_other_changes "$@"
   read_options "$@"
+  before=$(running)
   for service in $NEEDED; do
     [[ -z $(docker compose ps --quiet --status running "$service") ]] || continue
     docker compose up --detach --wait --quiet-pull "$service" >&2 </dev/null
     started+=("$service")
   done
   docker compose run --rm --no-deps "${RUN_OPTIONS[@]}" cron python -m backup_system "${ARGUMENTS[@]}" || status=$?
-  ((${#started[@]} == 0)) || docker compose stop "${started[@]}" >&2
+  # A person may have started the site meanwhile, or another command that needs the same.
+  ((${#started[@]} == 0)) || running | grep -vxF "$(printf '%s\n' "$before" "${started[@]}")" >/dev/null ||
+    docker compose stop "${started[@]}" >&2
   return "$status"
+}
+
+# Prints the services that run, containers of `docker compose run` among them.
+running() {
+  docker compose ps --all --services --status running
 }
 
 # A restore during an install or a deploy would leave a database that the code does not know: one of them refuses.

@@ -57,3 +57,42 @@ def test_identity_that_cannot_be_read(stack: FakeMachine, tmp_path: Path, file: 
     assert result.returncode == 1
     assert f"There is no identity file {file} that you may read." in result.stderr
     assert not (tmp_path / "given").exists()
+
+
+SERVICES = "compose ps --all --services --status running"
+
+
+@pytest.fixture
+def stopped(stack: FakeMachine, tmp_path: Path) -> FakeMachine:
+    """Return the machine with a stack that is stopped, but for one service that needs no database."""
+    stack.answer("compose ps --quiet *")
+    stack.answer(SERVICES, "npm_watch")
+    docker = (stack.commands / "docker").read_text()
+    rules = stack.commands / "rules"
+    stack.command(
+        "docker",
+        f'[[ $* != "compose run"* || ! -e {tmp_path}/meanwhile ]] || cat {tmp_path}/meanwhile >>{rules}\n'
+        + docker.split("\n", 1)[1],
+    )
+    return stack
+
+
+def meanwhile(tmp_path: Path, *services: str) -> None:
+    """Have these services run when the command ends."""
+    (tmp_path / "meanwhile").write_text(f"{SERVICES}\t0\t{'\\n'.join(services)}\n")
+
+
+def test_what_was_started_for_the_command_is_stopped_again(stopped: FakeMachine, tmp_path: Path) -> None:
+    meanwhile(tmp_path, "npm_watch", "postgres")
+    assert google_storage(stopped, tmp_path, "-b").returncode == 0
+    assert stopped.calls()[-1] == "compose stop postgres"
+
+
+@pytest.mark.parametrize("started", [("web", "nginx"), ("cron",)])
+def test_what_others_started_meanwhile_keeps_its_database(
+    stopped: FakeMachine, tmp_path: Path, started: tuple[str, ...]
+) -> None:
+    """The site, or a container of another such command."""
+    meanwhile(tmp_path, "npm_watch", "postgres", *started)
+    assert google_storage(stopped, tmp_path, "-b").returncode == 0
+    assert not [call for call in stopped.calls() if call.startswith("compose stop")]

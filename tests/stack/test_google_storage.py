@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Playwright
 
 from stack.browser import log_in
-from stack.compose import Stack
+from stack.compose import Stack, attempt, run
 from stack.conftest import NewPage, make_user
 from stack.storage import Storage, google_storage
 
@@ -136,6 +136,27 @@ def test_works_while_the_stack_is_down(storage: Storage, backup: str) -> None:
         storage.run("--verify", "latest")
         assert "postgres" not in stack.compose("ps", "--services", "--status", "running").split()
     finally:
+        stack.restore()
+
+
+def test_a_site_that_was_started_meanwhile_stays_up(storage: Storage, backup: str) -> None:
+    """The command had to start the database; when it ends, the site needs it."""
+    stack = storage.stack
+    stack.compose("stop", "web", "celery", "flower", "cron", "nginx", "valkey", "postgres")
+    lock = (f"--volume={stack.project}_app_data:/data", "--entrypoint=flock", "postgres:18", "/data/backup_system/lock")
+    holder = run("docker", "run", "--detach", "--rm", "--init", *lock, "sleep", "infinity").strip()
+    try:
+        with storage.start("-b") as process:
+            assert process.stdout
+            assert any("waiting for it" in line for line in process.stdout)
+            stack.compose("up", "-d", "--wait")
+            run("docker", "rm", "--force", holder)
+            said = process.stdout.read()
+        assert process.returncode == 0, said
+        stack.wait_until_ready()
+        assert "postgres" in stack.compose("ps", "--services", "--status", "running").split()
+    finally:
+        attempt("docker", "rm", "--force", holder)
         stack.restore()
 
 
