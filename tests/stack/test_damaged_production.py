@@ -68,12 +68,17 @@ def lose_the_database(stack: Stack) -> str:
     return "missing-database"
 
 
-def damage_a_table(stack: Stack) -> str:
-    """Take the file of a table away."""
-    path = stack.query("SELECT pg_relation_filepath('users_user')").strip()
-    stack.query("CHECKPOINT")
-    stack.exec("postgres", "sh", "-c", f'rm "$(psql --username=app -Atc "SHOW data_directory" app)/{path}"')
-    stack.compose("restart", "postgres")
+# One bit of a file changes, in its first page, as on a disk that fails. Only checksums find it.
+FLIP: Final = r"""byte=$(od -An -tu1 -j8150 -N1 "$1")
+printf "\\$(printf %03o $((byte ^ 1)))" | dd of="$1" bs=1 seek=8150 conv=notrunc status=none"""
+
+
+def damage_a_page(stack: Stack) -> str:
+    """Damage a page of a table on the disk of the stopped server."""
+    path = stack.query("SELECT current_setting('data_directory') || '/' || pg_relation_filepath('users_user')").strip()
+    stack.compose("stop", "postgres")
+    command = ("run", "--rm", "--no-deps", "--no-TTY", "--entrypoint=sh", "postgres", "-euc", FLIP, "flip", path)
+    stack.compose(*command)
     stack.compose("up", "-d", "--wait", "postgres")
     return "damaged-database"
 
@@ -84,7 +89,14 @@ def lock_a_medium(stack: Stack) -> str:
     return "unreadable-media"
 
 
-@pytest.mark.parametrize("harm", [lose_the_database, damage_a_table, lock_a_medium])
+SAYS: Final = {
+    "missing-database": 'database "app" does not exist',
+    "damaged-database": "invalid page in block 0 of relation",
+    "unreadable-media": "Media file public/locked.txt cannot be read",
+}
+
+
+@pytest.mark.parametrize("harm", [lose_the_database, damage_a_page, lock_a_medium])
 def test_how_to_brings_production_back(stack: Stack, harm: Callable[[Stack], str]) -> None:
     """Without a word the restore is refused, naming the option; with it the site is back, as it was backed up."""
     with overridden(stack, {"services": PROD}):
@@ -93,6 +105,7 @@ def test_how_to_brings_production_back(stack: Stack, harm: Callable[[Stack], str
         reason = harm(stack)
         status, said = google_storage(stack, "-r", "latest", "--yes-replace", "prod", "--forget-set-aside")
         assert status == 1
+        assert SAYS[reason] in said
         assert "--without-backup-first damaged-database, missing-database or unreadable-media" in said
         assert said.rstrip().endswith("Nothing was replaced.")
         assert "Traceback" not in said

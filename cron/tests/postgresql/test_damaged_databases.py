@@ -47,15 +47,26 @@ def properties(project: Project) -> Picture:
         return {"properties": server.execute(query, [variables.postgres_db]).fetchall()}
 
 
+# The first page of a file: one bit of it changes, as on a disk that fails.
+FLIP: Final = r"""f=%s; byte=$(od -An -tu1 -j8150 -N1 $f)
+    printf "\\$(printf %%03o $((byte ^ 1)))" | dd of=$f bs=1 seek=8150 conv=notrunc status=none"""
+
+
 def damage(project: Project) -> None:
-    """Make a table unreadable, as a bad page does: the file of its rows is gone."""
+    """Damage the page of the table's rows on the disk, and have the server forget what it has read of it."""
     with connect(project.configuration.variables) as connection:
-        connection.execute("UPDATE pg_class SET relfilenode = 1 WHERE relname = 'notes'")
+        assert connection.execute("SHOW data_checksums").fetchall() == [("on",)]
+        connection.execute("CREATE EXTENSION pg_buffercache")
+        connection.execute("CHECKPOINT")
+        ((path,),) = connection.execute("SELECT pg_relation_filepath('notes')").fetchall()
+        connection.execute(sql.SQL("COPY (SELECT) TO PROGRAM {}").format(FLIP % path))
+        connection.execute("SELECT pg_buffercache_evict_relation('notes')")
 
 
 def test_a_damaged_database_is_replaced_once_that_is_said(production: Project) -> None:
     damage(production)
-    with pytest.raises(BackupError, match=rf"(?s)could not be backed up.*{NAMED}.*Nothing was replaced\."):
+    said = rf"(?s)could not be backed up.*invalid page in block 0 of relation.*{NAMED}.*Nothing was replaced\."
+    with pytest.raises(BackupError, match=said):
         production.restore()
     restore(production.session, "latest", without_backup_first=frozenset({"damaged-database"}))
     assert notes(production) == ["one"]
