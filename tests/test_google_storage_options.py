@@ -4,6 +4,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from checkout import ROOT
+from documents import commands_of
 from fake_machine import FakeMachine
 
 KEY = "AGE-SECRET-KEY-1EXAMPLE"
@@ -57,3 +59,11 @@ def test_identity_that_cannot_be_read(stack: FakeMachine, tmp_path: Path, file: 
     assert result.returncode == 1
     assert f"There is no identity file {file} that you may read." in result.stderr
     assert not (tmp_path / "given").exists()
+
+
+def test_the_servers_to_try_it_without_google_are_there() -> None:
+    """Both commands of the how-to start, and say what they take."""
+    page = ROOT / "docs/how-to/authenticate-google-storage.md"
+    (commands,) = commands_of(page)
+    said = subprocess.run(["bash", "-ec", commands], cwd=ROOT, capture_output=True, check=True, text=True, timeout=60)
+    assert said.stdout.count("usage: python -m ") == 2
