@@ -8,7 +8,8 @@ from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
-from documents import commands_of
+from checkout import ROOT
+from documents import calls_of, commands_of
 from embedded_mode import wait_for
 from packing import Checkout, unpack
 
@@ -21,7 +22,8 @@ def checkout(tmp_path: Path) -> Checkout:
 
 def test_code_comes_as_it_is_committed(checkout: Checkout) -> None:
     """Every file with its mode, one document more, in one folder, for the owner's eyes only."""
-    result = checkout.create()
+    as_shown, _ = calls_of(commands_of(ROOT / "docs/how-to/hand-over.md")[0], "./create_archive.sh")
+    result = checkout.create(*as_shown)
     assert result.returncode == 0, result.stderr
     assert checkout.output.stat().st_mode & 0o777 == 0o600
     unpacked = unpack(checkout.output, checkout.output.with_suffix(""))

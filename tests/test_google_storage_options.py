@@ -4,6 +4,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from checkout import ROOT
+from documents import commands_of
 from fake_machine import FakeMachine
 
 KEY = "AGE-SECRET-KEY-1EXAMPLE"
@@ -96,3 +98,11 @@ def test_what_others_started_meanwhile_keeps_its_database(
     meanwhile(tmp_path, "npm_watch", "postgres", *started)
     assert google_storage(stopped, tmp_path, "-b").returncode == 0
     assert not [call for call in stopped.calls() if call.startswith("compose stop")]
+
+
+def test_the_servers_to_try_it_without_google_are_there() -> None:
+    """Both commands of the how-to start, and say what they take."""
+    page = ROOT / "docs/how-to/authenticate-google-storage.md"
+    (commands,) = commands_of(page)
+    said = subprocess.run(["bash", "-ec", commands], cwd=ROOT, capture_output=True, check=True, text=True, timeout=60)
+    assert said.stdout.count("usage: python -m ") == 2

@@ -151,6 +151,8 @@ CREATE SCHEMA IF NOT EXISTS :"schema";
 ALTER SCHEMA :"schema" OWNER TO :"role";
 \endif
 CREATE EXTENSION :"name" SCHEMA :"schema" CASCADE;
+-- For its foreign servers. They cannot be reached from here.
+SELECT format('GRANT USAGE ON FOREIGN DATA WRAPPER %I TO %I', fdwname, :'role') FROM pg_foreign_data_wrapper \gexec
 SQL
 }
 

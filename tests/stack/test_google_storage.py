@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterator
 
 import pytest
+from checkout import ROOT
+from documents import calls_of, commands_of
 from playwright.sync_api import Playwright
 
 from stack.browser import log_in
@@ -13,6 +15,8 @@ from stack.storage import Storage, google_storage
 
 pytestmark = pytest.mark.stack
 
+SHOWN = calls_of(commands_of(ROOT / "docs/how-to/backups.md")[0], "./google_storage.sh")
+AUTHENTICATE, LIST, RESTORE, UNDO, BACK_UP, VERIFY, PRUNE = SHOWN  # as the how-to has them
 CUSTOMER = "erika.mustermann@customer.example"
 PICTURE = "/data/media/public/a portrait, 100%.txt"
 
@@ -33,7 +37,7 @@ def backup(storage: Storage) -> str:
     """Return the URL of a new backup."""
     stack = storage.stack
     stack.exec("web", "sh", "-c", f"mkdir -p /data/media/public && echo smile >'{PICTURE}'")
-    result = storage.attempt("-b")
+    result = storage.attempt(*BACK_UP)
     assert result.returncode == 0, result.stderr
     return result.stdout.strip()  # all else is on standard error
 
@@ -47,7 +51,7 @@ def test_credentials_are_stored_outside_for_their_owner_alone(storage: Storage) 
 
 def test_person_signs_in_with_a_browser(storage: Storage, new_page: NewPage) -> None:
     """The link leads to the consent; after it the terminal says whose access it is."""
-    with storage.start("-a") as process:
+    with storage.start(*AUTHENTICATE) as process:
         assert process.stdout
         link = next(found for line in process.stdout if (found := re.search(r"http://\S+/auth\?\S+", line)))
         page = new_page()
@@ -81,7 +85,8 @@ def test_backup_is_listed_and_proven(storage: Storage, backup: str) -> None:
     assert newest["engine"].startswith("postgresql 18.")
     storage.run("--verify", backup)
     assert storage.list()[0]["verified"]
-    assert backup in storage.run("-l")
+    storage.run(*PRUNE)
+    assert backup in storage.run(*LIST)
 
 
 def test_restore_brings_back_database_and_media(storage: Storage, backup: str) -> None:
@@ -93,7 +98,7 @@ def test_restore_brings_back_database_and_media(storage: Storage, backup: str) -
     assert _count(stack, "late@example.com") == 0
     assert stack.get("/media/public/a%20portrait,%20100%25.txt").text == "smile\n"
     assert stack.status("/health/ready") == 200
-    storage.run("--undo")
+    storage.run(*UNDO)
     assert _count(stack, "late@example.com") == 1
     assert stack.status("/health/ready") == 200
 
@@ -103,7 +108,7 @@ def test_production_arrives_anonymised(storage: Storage, playwright: Playwright,
     stack = storage.stack
     make_user(stack, CUSTOMER, password="known-to-the-customer")
     storage.back_up_as("prod")
-    storage.run("-r", "latest:prod")
+    storage.run(*RESTORE)
     try:
         email, password = stack.dotenv["DEFAULT_USER_EMAIL"], stack.dotenv["DEFAULT_USER_PASSWORD"]
         client = log_in(playwright, stack.url, email=email, password=password)
@@ -116,7 +121,7 @@ def test_production_arrives_anonymised(storage: Storage, playwright: Playwright,
         with pytest.raises(AssertionError, match="was not logged in"):
             log_in(playwright, stack.url, email=CUSTOMER, password="known-to-the-customer")
     finally:
-        storage.run("--undo")
+        storage.run(*UNDO)
     assert _count(stack, CUSTOMER) == 1
 
 
@@ -133,7 +138,7 @@ def test_works_while_the_stack_is_down(storage: Storage, backup: str) -> None:
     stack.compose("stop", "web", "celery", "flower", "cron", "nginx", "valkey", "postgres")
     try:
         assert storage.list()[0]["url"] == backup
-        storage.run("--verify", "latest")
+        storage.run(*VERIFY)
         assert "postgres" not in stack.compose("ps", "--services", "--status", "running").split()
     finally:
         stack.restore()

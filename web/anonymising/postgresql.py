@@ -104,7 +104,17 @@ STORED_TABLES: Final = f"""
 SELECT format('%%I.%%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind = 'r' AND {OF_USERS}
 """  # noqa: S608 - made of the constants above
-CATALOGS: Final = ("pg_statistic", "pg_statistic_ext_data", "pg_largeobject")
+CATALOGS: Final = ("pg_statistic", "pg_statistic_ext_data", "pg_largeobject", "pg_user_mapping")
+
+# Logins to other servers, whose passwords a dump brings along. A subscription's slot is on the other server: it stays.
+LOGINS_ELSEWHERE: Final = """
+SELECT format('DROP USER MAPPING FOR %%s SERVER %%I',
+  CASE umuser WHEN 0 THEN 'PUBLIC' ELSE quote_ident(usename) END, srvname) FROM pg_user_mappings
+UNION ALL
+SELECT format('ALTER SUBSCRIPTION %%1$I DISABLE; ALTER SUBSCRIPTION %%1$I SET (slot_name = NONE);'
+  'DROP SUBSCRIPTION %%1$I', subname)
+FROM pg_subscription JOIN pg_database d ON d.oid = subdbid WHERE datname = current_database()
+"""
 
 # The planner's statistics hold samples of the columns; analysing a table that is now empty would leave them.
 CLEAR_STATISTICS: Final = """
@@ -154,6 +164,8 @@ class PostgreSQL:
         self._execute("SET CONSTRAINTS ALL DEFERRED")
         for off, _on in switches:
             self._execute(off)
+        for (drop,) in self._rows(LOGINS_ELSEWHERE):
+            self._execute(drop)
         yield
         for _off, on in switches:
             self._execute(on)

@@ -19,6 +19,8 @@ SUPERUSERS: Final = re.compile(
     rf"{ENTRY}(?:COMMENT \S+ )?(?P<object>(?:ACCESS METHOD|EVENT TRIGGER|FOREIGN DATA WRAPPER|OPERATOR (?:CLASS|FAMILY)"
     r"|PROCEDURAL LANGUAGE|SUBSCRIPTION(?: TABLE)?|TEXT SEARCH (?:PARSER|TEMPLATE)|TRANSFORM) .*)"
 )
+# Logins to other servers, with their passwords.
+USER_MAPPING: Final = re.compile(rf"{ENTRY}USER MAPPING ")
 EXTENSION: Final = re.compile(rf"{ENTRY}EXTENSION - (?P<name>\S+) ")
 SCHEMA: Final = re.compile(rf"{ENTRY}SCHEMA - (?P<name>.+) ")  # and its owner
 # An extension's owner may comment on it, and no other role.
@@ -35,6 +37,9 @@ class Restorable:
     file: Path
     """For `pg_restore --use-list`."""
     left_out: tuple[str, ...]
+    """What only a superuser may restore."""
+    user_mappings: int
+    """How many were left out: they hold passwords of other servers."""
 
 
 @dataclass(frozen=True)
@@ -55,15 +60,17 @@ class Archive:
 
     def restorable(self, made: Mapping[str, str]) -> Restorable:
         """Return the entries to restore, where these extensions, each with its schema, have been made beforehand."""
-        kept, left_out = [], []
+        kept, left_out, mappings = [], [], 0
         for line in self._list():
             if found := SUPERUSERS.match(line):
                 left_out.append(_shown(found["object"]))
+            elif USER_MAPPING.match(line):
+                mappings += 1
             elif not _was_made(line, made):
                 kept.append(line)
         file = self.folder.parent / RESTORABLE
         file.write_text("".join(f"{line}\n" for line in kept), errors="surrogateescape")
-        return Restorable(file=file, left_out=tuple(left_out))
+        return Restorable(file=file, left_out=tuple(left_out), user_mappings=mappings)
 
     def _list(self) -> Sequence[str]:
         return _pg_restore("--list", str(self.folder)).splitlines()

@@ -24,7 +24,8 @@ OF_THE_SERVER: Final = re.compile(
     r"connection to server |could not (?:connect to|send data to|receive data from) server|no connection to the server"
     r"|could not establish connection|server closed the connection|SSL |terminating |canceling statement due to "
     r"|the database system is |out of (?:shared )?memory|sorry, too many clients|too many connections"
-    r"|remaining connection slots|permission denied|must be (?:owner|superuser)|could not (?:extend|write|fork|resize) "
+    r"|remaining connection slots|user mapping not found|permission denied|must be (?:owner|superuser)"
+    r"|could not (?:extend|write|fork|resize) "
     r"|could not .*: (?:No space left on device|Disk quota exceeded|Read-only file system|Permission denied"
     r"|Too many open files(?: in system)?|Cannot allocate memory|Input/output error)$"
 )

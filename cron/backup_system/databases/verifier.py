@@ -19,7 +19,7 @@ from typing import Final
 
 from psycopg import sql
 
-from backup_system.databases.archive import Archive
+from backup_system.databases.archive import Archive, Restorable
 from backup_system.databases.dump_files import require_own_files
 from backup_system.databases.login import MAINTENANCE_DATABASE, Login
 from backup_system.databases.staged import StagedPostgreSQL
@@ -123,8 +123,15 @@ class Verifier(StagedPostgreSQL):
         restorable = archive.restorable(made)
         options = ["--no-owner", "--no-privileges", "--no-tablespaces", f"--use-list={restorable.file}"]
         self.restore_archive(folder, options=options, step=step)
-        left_out = ", ".join(restorable.left_out)
-        return f"Left out, as only a superuser may restore them: {left_out}." if left_out else ""
+        return " ".join(_notes(restorable))
+
+
+def _notes(restored: Restorable) -> Iterator[str]:
+    """Yield what people should know of what was left out."""
+    if restored.left_out:
+        yield f"Left out, as only a superuser may restore them: {', '.join(restored.left_out)}."
+    if restored.user_mappings:
+        yield f"Left out, as they hold passwords of other servers: {restored.user_mappings} user mappings."
 
 
 @contextmanager

@@ -20,6 +20,8 @@ pytestmark = [
     pytest.mark.django_db(transaction=True),
 ]
 
+SUBSCRIPTIONS = "SELECT FROM pg_subscription JOIN pg_database d ON d.oid = subdbid WHERE datname = current_database()"
+
 type Planned = Callable[[], Plan]
 
 
@@ -230,3 +232,29 @@ def test_kinds_of_columns_that_may_hold_text(database: PostgreSQL, archive: None
         "ALTER TABLE archive.kinds DROP gone",
     )
     assert columns(database) - before == {f"archive.kinds.{name}" for name in "abcdefghijkl"}
+
+
+@pytest.fixture
+def logins_elsewhere(transactional_db: None) -> Iterator[None]:
+    """Make logins to other servers."""
+    require_superuser("makes a subscription, and everyone's login to another server")
+    execute(
+        "CREATE EXTENSION postgres_fdw",
+        "CREATE SERVER \"far away\" FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host 'db.example.com')",
+        "CREATE USER MAPPING FOR CURRENT_USER SERVER \"far away\" OPTIONS (user 'reader', password 'far-secret')",
+        "CREATE USER MAPPING FOR PUBLIC SERVER \"far away\" OPTIONS (user 'public', password 'far-secret')",
+        "CREATE SUBSCRIPTION \"the news\" CONNECTION 'host=db.example.com password=far-secret' PUBLICATION news "
+        "WITH (connect = false)",
+    )
+    yield
+    execute("DROP EXTENSION postgres_fdw CASCADE")
+    if query(SUBSCRIPTIONS):  # which no test database is dropped with
+        execute('ALTER SUBSCRIPTION "the news" SET (slot_name = NONE)', 'DROP SUBSCRIPTION "the news"')
+
+
+def test_passwords_of_other_servers_go(people: None, plan: Planned, logins_elsewhere: None) -> None:
+    """The server stays: schema is the project's own."""
+    run(plan())
+    assert query("SELECT umoptions FROM pg_user_mappings") == []
+    assert query(SUBSCRIPTIONS) == []
+    assert query("SELECT srvname FROM pg_foreign_server") == [("far away",)]
