@@ -267,11 +267,12 @@ def test_who_has_lost_it_without_noticing_does_not_free_it(folder_store: FolderS
 
 def test_it_is_renewed_four_times_while_it_lasts(folder_store: FolderStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also after an attempt that failed for a reason that nothing foresaw."""
-    intervals, write = list[float](), folder_store.write
+    intervals, written_notes, write = list[float](), set[bytes](), folder_store.write
 
     class Event:
         def wait(self, interval: float) -> bool:
             intervals.append(interval)
+            written_notes.add(folder_store.read(NAME)[0])
             return len(intervals) > 3
 
         def set(self) -> None:
@@ -283,13 +284,13 @@ def test_it_is_renewed_four_times_while_it_lasts(folder_store: FolderStore, monk
             self.start, self.join = (lambda: target(*args)), (lambda: None)
 
     def write_and_fail(name: str, data: bytes, *, generation: str | None = None) -> StoredObject:
-        written = write(name, data, generation=generation)
         if len(intervals) == 1:
             raise KeyError("size")
-        return written
+        return write(name, data, generation=generation)
 
     monkeypatch.setattr("backup_system.lease.threading.Event", Event)
     monkeypatch.setattr("backup_system.lease.threading.Thread", Thread)
     monkeypatch.setattr(folder_store, "write", write_and_fail)
     with hold(folder_store, seconds=100):
         assert intervals == [25] * 4
+        assert len(written_notes) == 3, "the store did not hear of each renewal, but for the one that failed"
