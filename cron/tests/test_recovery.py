@@ -78,6 +78,16 @@ def test_a_database_that_no_longer_answers_leaves_it_open(embedded: Project, mon
     assert embedded.remains == []
 
 
+def test_before_a_restore_has_begun_nothing_is_replaced(
+    half_restored: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also while the database does not answer: it is not asked."""
+    with monkeypatch.context() as patch:
+        fail(patch, SQLite, "swapped", BackupError("no answer."))
+        with pytest.raises(BackupError, match=r"^no answer\. Nothing was replaced\.$"):
+            half_restored.restore()
+
+
 @pytest.mark.parametrize("way", ["back_up", "restore"])
 def test_what_killed_commands_left_is_removed(embedded: Project, way: str) -> None:
     embedded.back_up()
