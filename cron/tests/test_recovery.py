@@ -88,6 +88,18 @@ def test_before_a_restore_has_begun_nothing_is_replaced(
             half_restored.restore()
 
 
+def test_what_nothing_foresaw_stays_what_it_is(embedded: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its traceback is kept (test_command_line.py): it is not told as another error. It is cleaned up all the same."""
+    embedded.back_up()
+    unforeseen = UnicodeDecodeError("utf-8", b"x", 0, 1, "unforeseen")
+    with monkeypatch.context() as patch:
+        fail(patch, SQLite, "swap", unforeseen)
+        with pytest.raises(UnicodeDecodeError) as caught:
+            embedded.restore()
+    assert caught.value is unforeseen
+    assert embedded.remains == []
+
+
 @pytest.mark.parametrize("way", ["back_up", "restore"])
 def test_what_killed_commands_left_is_removed(embedded: Project, way: str) -> None:
     embedded.back_up()
