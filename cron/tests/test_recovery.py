@@ -28,7 +28,8 @@ def half_restored(embedded: Project, monkeypatch: pytest.MonkeyPatch) -> Project
     (embedded.media / "a.txt").write_text("late")
     with monkeypatch.context() as patch:
         fail(patch, LiveMedia, "swap", OSError(errno.EBUSY, os.strerror(errno.EBUSY), "the media"))
-        with pytest.raises(BackupError, match="the media files were not yet"):
+        said = r"^the media: Device or resource busy\. The database was replaced, the media files were not yet"
+        with pytest.raises(BackupError, match=said):
             embedded.restore()
     return embedded
 
