@@ -66,9 +66,11 @@ def test_before_the_swap_nothing_is_replaced(embedded: Project, monkeypatch: pyt
 
 @pytest.mark.usefixtures("without_django", "handled")
 @pytest.mark.parametrize("verb", [Project.restore, Project.undo])
+@pytest.mark.parametrize("times", [1, 2])
 def test_within_the_swap_it_waits_until_all_is_replaced(
-    embedded: Project, monkeypatch: pytest.MonkeyPatch, verb: Callable[[Project], object]
+    embedded: Project, monkeypatch: pytest.MonkeyPatch, verb: Callable[[Project], object], times: int
 ) -> None:
+    """Also when Ctrl-C is pressed again while the folders are tidied up."""
     (embedded.media / "late.txt").write_text("late")
     embedded.back_up()
     note(embedded, "three")
@@ -76,7 +78,7 @@ def test_within_the_swap_it_waits_until_all_is_replaced(
     if verb is Project.undo:
         embedded.restore()
     before = notes(embedded), files(embedded.media)
-    swap, presses = LiveMedia.swap, iter([signal.SIGINT])
+    swap, presses = LiveMedia.swap, iter([signal.SIGINT] * times)
 
     def swap_and_interrupt(self: LiveMedia, restore: str) -> None:
         if number := next(presses, None):

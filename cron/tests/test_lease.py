@@ -141,8 +141,8 @@ def test_a_long_lease_of_who_is_alive_is_waited_for_twice_as_long(folder_store: 
 
 def test_a_short_lease_is_looked_at_more_often(folder_store: FolderStore, clock: Clock) -> None:
     folder_store.write(NAME, b'{"holder": "dead"}')
-    with hold(folder_store, seconds=2):
-        assert 2 <= clock.passed < 2.3
+    with hold(folder_store, seconds=2.5):
+        assert 2.5 <= clock.passed < 2.8
 
 
 @pytest.mark.parametrize("text", [b"", b"{}", b"[]", b"null", b"[" * 99999])
@@ -152,7 +152,7 @@ def test_a_lease_of_which_nothing_can_be_told_is_waited_for_too(
     folder_store.write(NAME, text)
     said = Said()
     with hold(folder_store, said):
-        assert 90 <= clock.passed <= 91
+        assert clock.passed == 90
     assert said.lines[0].startswith("Another machine (unknown) writes")
 
 
@@ -267,11 +267,12 @@ def test_who_has_lost_it_without_noticing_does_not_free_it(folder_store: FolderS
 
 def test_it_is_renewed_four_times_while_it_lasts(folder_store: FolderStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also after an attempt that failed for a reason that nothing foresaw."""
-    intervals, write = list[float](), folder_store.write
+    intervals, written_notes, write = list[float](), set[bytes](), folder_store.write
 
     class Event:
         def wait(self, interval: float) -> bool:
             intervals.append(interval)
+            written_notes.add(folder_store.read(NAME)[0])
             return len(intervals) > 3
 
         def set(self) -> None:
@@ -283,13 +284,13 @@ def test_it_is_renewed_four_times_while_it_lasts(folder_store: FolderStore, monk
             self.start, self.join = (lambda: target(*args)), (lambda: None)
 
     def write_and_fail(name: str, data: bytes, *, generation: str | None = None) -> StoredObject:
-        written = write(name, data, generation=generation)
         if len(intervals) == 1:
             raise KeyError("size")
-        return written
+        return write(name, data, generation=generation)
 
     monkeypatch.setattr("backup_system.lease.threading.Event", Event)
     monkeypatch.setattr("backup_system.lease.threading.Thread", Thread)
     monkeypatch.setattr(folder_store, "write", write_and_fail)
     with hold(folder_store, seconds=100):
         assert intervals == [25] * 4
+        assert len(written_notes) == 3, "the store did not hear of each renewal, but for the one that failed"

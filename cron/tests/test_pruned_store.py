@@ -84,6 +84,16 @@ def test_a_dry_run_changes_nothing_and_says_what_would_go(project: Project) -> N
     assert stored_media(project) == media_of(project, newest)
 
 
+def test_a_damaged_backup_stays_and_is_named(project: Project) -> None:
+    """From outside: people are told that there is something to look at."""
+    damaged, newest = backup(project, 2), backup(project, 1)
+    project.store.write(damaged.name.object("manifest.json"), b"damaged")
+    result = command.run("--prune")
+    assert result.returncode == 0
+    assert f"keep    {project.store.url}/{damaged.name}: cannot be read: for people to look at\n" in result.stdout
+    assert stored_backups(project) == names(damaged, newest)
+
+
 def test_a_failed_backup_does_not_cost_the_good_one_of_its_day(project: Project) -> None:
     noon = datetime.now(UTC).replace(hour=12) - DAY
     good = moved(project, project.back_up(), noon)

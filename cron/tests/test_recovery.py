@@ -28,7 +28,8 @@ def half_restored(embedded: Project, monkeypatch: pytest.MonkeyPatch) -> Project
     (embedded.media / "a.txt").write_text("late")
     with monkeypatch.context() as patch:
         fail(patch, LiveMedia, "swap", OSError(errno.EBUSY, os.strerror(errno.EBUSY), "the media"))
-        with pytest.raises(BackupError, match="the media files were not yet"):
+        said = r"^the media: Device or resource busy\. The database was replaced, the media files were not yet"
+        with pytest.raises(BackupError, match=said):
             embedded.restore()
     return embedded
 
@@ -75,6 +76,28 @@ def test_a_database_that_no_longer_answers_leaves_it_open(embedded: Project, mon
     )
     assert "Cleaning up failed too; the next command does it. (swapped: no answer.)" in embedded.said.getvalue()
     embedded.back_up()
+    assert embedded.remains == []
+
+
+def test_before_a_restore_has_begun_nothing_is_replaced(
+    half_restored: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also while the database does not answer: it is not asked."""
+    with monkeypatch.context() as patch:
+        fail(patch, SQLite, "swapped", BackupError("no answer."))
+        with pytest.raises(BackupError, match=r"^no answer\. Nothing was replaced\.$"):
+            half_restored.restore()
+
+
+def test_what_nothing_foresaw_stays_what_it_is(embedded: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its traceback is kept (test_command_line.py): it is not told as another error. It is cleaned up all the same."""
+    embedded.back_up()
+    unforeseen = UnicodeDecodeError("utf-8", b"x", 0, 1, "unforeseen")
+    with monkeypatch.context() as patch:
+        fail(patch, SQLite, "swap", unforeseen)
+        with pytest.raises(UnicodeDecodeError) as caught:
+            embedded.restore()
+    assert caught.value is unforeseen
     assert embedded.remains == []
 
 
