@@ -109,6 +109,7 @@ def test_restore_undo_and_back_up_work(mounted: Mounted) -> None:
         mounted.succeed("--undo")
         assert live(mounted) == expected
         assert len(mounted.remains) == 1, "what was replaced once is kept, and nothing else"
+        assert not [name for name in mounted.project.remains if name.startswith("staging-")]
     mounted.succeed("-b")
     mounted.succeed("--verify", "latest")
     mounted.succeed("-r", "latest")
