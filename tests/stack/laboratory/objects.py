@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Mapping
@@ -60,8 +61,11 @@ class Bucket:
 
 
 def _get(url: str) -> bytes:
-    with urllib.request.urlopen(url, timeout=LIMIT) as answer:
-        data: bytes = answer.read()
+    try:
+        with urllib.request.urlopen(url, timeout=LIMIT) as answer:
+            data: bytes = answer.read()
+    except urllib.error.HTTPError as error:
+        raise RuntimeError(f"{error} ({url})") from error
     return data
 
 
