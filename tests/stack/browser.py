@@ -51,7 +51,8 @@ class Console:
 
     def check(self) -> None:
         """Fail for an error that was not expected, and for an expected one that did not come."""
-        assert not [error for error in self.errors if not any(text in error for text in self.expected)]
+        unexpected = [error for error in self.errors if not any(text in error for text in self.expected)]
+        assert not unexpected, unexpected
         assert not [text for text in self.expected if not any(text in error for error in self.errors)], self.errors
 
     def _note(self, message: ConsoleMessage) -> None:
