@@ -48,8 +48,8 @@ class Environment(BaseSettings):
         default=4,
         ge=1,
         le=64,
-        description="Threads of each of these processes, each with a database connection of its own. 2 serve a little "
-        "more where no page waits for long; more help where pages wait for others. DEV and PROD.",
+        description="Threads of each of these processes, each with a database connection of its own. More help where "
+        "pages wait for others. DEV and PROD.",
     )
     allow_signup: bool = Field(default=False, description="Whether people can make an account for themselves.")
 
