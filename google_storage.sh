@@ -109,7 +109,7 @@ in_docker() {
     docker compose up --detach --wait --quiet-pull "$service" >&2 </dev/null
     started+=("$service")
   done
-  docker compose run --rm --no-deps "${RUN_OPTIONS[@]}" cron python -m backup_system "${ARGUMENTS[@]}" || status=$?
+  docker compose run --rm --no-deps "${RUN_OPTIONS[@]}" cron python -m bedplate.backup "${ARGUMENTS[@]}" || status=$?
   # A person may have started the site meanwhile, or another command that needs the same.
   ((${#started[@]} == 0)) || running | grep -vxF "$(printf '%s\n' "$before" "${started[@]}")" >/dev/null ||
     docker compose stop "${started[@]}" >&2

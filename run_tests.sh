@@ -47,6 +47,8 @@ prepare_python() {
       --require-hashes --requirement web/requirements-tools.txt
     cp web/requirements-tools.txt "$stamp"
   fi
+  # The library as it is here, for tests and IDEs.
+  printf '../../../../library/src\n' | tee .venv/lib/python*/site-packages/bedplate.pth >/dev/null
   export PATH="$PWD/.venv/bin:$PATH"
 }
 
@@ -74,10 +76,10 @@ lint() {
   ruff check --config web/pyproject.toml install tests
   ruff format --config web/pyproject.toml --check install tests
   mypy --config-file tests/mypy.ini install tests
-  ruff check --config web/pyproject.toml cron
-  ruff format --config web/pyproject.toml --check cron
-  mypy --config-file cron/mypy.ini cron
   if [ -d template ]; then
+    ruff check --config web/pyproject.toml library
+    ruff format --config web/pyproject.toml --check library
+    mypy --config-file library/mypy.ini library
     MYPYPATH=template:template/tests:template/benchmarks/mutations \
       mypy --config-file tests/mypy.ini template/new_project template/tests template/benchmarks/mutations
     ruff check --config web/pyproject.toml template
@@ -124,8 +126,10 @@ test_fast() {
 
 test_tools() {
   audit
-  say 'Backups: the stores, and who gets in'
-  python -m pytest cron -m 'not postgresql' --numprocesses 2
+  if [ -d library/tests ]; then
+    say 'The library: backups and certificates'
+    python -m pytest library -m 'not postgresql' --numprocesses 2
+  fi
   say 'Installing: embedded mode, and bad input'
   python -m pytest tests -m 'not stack' --numprocesses 2 --dist loadfile # a file's tests share what is set up
   if [ -d template ]; then

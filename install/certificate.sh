@@ -9,13 +9,13 @@ ask_for_certificate() {
     '' | letsencrypt | staging)
       if ! is_public "$domain"; then
         why "nobody was asked for one: $domain leads to no public address yet." \
-          'Let its A record in the DNS point to this machine, then: docker compose exec cron python -m certificates renew' \
+          'Let its A record in the DNS point to this machine, then: docker compose exec cron python -m bedplate.certificates renew' \
           'Or wait: it is asked for twice a day. More: docs/how-to/certificates.md'
         return
       fi
       ;;
   esac
-  docker compose exec --no-TTY cron python -m certificates renew || true # no certificate is no failure of the install: the summary says why
+  docker compose exec --no-TTY cron python -m bedplate.certificates renew || true # no certificate is no failure of the install: the summary says why
 }
 
 # Whether others may find a machine under this name: one of its addresses belongs to no private network (RFC 6890).

@@ -103,7 +103,9 @@ def test_variables_are_secret_by_their_type_or_name(checkout: Checkout) -> None:
     """Of .env and its copies: also quoted, over two lines, commented out, within an address."""
     typed, named, first, second, old, within, copied, embedded = (secret() for _ in range(8))
     settings = checkout.folder / "web/config/environment.py"
-    settings.write_text(settings.read_text().replace("    debug: bool", "    pin: SecretStr = 1\n    debug: bool", 1))
+    settings.write_text(
+        settings.read_text().replace("    allow_signup: bool", "    pin: SecretStr = 1\n    allow_signup: bool", 1)
+    )
     checkout.git("commit", "--quiet", "--all", "--message", "A setting")
     dotenv = f"""\
 export PIN='{typed}'
@@ -237,7 +239,7 @@ def test_uploaded_files_are_searched(checkout: Checkout, tmp_path: Path) -> None
     commands = tmp_path / "commands"
     commands.mkdir()
     (commands / "docker").write_text(
-        f'#!/bin/sh\ncase "$*" in *backup_system*) exec tar -c -C "{tmp_path}/data" media ;; esac; echo x\n'
+        f'#!/bin/sh\ncase "$*" in *bedplate.backup*) exec tar -c -C "{tmp_path}/data" media ;; esac; echo x\n'
     )
     (commands / "docker").chmod(0o755)
     checkout.refused(

@@ -117,9 +117,7 @@ def test_docker_that_does_not_answer(checkout: Checkout, tmp_path: Path) -> None
 def test_export_that_fails_leaves_nothing(checkout: Checkout, tmp_path: Path) -> None:
     """Data that end in the middle are no archive, whatever of them has come."""
     (checkout.folder / ".env").write_text("COMPOSE_PROJECT_NAME=shop\n")
-    script = (
-        'case "$*" in *backup_system*) tar -c -C "$0/../.." docker; echo no more disk >&2; exit 1 ;; *) echo x ;; esac'
-    )
+    script = 'case "$*" in *bedplate*) tar -c -C "$0/../.." docker; echo no more disk >&2; exit 1 ;; *) echo x ;; esac'
     command(tmp_path, "docker", script.replace("$0/../..", str(tmp_path / "commands")))
     result = checkout.create("--database", **environment(tmp_path))
     assert result.returncode == 1
@@ -132,7 +130,9 @@ def test_export_that_fails_leaves_nothing(checkout: Checkout, tmp_path: Path) ->
 def test_interruption_leaves_nothing(checkout: Checkout, tmp_path: Path, number: signal.Signals) -> None:
     """Ctrl-C while data come: no archive, no part of one, no process."""
     (checkout.folder / ".env").write_text("COMPOSE_PROJECT_NAME=shop\n")
-    command(tmp_path, "docker", f'case "$*" in *backup_system*) touch {tmp_path}/began; exec sleep 20 ;; esac; echo x')
+    command(
+        tmp_path, "docker", f'case "$*" in *bedplate.backup*) touch {tmp_path}/began; exec sleep 20 ;; esac; echo x'
+    )
     with subprocess.Popen(
         [checkout.folder / "create_archive.sh", "--database", "--output", checkout.output],
         env={**os.environ, **environment(tmp_path)},

@@ -169,7 +169,7 @@ def test_prod_needs_mail(server: FakeMachine) -> None:
     assert "The door" not in told
 
 
-RENEW = "compose exec --no-TTY cron python -m certificates renew"
+RENEW = "compose exec --no-TTY cron python -m bedplate.certificates renew"
 
 
 @pytest.mark.parametrize("address", ["203.0.113.7", "100.128.0.1", "172.32.0.1"])
@@ -192,7 +192,7 @@ def test_domain_that_others_do_not_find(server: FakeMachine, address: str) -> No
     assert result.returncode == 0
     assert RENEW not in server.calls()
     assert f"Why:    nobody was asked for one: {DOMAIN} leads to no public address yet." in result.stdout
-    assert "docker compose exec cron python -m certificates renew" in result.stdout
+    assert "docker compose exec cron python -m bedplate.certificates renew" in result.stdout
 
 
 def test_issuer_of_ones_own_is_asked(server: FakeMachine) -> None:

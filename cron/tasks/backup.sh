@@ -9,4 +9,4 @@ cd /app
 # One at a time: 75 tells that the lock is taken. The lock is Python's own (-F), whatever becomes of this shell.
 exec timeout --kill-after=10s "$TIME_LIMIT" \
   flock -F -E 75 -n /tmp/backup.lockfile \
-  python -m backup_system --backup --scheduled
+  python -m bedplate.backup --backup --scheduled

@@ -14,7 +14,7 @@ from embedded import RefusalError, configuration, google_storage
 from archive.confidential import EXAMPLES
 
 # A variable is secret by its type in SETTINGS, or by its name. An address is not, but a password in it is.
-SETTINGS: Final = "web/config/environment.py"
+SETTINGS: Final = ("library/src/bedplate/environment.py", "web/config/environment.py")
 SECRET_NAME: Final = re.compile("SECRET|PASSWORD|KEY|TOKEN|IDENTITY|CREDENTIAL", re.IGNORECASE)
 ADDRESS_NAME: Final = re.compile("_(URL|URI)$", re.IGNORECASE)
 PASSWORD_IN_ADDRESS: Final = re.compile(r"://[^\s/@:]*:([^\s/@]+)@")
@@ -67,7 +67,7 @@ def read_secrets(root: Path) -> Iterator[Secret]:
 
 
 def _all_secrets(root: Path) -> Iterator[Secret]:
-    typed = _secret_settings(root / SETTINGS)
+    typed = frozenset[str]().union(*(_secret_settings(root / file) for file in SETTINGS))
     for file in sorted(root.glob(".env*")):
         if file.is_file() and not any(file.match(pattern) for pattern in EXAMPLES):
             yield from _secrets_in_dotenv(file, typed)

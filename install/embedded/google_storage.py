@@ -16,11 +16,11 @@ def become(project: Project, arguments: Sequence[str]) -> None:
     if not project.configuration.exists():
         raise RefusalError("this folder is not set up yet.", "First run: ./install_embedded.sh --setup-only")
     environment = configuration.process_environment(project, configuration.load(project))
-    environment["PYTHONPATH"] = f"{project.backup_system}{os.pathsep}{project.web}"
+    environment["PYTHONPATH"] = f"{project.library}{os.pathsep}{project.web}"
     environment.setdefault("GOOGLE_CREDENTIALS", str(credentials(environment)))
     _install_packages(project)
     os.chdir(project.web)
-    os.execve(project.backup_python, [str(project.backup_python), "-m", "backup_system", *arguments], environment)
+    os.execve(project.backup_python, [str(project.backup_python), "-m", "bedplate.backup", *arguments], environment)
 
 
 def credentials(environment: dict[str, str]) -> Path:

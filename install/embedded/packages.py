@@ -4,14 +4,18 @@ import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 from embedded.processes import Command, Group
 from embedded.project import Stamp, fingerprint
 
+LIBRARY: Final = "../../../../library/src"
+"""The package `bedplate`, from where an environment has its packages: the folder may be moved."""
+
 
 def current(environment: Path, requirements: Path) -> Stamp:
     """Return the mark of an environment that is whole: of these locked packages, and of the Python that runs this."""
-    return Stamp(environment, fingerprint([requirements], sys.version, sys.base_prefix))
+    return Stamp(environment, fingerprint([requirements], sys.version, sys.base_prefix, LIBRARY))
 
 
 def install(environment: Path, requirements: Path, group: Group) -> None:
@@ -23,6 +27,8 @@ def install(environment: Path, requirements: Path, group: Group) -> None:
         shutil.rmtree(environment)
     for command in commands(environment, requirements, uv=shutil.which("uv")):
         group.run(command, folder=requirements.parent)
+    for packages in environment.glob("lib/python*/site-packages"):
+        (packages / "bedplate.pth").write_text(f"{LIBRARY}\n")
     stamp.write()
 
 

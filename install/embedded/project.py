@@ -59,9 +59,9 @@ class Project:
         return self.python_environment / "bin" / "python"
 
     @property
-    def backup_system(self) -> Path:
-        """The folder that the backup system is imported from."""
-        return self.root / "cron"
+    def library(self) -> Path:
+        """The folder that the package `bedplate` is imported from."""
+        return self.root / "library" / "src"
 
     @property
     def backup_requirements(self) -> Path:

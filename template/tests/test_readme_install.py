@@ -125,7 +125,7 @@ def restore(reader: Reader) -> None:
     stack = reader.stack
     make = f"from users.models import User; User.objects.create_user({CUSTOMER!r})"
     stack.manage("shell", "--no-imports", "--command", make)
-    back_up = ("python", "-m", "backup_system", "--backup")
+    back_up = ("python", "-m", "bedplate.backup", "--backup")
     as_prod = ("--env=ENVIRONMENT=prod", "--env=BACKUP_URL=file:///data/backups")
     stack.compose("run", "--rm", "--no-TTY", *as_prod, "cron", *back_up)
     said = reader.follow("Restore data", folder=reader.joined, block=0)

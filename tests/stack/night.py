@@ -20,7 +20,7 @@ from stack.server import EMAIL, Server
 from stack.storage import CLEAR_LINE
 
 COMPOSE_FILE: Final = "tests/stack/night/compose.yml"
-TOOL: Final = ("python", "-m", "backup_system")
+TOOL: Final = ("python", "-m", "bedplate.backup")
 STORE: Final = "/data/night"
 HALF_A_DAY: Final = timedelta(hours=12)
 # From the move of the clock until the task is due: cron has to be up by then, and to have read its crontab.

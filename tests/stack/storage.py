@@ -19,15 +19,16 @@ x-server: &server
   image: ${{COMPOSE_PROJECT_NAME}}-cron:local
   init: true
   stop_grace_period: 1s
-  environment: {{ PYTHONPATH: /cron/tests }}
-  volumes: ["./cron:/cron:ro"]
+  volumes: ["./library:/library:ro"]
 services:
   gcs:
     <<: *server
-    command: python -m fake_gcs --host 0.0.0.0 --url http://gcs:4443
+    command: python -m bedplate.testing.fake_gcs --host 0.0.0.0 --url http://gcs:4443
   oauth:
     <<: *server
-    command: python -m oauth_server --host 0.0.0.0 --url http://oauth:8899 --write-key-file /tmp/key.json
+    command: >-
+      python -m bedplate.testing.oauth_server
+      --host 0.0.0.0 --url http://oauth:8899 --write-key-file /tmp/key.json
     ports: ["127.0.0.1:{port}:8899"]
 """
 
@@ -86,7 +87,7 @@ class Storage:
         options = ("--rm", "--no-deps", "--no-TTY", "--env", f"ENVIRONMENT={environment}")
         mount = ("--volume", f"{self.credentials.parent}:/credentials:ro")
         where = ("--env", "GOOGLE_CREDENTIALS=/credentials/credentials.json")
-        self.stack.compose("run", *options, *mount, *where, "cron", "python", "-m", "backup_system", "--backup")
+        self.stack.compose("run", *options, *mount, *where, "cron", "python", "-m", "bedplate.backup", "--backup")
 
 
 @contextmanager

@@ -109,7 +109,7 @@ def test_production_image_has_what_tasks_need(stack: Stack) -> None:
     contexts = (f"--build-context=cron={stack.directory / 'cron'}", stack.directory / "web")
     run("docker", "build", "--target=cron-production", f"--tag={image}", *contexts, limit=600)
     server = stack.exec("postgres", "pg_dump", "--version")
-    programs = "supercronic -test /cron/crontab && pg_dump --version && python -c 'import backup_system, cronsim'"
+    programs = "supercronic -test /cron/crontab && pg_dump --version && python -c 'import bedplate.backup, cronsim'"
     said = run("docker", "run", "--rm", *HARDENED, image, "sh", "-c", f"{programs} && id -u && find /cron -name tests")
     assert said == f"{server}1000\n"
 

@@ -115,7 +115,7 @@ def test_deploy(site: Server, served: None) -> None:
     change(site, "release 1")
     succeed(site)
     assert "release 1" in site.get("/").text
-    assert "/v1/" in site.exec("cron", "python", "-m", "backup_system", "--list")
+    assert "/v1/" in site.exec("cron", "python", "-m", "bedplate.backup", "--list")
     after = containers(site)
     assert len(webs(site)) == 1
     site.compose("up", "--detach")

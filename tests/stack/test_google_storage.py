@@ -129,7 +129,7 @@ def test_prod_is_replaced_only_on_its_name(storage: Storage) -> None:
     """Without a terminal to type it on, and without --yes-replace prod, PROD's data stay."""
     command = ("run", "--rm", "--no-deps", "--no-TTY", "--env", "ENVIRONMENT=prod", "cron")
     with pytest.raises(AssertionError, match=r"exited with 2:[\s\S]*--yes-replace prod"):
-        storage.stack.compose(*command, "python", "-m", "backup_system", "-r", "latest")
+        storage.stack.compose(*command, "python", "-m", "bedplate.backup", "-r", "latest")
 
 
 def test_works_while_the_stack_is_down(storage: Storage, backup: str) -> None:

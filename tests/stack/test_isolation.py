@@ -87,7 +87,7 @@ def spied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Spied]:
         stack.compose("stop", "celery")  # so that the queue keeps what is put into it
         stack.manage("shell", "--no-imports", "--command", FILL)
         as_prod = ("--env", "ENVIRONMENT=prod", "--env", f"BACKUP_URL={STORE}")
-        tool = ("cron", "python", "-m", "backup_system")
+        tool = ("cron", "python", "-m", "bedplate.backup")
         stack.exec("web", "mkdir", "-p", "/data/backups")
         stack.compose("run", "--rm", "--no-deps", "--no-TTY", *as_prod, *tool, "--backup", limit=300)
         plant(stack.directory, later=True)
@@ -122,7 +122,7 @@ def test_an_export_reaches_nothing_live(spied: Spied) -> None:
     before = spied.look()
     spied.stack.compose(
         "run", "--rm", "--no-deps", "--no-TTY", "cron",
-        "sh", "-c", "python -m backup_system --export database,media >/tmp/export.tar",
+        "sh", "-c", "python -m bedplate.backup --export database,media >/tmp/export.tar",
         limit=300,
     )  # fmt: skip
     assert spied.look() == before

@@ -96,7 +96,7 @@ def assert_night_does_nothing(stack: Stack) -> None:
     contents = ("sh", "-c", "cd /data/night && find . -type f -exec sha256sum {} + | sort")
     try:
         for _ in range(2):
-            stack.compose(*cron, "python", "-m", "backup_system", "--backup")
+            stack.compose(*cron, "python", "-m", "bedplate.backup", "--backup")
         before = stack.compose(*cron, *contents)
         assert before
         for task in TASKS:

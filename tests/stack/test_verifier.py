@@ -50,7 +50,7 @@ def small() -> Iterator[Laboratory]:
         found.run_well(["python", "manage.py", "migrate", "--no-input"])
         found.run_well(["mkdir", "/data/backups"])
         found.query(FILL)
-        found.run_well(["python", "-m", "backup_system", "--backup"])
+        found.run_well(["python", "-m", "bedplate.backup", "--backup"])
         yield found
 
 
@@ -151,7 +151,7 @@ def test_without_its_container_a_drill_says_how_to_start_it(small: Laboratory) -
 def test_a_killed_verifier_leaves_nothing_and_the_next_drill_passes(small: Laboratory) -> None:
     """Killed while it restores; started again, it removes what it had made."""
     small.query("DROP TABLE large")
-    small.run_well(["python", "-m", "backup_system", "--backup"])
+    small.run_well(["python", "-m", "bedplate.backup", "--backup"])
     killing = threading.Thread(target=kill_amid_a_run, args=[small])
     killing.start()
     ended = small.tool("--verify", "latest", limit=LIMIT)
@@ -167,5 +167,5 @@ def test_a_restore_that_fills_the_disk_of_postgresql_is_ended(small: Laboratory)
     """Its real size shows only while it is restored. PostgreSQL does not stop for want of disk."""
     small.query("DROP TABLE IF EXISTS large")
     small.query(GROWS)
-    small.run_well(["python", "-m", "backup_system", "--backup"])
+    small.run_well(["python", "-m", "bedplate.backup", "--backup"])
     ends_with_all_as_it_was(small, saying="The disk had less than 200 MB left: the work was ended")

@@ -16,7 +16,7 @@ HEADING: Final = """\
 Every variable that the application reads: from the environment, which Docker Compose fills from `.env`, or from a file
 of the same name in `/run/secrets`. `.env.example` explains those that only Docker Compose reads.
 
-This page is made from `web/config/environment.py`. After a change there: `cd web`, then
+This page is made from `bedplate.environment` and `web/config/environment.py`. After a change there: `cd web`, then
 `python -m config.reference > ../docs/reference/settings.md`.
 """
 COLUMNS: Final = ("variable", "type", "default", "secret", "meaning")

@@ -43,8 +43,8 @@ _UNTIL_READY: Final = "for _ in {1..300}; do pg_isready -qh 127.0.0.1 -U app && 
 
 
 def _build(checkout: Path, image: str) -> None:
-    cron = f"--build-context=cron={checkout / 'cron'}"
-    _docker("build", "--quiet", "--target=cron-local", cron, "--tag", image, str(checkout / "web"))
+    contexts = [f"--build-context={name}={checkout / name}" for name in ("cron", "library")]
+    _docker("build", "--quiet", "--target=cron-local", *contexts, "--tag", image, str(checkout / "web"))
 
 
 def _options(checkout: Path, database: str, password: str) -> list[str]:
@@ -59,7 +59,7 @@ def _options(checkout: Path, database: str, password: str) -> list[str]:
         "HOME": "/tmp",  # noqa: S108 - the container's own
         "PYTHONDONTWRITEBYTECODE": "1",
     }
-    mounts = ("--volume", f"{checkout / 'web'}:/app:ro", "--volume", f"{checkout / 'cron'}:/cron:ro")
+    mounts = ("--volume", f"{checkout / 'web'}:/app:ro", "--volume", f"{checkout / 'library'}:/library:ro")
     return [
         f"--network=container:{database}",
         "--init",

@@ -18,7 +18,7 @@ from stack.laboratory.processes import Ended
 
 FILE: Final = "laboratory.yml"
 OVERRIDE: Final = "laboratory.override.yml"
-TOOL: Final = ("python", "-m", "backup_system")
+TOOL: Final = ("python", "-m", "bedplate.backup")
 
 
 @dataclass(frozen=True, kw_only=True)

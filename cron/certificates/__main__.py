@@ -1,5 +1,0 @@
-"""`python -m certificates`."""
-
-from certificates.command_line import main
-
-main()

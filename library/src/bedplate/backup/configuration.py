@@ -1,0 +1,104 @@
+"""What the backup system knows of the project, from the same variables as Django's settings."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from django.core.exceptions import ImproperlyConfigured
+from pydantic import SecretStr
+
+from bedplate.backup.encryption import Encryption
+from bedplate.backup.errors import WrongUseError
+from bedplate.backup.retention import Policy
+from bedplate.backup.stores import Store
+from bedplate.backup.stores.folder import FolderStore
+from bedplate.environment import Environment
+from bedplate.environment import read_environment as read_django_environment
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """The project and its environment."""
+
+    variables: Environment
+
+    @property
+    def project(self) -> str:
+        """The project's slug."""
+        return self.variables.compose_project_name
+
+    @property
+    def environment(self) -> str:
+        """The environment whose database and media this is."""
+        return self.variables.environment
+
+    @property
+    def media(self) -> Path:
+        """Django's MEDIA_ROOT."""
+        return self.variables.data_directory / "media"
+
+    @property
+    def work(self) -> Path:
+        """The folder of what is unfinished, and of what restores replaced. On the same disk as the media."""
+        return self.variables.data_directory / "backup_system"
+
+    @property
+    def url(self) -> str:
+        """The store that backups go to."""
+        if self.variables.backup_url:
+            return self.variables.backup_url
+        if self.variables.private:
+            return (self.variables.data_directory.resolve() / "backups").as_uri()
+        raise WrongUseError("BACKUP_URL is not set. Set it in .env: gs://BUCKET, or file:///FOLDER.")
+
+    @property
+    def policy(self) -> Policy:
+        """What retention keeps."""
+        variables = self.variables
+        return Policy(
+            daily=variables.backup_keep_daily,
+            weekly=variables.backup_keep_weekly,
+            monthly=variables.backup_keep_monthly,
+            time_zone=variables.time_zone,
+        )
+
+    @cached_property
+    def encryption(self) -> Encryption:
+        """The keys to write and to read with."""
+        return Encryption.from_text(
+            recipients=self.variables.backup_age_recipients,
+            identities=self.variables.backup_age_identity.get_secret_value(),
+            secret=self.variables.signing_keys[0],
+        )
+
+    def with_identity(self, text: str) -> "Configuration":
+        """Return the same that reads with these age keys alone. Raise WrongUseError if there is no key among them."""
+        configuration = Configuration(self.variables.model_copy(update={"backup_age_identity": SecretStr(text)}))
+        if not configuration.encryption.identities:
+            raise WrongUseError("The identity file holds no age key: no line with AGE-SECRET-KEY-1…")
+        return configuration
+
+    def open_store(self, url: str | None = None) -> Store:
+        """Return the store at a URL, or the one that backups go to."""
+        url = url or self.url
+        scheme, _, path = url.partition("://")
+        if scheme == "gs" and path:
+            from bedplate.backup.credentials import load_credentials  # noqa: PLC0415 - half a second that a folder saves
+            from bedplate.backup.stores.google import GoogleStore  # noqa: PLC0415
+
+            credentials = load_credentials(self.variables.google_credentials)
+            return GoogleStore(url, credentials, patience=self.variables.backup_retry_seconds)
+        if scheme == "file" and path:
+            store = FolderStore(url)
+            if store.root.is_relative_to(self.variables.data_directory.resolve()):  # no disk that may not be mounted
+                store.root.mkdir(parents=True, exist_ok=True)
+            return store
+        raise WrongUseError(f"{url} is not a place for backups. Write gs://BUCKET or file:///FOLDER.")
+
+
+def read_configuration() -> Configuration:
+    """Return the configuration of this process. Raise WrongUseError, naming the variables that are not usable."""
+    try:
+        return Configuration(read_django_environment())
+    except ImproperlyConfigured as error:
+        raise WrongUseError(str(error)) from None

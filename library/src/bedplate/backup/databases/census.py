@@ -1,0 +1,111 @@
+"""What a PostgreSQL database holds, counted exactly."""
+
+from collections.abc import Iterator
+from itertools import batched
+from typing import Any, Final
+
+from psycopg import Connection
+
+from bedplate.backup.manifest import Census, Sequence
+
+type Server = Connection[tuple[Any, ...]]
+
+TABLES_A_QUERY: Final = 100
+
+# Not PostgreSQL's own schemas, and not what belongs to an extension, which its own version brings along.
+OURS: Final = """
+    nspname !~ '^pg_' AND nspname <> 'information_schema' AND NOT EXISTS (
+        SELECT FROM pg_depend WHERE deptype = 'e' AND classid = '{catalogue}'::regclass AND objid = {catalogue}.oid)
+"""
+
+TABLES: Final = f"""
+    SELECT format('%I.%I', nspname, relname) FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+    WHERE relkind = 'r' AND relpersistence <> 't' AND {OURS.format(catalogue="pg_class")} ORDER BY 1
+"""  # noqa: S608 - made of the constants above
+
+# A sequence that was never used stands one step before its start. One that cycles can be anywhere.
+SEQUENCES: Final = """
+    SELECT format('%I.%I', schemaname, sequencename), coalesce(last_value, start_value::numeric - increment_by)::text
+    FROM pg_sequences WHERE NOT cycle
+"""
+
+
+def _kinds(label: str, catalogue: str, schema: str, condition: str = "true") -> str:
+    ours = OURS.format(catalogue=catalogue)
+    return f"""
+        SELECT {label}, count(*) FROM {catalogue} JOIN pg_namespace ON pg_namespace.oid = {schema}
+        WHERE {condition} AND {ours} GROUP BY 1
+    """  # noqa: S608 - made of the constants below
+
+
+# An index that CREATE INDEX CONCURRENTLY did not finish serves nobody, and pg_dump leaves it out.
+RELATIONS: Final = """
+    relpersistence <> 't' AND (relkind <> 'i' OR EXISTS (
+        SELECT FROM pg_index WHERE indexrelid = pg_class.oid AND indisvalid AND indisready))
+"""
+
+# As their owner may ask for them. To the end of the last page: a page with nothing but zeros need not exist before, and
+# does once restored. Each is closed again; OFFSET 0 keeps the calls in this order. 262144 is INV_READ, 2 is SEEK_END.
+LARGE_OBJECTS: Final = """
+    SELECT 'bytes of large objects', sum(size + closed)
+    FROM (
+        SELECT lo_lseek64(descriptor, 0, 2) AS size, lo_close(descriptor) AS closed
+        FROM (SELECT lo_open(oid, 262144) AS descriptor FROM pg_largeobject_metadata OFFSET 0) AS opened OFFSET 0
+    ) AS large_object
+    HAVING count(*) > 0
+"""
+
+OBJECTS: Final = " UNION ALL ".join(
+    [
+        _kinds("'relations of kind ' || relkind::text", "pg_class", "relnamespace", RELATIONS),
+        # Not-null constraints (n) are named, and counted, as the version of the server likes it.
+        _kinds("'constraints of kind ' || contype::text", "pg_constraint", "connamespace", "contype NOT IN ('n', 't')"),
+        _kinds("'routines of kind ' || prokind::text", "pg_proc", "pronamespace"),
+        _kinds("'types of kind ' || typtype::text", "pg_type", "typnamespace", "typtype IN ('d', 'e', 'r')"),
+        "SELECT 'triggers', count(*) FROM pg_trigger WHERE NOT tgisinternal HAVING count(*) > 0",
+        "SELECT 'policies', count(*) FROM pg_policy HAVING count(*) > 0",
+        "SELECT 'extensions', count(*) FROM pg_extension",
+        "SELECT 'large objects', count(*) FROM pg_largeobject_metadata HAVING count(*) > 0",
+        LARGE_OBJECTS,
+    ]
+)
+
+# The server's first superuser owns things without an entry in pg_shdepend.
+ROLES: Final = """
+    SELECT rolname FROM pg_roles WHERE oid = 10 OR oid IN (
+        SELECT refobjid FROM pg_shdepend JOIN pg_database ON pg_database.oid = dbid AND datname = current_database()
+        WHERE refclassid = 'pg_authid'::regclass)
+    ORDER BY 1
+"""
+
+
+def count(connection: Server) -> Census:
+    """Return what the connection's transaction sees, sequences left out: they obey no transaction."""
+    return Census(
+        rows=dict(_rows(connection)),
+        objects={kind: int(number) for kind, number in _fetch(connection, OBJECTS)},
+        roles=tuple(role for (role,) in _fetch(connection, ROLES)),
+    )
+
+
+def sequence_values(connection: Server) -> dict[str, int]:
+    """Return how far each sequence is."""
+    return {name: int(value) for name, value in _fetch(connection, SEQUENCES)}
+
+
+def between(before: dict[str, int], after: dict[str, int]) -> dict[str, Sequence]:
+    """Return the bounds of the sequences that were there before and after."""
+    return {name: Sequence(before=before[name], after=after[name]) for name in before.keys() & after.keys()}
+
+
+def _rows(connection: Server) -> Iterator[tuple[str, int]]:
+    tables = [table for (table,) in _fetch(connection, TABLES)]
+    for names in batched(tables, TABLES_A_QUERY):
+        # ONLY: a table's children are tables of their own. The names are quoted by the server itself.
+        queries = (f"SELECT {index}, count(*) FROM ONLY {name}" for index, name in enumerate(names))  # noqa: S608 - see above
+        for index, number in _fetch(connection, " UNION ALL ".join(queries)):
+            yield names[index], number
+
+
+def _fetch(connection: Server, query: str) -> list[tuple[Any, ...]]:
+    return connection.execute(query.encode()).fetchall()

@@ -1,0 +1,246 @@
+"""PostgreSQL: its own tools copy, and a rename swaps."""
+
+import re
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Final
+
+import psycopg
+from psycopg import sql
+
+from bedplate.backup.databases import Finished
+from bedplate.backup.databases.census import Server, between, count, sequence_values
+from bedplate.backup.databases.login import MAINTENANCE_DATABASE, Login
+from bedplate.backup.databases.staged import JOBS, LiveStaging, engine_of
+from bedplate.backup.databases.tools import run_tool
+from bedplate.backup.databases.twin import Likeness, create_twin, read_likeness
+from bedplate.backup.errors import BackupError
+from bedplate.backup.manifest import Census, Engine
+from bedplate.backup.progress import Step
+from bedplate.environment import Environment
+
+COMPRESSION: Final = "zstd:1"
+# services.yml mounts the server's volume there, only for its free space to be seen: its files cannot be read.
+DISK: Final = Path("/postgres_data")
+COMPOSE_HOST: Final = "postgres"
+LONGEST_NAME: Final = 63
+# The id of a restore. A database whose name goes on otherwise is somebody else's.
+RESTORE: Final = re.compile(r"\d{8}t\d{6}_[0-9a-f]{4}")
+# How often a swap is tried. Each time, whoever is connected is disconnected first.
+SWAPS: Final = 10
+
+
+@dataclass(frozen=True)
+class PostgreSQL:
+    """The project's database on its server."""
+
+    environment: Environment
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The server."""
+        return engine_of(self._login)
+
+    def exists(self) -> bool:
+        """Return whether there is a live database, damaged or not."""
+        with self._maintenance() as server:
+            return self._exists(server)
+
+    @property
+    def disk(self) -> Path | None:
+        """Where Compose mounts the volume of its own server; None with a server elsewhere."""
+        return DISK if self.environment.postgres_host == COMPOSE_HOST and DISK.is_dir() else None
+
+    def room(self, size: int) -> int:
+        """Return the size, and the write-ahead log that a restore makes: PostgreSQL keeps it up to a limit."""
+        with self._maintenance() as server:
+            query = "SELECT pg_size_bytes(current_setting('max_wal_size'))"
+            (log,) = server.execute(query).fetchall()[0]
+        return size + min(int(log), 2 * size)
+
+    def close_staging(self, restore: str) -> None:
+        """End all connections to the staging database, and allow no new ones."""
+        with suppress(BackupError), self._maintenance() as server:  # it may not be there yet, or no more
+            name = self._named("staging", restore)
+            server.execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS false").format(sql.Identifier(name)))
+            server.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
+
+    def size(self) -> int:
+        """Return the bytes that the live database takes."""
+        with self._connect() as connection:
+            return int(connection.execute("SELECT pg_database_size(current_database())").fetchall()[0][0])
+
+    def likeness(self) -> Likeness:
+        """Return what the live database is like, but for its contents."""
+        with self._maintenance() as server:
+            return read_likeness(server, self._live)
+
+    def dump(self, folder: Path, *, finished: Finished, step: Step) -> Census:
+        """Return what the live database held in the snapshot that the files in `folder` show."""
+        with self._connect() as connection, self._connect() as other, ThreadPoolExecutor(1) as counter:
+            other.autocommit = True
+            before = sequence_values(other)
+            # Row security would hide rows from the count; it makes an error of that instead.
+            connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            connection.execute("SET LOCAL row_security = off")
+            (snapshot,) = connection.execute("SELECT pg_export_snapshot()").fetchall()[0]
+            census = counter.submit(count, connection)
+            try:
+                self._run_pg_dump(folder, snapshot, finished=finished, step=step)
+            except BackupError:
+                if error := census.exception():  # it ended the snapshot, and pg_dump with it
+                    raise error from None
+                raise
+            return replace(census.result(), sequences=between(before, sequence_values(other)))
+
+    def staging(self, restore: str) -> LiveStaging:
+        """Return the database that a restore prepares, whether it is there yet or not."""
+        return LiveStaging(self._login, self._named("staging", restore), self._create)
+
+    def swap(self, restore: str) -> None:
+        """Make the staging database the live one, and the live one the previous one, in one transaction."""
+        self._rename_live(restore, successor=self._named("staging", restore))
+
+    def swap_back(self, earlier: str, restore: str) -> None:
+        """Make live what the restore `earlier` replaced, and what is live now the previous one of `restore`."""
+        self._rename_live(restore, successor=self._named("previous", earlier))
+
+    def swapped(self, restore: str) -> bool:
+        """Return whether that restore got as far as the swap: then what it replaced is there."""
+        return restore in self.previous()
+
+    def previous(self) -> list[str]:
+        """Return the restores whose previous databases are kept, oldest first."""
+        return self._restores("previous")
+
+    def drop_staging(self) -> None:
+        """Remove every staging database, and what was to be kept in the place of a missing one."""
+        for kind in ("staging", "missing"):
+            for restore in self._restores(kind):
+                self._drop(self._named(kind, restore))
+
+    def drop_previous(self, restore: str) -> None:
+        """Remove the database that a restore replaced."""
+        self._drop(self._named("previous", restore))
+
+    @property
+    def _live(self) -> str:
+        return self.environment.postgres_db
+
+    @property
+    def _login(self) -> Login:
+        *earlier, last = (self._login_with(password) for password in self.environment.postgres_passwords)
+        return next(filter(_opens, earlier), last)
+
+    def _login_with(self, password: str) -> Login:
+        environment = self.environment
+        return Login(
+            host=environment.postgres_host,
+            port=environment.postgres_port,
+            user=environment.postgres_user,
+            password=password,
+        )
+
+    def _named(self, kind: str, restore: str) -> str:
+        name = f"{self._live}_{kind}_{restore}"
+        if len(name.encode()) > LONGEST_NAME:
+            raise BackupError(f"POSTGRES_DB is too long: restores need room for a suffix ({name}).")
+        return name
+
+    def _restores(self, kind: str) -> list[str]:
+        prefix = f"{self._live}_{kind}_"
+        with self._maintenance() as server:
+            query = "SELECT datname FROM pg_database WHERE starts_with(datname, %s) ORDER BY 1"
+            found = [name.removeprefix(prefix) for (name,) in server.execute(query, [prefix]).fetchall()]
+        return [suffix for suffix in found if RESTORE.fullmatch(suffix)]
+
+    def _drop(self, name: str) -> None:
+        with self._maintenance() as server:
+            server.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+    def _exists(self, server: Server) -> bool:
+        return bool(server.execute("SELECT FROM pg_database WHERE datname = %s", [self._live]).fetchall())
+
+    def _create(self, server: Server, name: str) -> None:
+        """Make an empty database like the live one; if that is gone, like the last one that was replaced."""
+        replaced = [self._named("previous", restore) for restore in self.previous()[-1:]]
+        if models := [self._live] * self._exists(server) or replaced:
+            create_twin(server, models[0], name)
+        else:
+            owner = sql.Identifier(self.environment.postgres_user)
+            create = sql.SQL("CREATE DATABASE {} TEMPLATE template0 OWNER {}")
+            server.execute(create.format(sql.Identifier(name), owner))
+
+    def _rename_live(self, restore: str, *, successor: str) -> None:
+        """Make the successor live. What was is kept; where there was no database, that is an empty one."""
+        with self._maintenance() as server:
+            live = self._live
+            if not self._exists(server):
+                self._create(server, live := self._named("missing", restore))
+        self._rename({live: self._named("previous", restore), successor: self._live})
+
+    def _rename(self, names: Mapping[str, str]) -> None:
+        """Rename databases, in one transaction."""
+        for attempt in range(SWAPS):
+            try:
+                with self._maintenance() as server, server.transaction():
+                    for database in names:
+                        server.execute(
+                            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [database]
+                        )
+                    rename = sql.SQL("ALTER DATABASE {} RENAME TO {}")
+                    # Waits five seconds for those who are being disconnected; nobody new gets in meanwhile.
+                    for database, name in names.items():
+                        server.execute(rename.format(sql.Identifier(database), sql.Identifier(name)))
+                return
+            except psycopg.errors.ObjectInUse as error:
+                if attempt == SWAPS - 1:
+                    raise BackupError(f"The live database could not be swapped: {error}. Stop what uses it.") from None
+
+    def _run_pg_dump(self, folder: Path, snapshot: str, *, finished: Finished, step: Step) -> None:
+        reported = set()
+
+        def finish(item: int) -> None:
+            step.advance()
+            path = folder / f"{item}.dat.zst"
+            if path.exists():
+                reported.add(path)
+                finished(path)
+
+        options = ["--format=directory", f"--jobs={JOBS}", f"--compress={COMPRESSION}", "--no-sync"]
+        run_tool(
+            [
+                "pg_dump",
+                *self._login.options,
+                *options,
+                f"--snapshot={snapshot}",
+                f"--file={folder}",
+                self._live,
+            ],
+            password=self._login.password,
+            finished_item=finish,
+        )
+        for path in sorted(set(folder.iterdir()) - reported):
+            finished(path)
+
+    @contextmanager
+    def _maintenance(self) -> Iterator[Server]:
+        with self._connect(MAINTENANCE_DATABASE) as server:
+            server.autocommit = True
+            yield server
+
+    def _connect(self, name: str | None = None) -> AbstractContextManager[Server]:
+        return self._login.connect(name or self._live)
+
+
+def _opens(login: Login) -> bool:
+    """Return whether PostgreSQL takes the password: there are two while it is being replaced."""
+    try:
+        login.open(MAINTENANCE_DATABASE).close()
+    except psycopg.OperationalError:
+        return False
+    return True

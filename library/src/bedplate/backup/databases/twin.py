@@ -1,0 +1,121 @@
+"""An empty database like another one: same encoding and sort order, same settings, same owner and grants."""
+
+import re
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Final, LiteralString
+
+from psycopg import errors, sql
+
+from bedplate.backup.databases.census import Server
+from bedplate.backup.errors import BackupError
+
+# A limit of -2 marks a database whose removal was interrupted.
+PROPERTIES: Final = """
+    SELECT pg_get_userbyid(datdba), greatest(datconnlimit, -1), datacl IS NOT NULL, pg_encoding_to_char(encoding),
+        datlocprovider, datcollate, datctype, datlocale, daticurules
+    FROM pg_database WHERE datname = %s
+"""
+
+SETTINGS: Final = """
+    SELECT coalesce(rolname, ''), setting FROM pg_db_role_setting
+    JOIN pg_database ON pg_database.oid = setdatabase AND datname = %s
+    LEFT JOIN pg_roles ON pg_roles.oid = setrole
+    CROSS JOIN unnest(setconfig) AS setting
+"""
+
+GRANTS: Final = """
+    SELECT coalesce(rolname, ''), privilege_type, is_grantable FROM pg_database
+    CROSS JOIN aclexplode(datacl) LEFT JOIN pg_roles ON pg_roles.oid = grantee WHERE datname = %s
+"""
+
+PROVIDERS: Final[dict[str, tuple[LiteralString, LiteralString | None]]] = {
+    "c": ("libc", None),
+    "i": ("icu", "ICU_LOCALE"),
+    "b": ("builtin", "BUILTIN_LOCALE"),
+}
+
+
+def create_twin(server: Server, of: str, name: str) -> None:
+    """Make the database `name`. The connection must be in autocommit mode."""
+    owner, limit, has_grants, encoding, *order = server.execute(PROPERTIES, [of]).fetchall()[0]
+    create = sql.SQL("CREATE DATABASE {} TEMPLATE template0 OWNER {} CONNECTION LIMIT {} ENCODING {}")
+    server.execute(create.format(sql.Identifier(name), sql.Identifier(owner), limit, encoding) + _sort_order(*order))
+    for role, setting in server.execute(SETTINGS, [of]).fetchall():
+        server.execute(_setting(name, role, *setting.split("=", 1)))
+    if has_grants:
+        server.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(name)))
+        for grant in server.execute(GRANTS, [of]).fetchall():
+            server.execute(_grant(name, *grant))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Likeness:
+    """What a database is like on any server: its encoding, its sort order, and the settings that are for all roles."""
+
+    encoding: str
+    sort_order: tuple[Any, ...]
+    settings: tuple[str, ...]
+
+
+def read_likeness(server: Server, of: str) -> Likeness:
+    """Return what a database is like. Raise BackupError if there is none of that name."""
+    found = server.execute(PROPERTIES, [of]).fetchall()
+    if not found:
+        raise BackupError(f"PostgreSQL has no database {of}.")
+    _owner, _limit, _has_grants, encoding, *order = found[0]
+    settings = tuple(setting for role, setting in server.execute(SETTINGS, [of]).fetchall() if not role)
+    return Likeness(encoding=encoding, sort_order=tuple(order), settings=settings)
+
+
+def create_alike(server: Server, likeness: Likeness | None, name: str) -> None:
+    """Make the database `name`, as the server itself likes it if there is nothing that it is to be like.
+
+    Settings that the connection's role may not give are left out. The connection must be in autocommit mode.
+    """
+    create = sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name))
+    if likeness is None:
+        server.execute(create)
+        return
+    encoding = sql.SQL(" ENCODING {}").format(likeness.encoding)
+    server.execute(create + encoding + _sort_order(*likeness.sort_order))
+    for setting in likeness.settings:
+        with suppress(errors.InsufficientPrivilege):
+            server.execute(_setting(name, "", *setting.split("=", 1)))
+
+
+def _sort_order(provider: str, collate: str, ctype: str, locale: str, rules: str | None) -> sql.Composed:
+    name, option = PROVIDERS[provider]
+    written = sql.SQL(" LOCALE_PROVIDER {} LC_COLLATE {} LC_CTYPE {}").format(sql.SQL(name), collate, ctype)
+    if option:
+        written += sql.SQL(" {} {}").format(sql.SQL(option), locale)
+    return written + sql.SQL(" ICU_RULES {}").format(rules) if rules else written
+
+
+def _setting(database: str, role: str, variable: str, value: str) -> sql.Composed:
+    whose = sql.SQL("ROLE {} IN").format(sql.Identifier(role)) if role else sql.SQL("")
+    values = _parts(value) if variable in LISTS else [value]
+    return sql.SQL("ALTER {} DATABASE {} SET {} TO {}").format(
+        whose,
+        sql.Identifier(database),
+        sql.Identifier(*variable.split(".")),
+        sql.SQL(", ").join(map(sql.Literal, values)),
+    )
+
+
+def _parts(value: str) -> list[str]:
+    """Return the parts of a list, such as search_path, which is stored as identifiers, quoted where need be."""
+    return [plain or quoted.replace('""', '"') for quoted, plain in re.findall(r'"((?:[^"]|"")*)"|([^\s,]+)', value)]
+
+
+# The settings that PostgreSQL writes as lists (GUC_LIST_QUOTE in its sources).
+LISTS: Final = frozenset({"search_path", "session_preload_libraries", "local_preload_libraries", "temp_tablespaces"})
+
+
+def _grant(database: str, role: str, privilege: str, grantable: Any) -> sql.Composed:
+    return sql.SQL("GRANT {} ON DATABASE {} TO {}{}").format(
+        sql.SQL(privilege),
+        sql.Identifier(database),
+        sql.Identifier(role) if role else sql.SQL("PUBLIC"),
+        sql.SQL(" WITH GRANT OPTION" if grantable else ""),
+    )

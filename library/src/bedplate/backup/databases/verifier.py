@@ -1,0 +1,209 @@
+"""The verifier: a PostgreSQL server of one run's own, in a container that reaches nothing (docs/adr/0018-verifier.md).
+
+What is read from the shared folder is small and never followed elsewhere: the container restores what others wrote.
+"""
+
+import errno
+import fcntl
+import os
+import re
+import secrets
+import select
+import stat
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from psycopg import sql
+
+from bedplate.backup.databases.archive import Archive, Restorable
+from bedplate.backup.databases.dump_files import require_own_files
+from bedplate.backup.databases.login import MAINTENANCE_DATABASE, Login
+from bedplate.backup.databases.staged import StagedPostgreSQL
+from bedplate.backup.databases.twin import Likeness, create_alike
+from bedplate.backup.errors import BackupError
+from bedplate.backup.progress import Step
+
+SHARED: Final = Path("/run/verifier")
+DATABASE: Final = "restored"
+ROLE: Final = "restorer"
+START: Final = "Start it: docker compose up -d verifier"
+LONGEST_STATE: Final = 4096
+LOCK_TIMEOUT: Final = 60.0
+ANSWER_TIMEOUT: Final = 90.0
+"""Seconds. It may be removing what the run before it left."""
+POLL_INTERVAL: Final = 0.02
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run of the verifier: it lasts for as long as its pipe is open."""
+
+    shared: Path
+    identifier: str
+    pipe: int
+
+    def ask(self, request: str, *, answers: tuple[str, ...]) -> str:
+        """Return the answer, one of those expected. Raise BackupError with the verifier's reason when it refuses."""
+        try:
+            os.write(self.pipe, f"{self.identifier} {request}\n".encode())
+        except OSError:
+            raise BackupError(f"The verifier ended. {START}") from None
+        deadline = time.monotonic() + ANSWER_TIMEOUT
+        while (state := self.state()) not in answers:
+            verdict, _, reason = state.partition(": ")
+            if verdict in {"refused", "ended"}:
+                raise BackupError(reason)
+            if time.monotonic() >= deadline or self.is_deserted():
+                raise BackupError(f"The verifier does not answer. See: docker compose logs verifier. {START}")
+            time.sleep(POLL_INTERVAL)
+        return state
+
+    def state(self) -> str:
+        """Return what the verifier last said of this run; nothing if it has not said anything yet."""
+        run, _, state = _read_small(self.shared / "state").partition(" ")
+        return state.strip() if run == self.identifier else ""
+
+    def is_deserted(self) -> bool:
+        """Return whether no verifier has the pipe open."""
+        poll = select.poll()
+        poll.register(self.pipe, 0)
+        return any(event & select.POLLERR for _, event in poll.poll(0))
+
+    def why_ended(self) -> str:
+        """Return why the verifier has ended the run; nothing if it has not."""
+        verdict, _, reason = self.state().partition(": ")
+        if verdict == "ended":
+            return reason
+        return f"The verifier ended meanwhile. {START}" if self.is_deserted() else ""
+
+
+@dataclass(frozen=True)
+class Verifier(StagedPostgreSQL):
+    """The server of a run, and the one database in it."""
+
+    run: Run
+    likeness: Callable[[], Likeness | None]
+    """What the database is to be like, if that can be said."""
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """The variables that make Django use the database."""
+        return {
+            "POSTGRES_HOST": self.login.host,
+            "POSTGRES_PORT": str(self.login.port),
+            "POSTGRES_DB": self.name,
+            "POSTGRES_USER": self.login.user,
+            "POSTGRES_PASSWORD": "none-is-asked-for",
+        }
+
+    def load(self, folder: Path, *, roles: tuple[str, ...] | None, step: Step) -> str:
+        """Make the database from the files of a dump, as a role that is no superuser. Return what was left out."""
+        require_own_files(folder)
+        archive = Archive(folder)
+        with self.login.connect(MAINTENANCE_DATABASE) as server:
+            server.autocommit = True
+            create_alike(server, self.likeness(), self.name)
+            trusted = {
+                name
+                for (name,) in server.execute(
+                    "SELECT DISTINCT name FROM pg_available_extension_versions WHERE trusted"
+                ).fetchall()
+            }
+            known = {role for (role,) in server.execute("SELECT rolname FROM pg_roles").fetchall()}
+            for role in sorted(set(roles or ()) - known):  # policies name them
+                server.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(role)))
+        made = {name: schema for name, schema in archive.extensions().items() if name not in trusted}
+        if made:
+            wanted = " ".join(f"{name}:{schema.encode().hex()}" for name, schema in made.items())
+            self.run.ask(f"extensions {wanted}", answers=("extended",))
+        restorable = archive.restorable(made)
+        options = ["--no-owner", "--no-privileges", "--no-tablespaces", f"--use-list={restorable.file}"]
+        self.restore_archive(folder, options=options, step=step)
+        return " ".join(_notes(restorable))
+
+
+def _notes(restored: Restorable) -> Iterator[str]:
+    """Yield what people should know of what was left out."""
+    if restored.left_out:
+        yield f"Left out, as only a superuser may restore them: {', '.join(restored.left_out)}."
+    if restored.user_mappings:
+        yield f"Left out, as they hold passwords of other servers: {restored.user_mappings} user mappings."
+
+
+@contextmanager
+def verifier(likeness: Callable[[], Likeness | None], *, shared: Path = SHARED) -> Iterator[Verifier]:
+    """Give the verifier's server for one run, alone. Raise BackupError, saying why, when it does not run or ends."""
+    with ExitStack() as stack:
+        stack.enter_context(_lock(shared))
+        pipe = _open_pipe(shared / "requests")
+        stack.callback(os.close, pipe)
+        run = Run(shared, secrets.token_hex(8), pipe)
+        run.ask("start", answers=("ready",))
+        login = Login(host=str(shared), port=5432, user=ROLE, password="")
+        try:
+            yield Verifier(login, DATABASE, run, likeness)
+        except Exception as error:
+            if why := run.why_ended():  # what fails then tells of a lost connection
+                raise BackupError(why) from error
+            raise
+        if why := run.why_ended():
+            raise BackupError(why)
+
+
+@contextmanager
+def _lock(shared: Path) -> Iterator[None]:
+    """Hold the lock of the folder, which the kernel lets go when this process ends."""
+    try:
+        folder = os.open(shared, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError:
+        raise BackupError(f"This container has no verifier beside it ({shared} is missing). {START}") from None
+    try:
+        deadline = time.monotonic() + LOCK_TIMEOUT
+        while not _try_lock(folder):
+            if time.monotonic() >= deadline:
+                raise BackupError("Another drill or export uses the verifier. Wait until it ends, then try again.")
+            time.sleep(POLL_INTERVAL)
+        yield
+    finally:
+        os.close(folder)
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _open_pipe(path: Path) -> int:
+    """Return the open pipe of the verifier, which may still be starting, or removing what an earlier run left."""
+    deadline = time.monotonic() + LOCK_TIMEOUT / 4
+    while True:
+        try:
+            pipe = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except OSError as error:
+            if error.errno not in {errno.ENXIO, errno.ENOENT} or time.monotonic() >= deadline:
+                raise BackupError(f"The verifier does not run. {START}") from None
+            time.sleep(POLL_INTERVAL)
+            continue
+        if stat.S_ISFIFO(os.fstat(pipe).st_mode):
+            return pipe
+        os.close(pipe)
+        raise BackupError(f"{path} is no pipe: the verifier has been tampered with. Make it again.")
+
+
+def _read_small(path: Path) -> str:
+    """Return the beginning of a file; nothing if it is missing, or anything but a file."""
+    with suppress(OSError):
+        file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            if stat.S_ISREG(os.fstat(file).st_mode):
+                return re.sub(r"[^\x20-\x7e]", "", os.read(file, LONGEST_STATE).decode(errors="replace"))
+        finally:
+            os.close(file)
+    return ""

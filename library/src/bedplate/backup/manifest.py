@@ -1,0 +1,227 @@
+"""What a backup consists of: the manifest, readable by all, and the contents, encrypted if the backup is."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from datetime import datetime
+from types import UnionType
+from typing import Any, ClassVar, Final, get_origin
+
+from bedplate.backup.errors import BackupError, UnusableBackupError
+from bedplate.backup.names import CONTENTS, MANIFEST, MEDIA_LIST, BackupName
+
+FORMAT: Final = 1
+
+# What a column of PostgreSQL, and a file of any file system, can hold. JSON has numbers without end.
+LARGEST: Final = (1 << 63) - 1
+
+# What reading a text raises that is not what was written: no JSON, nested without end, or of other names and types.
+UNREADABLE: Final = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
+
+
+class _Typed:
+    """A dataclass that holds values of its fields' types alone. Of collections, only the kind is looked at.
+
+    Numbers are sizes and counts, which are not negative, unless the class says otherwise.
+    """
+
+    _smallest: ClassVar[int] = 0
+
+    def __post_init__(self) -> None:
+        for each in fields(self):  # type: ignore[arg-type] # every subclass is a dataclass
+            kind: Any = each.type if isinstance(each.type, UnionType) else get_origin(each.type) or each.type
+            value = getattr(self, each.name)
+            if not isinstance(value, kind) or isinstance(value, bool) is not (kind is bool):
+                raise TypeError(f"{each.name} is of another type")
+            if kind is int and not self._smallest <= value <= LARGEST:
+                raise ValueError(f"{each.name} is no possible number")
+            if isinstance(value, str) and "\0" in value:
+                raise ValueError(f"{each.name} holds what no name may hold")
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredFile(_Typed):
+    """A file of the backup, and the object that holds it, which differs from it when it is encrypted."""
+
+    object: str
+    size: int
+    sha256: str
+    stored_size: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Engine(_Typed):
+    """The database server that a backup is from: `postgresql` or `sqlite`."""
+
+    name: str
+    version: str
+
+    @property
+    def major(self) -> int:
+        """The number that decides what can be restored where."""
+        return int(self.version.split(".")[0])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest(_Typed):
+    """A backup, but for what its data says."""
+
+    name: BackupName
+    engine: Engine
+    encrypted: bool
+    database_size: int
+    media_files: int
+    media_size: int
+    files: Mapping[str, StoredFile]
+    """By their names in the backup: `database/toc.dat`, `contents.json`."""
+
+    @property
+    def size(self) -> int:
+        """What is stored, media included, in bytes."""
+        return sum(file.stored_size for file in self.files.values()) + self.media_size
+
+    def to_bytes(self) -> bytes:
+        """Return the manifest as it is stored: JSON with a digest of itself."""
+        value = asdict(self) | {"format": FORMAT, "name": str(self.name)}
+        return json.dumps(value | {"digest": digest(value)}, indent=1, sort_keys=True).encode()
+
+    @classmethod
+    def from_bytes(cls, data: bytes, *, name: BackupName) -> "Manifest":
+        """Return the manifest. Raise BackupError if it is damaged, or another backup's."""
+        where = name.object(MANIFEST)
+        try:
+            value: dict[str, Any] = json.loads(data)
+            if value.pop("digest") != digest(value):
+                raise BackupError(f"{where} has been changed after it was written. Restore another backup.")
+            if value.pop("format") != FORMAT:
+                raise BackupError(f"{where} was written by a newer version. Update this project, then restore it.")
+            if value["name"] != str(name):
+                raise BackupError(f"{where} belongs to another backup, {value['name']}. Restore that one, or another.")
+            files = {file: StoredFile(**stored) for file, stored in value["files"].items()}
+            found = cls(**value | {"name": name, "engine": Engine(**value["engine"]), "files": files})
+            _ = found.engine.major, files[CONTENTS], files[MEDIA_LIST]  # which others rely on
+        except UNREADABLE as error:
+            raise BackupError(f"{where} cannot be read ({error!r}). Restore another backup.") from None
+        return found
+
+
+def digest(value: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of a value, whatever the order it was written in."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+@dataclass(frozen=True, kw_only=True)
+class MediaFile(_Typed):
+    """A media file by its path below MEDIA_ROOT: a file with contents, or a symbolic link."""
+
+    path: str
+    stored: StoredFile | None = None
+    link: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sequence(_Typed):
+    """What a sequence was between two moments: one before the database was copied, one after."""
+
+    _smallest: ClassVar[int] = -LARGEST - 1
+    before: int
+    after: int
+
+    def admit(self, value: int) -> bool:
+        """Return whether the sequence had that value at some moment in between."""
+        return min(self.before, self.after) <= value <= max(self.before, self.after)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Census(_Typed):
+    """What a database holds, counted exactly, all at one moment."""
+
+    rows: Mapping[str, int]
+    sequences: Mapping[str, Sequence] = field(default_factory=dict)
+    objects: Mapping[str, int] = field(default_factory=dict)
+    """How many there are of each kind: indexes, constraints, functions, large objects, …"""
+    roles: tuple[str, ...] = ()
+    """Whom the database names: as owners, in grants and policies."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not all(isinstance(role, str) for role in self.roles):
+            raise TypeError("roles are of another type")
+
+    def differences(self, restored: "Census") -> list[str]:
+        """Return in what a restored database differs, in words; nothing when it holds what this one held."""
+        found = [*_differences("rows of", self.rows, restored.rows), *_differences("", self.objects, restored.objects)]
+        for name, bounds in self.sequences.items():
+            value = restored.sequences.get(name)
+            if value is None or not bounds.admit(value.after):
+                found.append(f"sequence {name}: {bounds.after} before, {value.after if value else 'missing'} restored")
+        return found
+
+
+def _differences(what: str, before: Mapping[str, int], restored: Mapping[str, int]) -> list[str]:
+    return [
+        f"{what} {name}: {before.get(name, 0)} before, {restored.get(name, 0)} restored".lstrip()
+        for name in sorted(before.keys() | restored.keys())
+        if before.get(name, 0) != restored.get(name, 0)
+    ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contents(_Typed):
+    """What the data of a backup says."""
+
+    census: Census
+    media: tuple[MediaFile, ...]
+
+    @property
+    def media_objects(self) -> dict[str, int]:
+        """The objects that the media are in, and how large they are."""
+        return {media.stored.object: media.stored.stored_size for media in self.media if media.stored}
+
+    def to_bytes(self) -> bytes:
+        """Return the contents as they are stored."""
+        return json.dumps(asdict(self), indent=1).encode()
+
+    @classmethod
+    def from_bytes(cls, data: bytes, *, name: BackupName) -> "Contents":
+        """Return the contents. Raise BackupError if they are none."""
+        try:
+            value = json.loads(data)
+            census = value["census"]
+            sequences = {sequence: Sequence(**bounds) for sequence, bounds in census["sequences"].items()}
+            return cls(
+                census=Census(**census | {"sequences": sequences, "roles": tuple(census["roles"])}),
+                media=tuple(_media_file(media) for media in value["media"]),
+            )
+        except UNREADABLE as error:
+            where = name.object(CONTENTS)
+            raise UnusableBackupError(f"{where} cannot be read ({error!r}). Restore another backup.") from None
+
+
+def _media_file(value: dict[str, Any]) -> MediaFile:
+    stored = value.pop("stored")
+    return MediaFile(**value, stored=StoredFile(**stored) if stored else None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verification(_Typed):
+    """What the last drill on a backup found."""
+
+    at: datetime
+    passed: bool
+    message: str
+
+    def to_bytes(self) -> bytes:
+        """Return the verification as it is stored."""
+        return json.dumps(asdict(self) | {"at": self.at.isoformat()}).encode()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> "Verification | None":
+        """Return the verification; None if it cannot be read, which proves nothing."""
+        try:
+            value = json.loads(data)
+            found = cls(**value | {"at": datetime.fromisoformat(value["at"])})
+        except UNREADABLE:
+            return None
+        return found if found.at.tzinfo else None  # without one it cannot be told how old it is

@@ -1,0 +1,165 @@
+"""The files that people uploaded: into the store once each, by what they contain, and back."""
+
+import os
+import shutil
+from collections.abc import Callable, Collection, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from stat import S_ISREG
+from threading import Lock
+from typing import Final
+
+from bedplate.backup.checksums import Checksums, checksums, in_a_name
+from bedplate.backup.encryption import SUFFIX
+from bedplate.backup.errors import BackupError, ChangedError
+from bedplate.backup.manifest import MediaFile, StoredFile
+from bedplate.backup.media_paths import list_media, make_links, read_link, require_safe_paths, shown
+from bedplate.backup.names import media_folder
+from bedplate.backup.progress import Progress, Step
+from bedplate.backup.stores import StoredObject
+from bedplate.backup.transfer import THREADS, Transfer, side_by_side
+
+# A file that is just being written is read again so often.
+TRIES: Final = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class MediaUpload:
+    """The way of media into the store. What it has already is not sent again."""
+
+    root: Path
+    folder: str
+    """What the names of the objects begin with."""
+    known: dict[str, StoredObject]
+    """What the store has, by what it contains: Encryption.content_name."""
+    transfer: Transfer
+    scratch: Path
+    say: Callable[[str], None]
+    turns: dict[str, Lock] = field(default_factory=dict)
+    """Who uploads these contents just now: others with the same wait until they are there."""
+
+    def upload(self, name: str) -> MediaFile | None:
+        """Return the file as the store holds it; None if it is gone, or nothing that could be kept."""
+        path = self.root / name
+        for _ in range(TRIES):
+            try:
+                if path.is_symlink():
+                    return MediaFile(path=name, link=read_link(self.root, name))
+                if not S_ISREG(path.stat().st_mode):
+                    self.say(f"Media file {shown(name)} is a socket, a pipe or a device: left out.")
+                    return None
+                return MediaFile(path=name, stored=self._upload_file(path))
+            except FileNotFoundError:
+                self.say(f"Media file {shown(name)} vanished meanwhile: left out.")
+                return None
+            except PermissionError as error:
+                raise BackupError(f"Media file {shown(name)} cannot be read: {error.strerror}.") from error
+            except ChangedError:
+                continue
+        raise BackupError(f"Media file {shown(name)} changes all the time: it cannot be backed up. Try again later.")
+
+    def _upload_file(self, path: Path) -> StoredFile:
+        found, encrypted = checksums(path), bool(self.transfer.encryption.recipients)
+        content = self.transfer.encryption.content_name(found.sha256)
+        with self.turns.setdefault(content, Lock()):
+            known = self.known.get(content)
+            if known and (encrypted or _same(known, found)):
+                return StoredFile(object=known.name, size=found.size, sha256=found.sha256, stored_size=known.size)
+            stored = self.transfer.upload_as(path, partial(self.named, content), scratch=self.scratch, before=found)
+            self.known[content] = StoredObject(name=stored.object, size=stored.stored_size, crc32c=None, generation="")
+            return stored
+
+    def named(self, content: str, sent: Checksums) -> str:
+        """Return the name of an object, which promises what is sent if that is encrypted: no two times are the same."""
+        promise = f"-{in_a_name(sent.size, sent.crc32c)}" if self.transfer.encryption.recipients else ""
+        return f"{self.folder}{content}{promise}"
+
+
+def known_media(listed: Iterable[StoredObject]) -> dict[str, StoredObject]:
+    """Return the media that a store has, by what they contain.
+
+    Encrypted ones that are not what their names promise are left out, so that they are sent again.
+    """
+    known = {}
+    for stored in listed:
+        name = stored.name.rpartition("/")[2]
+        content, _, promise = name.removesuffix(SUFFIX).partition("-")
+        if not promise:
+            known[name] = stored
+        elif promise.startswith(f"{stored.size}-") and (
+            stored.crc32c is None or promise == in_a_name(stored.size, stored.crc32c)
+        ):
+            known[content] = stored
+    return known
+
+
+def _same(known: StoredObject, found: Checksums) -> bool:
+    return known.size == found.size and known.crc32c in {None, found.crc32c}
+
+
+def upload_media(
+    root: Path, *, project: str, transfer: Transfer, scratch: Path, progress: Progress
+) -> tuple[MediaFile, ...]:
+    """Return the media as the store holds them."""
+    names, folder = list_media(root), media_folder(project)
+    known = known_media(transfer.store.list(folder)) if names else {}
+    upload = MediaUpload(root=root, folder=folder, known=known, transfer=transfer, scratch=scratch, say=progress.say)
+    found: list[MediaFile] = []
+    with progress.step("Back up the media") as step, ThreadPoolExecutor(THREADS) as pool:
+        step.expect(len(names))
+        for media in pool.map(upload.upload, names):
+            step.advance()
+            if media:
+                found.append(media)
+    return tuple(found)
+
+
+def download_media(
+    media: Collection[MediaFile], root: Path, *, live: Path, transfer: Transfer, step: Step
+) -> list[str]:
+    """Write the media below a new folder, each object fetched once. Return the paths of links that were left out.
+
+    `live` is where the folder will be. Raise BackupError when an object is missing or damaged, or a path is not safe.
+    """
+    require_safe_paths(media)
+    root.mkdir(parents=True)
+    files: dict[str, list[MediaFile]] = {}
+    for file in media:
+        if file.stored:
+            files.setdefault(file.stored.object, []).append(file)
+    step.expect(len(files))
+    side_by_side(_download(twins, root, transfer, step) for twins in files.values())
+    return make_links(root, [file for file in media if file.link is not None], live=live)
+
+
+def _download(twins: list[MediaFile], root: Path, transfer: Transfer, step: Step) -> Callable[[], None]:
+    def work() -> None:
+        first, *others = (root / file.path for file in twins)
+        first.parent.mkdir(parents=True, exist_ok=True)
+        stored = twins[0].stored
+        if stored:
+            transfer.download(stored, first)
+        for other in others:
+            other.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(first, other)
+        step.advance()
+
+    return work
+
+
+def keep_only(root: Path, kept: Collection[str]) -> int:
+    """Return how many files and links were removed: all below the folder but those with these paths.
+
+    Folders that are then empty go too: their names may be people's.
+    """
+    removed = [path for path in list_media(root) if path not in kept]
+    for path in removed:
+        (root / path).unlink()
+    for parent, folders, _names in os.walk(root, topdown=False):
+        for name in folders:
+            with suppress(OSError):  # it is not empty, or it is a link
+                Path(parent, name).rmdir()
+    return len(removed)

@@ -1,0 +1,129 @@
+"""Which files and links belong to the media, and which paths of a backup may be written."""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+from bedplate.backup.errors import BackupError, UnusableBackupError
+from bedplate.backup.manifest import MediaFile
+
+RESTORES: Final = ".backup_system"
+"""Where restores work inside of the media folder, when that is on a mount of its own: no medium itself."""
+# Bytes, as Linux and its file systems take them.
+LONGEST_NAME: Final = 255
+LONGEST_PATH: Final = 4096
+
+
+def list_media(root: Path) -> list[str]:
+    """Return the paths of the files and symbolic links below a folder; nothing if there is no such folder.
+
+    Raise BackupError, naming it, when a folder cannot be read: its files would be missing in silence.
+    """
+    found = []
+    for parent, folders, names in os.walk(root, onerror=_refuse_unreadable):
+        if Path(parent) == root and RESTORES in folders:
+            folders.remove(RESTORES)
+        links = [name for name in folders if Path(parent, name).is_symlink()]
+        found += [Path(parent, name).relative_to(root).as_posix() for name in (*names, *links)]
+    return sorted(found)
+
+
+def _refuse_unreadable(error: OSError) -> None:
+    if isinstance(error, FileNotFoundError):  # it vanished meanwhile, or there are no media yet
+        return
+    raise BackupError(f"Media folder {shown(str(error.filename))} cannot be read: {error.strerror}.") from error
+
+
+def shown(name: str) -> str:
+    """Return a file's name as people can be shown it, whatever bytes it is made of."""
+    return name.encode(errors="surrogateescape").decode(errors="replace")
+
+
+def read_link(root: Path, name: str) -> str:
+    """Return the target of a link below the media folder, relative to the link.
+
+    Raise BackupError when the link leads out of the folder: what it leads to would be missing in silence.
+    """
+    path = root / name
+    target = path.readlink()
+    if not _leads_inside(root, path):
+        raise BackupError(
+            f"Media link {shown(name)} leads out of the media folder, to {shown(str(target))}: its contents would not "
+            "be in the backup. Move them into the media folder, or remove the link."
+        )
+    if target.is_absolute():  # it has to stay right wherever the media folder is
+        return os.path.relpath(os.path.realpath(path), os.path.realpath(path.parent))
+    return str(target)
+
+
+def _leads_inside(root: Path, path: Path) -> bool:
+    real, real_root = Path(os.path.realpath(path)), Path(os.path.realpath(root))
+    return real.is_relative_to(real_root) and not real.is_relative_to(real_root / RESTORES)
+
+
+def make_links(root: Path, links: Iterable[MediaFile], *, live: Path) -> list[str]:
+    """Make the links of a backup below a new folder; return the paths of those that were left out.
+
+    They lead out of the folder, so that a backup could show what is elsewhere on this machine as a medium. Backups hold
+    no such links; those of earlier versions may. `live` is where the folder will be.
+    """
+    made: dict[str, Path] = {}
+    left_out: list[str] = []
+    for link in links:
+        path, target = root / link.path, Path(link.link or "")
+        if target.is_relative_to(live):
+            target = target.relative_to(live / PurePosixPath(link.path).parent, walk_up=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if target.is_absolute() or not _leads_inside(root, path.parent):
+            left_out.append(link.path)
+        else:
+            path.symlink_to(target)
+            made[link.path] = path
+    # All are there before the first is followed, as one may lead through another. Each that goes changes the others.
+    while leading_out := [name for name, path in made.items() if not _leads_inside(root, path)]:
+        for name in leading_out:
+            made.pop(name).unlink()
+        left_out += leading_out
+    return sorted(left_out)
+
+
+def require_safe_paths(media: Iterable[MediaFile]) -> None:
+    """Raise UnusableBackupError unless each path is below the media folder, appears once, and passes no file or link.
+
+    Anyone who can write into the store could otherwise have a file written through a link, to anywhere.
+    """
+    files: set[PurePosixPath] = set()
+    for file in media:
+        path = PurePosixPath(file.path)
+        _require_writable(file)
+        if path.is_absolute() or ".." in path.parts or path.parts[:1] in {(), (RESTORES,)}:
+            raise UnusableBackupError(
+                f"The backup names a media file outside of the media folder ({shown(file.path)}). It is not restored."
+            )
+        if path in files:
+            raise UnusableBackupError(f"The backup names the media file {shown(file.path)} twice. It is not restored.")
+        files.add(path)
+    for path in files:
+        if through := files.intersection(path.parents):
+            raise UnusableBackupError(
+                f"The backup names a media file ({shown(str(path))}) below another file or link "
+                f"({shown(str(through.pop()))}). It is not restored."
+            )
+
+
+def _require_writable(file: MediaFile) -> None:
+    """Raise UnusableBackupError when no file system takes the name, or the target of the link."""
+    if not (_is_writable(file.path) and _is_writable(file.link or "")):
+        raise UnusableBackupError(
+            f"The backup names a media file as none can be named ({file.path[:LONGEST_NAME]!r}). It is not restored."
+        )
+
+
+def _is_writable(path: str) -> bool:
+    try:
+        written = os.fsencode(path)
+    except UnicodeEncodeError:
+        return False
+    longest = max(map(len, written.split(b"/")))
+    return b"\0" not in written and len(written) < LONGEST_PATH and longest <= LONGEST_NAME

@@ -1,0 +1,77 @@
+"""Room for a restore: on this machine's disks, PostgreSQL's own among them, which must never be full."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from bedplate.backup.disk import MEGABYTE, limited_writing, require_room, watch_disk
+from bedplate.backup.encryption import SUFFIX
+from bedplate.backup.manifest import Manifest, MediaFile
+from bedplate.backup.session import Session
+from bedplate.backup.transfer import THREADS
+
+BLOCK: Final = 4096
+"""Bytes in which file systems count: a smaller file takes one."""
+
+
+def require_room_to_restore(session: Session, manifest: Manifest) -> None:
+    """Raise BackupError when the restore would not fit. Say so where the server's disk cannot be seen."""
+    if not session.database.disk:
+        on_server = session.database.room(manifest.database_size)
+        session.progress.say(
+            "The disk of the PostgreSQL server cannot be seen from here: it has to have "
+            f"{-(-on_server // MEGABYTE)} MB free."
+        )
+    # The dump stays until it is loaded.
+    _require_room(session, manifest, dump=manifest.size - manifest.media_size, media=manifest.media_size)
+
+
+def require_room_for_media(session: Session, manifest: Manifest, media: Iterable[MediaFile]) -> None:
+    """Do the same once the dump is here, and tells how often each object is written: many files may be alike."""
+    stored = [file.stored for file in media if file.stored]
+    encrypted = sorted(file.stored_size for file in stored if file.object.endswith(SUFFIX))
+    written = sum(-(-file.size // BLOCK) * BLOCK for file in stored) + sum(encrypted[-THREADS:])
+    _require_room(session, manifest, dump=0, media=written)
+
+
+def _require_room(session: Session, manifest: Manifest, *, dump: int, media: int) -> None:
+    needed = Counter({session.workplace.folder: dump})
+    needed[_media_folder(session)] += media
+    if disk := session.database.disk:
+        needed[disk] += session.database.room(manifest.database_size)
+    for folder, size in _by_disk(needed).items():
+        require_room("The backup", folder, needed=size, reserve=_reserve(session))
+
+
+def _media_folder(session: Session) -> Path:
+    return session.live_media.root if session.live_media.apart else session.workplace.folder
+
+
+def _by_disk(needed: Counter[Path]) -> dict[Path, int]:
+    """Return what is needed on each disk, by one of its folders."""
+    folders: dict[int, Path] = {}
+    sums: Counter[Path] = Counter()
+    for folder, size in needed.items():
+        sums[folders.setdefault(folder.stat().st_dev, folder)] += size
+    return sums
+
+
+@contextmanager
+def guarded(session: Session, restore: str) -> Iterator[None]:
+    """Watch each disk while a restore fills it; below the reserve, end its writing, and its sessions on the server."""
+    disk, reserve = session.database.disk, _reserve(session)
+    filled = [session.workplace.folder, _media_folder(session), *([disk] if disk else [])]
+    with ExitStack() as stack:
+        if disk:
+            stop = partial(session.database.close_staging, restore)
+            stack.enter_context(watch_disk(disk, reserve=reserve, stop=stop))
+        for folder in _by_disk(Counter(filled)):
+            stack.enter_context(limited_writing(folder, reserve=reserve))
+        yield
+
+
+def _reserve(session: Session) -> int:
+    return session.configuration.variables.backup_disk_reserve_mb * MEGABYTE

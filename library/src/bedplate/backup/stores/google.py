@@ -1,0 +1,169 @@
+"""A bucket of Google Cloud Storage as a store: `gs://bucket`, or `gs://bucket/folder`."""
+
+import os
+import secrets
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import requests
+from google.api_core import exceptions as api
+from google.auth import exceptions as auth
+from google.auth.credentials import Credentials
+from google.cloud import storage
+from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
+from google.cloud.storage.retry import DEFAULT_RETRY
+
+from bedplate.backup.errors import AccessError, BackupError, ConflictError, MissingError, WrongUseError
+from bedplate.backup.stores import StoredObject
+
+# Seconds without an answer, and seconds of trying again while the store answers 429 or 5xx, or hangs up.
+SILENCE: Final = 60
+PATIENCE: Final = 180
+# Larger files go in pieces of so many bytes, which are in memory, one a thread; a lost one is sent again.
+PIECE: Final = 2 << 20
+WRITER: Final = "written-by"
+# Otherwise the client asks for the bucket's own description too, which takes another role.
+os.environ.setdefault("DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA", "true")
+
+AUTHENTICATE_AGAIN: Final = "Authenticate this machine again: ./google_storage.sh -a"
+ANOTHER_ACCOUNT: Final = "Give it the role Storage Object User on the bucket, or authenticate with another account."
+
+
+class GoogleStore:
+    """The objects of a bucket. The official client checks uploads by checksum, and downloads that came in one piece."""
+
+    def __init__(self, url: str, credentials: Credentials, *, patience: float = PATIENCE) -> None:
+        parts = urlsplit(url)
+        if not parts.netloc:
+            raise WrongUseError(f"{url} names no bucket: write gs://BUCKET.")
+        self.url = url.rstrip("/")
+        self.bucket_name = parts.netloc
+        self._folder = f"{parts.path.strip('/')}/" if parts.path.strip("/") else ""
+        self._client = storage.Client(project=None, credentials=credentials)
+        self._bucket = self._client.bucket(parts.netloc)
+        self._options: dict[str, Any] = {"timeout": SILENCE, "retry": DEFAULT_RETRY.with_timeout(patience)}
+
+    def list(self, prefix: str) -> Iterator[StoredObject]:
+        """Yield the objects whose names begin so."""
+        with self._explained(prefix, of_bucket=True):
+            for blob in self._client.list_blobs(self._bucket, prefix=self._folder + prefix, **self._options):
+                yield self._describe(blob)
+
+    def folders(self, prefix: str) -> Sequence[str]:
+        """Return the names, up to the next slash, that follow a prefix which ends with one."""
+        only = {"delimiter": "/", "fields": "prefixes,nextPageToken"}
+        with self._explained(prefix, of_bucket=True):
+            found = self._client.list_blobs(self._bucket, prefix=self._folder + prefix, **only, **self._options)
+            for _page in found.pages:  # the names come with the pages
+                pass
+            return sorted(name.rstrip("/").rpartition("/")[2] for name in found.prefixes)
+
+    def read(self, name: str) -> tuple[bytes, str]:
+        """Return a small object and its generation."""
+        blob = self._blob(name)
+        with self._explained(name):
+            data: bytes = blob.download_as_bytes(checksum="crc32c", **self._options)
+        return data, str(blob.generation)
+
+    def write(self, name: str, data: bytes, *, generation: str | None = None) -> StoredObject:
+        """Return the small object that was written, if it was of the expected generation."""
+        blob = self._blob(name)
+        blob.metadata = {WRITER: secrets.token_hex()}
+        condition: dict[str, Any] = {"if_generation_match": _number(generation), "checksum": "crc32c"}
+        with self._explained(name, of_bucket=True):
+            try:
+                blob.upload_from_string(data, "application/json", **condition, **self._options)
+            except api.PreconditionFailed:
+                # Perhaps by this very call: the first answer was lost, and the client tried again.
+                if not self._wrote(blob):
+                    raise
+        return self._describe(blob)
+
+    def upload(self, name: str, path: Path) -> StoredObject:
+        """Return the object that was made of a file."""
+        with self._explained(name, of_bucket=True):
+            try:
+                return self._upload(name, path)
+            except DataCorruption:  # the client has removed it
+                return self._upload(name, path)
+
+    def download(self, name: str, path: Path) -> None:
+        """Write an object into a file."""
+        with self._explained(name):
+            self._blob(name).download_to_filename(path, checksum="crc32c", **self._options)
+
+    def delete(self, name: str, *, generation: str | None = None) -> None:
+        """Remove an object, if it is there and of the expected generation."""
+        try:
+            with self._explained(name):
+                self._blob(name).delete(if_generation_match=_number(generation), **self._options)
+        except MissingError:
+            return
+
+    def _upload(self, name: str, path: Path) -> StoredObject:
+        blob = self._blob(name)
+        blob.chunk_size = PIECE
+        blob.upload_from_filename(path, "application/octet-stream", checksum="crc32c", **self._options)
+        return self._describe(blob)
+
+    def _wrote(self, blob: storage.Blob) -> bool:
+        writer = blob.metadata
+        try:
+            blob.reload(**self._options)
+        except api.NotFound:
+            return False
+        return bool(blob.metadata == writer)
+
+    def _blob(self, name: str) -> storage.Blob:
+        blob: storage.Blob = self._bucket.blob(self._folder + name)
+        return blob
+
+    def _describe(self, blob: storage.Blob) -> StoredObject:
+        name = str(blob.name).removeprefix(self._folder)
+        size = int(blob.size or 0)  # some servers leave out what is 0
+        return StoredObject(name=name, size=size, crc32c=blob.crc32c, generation=str(blob.generation))
+
+    @contextmanager
+    def _explained(self, name: str, *, of_bucket: bool = False) -> Iterator[None]:
+        """Turn what is raised inside into our errors; `of_bucket`: only the bucket itself can be missing."""
+        try:
+            yield
+        except api.NotFound as error:
+            if of_bucket or "bucket does not exist" in str(error).lower():
+                raise BackupError(
+                    f"The bucket {self.bucket_name} does not exist. Make it, or correct BACKUP_URL."
+                ) from None
+            raise MissingError(f"{self.url}/{name} is missing.") from None
+        except DataCorruption:
+            raise BackupError(f"{self.url}/{name} arrived damaged: its checksum is another. Try again.") from None
+        except (api.GoogleAPIError, InvalidResponse, auth.GoogleAuthError, requests.RequestException, OSError) as error:
+            raise _explain(error, f"{self.url}/{name}") from None
+
+
+def _explain(error: Exception, where: str) -> BackupError:
+    why = _cause(error)
+    if isinstance(error, api.PreconditionFailed):
+        return ConflictError(f"{where} has been written by someone else.")
+    if isinstance(error, api.Unauthorized) or (isinstance(error, auth.RefreshError) and not error.retryable):
+        return AccessError(f"Google does not accept the credentials ({why}). {AUTHENTICATE_AGAIN}")
+    if isinstance(error, api.Forbidden):
+        return AccessError(f"The account may not do this with {where} ({why}). {ANOTHER_ACCOUNT}")
+    return BackupError(f"{where}: the store does not do it ({why}). Try again later.")
+
+
+def _cause(error: Exception) -> str:
+    """Return the words of whoever failed, in one line, without what the client says around them."""
+    error = getattr(error, "cause", None) or error  # of what was tried until patience ended
+    response = getattr(error, "response", None)
+    try:
+        words = f"{response.status_code}: {response.json()['error']['message']}"  # type: ignore[union-attr]
+    except (AttributeError, ValueError, KeyError, TypeError):
+        words = str(error.args[0] if isinstance(error, auth.GoogleAuthError) and error.args else error)
+    return " ".join(words.split())[:300] or type(error).__name__
+
+
+def _number(generation: str | None) -> int | None:
+    return None if generation is None else int(generation)

@@ -1,0 +1,30 @@
+"""A limit on how long work may take: a view in somebody's backup may compute for ever."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Never
+
+from bedplate.backup.errors import BackupError
+
+
+class _TimeIsUp(BaseException):
+    """The limit is reached. Like KeyboardInterrupt, it is caught by nothing on its way."""
+
+
+@contextmanager
+def time_limit(minutes: float, *, message: str) -> Iterator[None]:
+    """Raise BackupError with the message in the block, in the main thread, once it has taken so many minutes."""
+    before = signal.signal(signal.SIGALRM, _end)
+    signal.setitimer(signal.ITIMER_REAL, minutes * 60)
+    try:
+        yield
+    except _TimeIsUp:
+        raise BackupError(message) from None
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def _end(_number: int, _frame: Any) -> Never:
+    raise _TimeIsUp

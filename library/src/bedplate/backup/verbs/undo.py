@@ -1,0 +1,22 @@
+"""`--undo`: bring back what the last restore replaced. Undone again, the restore is back."""
+
+from bedplate.backup.errors import BackupError
+from bedplate.backup.interruptions import deferred_interruptions
+from bedplate.backup.recovery import replacing
+from bedplate.backup.session import Session
+
+
+def undo(session: Session) -> None:
+    """Make live what the last restore replaced. Raise BackupError when there is nothing to bring back."""
+    with replacing(session) as identifier:
+        replaced = session.database.previous()
+        if not replaced:
+            raise BackupError("There is nothing to undo: no restore has replaced a database here.")
+        media = session.live_media
+        media.require_swappable()
+        media.begin_undoing(replaced[-1], identifier)
+        session.workplace.exchange_marks(replaced[-1], identifier)
+        media.list_live(identifier)
+        with session.progress.step("Swap back"), deferred_interruptions():
+            session.database.swap_back(replaced[-1], identifier)
+            media.swap(identifier)

@@ -1,0 +1,104 @@
+"""Key and certificates in one file, as nginx reads them: looked at, and put in their place."""
+
+import os
+import re
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from tempfile import mkstemp
+from typing import Final
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from cryptography.x509.oid import NameOID
+
+from bedplate.certificates.errors import BrokenCertificateError
+
+KEY: Final = re.compile(rb"-----BEGIN ([A-Z ]*)PRIVATE KEY-----.+?-----END \1PRIVATE KEY-----", re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Certificate:
+    """A site's certificate, as far as people ask about it."""
+
+    names: tuple[str, ...]
+    issuer: str
+    expires: datetime
+
+    def covers(self, domain: str) -> bool:
+        """Return whether browsers take it for this site's."""
+        wildcard = f"*.{domain.partition('.')[2]}"
+        return domain in self.names or wildcard in self.names
+
+
+def join(parts: Iterable[Path]) -> bytes:
+    """Return the files' contents, one after the other."""
+    return b"".join(part.read_bytes() for part in parts)
+
+
+def read(content: bytes) -> Certificate:
+    """Return the first certificate, whose key must be there too. Raise BrokenCertificateError, with the reason."""
+    try:
+        first, *_others = x509.load_pem_x509_certificates(content)
+    except ValueError as error:
+        raise BrokenCertificateError(f"There is no certificate that can be read: {error}") from None
+    key = KEY.search(content)
+    if key is None:
+        raise BrokenCertificateError("There is no private key (-----BEGIN PRIVATE KEY-----).")
+    try:
+        private_key = load_pem_private_key(key[0], password=None)
+    except TypeError:
+        raise BrokenCertificateError("The private key has a password: nobody is there to type it.") from None
+    except ValueError as error:
+        raise BrokenCertificateError(f"The private key cannot be read: {error}") from None
+    if private_key.public_key() != first.public_key():
+        raise BrokenCertificateError("The private key is not that of the first certificate: the site's own goes first.")
+    return Certificate(names=_names(first), issuer=_issuer(first), expires=first.not_valid_after_utc)
+
+
+def check(content: bytes, *, domain: str, now: datetime) -> Certificate:
+    """Return the certificate. Raise BrokenCertificateError, with the reason, if it is none for this site, today."""
+    certificate = read(content)
+    if not certificate.covers(domain):
+        raise BrokenCertificateError(f"It is for {', '.join(certificate.names) or 'no name'}, not for {domain}.")
+    if certificate.expires <= now:
+        raise BrokenCertificateError(f"It has expired, on {certificate.expires:%Y-%m-%d}.")
+    return certificate
+
+
+def put(content: bytes, place: Path) -> bool:
+    """Put it there, in one move, for its owner alone to read; return whether it was something else before."""
+    with suppress(OSError):  # what is not there, or cannot be read, is something else
+        if place.read_bytes() == content:
+            return False
+    descriptor, name = mkstemp(dir=place.parent, prefix=f".{place.name}.")  # mode 0600
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).replace(place)
+    except BaseException:
+        Path(name).unlink()
+        raise
+    return True
+
+
+def _names(certificate: x509.Certificate) -> tuple[str, ...]:
+    try:
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName)
+    except x509.ExtensionNotFound:
+        return ()
+    return tuple(names.value.get_values_for_type(x509.DNSName))
+
+
+def _issuer(certificate: x509.Certificate) -> str:
+    parts = [
+        attribute.value
+        for name in (NameOID.ORGANIZATION_NAME, NameOID.COMMON_NAME)
+        for attribute in certificate.issuer.get_attributes_for_oid(name)
+        if isinstance(attribute.value, str)
+    ]
+    return ", ".join(parts) or "somebody unnamed"

@@ -1,0 +1,1 @@
+"""Stand-ins for what is elsewhere, for tests: a Google Cloud Storage, and an OAuth server that gives consent."""

@@ -1,0 +1,132 @@
+"""What the tests of the backup system share: an environment, and stores."""
+
+import os
+import signal
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from bedplate.backup.configuration import Configuration, read_configuration
+from bedplate.backup.stores.folder import FolderStore
+from bedplate.backup.stores.google import GoogleStore
+from bedplate.testing.fake_gcs import FakeGcs, fake_gcs
+from bedplate.testing.oauth_server import OAuthServer
+from fake_person import FakePerson
+from fault_proxy import FaultProxy
+from google.auth.credentials import AnonymousCredentials
+from project import Configure, Project, database_file
+
+OURS = ("BACKUP_", "CLOUDSDK_", "GOOGLE_", "POSTGRES_", "STORAGE_")
+
+
+def pytest_configure() -> None:
+    """Let the programs under test hear Ctrl-C: what a shell starts in the background ignores it."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Let nothing of this machine reach the tests."""
+    for name in filter(lambda name: name.startswith(OURS), list(os.environ)):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("ENVIRONMENT", "embedded")
+    monkeypatch.setenv("SECRET_KEY", "only-for-tests-only-for-tests-only")
+    monkeypatch.setenv("DATA_DIRECTORY", str(tmp_path / "data"))
+    monkeypatch.setenv("GOOGLE_CREDENTIALS", str(tmp_path / "credentials/credentials.json"))
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+
+
+@pytest.fixture
+def configure(monkeypatch: pytest.MonkeyPatch) -> Configure:
+    """Return what makes a configuration: the variables, beside those of every test."""
+
+    def make(**variables: str) -> Configuration:
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        return read_configuration()
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def gcs_server() -> Iterator[FakeGcs]:
+    """Return the one server that all tests use."""
+    with fake_gcs() as server:
+        yield server
+
+
+@pytest.fixture
+def gcs(gcs_server: FakeGcs, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Return the URL of an empty bucket, in a Google Cloud Storage that the client finds."""
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", gcs_server.url)
+    return gcs_server.make_bucket()
+
+
+@pytest.fixture
+def proxy(gcs: str, gcs_server: FakeGcs, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultProxy]:
+    """Return the proxy that the client finds in place of the storage."""
+    with FaultProxy(gcs_server.url) as proxy:
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", proxy.url)
+        yield proxy
+
+
+@pytest.fixture
+def google_store(gcs: str) -> GoogleStore:
+    """Return an empty bucket as a store."""
+    return GoogleStore(gcs, AnonymousCredentials())
+
+
+@pytest.fixture
+def folder_store(tmp_path: Path) -> FolderStore:
+    """Return an empty folder as a store."""
+    folder = tmp_path / "a folder of backups"
+    folder.mkdir()
+    return FolderStore(folder.as_uri())
+
+
+@pytest.fixture
+def oauth(monkeypatch: pytest.MonkeyPatch) -> Iterator[OAuthServer]:
+    """Return a running OAuth server, whose client the project has."""
+    with OAuthServer() as server:
+        for name, value in server.variables.items():
+            monkeypatch.setenv(name, value)
+        yield server
+
+
+@pytest.fixture
+def guarded(gcs: str, proxy: FaultProxy, oauth: OAuthServer, configure: Configure) -> Configuration:
+    """Return a project whose backups go to a bucket that lets in who has a token of the OAuth server."""
+    proxy.accepts = oauth.issuer.accepts
+    return configure(BACKUP_URL=gcs)
+
+
+@pytest.fixture
+def person() -> Iterator[FakePerson]:
+    """Return a person at a terminal."""
+    person = FakePerson()
+    yield person
+    person.leave()
+
+
+@pytest.fixture
+def without_django(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let restores leave the database as it was backed up: Django's tables are not what these tests are about."""
+    monkeypatch.setattr("bedplate.backup.staging.manage", lambda *_, **__: "")
+
+
+@pytest.fixture
+def embedded(configure: Configure, folder_store: FolderStore) -> Project:
+    """Return a project in embedded mode, with a database, as Django has it, and two media files."""
+    project = Project(configure(BACKUP_URL=folder_store.url), folder_store)
+    (project.media / "a.txt").write_text("first")
+    (project.media / "b.txt").write_text("second")
+    with closing(sqlite3.connect(database_file(project), autocommit=True)) as connection:
+        connection.executescript("""
+            PRAGMA journal_mode = wal;
+            CREATE TABLE notes (id integer PRIMARY KEY AUTOINCREMENT, note text NOT NULL);
+            CREATE INDEX by_note ON notes (note);
+            INSERT INTO notes (note) VALUES ('one'), ('two');
+        """)
+    return project

@@ -1,0 +1,122 @@
+"""Databases of the tests' own on a real server: that of the stack in whose container `cron` the tests run."""
+
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import LiteralString
+
+import pytest
+from bedplate.backup import django_commands
+from bedplate.backup.configuration import read_configuration
+from bedplate.backup.stores import Store
+from bedplate.environment import Environment, read_environment
+from picture import connect
+from project import MakeDatabase, MakeProject, Project
+from psycopg import sql
+
+
+@pytest.fixture(scope="session")
+def server() -> Environment:
+    """Return the server, by the variables of the container."""
+    return read_environment(environment="local")
+
+
+@pytest.fixture(autouse=True)
+def server_variables(server: Environment, environment: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give back to the tests what `environment` takes from them."""
+    password = server.postgres_password
+    assert password is not None
+    monkeypatch.setenv("ENVIRONMENT", "local")
+    monkeypatch.setenv("POSTGRES_HOST", server.postgres_host)
+    monkeypatch.setenv("POSTGRES_PORT", str(server.postgres_port))
+    monkeypatch.setenv("POSTGRES_USER", server.postgres_user)
+    monkeypatch.setenv("POSTGRES_PASSWORD", password.get_secret_value())
+
+
+@pytest.fixture
+def roles(server: Environment) -> Iterator[list[str]]:
+    """Return the roles that were made. They are dropped when the databases are, which they may own."""
+    made: list[str] = []
+    yield made
+    with connect(server, "postgres") as connection:
+        for name in made:
+            connection.execute(sql.SQL("DROP ROLE IF EXISTS {}").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def role(server: Environment, roles: list[str]) -> str:
+    """Return the name of a role."""
+    name = f'test "role" {secrets.token_hex(3)}'
+    with connect(server, "postgres") as connection:
+        connection.execute(sql.SQL("CREATE ROLE {}").format(sql.Identifier(name)))
+    roles.append(name)
+    return name
+
+
+@pytest.fixture
+def databases(server: Environment, roles: list[str]) -> Iterator[MakeDatabase]:
+    """Return what makes a database; all that were made, and what restores made of them, are dropped at the end."""
+    prefix = f"test_{secrets.token_hex(3)}"
+
+    def make(options: LiteralString = "TEMPLATE template0") -> str:
+        name = f"{prefix}_{secrets.token_hex(1)}"
+        with connect(server, "postgres") as connection:
+            connection.execute(sql.SQL("CREATE DATABASE {} {}").format(sql.Identifier(name), sql.SQL(options)))
+        return name
+
+    yield make
+    with connect(server, "postgres") as connection:
+        query = "SELECT datname FROM pg_database WHERE starts_with(datname, %s)"
+        for (name,) in connection.execute(query, [prefix]).fetchall():
+            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def make_project(
+    databases: MakeDatabase, folder_store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> MakeProject:
+    """Return what makes a project with a database, media and a folder for backups; more are of the same project."""
+
+    def make(database: str = "", **variables: str) -> Project:
+        database = database or databases()
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("POSTGRES_DB", database)
+        monkeypatch.setenv("DATA_DIRECTORY", str(tmp_path / database))
+        monkeypatch.setenv("BACKUP_URL", folder_store.url)
+        return Project(read_configuration(), folder_store)
+
+    return make
+
+
+@pytest.fixture
+def project(make_project: MakeProject) -> Project:
+    """Return a project whose database is empty."""
+    return make_project()
+
+
+@pytest.fixture(scope="session")
+def migrated(server: Environment) -> Iterator[str]:
+    """Return the name of a database with the application's tables, to be a template."""
+    name = f"test_migrated_{secrets.token_hex(3)}"
+    password = server.postgres_password
+    assert password is not None
+    with connect(server, "postgres") as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        variables = {
+            "POSTGRES_DB": name,
+            "POSTGRES_HOST": server.postgres_host,
+            "POSTGRES_PASSWORD": password.get_secret_value(),
+            "SECRET_KEY": "only-for-tests-only-for-tests-only",
+            "ENVIRONMENT": "local",
+        }
+        django_commands.manage("migrate", "--no-input", variables=os.environ | variables)
+        yield name
+        connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def site(databases: MakeDatabase, make_project: MakeProject, migrated: str) -> Project:
+    """Return a project whose database has the application's tables."""
+    return make_project(databases(f"TEMPLATE {migrated}"))

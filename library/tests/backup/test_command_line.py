@@ -1,0 +1,151 @@
+"""The command from outside: what its options mean, and how it ends when nothing foresaw what happens."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import command
+import pytest
+from bedplate.backup.manifest import digest
+from bedplate.backup.verbs.restore import restore
+from dated import copied, remove
+from project import Configure, Project, note, notes
+from pyrage import x25519
+
+
+def of_another_project(project: Project) -> str:
+    """Return the URL of a backup of shop's DEV in the same store."""
+    manifest = copied(project, project.back_up(), project.session.now(), environment="dev")
+    for stored in list(project.store.list(f"{manifest.name}/")):
+        data = project.store.read(stored.name)[0].replace(b"v1/app/dev/", b"v1/shop/dev/")
+        project.store.write(stored.name.replace("v1/app/", "v1/shop/"), data)
+    remove(project, manifest.name)
+    _redigest(project, str(manifest.name).replace("v1/app/", "v1/shop/"))
+    return f"{project.store.url}/{str(manifest.name).replace('v1/app/', 'v1/shop/')}"
+
+
+def _redigest(project: Project, name: str) -> None:
+    value = json.loads(project.store.read(f"{name}/manifest.json")[0])
+    del value["digest"]
+    project.store.write(f"{name}/manifest.json", json.dumps(value | {"digest": digest(value)}).encode())
+
+
+@pytest.fixture
+def unforeseen(tmp_path: Path) -> str:
+    """Return a PYTHONPATH on which listing backups is a mistake of the program."""
+    folder = tmp_path / "mistake"
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(
+        "import bedplate.backup.catalogue as module\n"
+        "def backups(*_, **__):\n"
+        "    raise KeyError('a secret\\nin two lines')\n"
+        "module.backups = backups\n"
+    )
+    return f"{folder}:{command.PYTHONPATH}"
+
+
+def test_yes_is_understood(embedded: Project, without_django: None) -> None:
+    """Nothing is asked here, so there is nothing that it changes."""
+    for option in ("--yes", "-y"):
+        result = command.run("--undo", option)
+        assert (result.returncode, "nothing to undo" in result.stderr) == (1, True)
+
+
+@pytest.mark.parametrize("arguments", [("-r", "latest", "--yes"), ("--undo", "--yes")])
+def test_in_prod_yes_is_no_name(embedded: Project, arguments: tuple[str, ...]) -> None:
+    result = command.run(*arguments, ENVIRONMENT="prod", POSTGRES_PASSWORD="x")
+    assert result.returncode == 2
+    assert "--yes-replace prod" in result.stderr
+
+
+def test_another_projects_backup_is_restored_when_its_project_is_named(embedded: Project) -> None:
+    """By its URL or as the latest of an environment, listed and proven; not by the URL alone."""
+    url = of_another_project(embedded)
+    refused = command.run("--verify", url)
+    assert refused.returncode == 1
+    assert "say so: --project shop" in refused.stderr
+    assert url in command.run("-l", "--project", "shop").stdout
+    assert url not in command.run("-l").stdout
+    for wanted in (url, "latest:dev"):
+        proven = command.run("--verify", wanted, "--project", "shop")
+        assert (proven.returncode, proven.stderr.splitlines()[-1]) == (
+            0,
+            f"Proven: {url} restores to what was backed up.",
+        )
+    assert "has no backup of dev" in command.run("--verify", "latest:dev").stderr
+
+
+@pytest.mark.usefixtures("without_django")
+def test_what_is_restored_of_another_project_is_live(embedded: Project) -> None:
+    url = of_another_project(embedded)
+    note(embedded, "three")
+    restore(replace(embedded.session, source="shop"), url)
+    assert notes(embedded) == ["one", "two"]
+
+
+def test_a_project_has_a_slug(embedded: Project) -> None:
+    result = command.run("-l", "--project", "../app")
+    assert result.returncode == 2
+    assert "takes a project's slug" in result.stderr
+
+
+@pytest.fixture
+def identity(embedded: Project, configure: Configure) -> str:
+    """Return the key of a backup that the project has, and the project has not."""
+    identity = x25519.Identity.generate()
+    Project(configure(BACKUP_AGE_RECIPIENTS=str(identity.to_public())), embedded.store).back_up()
+    return str(identity)
+
+
+def test_the_key_is_given_for_one_command(embedded: Project, identity: str, tmp_path: Path) -> None:
+    """As a file, or on standard input; the next command has it no more, and it is in no file of ours."""
+    file = tmp_path / "key.txt"
+    file.write_text(f"# made by age-keygen\n{identity}\n")
+    assert command.run("--verify", "latest", "--identity-file", str(file)).returncode == 0
+    assert command.run("--verify", "latest", "--identity-file", "-", given=identity).returncode == 0
+    without = command.run("--verify", "latest")
+    assert without.returncode == 1
+    assert "--identity-file FILE (docs/how-to/backups.md)" in without.stderr
+    kept = [path for path in (tmp_path / "data").rglob("*") if path.is_file()]
+    assert not [path for path in kept if identity.encode() in path.read_bytes()]
+
+
+@pytest.mark.parametrize("text", [None, "", "age1nokey", "AGE-SECRET-KEY-1NONE", b"\xff\xfe"])
+def test_a_file_that_holds_no_key_is_refused(
+    embedded: Project, identity: str, tmp_path: Path, text: str | bytes | None
+) -> None:
+    file = tmp_path / "key.txt"
+    if text is not None:
+        file.write_bytes(text if isinstance(text, bytes) else text.encode())
+    result = command.run("--verify", "latest", "--identity-file", str(file))
+    assert result.returncode == 2
+    assert result.stderr.startswith("Error: ")
+    assert result.stderr.count("\n") == 1
+
+
+def test_what_nothing_foresaw_is_a_line_and_a_log(embedded: Project, unforeseen: str) -> None:
+    """The log is for its owner alone; a later one takes its place."""
+    for _ in range(2):
+        result = command.run("--check", PYTHONPATH=unforeseen)
+        log = embedded.configuration.work / "last-error.log"
+        assert result.returncode == 1
+        assert result.stderr.startswith(r"Failed: KeyError: 'a secret\nin two lines' (check.py, line ")
+        assert result.stderr.endswith(f"Its traceback: {log}\n")
+        assert result.stderr.count("\n") == 1
+        assert log.read_text().count("Traceback (most recent call last):") == 1
+        assert log.read_text().splitlines()[0].endswith(" --check")
+        assert log.stat().st_mode & 0o777 == 0o600
+
+
+def test_in_docker_the_log_is_in_a_container(embedded: Project, unforeseen: str, tmp_path: Path) -> None:
+    result = command.run("--check", PYTHONPATH=unforeseen, ENVIRONMENT="local", POSTGRES_PASSWORD="x")
+    log = embedded.configuration.work / "last-error.log"
+    assert result.stderr.endswith(f"Its traceback: docker compose run --rm --no-deps cron cat {log}\n")
+
+
+def test_without_a_place_for_the_log_there_is_the_line(embedded: Project, unforeseen: str) -> None:
+    (embedded.configuration.work / "last-error.log").mkdir(parents=True)
+    result = command.run("--check", PYTHONPATH=unforeseen)
+    assert result.returncode == 1
+    assert "Its traceback could not be kept: [Errno 21] Is a directory" in result.stderr
+    assert result.stderr.count("\n") == 1

@@ -1,0 +1,53 @@
+"""Numbers and names in a hostile backup, all of whose checksums are right: refused in words, counted for nothing."""
+
+import json
+from typing import Final
+
+import pytest
+from bedplate.backup.errors import UnusableBackupError
+from bedplate.backup.manifest import Manifest
+from edited import change_contents, change_manifest, refused, stored
+from project import Project
+
+pytestmark = pytest.mark.usefixtures("without_django")
+
+IMPOSSIBLE: Final = (-1, True, "1", 1.5, float("inf"), 1 << 63, None)
+
+
+@pytest.fixture
+def backup(embedded: Project) -> Manifest:
+    """Return a backup."""
+    return embedded.back_up()
+
+
+@pytest.mark.parametrize("number", IMPOSSIBLE)
+@pytest.mark.parametrize("name", ["database_size", "media_size", "media_files"])
+def test_no_size_counts_the_need_down(embedded: Project, backup: Manifest, name: str, number: object) -> None:
+    """What a manifest says of sizes decides whether the restore fits."""
+    change_manifest(embedded, backup, honest=True, **{name: number})
+    refused(embedded, saying=rf"manifest\.json cannot be read.*{name}.*Restore another backup")
+    with pytest.raises(UnusableBackupError):
+        embedded.session.find(f"{embedded.store.url}/{backup.name}")
+
+
+@pytest.mark.parametrize("number", IMPOSSIBLE)
+@pytest.mark.parametrize("name", ["size", "stored_size"])
+def test_no_file_has_an_impossible_size(embedded: Project, backup: Manifest, name: str, number: object) -> None:
+    """Neither of the dump nor of the media."""
+    text = stored(embedded, backup, "contents.json").read_text()
+    contents = json.loads(text)
+    contents["media"][0]["stored"][name] = number
+    change_contents(embedded, backup, json.dumps(contents))
+    refused(embedded, saying=rf"contents\.json cannot be read.*{name}.*Restore another backup")
+    described = json.loads(stored(embedded, backup, "manifest.json").read_bytes())["files"]
+    described["database/database.sqlite3"][name] = number
+    change_manifest(embedded, backup, honest=True, files=described)
+    refused(embedded, saying=rf"manifest\.json cannot be read.*{name}.*Restore another backup")
+
+
+@pytest.mark.parametrize("roles", [[1], [["app"]], [None]])
+def test_roles_are_names(embedded: Project, backup: Manifest, roles: list[object]) -> None:
+    contents = json.loads(stored(embedded, backup, "contents.json").read_text())
+    contents["census"]["roles"] = roles
+    change_contents(embedded, backup, json.dumps(contents))
+    refused(embedded, saying=r"contents\.json cannot be read.*roles")

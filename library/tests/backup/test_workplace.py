@@ -1,0 +1,47 @@
+"""Commands of one installation take turns."""
+
+import threading
+from pathlib import Path
+
+import pytest
+from bedplate.backup.errors import BackupError
+from bedplate.backup.progress import LineProgress
+from bedplate.backup.session import Installation
+from bedplate.backup.workplace import Workplace
+from project import Configure
+from rich.console import Console
+
+
+def test_next_command_waits_its_turn(tmp_path: Path) -> None:
+    """A command that finds another one at work says so, and begins when that one ends."""
+    workplace, said, began = Workplace(tmp_path), list[str](), threading.Event()
+
+    def work() -> None:
+        with workplace.alone(say=said.append):
+            began.set()
+
+    with workplace.alone(say=said.append):
+        second = threading.Thread(target=work)
+        second.start()
+        while not said:
+            assert second.is_alive()
+        assert not began.is_set()
+    assert began.wait(10)
+    second.join()
+    assert said == ["Another backup or restore is running here: waiting for it."]
+
+
+def test_waiting_ends(tmp_path: Path) -> None:
+    """When the other command does not end, the waiting does, with what to do."""
+    workplace = Workplace(tmp_path)
+    with (
+        workplace.alone(say=print),
+        pytest.raises(BackupError, match="Wait until it ends"),
+        workplace.alone(say=print, patience=0),
+    ):
+        raise AssertionError("two were alone")
+
+
+def test_a_command_waits_longer_than_a_drill_may_take(configure: Configure) -> None:
+    configuration = configure(BACKUP_DRILL_LIMIT_MINUTES="600")
+    assert Installation(configuration, LineProgress(Console())).patience > 600 * 60
