@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
@@ -20,6 +21,18 @@ LARGEST: Final = (1 << 63) - 1
 UNREADABLE: Final = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 
 
+def require_name(field_name: str, value: object) -> None:
+    """Raise TypeError or ValueError unless this is a text that a file's or a role's name could be."""
+    if not isinstance(value, str):
+        raise TypeError(f"{field_name} is of another type")
+    try:
+        possible = b"\0" not in os.fsencode(value)
+    except UnicodeEncodeError:
+        possible = False
+    if not possible:
+        raise ValueError(f"{field_name} holds what no name may hold")
+
+
 class _Typed:
     """A dataclass that holds values of its fields' types alone. Of collections, only the kind is looked at.
 
@@ -36,8 +49,8 @@ class _Typed:
                 raise TypeError(f"{each.name} is of another type")
             if kind is int and not self._smallest <= value <= LARGEST:
                 raise ValueError(f"{each.name} is no possible number")
-            if isinstance(value, str) and "\0" in value:
-                raise ValueError(f"{each.name} holds what no name may hold")
+            if isinstance(value, str):
+                require_name(each.name, value)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,8 +159,8 @@ class Census(_Typed):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not all(isinstance(role, str) for role in self.roles):
-            raise TypeError("roles are of another type")
+        for role in self.roles:
+            require_name("roles", role)
 
     def differences(self, restored: "Census") -> list[str]:
         """Return in what a restored database differs, in words; nothing when it holds what this one held."""

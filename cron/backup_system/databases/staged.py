@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from backup_system.databases.archive import Archive
 from backup_system.databases.census import Server, between, count, sequence_values
 from backup_system.databases.dump_files import require_own_files
 from backup_system.databases.login import MAINTENANCE_DATABASE, Login
@@ -77,9 +78,12 @@ class LiveStaging(StagedPostgreSQL):
             self.create(server, self.name)
             known = {role for (role,) in server.execute("SELECT rolname FROM pg_roles").fetchall()}
         unknown = sorted(set(roles or ()) - known)
-        without_roles = ["--no-owner", "--no-privileges"] if unknown or roles is None else []
-        self.restore_archive(folder, options=without_roles, step=step)
-        return f"This server has no role {', '.join(unknown)}: owners and grants were left out." if unknown else ""
+        options = ["--no-owner", "--no-privileges"] if unknown or roles is None else []
+        if unknown:
+            options.append(f"--use-list={Archive(folder).without_user_mappings()}")
+        self.restore_archive(folder, options=options, step=step)
+        left_out = "owners, grants and logins to other servers were left out"
+        return f"This server has no role {', '.join(unknown)}: {left_out}." if unknown else ""
 
     @property
     def variables(self) -> dict[str, str]:

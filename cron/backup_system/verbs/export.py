@@ -11,7 +11,7 @@ from backup_system.errors import BackupError
 from backup_system.fetching import DUMP
 from backup_system.media_paths import list_media, read_link, shown
 from backup_system.recovery import alone_and_recovering
-from backup_system.separate import reserve, separate_staging
+from backup_system.separate import limited_work, reserve, separate_staging
 from backup_system.session import Installation
 from backup_system.staging import Staging
 
@@ -41,10 +41,11 @@ def _export_database(installation: Installation, tar: tarfile.TarFile | None, *,
     kept = None
     _require_room(installation)
     with separate_staging(installation) as staging:
-        _copy_live_database(installation, staging)
-        if anonymised:
-            staging.migrate()
-            kept = staging.anonymise()
+        with limited_work(installation):
+            _copy_live_database(installation, staging)
+            if anonymised:
+                staging.migrate()
+                kept = staging.anonymise()
         if tar:
             with installation.progress.step("Write the database"):
                 file = staging.database.export(staging.folder)

@@ -9,7 +9,7 @@ from backup_system.fetching import DUMP, fetch_dump, require_compatible, require
 from backup_system.manifest import Contents, Manifest, StoredFile, Verification
 from backup_system.media_paths import require_safe_paths
 from backup_system.names import VERIFICATION
-from backup_system.separate import alone_with_scratch, separate_staging
+from backup_system.separate import alone_with_scratch, limited_work, separate_staging
 from backup_system.session import Session
 from backup_system.staging import Staging
 from backup_system.transfer import THREADS, side_by_side
@@ -35,8 +35,9 @@ def _restore_and_compare(session: Session, manifest: Manifest, staging: Staging)
     require_compatible(session, manifest, staging.database.engine)
     contents = fetch_dump(session, manifest, staging.folder)
     _check_media(session, manifest, contents, staging.folder)
-    note = staging.load(staging.folder / DUMP, contents.census)
-    staging.migrate()  # as a restore does: a backup that it would refuse is not proven
+    with limited_work(session):
+        note = staging.load(staging.folder / DUMP, contents.census)
+        staging.migrate()  # as a restore does: a backup that it would refuse is not proven
     rows = sum(contents.census.rows.values())
     return f"{rows} rows, {len(contents.media)} media files. {note}".removesuffix(" ").removesuffix(".")
 
