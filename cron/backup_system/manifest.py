@@ -39,7 +39,7 @@ class _Typed:
     Numbers are sizes and counts, which are not negative, unless the class says otherwise.
     """
 
-    _smallest: ClassVar[int] = 0
+    _possible: ClassVar[range] = range(LARGEST + 1)
 
     def __post_init__(self) -> None:
         for each in fields(self):  # type: ignore[arg-type] # every subclass is a dataclass
@@ -47,7 +47,7 @@ class _Typed:
             value = getattr(self, each.name)
             if not isinstance(value, kind) or isinstance(value, bool) is not (kind is bool):
                 raise TypeError(f"{each.name} is of another type")
-            if kind is int and not self._smallest <= value <= LARGEST:
+            if kind is int and value not in self._possible:
                 raise ValueError(f"{each.name} is no possible number")
             if isinstance(value, str):
                 require_name(each.name, value)
@@ -137,7 +137,8 @@ class MediaFile(_Typed):
 class Sequence(_Typed):
     """What a sequence was between two moments: one before the database was copied, one after."""
 
-    _smallest: ClassVar[int] = -LARGEST - 1
+    # A value less its increment: that of a sequence which was never called is before its first one.
+    _possible: ClassVar[range] = range(-2 * LARGEST - 2, 2 * LARGEST + 3)
     before: int
     after: int
 

@@ -48,7 +48,7 @@ class Workplace:
                     raise BackupError("Another backup or restore is running here. Wait until it ends, then try again.")
                 if not told:
                     limit = f"at most {patience / 60:.0f} minutes"
-                    say(f"Another backup, restore or drill is running here: waiting for it, {limit}.")
+                    say(f"Another backup or restore is running here: waiting for it, {limit}.")
                 told = True
                 time.sleep(POLL_INTERVAL)
             yield

@@ -28,7 +28,7 @@ def test_next_command_waits_its_turn(tmp_path: Path) -> None:
         assert not began.is_set()
     assert began.wait(10)
     second.join()
-    assert said == ["Another backup, restore or drill is running here: waiting for it, at most 30 minutes."]
+    assert said == ["Another backup or restore is running here: waiting for it, at most 30 minutes."]
 
 
 def test_waiting_ends(tmp_path: Path) -> None:

@@ -82,7 +82,7 @@ class LiveStaging(StagedPostgreSQL):
         if unknown:
             options.append(f"--use-list={Archive(folder).without_user_mappings()}")
         self.restore_archive(folder, options=options, step=step)
-        left_out = "owners, grants and logins to other servers were left out"
+        left_out = "owners and grants were left out, and logins to other servers"
         return f"This server has no role {', '.join(unknown)}: {left_out}." if unknown else ""
 
     @property
