@@ -1,4 +1,4 @@
-"""A limit on how long work may take: a view in somebody's backup may compute for ever."""
+"""A limit on how long work may take: a view in a backup may compute for ever."""
 
 import signal
 import time
@@ -15,7 +15,7 @@ class _TimeIsUp(BaseException):
 
 @contextmanager
 def time_limit(minutes: float, *, message: str) -> Iterator[None]:
-    """Raise BackupError with the message in the block, in the main thread, once it has taken so many minutes."""
+    """Raise BackupError with the message in the block, in the main thread, once it has taken that many minutes."""
     before = signal.signal(signal.SIGALRM, _end)
     started = time.monotonic()
     left, _interval = signal.setitimer(signal.ITIMER_REAL, minutes * 60)
