@@ -9,8 +9,8 @@ from django.db import DatabaseError, transaction
 from anonymising.plan import Column
 from anonymising.registry import AnonymisingError
 
-NOT_FILLED: Final = "55000"  # object_not_in_prerequisite_state
-REFERRED_TO: Final = "23503"  # foreign_key_violation
+NOT_FILLED: Final = ("55000", "42704")  # object_not_in_prerequisite_state; undefined_object: a dropped user mapping
+REFERRED_TO: Final = ("23503",)  # foreign_key_violation
 LARGE_OBJECTS: Final = Column(table="pg_largeobject", name="data")
 
 TABLE_NAME: Final = "CASE n.nspname WHEN 'public' THEN c.relname ELSE n.nspname || '.' || c.relname END"
@@ -262,13 +262,13 @@ class PostgreSQL:
         query = "SELECT name, pg_relation_filenode(name::regclass) FROM unnest(%s::text[]) AS name"
         return {(name, file) for name, file in self._rows(query, [tables])}
 
-    def _succeeds(self, sql: str, sqlstate: str) -> bool:
+    def _succeeds(self, sql: str, sqlstates: tuple[str, ...]) -> bool:
         """Run SQL, and return False, with all as before, when this is what the server says against it."""
         try:
             with transaction.atomic():
                 self._execute(sql)
         except DatabaseError as error:
-            if getattr(error.__cause__, "sqlstate", None) != sqlstate:
+            if getattr(error.__cause__, "sqlstate", None) not in sqlstates:
                 raise
             return False
         return True

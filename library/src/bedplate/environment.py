@@ -129,7 +129,8 @@ class Environment(BaseSettings):
     backup_drill_limit_minutes: float = Field(
         default=180,
         gt=0,
-        description="Minutes that a drill, or the copy of the database for an export, may take before it is ended.",
+        le=300,
+        description="Minutes that the database of a drill, or the copy for an export, may work before it is ended.",
     )
     backup_retry_seconds: int = Field(
         default=180, gt=0, description="Seconds for which a bucket that does not answer is asked again."

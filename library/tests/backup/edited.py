@@ -1,4 +1,4 @@
-"""Backups that somebody has edited or damaged in the store, and that must be refused."""
+"""Backups that were edited or damaged in the store, and must be refused."""
 
 import json
 from pathlib import Path

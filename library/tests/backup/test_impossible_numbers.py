@@ -45,9 +45,17 @@ def test_no_file_has_an_impossible_size(embedded: Project, backup: Manifest, nam
     refused(embedded, saying=rf"manifest\.json cannot be read.*{name}.*Restore another backup")
 
 
-@pytest.mark.parametrize("roles", [[1], [["app"]], [None]])
+@pytest.mark.parametrize("roles", [[1], [["app"]], [None], ["\ud800"], ["a\0"]])
 def test_roles_are_names(embedded: Project, backup: Manifest, roles: list[object]) -> None:
     contents = json.loads(stored(embedded, backup, "contents.json").read_text())
     contents["census"]["roles"] = roles
     change_contents(embedded, backup, json.dumps(contents))
     refused(embedded, saying=r"contents\.json cannot be read.*roles")
+
+
+@pytest.mark.parametrize("name", ["\ud800", "a\0"])
+def test_objects_have_names_that_can_be(embedded: Project, backup: Manifest, name: str) -> None:
+    described = json.loads(stored(embedded, backup, "manifest.json").read_bytes())["files"]
+    described["database/database.sqlite3"]["object"] = name
+    change_manifest(embedded, backup, honest=True, files=described)
+    refused(embedded, saying=r"manifest\.json cannot be read.*object.*Restore another backup")

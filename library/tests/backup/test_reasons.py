@@ -21,6 +21,11 @@ from bedplate.backup.databases.tools import is_of_the_server
         'COPY failed for table "a: b": ERROR:  canceling statement due to user request',
         "error returned by PQputCopyData: server closed the connection unexpectedly",
         'could not open input file "/data/3456.dat": Too many open files',
+        "a worker process died unexpectedly",
+        "could not create worker process: Resource temporarily unavailable",
+        'could not execute query: ERROR:  temporary file size exceeds "temp_file_limit" (1024kB)',
+        "could not execute query: ERROR:  only superuser can define a leakproof function",
+        "query failed: ERROR:  out of memory",
     ],
 )
 def test_of_the_server(said: str) -> None:

@@ -28,7 +28,7 @@ def test_next_command_waits_its_turn(tmp_path: Path) -> None:
         assert not began.is_set()
     assert began.wait(10)
     second.join()
-    assert said == ["Another backup or restore is running here: waiting for it."]
+    assert said == ["Another backup or restore is running here: waiting for it, at most 30 minutes."]
 
 
 def test_waiting_ends(tmp_path: Path) -> None:
@@ -43,5 +43,5 @@ def test_waiting_ends(tmp_path: Path) -> None:
 
 
 def test_a_command_waits_longer_than_a_drill_may_take(configure: Configure) -> None:
-    configuration = configure(BACKUP_DRILL_LIMIT_MINUTES="600")
-    assert Installation(configuration, LineProgress(Console())).patience > 600 * 60
+    configuration = configure(BACKUP_DRILL_LIMIT_MINUTES="300")
+    assert Installation(configuration, LineProgress(Console())).patience > 300 * 60

@@ -258,3 +258,21 @@ def test_passwords_of_other_servers_go(people: None, plan: Planned, logins_elsew
     assert query("SELECT umoptions FROM pg_user_mappings") == []
     assert query(SUBSCRIPTIONS) == []
     assert query("SELECT srvname FROM pg_foreign_server") == [("far away",)]
+
+
+def test_a_view_of_another_server_stays_empty(
+    people: None, plan: Planned, registry: Registry, logins_elsewhere: None
+) -> None:
+    """Nothing can be read there without a login, and its old rows are gone."""
+    execute(
+        'CREATE FOREIGN TABLE far_notes (body text) SERVER "far away"',
+        "CREATE FUNCTION notes() RETURNS text LANGUAGE sql AS $$SELECT 'Dear Ada'$$",
+        "CREATE MATERIALIZED VIEW noted AS SELECT notes() AS body",
+        "CREATE OR REPLACE FUNCTION notes() RETURNS text LANGUAGE sql AS 'SELECT body FROM public.far_notes'",
+    )
+    registry.keep_table("far_notes")
+    try:
+        run(plan())
+        assert query("SELECT relispopulated FROM pg_class WHERE relname = 'noted'") == [(False,)]
+    finally:
+        execute("DROP MATERIALIZED VIEW noted", "DROP FUNCTION notes")

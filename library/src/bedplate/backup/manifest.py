@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
@@ -20,13 +21,25 @@ LARGEST: Final = (1 << 63) - 1
 UNREADABLE: Final = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 
 
+def require_name(field_name: str, value: object) -> None:
+    """Raise TypeError or ValueError unless this is a text that a file's or a role's name could be."""
+    if not isinstance(value, str):
+        raise TypeError(f"{field_name} is of another type")
+    try:
+        possible = b"\0" not in os.fsencode(value)
+    except UnicodeEncodeError:
+        possible = False
+    if not possible:
+        raise ValueError(f"{field_name} holds what no name may hold")
+
+
 class _Typed:
     """A dataclass that holds values of its fields' types alone. Of collections, only the kind is looked at.
 
     Numbers are sizes and counts, which are not negative, unless the class says otherwise.
     """
 
-    _smallest: ClassVar[int] = 0
+    _possible: ClassVar[range] = range(LARGEST + 1)
 
     def __post_init__(self) -> None:
         for each in fields(self):  # type: ignore[arg-type] # every subclass is a dataclass
@@ -34,10 +47,10 @@ class _Typed:
             value = getattr(self, each.name)
             if not isinstance(value, kind) or isinstance(value, bool) is not (kind is bool):
                 raise TypeError(f"{each.name} is of another type")
-            if kind is int and not self._smallest <= value <= LARGEST:
+            if kind is int and value not in self._possible:
                 raise ValueError(f"{each.name} is no possible number")
-            if isinstance(value, str) and "\0" in value:
-                raise ValueError(f"{each.name} holds what no name may hold")
+            if isinstance(value, str):
+                require_name(each.name, value)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,7 +137,8 @@ class MediaFile(_Typed):
 class Sequence(_Typed):
     """What a sequence was between two moments: one before the database was copied, one after."""
 
-    _smallest: ClassVar[int] = -LARGEST - 1
+    # A value less its increment: that of a sequence which was never called is before its first one.
+    _possible: ClassVar[range] = range(-2 * LARGEST - 2, 2 * LARGEST + 3)
     before: int
     after: int
 
@@ -146,8 +160,8 @@ class Census(_Typed):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not all(isinstance(role, str) for role in self.roles):
-            raise TypeError("roles are of another type")
+        for role in self.roles:
+            require_name("roles", role)
 
     def differences(self, restored: "Census") -> list[str]:
         """Return in what a restored database differs, in words; nothing when it holds what this one held."""

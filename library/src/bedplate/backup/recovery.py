@@ -98,7 +98,8 @@ def _finish(installation: Installation, restore: str) -> None:
     names = workplace.previous(restore) / CAME_SINCE
     if late := media.came_since(restore):
         workplace.mark(restore, NOT_BACKED_UP)
-        names.write_text("".join(f"{shown(name)}\n" for name in late))
+        earlier = names.read_text().splitlines() if names.exists() else []  # of a command that was killed meanwhile
+        names.write_text("".join(f"{name}\n" for name in dict.fromkeys([*earlier, *map(shown, late)])))
     media.swap(restore)
     if late:
         examples = ", ".join([*map(shown, late[:SHOWN]), *(["…"] if len(late) > SHOWN else [])])

@@ -30,7 +30,7 @@ def require_room_to_restore(session: Session, manifest: Manifest) -> None:
 
 
 def require_room_for_media(session: Session, manifest: Manifest, media: Iterable[MediaFile]) -> None:
-    """Do the same once the dump is here, and tells how often each object is written: many files may be alike."""
+    """Do the same once the dump is here. Only it says how often each object is written: many files may be alike."""
     stored = [file.stored for file in media if file.stored]
     encrypted = sorted(file.stored_size for file in stored if file.object.endswith(SUFFIX))
     written = sum(-(-file.size // BLOCK) * BLOCK for file in stored) + sum(encrypted[-THREADS:])

@@ -3,7 +3,7 @@
 import errno
 import shutil
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -43,17 +43,21 @@ def alone_with_scratch(installation: Installation) -> Iterator[None]:
 def separate_staging(installation: Installation) -> Iterator[Staging]:
     """Give a staging database apart from the live one, and a folder beside it. Both are gone afterwards.
 
-    Raise BackupError when a disk has less than the reserve meanwhile, or when it takes longer than its limit, as what
-    others restored may compute for ever. To be called by who is alone in the workplace.
+    Raise BackupError when a disk has less than the reserve meanwhile. To be called by who is alone in the workplace.
     """
-    workplace, minutes = installation.workplace, installation.configuration.variables.backup_drill_limit_minutes
+    workplace = installation.workplace
     with (
         limited_writing(workplace.folder, reserve=reserve(installation)),
         workplace.scratch() as folder,
         _separate_database(installation, folder) as database,
-        time_limit(minutes, message=TOO_LONG.format(minutes)),
     ):
         yield Staging(installation, database, folder)
+
+
+def limited_work(installation: Installation) -> AbstractContextManager[None]:
+    """Limit how long the database works: what others restored may compute for ever. Raise BackupError in the block."""
+    minutes = installation.configuration.variables.backup_drill_limit_minutes
+    return time_limit(minutes, message=TOO_LONG.format(minutes))
 
 
 def reserve(installation: Installation) -> int:

@@ -1,6 +1,7 @@
-"""A limit on how long work may take: a view in somebody's backup may compute for ever."""
+"""A limit on how long work may take: a view in a backup may compute for ever."""
 
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Never
@@ -14,9 +15,10 @@ class _TimeIsUp(BaseException):
 
 @contextmanager
 def time_limit(minutes: float, *, message: str) -> Iterator[None]:
-    """Raise BackupError with the message in the block, in the main thread, once it has taken so many minutes."""
+    """Raise BackupError with the message in the block, in the main thread, once it has taken that many minutes."""
     before = signal.signal(signal.SIGALRM, _end)
-    signal.setitimer(signal.ITIMER_REAL, minutes * 60)
+    started = time.monotonic()
+    left, _interval = signal.setitimer(signal.ITIMER_REAL, minutes * 60)
     try:
         yield
     except _TimeIsUp:
@@ -24,6 +26,8 @@ def time_limit(minutes: float, *, message: str) -> Iterator[None]:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+        if left:  # another limit, around this one
+            signal.setitimer(signal.ITIMER_REAL, max(0.01, left - (time.monotonic() - started)))
 
 
 def _end(_number: int, _frame: Any) -> Never:

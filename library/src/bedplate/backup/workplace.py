@@ -47,7 +47,8 @@ class Workplace:
                 if time.monotonic() >= deadline:
                     raise BackupError("Another backup or restore is running here. Wait until it ends, then try again.")
                 if not told:
-                    say("Another backup or restore is running here: waiting for it.")
+                    limit = f"at most {patience / 60:.0f} minutes"
+                    say(f"Another backup or restore is running here: waiting for it, {limit}.")
                 told = True
                 time.sleep(POLL_INTERVAL)
             yield

@@ -1,12 +1,14 @@
 """Foreign servers, whose user mappings hold passwords: drills and exports of a database that has some."""
 
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from bedplate.backup.errors import BackupError, UnusableBackupError
 from picture import connect
 from project import Project
+from psycopg import sql
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.usefixtures("without_django")]
 
@@ -52,3 +54,63 @@ def test_a_view_of_another_server_is_no_verdict(linked: Project) -> None:
     with pytest.raises(BackupError, match="user mapping not found") as caught:
         linked.verify()
     assert not isinstance(caught.value, UnusableBackupError)
+
+
+def test_a_login_of_a_role_that_is_not_here_does_not_end_a_restore(linked: Project, role: str) -> None:
+    """As on an empty server, in an emergency."""
+    with connect(linked.configuration.variables) as connection:
+        mapping = sql.SQL("CREATE USER MAPPING FOR {} SERVER far OPTIONS (password 'far-secret')")
+        connection.execute(mapping.format(sql.Identifier(role)))
+    linked.back_up()
+    with connect(linked.configuration.variables) as connection:
+        connection.execute(sql.SQL("DROP OWNED BY {0}; DROP ROLE {0}").format(sql.Identifier(role)))
+    linked.restore()
+    assert (
+        f"This server has no role {role}: owners and grants were left out, and logins to other"
+        in linked.said.getvalue()
+    )
+    with connect(linked.configuration.variables) as connection:
+        assert connection.execute("SELECT srvname FROM pg_foreign_server").fetchall() == [("far",)]
+        assert connection.execute("SELECT FROM pg_user_mappings").fetchall() == []
+
+
+@pytest.fixture
+def subscribed(project: Project) -> Iterator[Project]:
+    """Return a project whose database has a subscription, without which it can be dropped at the end."""
+    with connect(project.configuration.variables) as connection:
+        connection.execute(
+            "CREATE SUBSCRIPTION news CONNECTION 'host=db.example.com' PUBLICATION news WITH (connect = false)"
+        )
+    yield project
+    for database in databases_of(project):
+        with connect(project.configuration.variables, database) as connection:
+            connection.execute("ALTER SUBSCRIPTION news SET (slot_name = NONE)")
+            connection.execute("DROP SUBSCRIPTION news")
+
+
+def databases_of(project: Project) -> list[str]:
+    """Return the live database, and what restores have made of it."""
+    variables = project.configuration.variables
+    with connect(variables, "postgres") as connection:
+        query = "SELECT datname FROM pg_database WHERE starts_with(datname, %s) ORDER BY 1"
+        return [name for (name,) in connection.execute(query, [variables.postgres_db]).fetchall()]
+
+
+def test_databases_with_subscriptions_are_replaced_and_removed(subscribed: Project) -> None:
+    """PostgreSQL drops none: it has to be told first that the slot on the other server stays."""
+    subscribed.back_up()
+    for _ in range(3):  # each but the first removes what the one before set aside
+        subscribed.restore()
+    assert len(databases_of(subscribed)) == 2
+
+
+def test_a_restore_that_fails_removes_its_subscription(subscribed: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    subscribed.back_up()
+
+    def refuse(*_: object, **__: object) -> str:
+        raise BackupError("manage.py failed")
+
+    monkeypatch.setattr("bedplate.backup.staging.manage", refuse)
+    with pytest.raises(BackupError, match=r"manage\.py failed"):
+        subscribed.restore()
+    assert databases_of(subscribed) == [subscribed.configuration.variables.postgres_db]

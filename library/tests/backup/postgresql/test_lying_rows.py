@@ -1,4 +1,4 @@
-"""Why pg_restore failed: a bad backup gets its verdict, whatever its rows say; a trouble of the server is none."""
+"""Why pg_restore failed: a bad backup gets its verdict, whatever its rows say; a trouble of the server gives none."""
 
 from typing import Final, LiteralString
 

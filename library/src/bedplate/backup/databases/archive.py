@@ -3,7 +3,7 @@
 import os
 import re
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -68,9 +68,16 @@ class Archive:
                 mappings += 1
             elif not _was_made(line, made):
                 kept.append(line)
+        return Restorable(file=self._chosen(kept), left_out=tuple(left_out), user_mappings=mappings)
+
+    def without_user_mappings(self) -> Path:
+        """Return a file for `pg_restore --use-list`: all but the logins of roles to other servers."""
+        return self._chosen(line for line in self._list() if not USER_MAPPING.match(line))
+
+    def _chosen(self, lines: Iterable[str]) -> Path:
         file = self.folder.parent / RESTORABLE
-        file.write_text("".join(f"{line}\n" for line in kept), errors="surrogateescape")
-        return Restorable(file=file, left_out=tuple(left_out), user_mappings=mappings)
+        file.write_text("".join(f"{line}\n" for line in lines), errors="surrogateescape")
+        return file
 
     def _list(self) -> Sequence[str]:
         return _pg_restore("--list", str(self.folder)).splitlines()

@@ -159,8 +159,22 @@ class PostgreSQL:
         return [suffix for suffix in found if RESTORE.fullmatch(suffix)]
 
     def _drop(self, name: str) -> None:
+        self._drop_subscriptions(name)
         with self._maintenance() as server:
             server.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+    def _drop_subscriptions(self, name: str) -> None:
+        """Drop what keeps a database from being dropped. The slots of subscriptions are on other servers: they stay."""
+        with self._maintenance() as server:
+            query = "SELECT subname FROM pg_subscription JOIN pg_database d ON d.oid = subdbid WHERE datname = %s"
+            found = server.execute(query, [name]).fetchall()
+            if found:  # its connections may have been refused since: see close_staging
+                server.execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS true").format(sql.Identifier(name)))
+        for (subscription,) in found:
+            with self._connect(name) as database:
+                for statement in ("ALTER {} DISABLE", "ALTER {} SET (slot_name = NONE)", "DROP {}"):
+                    named = sql.SQL("SUBSCRIPTION {}").format(sql.Identifier(subscription))
+                    database.execute(sql.SQL(statement).format(named))
 
     def _exists(self, server: Server) -> bool:
         return bool(server.execute("SELECT FROM pg_database WHERE datname = %s", [self._live]).fetchall())

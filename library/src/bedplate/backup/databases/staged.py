@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from bedplate.backup.databases.archive import Archive
 from bedplate.backup.databases.census import Server, between, count, sequence_values
 from bedplate.backup.databases.dump_files import require_own_files
 from bedplate.backup.databases.login import MAINTENANCE_DATABASE, Login
@@ -77,9 +78,12 @@ class LiveStaging(StagedPostgreSQL):
             self.create(server, self.name)
             known = {role for (role,) in server.execute("SELECT rolname FROM pg_roles").fetchall()}
         unknown = sorted(set(roles or ()) - known)
-        without_roles = ["--no-owner", "--no-privileges"] if unknown or roles is None else []
-        self.restore_archive(folder, options=without_roles, step=step)
-        return f"This server has no role {', '.join(unknown)}: owners and grants were left out." if unknown else ""
+        options = ["--no-owner", "--no-privileges"] if unknown or roles is None else []
+        if unknown:
+            options.append(f"--use-list={Archive(folder).without_user_mappings()}")
+        self.restore_archive(folder, options=options, step=step)
+        left_out = "owners and grants were left out, and logins to other servers"
+        return f"This server has no role {', '.join(unknown)}: {left_out}." if unknown else ""
 
     @property
     def variables(self) -> dict[str, str]:

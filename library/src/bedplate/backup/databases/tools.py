@@ -15,7 +15,7 @@ LAST_LINES: Final = 15
 SAID: Final = re.compile(r"pg_(?:dump|restore): (?:error|detail|hint): ")
 # A message of the server's, within one of pg_restore: what follows it on other lines quotes rows and statements.
 OF_POSTGRESQL: Final = re.compile(
-    r"(?:could not execute query|COPY failed for table \".*?\"|error returned by PQputCopy(?:Data|End)): "
+    r"(?:could not execute query|query failed|COPY failed for table \".*?\"|error returned by PQputCopy(?:Data|End)): "
     r"(?:(?:ERROR|FATAL|PANIC):  )?(.*)"
 )
 # How messages begin when nothing is wrong with the backup, but with this server, its disk or memory, or who is asked.
@@ -25,7 +25,8 @@ OF_THE_SERVER: Final = re.compile(
     r"|could not establish connection|server closed the connection|SSL |terminating |canceling statement due to "
     r"|the database system is |out of (?:shared )?memory|sorry, too many clients|too many connections"
     r"|remaining connection slots|user mapping not found|permission denied|must be (?:owner|superuser)"
-    r"|could not (?:extend|write|fork|resize) "
+    r"|could not (?:extend|write|fork|resize) |a worker process died|could not create worker process|only superuser"
+    r"|temporary file size exceeds"
     r"|could not .*: (?:No space left on device|Disk quota exceeded|Read-only file system|Permission denied"
     r"|Too many open files(?: in system)?|Cannot allocate memory|Input/output error)$"
 )

@@ -11,7 +11,7 @@ from bedplate.backup.errors import BackupError
 from bedplate.backup.fetching import DUMP
 from bedplate.backup.media_paths import list_media, read_link, shown
 from bedplate.backup.recovery import alone_and_recovering
-from bedplate.backup.separate import reserve, separate_staging
+from bedplate.backup.separate import limited_work, reserve, separate_staging
 from bedplate.backup.session import Installation
 from bedplate.backup.staging import Staging
 
@@ -41,10 +41,11 @@ def _export_database(installation: Installation, tar: tarfile.TarFile | None, *,
     kept = None
     _require_room(installation)
     with separate_staging(installation) as staging:
-        _copy_live_database(installation, staging)
-        if anonymised:
-            staging.migrate()
-            kept = staging.anonymise()
+        with limited_work(installation):
+            _copy_live_database(installation, staging)
+            if anonymised:
+                staging.migrate()
+                kept = staging.anonymise()
         if tar:
             with installation.progress.step("Write the database"):
                 file = staging.database.export(staging.folder)

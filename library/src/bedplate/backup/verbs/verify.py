@@ -9,7 +9,7 @@ from bedplate.backup.fetching import DUMP, fetch_dump, require_compatible, requi
 from bedplate.backup.manifest import Contents, Manifest, StoredFile, Verification
 from bedplate.backup.media_paths import require_safe_paths
 from bedplate.backup.names import VERIFICATION
-from bedplate.backup.separate import alone_with_scratch, separate_staging
+from bedplate.backup.separate import alone_with_scratch, limited_work, separate_staging
 from bedplate.backup.session import Session
 from bedplate.backup.staging import Staging
 from bedplate.backup.transfer import THREADS, side_by_side
@@ -35,8 +35,9 @@ def _restore_and_compare(session: Session, manifest: Manifest, staging: Staging)
     require_compatible(session, manifest, staging.database.engine)
     contents = fetch_dump(session, manifest, staging.folder)
     _check_media(session, manifest, contents, staging.folder)
-    note = staging.load(staging.folder / DUMP, contents.census)
-    staging.migrate()  # as a restore does: a backup that it would refuse is not proven
+    with limited_work(session):
+        note = staging.load(staging.folder / DUMP, contents.census)
+        staging.migrate()  # as a restore does: a backup that it would refuse is not proven
     rows = sum(contents.census.rows.values())
     return f"{rows} rows, {len(contents.media)} media files. {note}".removesuffix(" ").removesuffix(".")
 
