@@ -4,9 +4,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from bedplate import environment
 from django.core.exceptions import ImproperlyConfigured
 
-from config import environment
 from config.environment import Environment, read_environment
 
 SECRET = "only-for-tests-only-for-tests-only"
