@@ -80,6 +80,9 @@ lint() {
     ruff check --config web/pyproject.toml library
     ruff format --config web/pyproject.toml --check library
     mypy --config-file library/mypy.ini library
+    # What has models, with Django's plugin and the project's settings.
+    (cd web && mypy ../library/src/bedplate/{django,testing/plugin.py,testing/translations.py} ../library/tests/applications)
+    djlint library/src --configuration web/pyproject.toml --check --lint --quiet
     MYPYPATH=template:template/tests:template/benchmarks/mutations \
       mypy --config-file tests/mypy.ini template/new_project template/tests template/benchmarks/mutations
     ruff check --config web/pyproject.toml template
@@ -118,6 +121,10 @@ audit() {
 test_fast() {
   say "The application's tests, on SQLite"
   (cd web && python -m pytest --numprocesses 3 --dist worksteal) # many of them wait for a worker
+  if [ -d library/tests ]; then
+    say "The library's applications, on SQLite"
+    python -m pytest library/tests/applications --numprocesses 3 --dist worksteal
+  fi
   if [ -d web/frontend ]; then
     say "The frontend's tests"
     (cd web/frontend && npm test --silent)

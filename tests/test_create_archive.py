@@ -52,7 +52,7 @@ def test_who_gets_it_goes_on_in_git_without_the_data(checkout: Checkout) -> None
     subprocess.run(["bash", "-ec", commands], cwd=unpacked, check=True)
     committed = subprocess.run(["git", "ls-files"], cwd=unpacked, check=True, capture_output=True, text=True).stdout
     assert "database.dump" not in committed.split("\n")
-    assert "web/media/models.py" in committed.split("\n")
+    assert "web/users/models.py" in committed.split("\n")
 
 
 def test_secrets_and_caches_stay_even_if_committed(checkout: Checkout) -> None:

@@ -15,8 +15,14 @@ from checkout import ROOT
 
 PAGE = ROOT / "docs/reference/security.md"
 ROWS = [line for line in PAGE.read_text().splitlines() if re.match(r"\| (?!promise|---)", line)]
+APPLICATIONS: Final = "library/tests/applications"
 # As ./run_tests.sh runs them: from this folder, what is below it. (tests/ and library/ twice: with marks and without.)
-SUITES: Final = {"web": "web", "library": ".", "tests": ".", "template": "."}
+SUITES: Final = {APPLICATIONS: "web", "web": "web", "library": ".", "tests": ".", "template": "."}
+
+
+def suite_of(path: str) -> str:
+    """Return the suite that a test's file is in."""
+    return next(suite for suite in SUITES if path.startswith(f"{suite}/"))
 
 
 def named_in(row: str) -> list[tuple[str, str]]:
@@ -28,7 +34,7 @@ def named_in(row: str) -> list[tuple[str, str]]:
 def collected(suite: str) -> dict[tuple[str, str], bool]:
     """Return the tests that pytest finds in the suite's files that are named, and whether one of each would run."""
     folder = ROOT / SUITES[suite]
-    files = sorted({ROOT / path for row in ROWS for path, _name in named_in(row) if path.split("/")[0] == suite})
+    files = sorted({ROOT / path for row in ROWS for path, _name in named_in(row) if suite_of(path) == suite})
     command = [sys.executable, "-m", "pytest", "--collect-only", "-qq", "-p", "collected", "-p", "no:cacheprovider"]
     told = subprocess.run(
         [*command, *(path.relative_to(folder) for path in files)],
@@ -77,7 +83,7 @@ def test_promise_is_held_by_tests(row: str) -> None:
         }
         assert name in functions, f"{path} has no {name}"
         assert asserts(name, functions), f"{path}::{name} asserts nothing"
-        assert collected(path.split("/")[0]).get((path, name)), f"{path}::{name} is not collected, or skipped"
+        assert collected(suite_of(path)).get((path, name)), f"{path}::{name} is not collected, or skipped"
 
 
 def test_page_is_read() -> None:

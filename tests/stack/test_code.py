@@ -21,6 +21,9 @@ urlpatterns.append(path("reload-probe", lambda request: HttpResponse("new code")
 """
 PROBE_TASK = """
 
+from bedplate.django.operations.recorded import RecordedTask
+
+
 @shared_task(bind=True, base=RecordedTask)
 def reload_probe(self: RecordedTask) -> None:
     self.progress(100, "new code")
@@ -57,8 +60,8 @@ def test_broken_python_is_survived(stack: Stack) -> None:
 
 def test_changed_task_is_run(stack: Stack) -> None:
     """The worker restarts with the new code when a `.py` file is saved."""
-    with appended(stack.directory / "web/operations/tasks.py", PROBE_TASK):
-        name = "operations.tasks.reload_probe"
+    with appended(stack.directory / "web/users/tasks.py", PROBE_TASK):
+        name = "users.tasks.reload_probe"
         wait_until(lambda: name in worker_log(stack), limit=60, what="the worker knows the new task")
         wait_until(lambda: stack.status("/") == 200, limit=20, what="the site is back")
         stack.manage(

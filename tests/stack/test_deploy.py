@@ -147,12 +147,12 @@ def test_release_that_never_becomes_healthy(site: Server, served: None) -> None:
 def test_release_whose_migration_fails(site: Server, served: None) -> None:
     """It is not started."""
     before = containers(site)
-    migrations = site.directory / "web/operations/migrations"
+    migrations = site.directory / "web/users/migrations"
     latest = max(path.stem for path in migrations.glob("0*.py"))
     migration = migrations / "9999_broken.py"
     migration.write_text(
         "from django.db import migrations\n\n\nclass Migration(migrations.Migration):\n"
-        f'    dependencies = [("operations", "{latest}")]\n    operations = [migrations.RunSQL("SELECT 1 / 0")]\n'
+        f'    dependencies = [("users", "{latest}")]\n    operations = [migrations.RunSQL("SELECT 1 / 0")]\n'
     )
     result = deploy(site, "--no-backup")
     migration.unlink()

@@ -3,11 +3,10 @@
 import os
 from typing import Any
 
+from bedplate.django.broker import use_mended_transport
+from bedplate.django.operations.worker import HEARTBEAT_FILE_OPTION, Heartbeat, Leases
 from celery import Celery, Task, signals
 from structlog.contextvars import bind_contextvars, get_contextvars, reset_contextvars
-
-from config.broker import use_mended_transport
-from operations.worker import HEARTBEAT_FILE_OPTION, Heartbeat, Leases
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
@@ -21,7 +20,7 @@ app.steps["consumer"].update([Heartbeat, Leases])
 
 @signals.setup_logging.connect
 def keep_logging(**_: Any) -> None:
-    """Leave logging as `config.logs` configures it: Celery sets up none where this signal has a receiver."""
+    """Leave logging as `bedplate.django.logs` configures it: Celery sets up none where this signal has a receiver."""
 
 
 @signals.before_task_publish.connect

@@ -3,18 +3,18 @@
 from pathlib import Path
 from typing import Any
 
+from bedplate.django.cache import OPTIONS as CACHE_OPTIONS
+from bedplate.django.isolation import refuse_connections
+from bedplate.django.logs import configure_logging
 from django.utils.csp import CSP
 from django.utils.translation import gettext_lazy as _
 
-from config.cache import OPTIONS as CACHE_OPTIONS
 from config.environment import read_environment_or_exit
-from config.isolation import refuse_connections
-from config.logs import configure_logging
 
 ENVIRONMENT = read_environment_or_exit()
-if ENVIRONMENT.isolated:
-    refuse_connections(database_host=ENVIRONMENT.postgres_host)
 BASE_DIRECTORY = Path(__file__).resolve().parent.parent
+if ENVIRONMENT.isolated:
+    refuse_connections(database_host=ENVIRONMENT.postgres_host, project=BASE_DIRECTORY)
 
 SECRET_KEY, *SECRET_KEY_FALLBACKS = ENVIRONMENT.signing_keys
 DEBUG = ENVIRONMENT.debug
@@ -32,17 +32,17 @@ DJANGO_VITE = {
         "dev_mode": VITE_SERVES,
         "static_url_prefix": "dist",
         "manifest_path": VITE_MANIFEST,
-        "app_client_class": "config.vite.SameOriginClient",
+        "app_client_class": "bedplate.django.vite.SameOriginClient",
     }
 }
 
 INSTALLED_APPS = [
     "users",
-    "operations",
-    "media",
-    "cron_runs",
-    "anonymising",
     "pages",
+    "bedplate.django.operations",
+    "bedplate.django.media",
+    "bedplate.django.cron_runs",
+    "bedplate.django.anonymising",
     "allauth",
     "allauth.account",
     "allauth.mfa",
@@ -54,12 +54,12 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "django.contrib.staticfiles",
     "django.forms",
-    *(["caught_mail"] if ENVIRONMENT.catches_mail else []),
+    *(["bedplate.django.caught_mail"] if ENVIRONMENT.catches_mail else []),
     *(["django_vite"] if FRONTEND else []),
 ]
 
 MIDDLEWARE = [
-    "config.logs.RequestIdMiddleware",
+    "bedplate.django.logs.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -114,7 +114,7 @@ def databases() -> dict[str, Any]:
             },
         }
     return {
-        "ENGINE": "config.postgresql",
+        "ENGINE": "bedplate.django.postgresql",
         "HOST": ENVIRONMENT.postgres_host,
         "PORT": ENVIRONMENT.postgres_port,
         "NAME": ENVIRONMENT.postgres_db,
@@ -133,7 +133,7 @@ CACHES = {
     "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
     if ENVIRONMENT.embedded or ENVIRONMENT.isolated
     else {
-        "BACKEND": "config.cache.OptionalCache",
+        "BACKEND": "bedplate.django.cache.OptionalCache",
         "LOCATION": f"{ENVIRONMENT.valkey_url}/1",
         "OPTIONS": CACHE_OPTIONS,
     }
@@ -194,8 +194,8 @@ STATICFILES_DIRS = [BASE_DIRECTORY / "static"]
 MEDIA_URL = "/media/"
 MEDIA_ROOT = ENVIRONMENT.data_directory / "media"
 STORAGES = {
-    # Private unless said otherwise: each file for its owner alone (media.views). `storage=storages["public"]` of a
-    # FileField says otherwise.
+    # Private unless said otherwise: each file for its owner alone (bedplate.django.media.views).
+    # `storage=storages["public"]` of a FileField says otherwise.
     "default": {
         "BACKEND": "django.core.files.storage.FileSystemStorage",
         "OPTIONS": {"location": MEDIA_ROOT / "private", "base_url": f"{MEDIA_URL}private/"},
@@ -212,7 +212,7 @@ STORAGES = {
 CAUGHT_MAIL_DIRECTORY = ENVIRONMENT.data_directory / "mail"
 MAILERS: dict[str, Any] = {
     "default": {
-        "BACKEND": "caught_mail.backend.EmailBackend",
+        "BACKEND": "bedplate.django.caught_mail.backend.EmailBackend",
         "OPTIONS": {"file_path": CAUGHT_MAIL_DIRECTORY},
     }
     if ENVIRONMENT.catches_mail
@@ -270,6 +270,7 @@ def broker() -> str:
     return "filesystem://localhost" if ENVIRONMENT.embedded else f"{ENVIRONMENT.valkey_url}/0"
 
 
+TASKS_APPLICATION = "config.celery"
 CELERY_BROKER_URL = broker()
 CELERY_TASK_IGNORE_RESULT = True  # what a task did is in its TaskRun
 CELERY_TASK_ACKS_LATE = True  # a task is done when it is done, not when it is started:
@@ -294,10 +295,10 @@ CELERY_RESULT_BACKEND_TRANSPORT_OPTIONS = {"visibility_timeout": CELERY_VISIBILI
 CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0.2}
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # a worker waits for its broker for as long as it takes
-CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False  # they run on: see config.broker
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False  # they run on: see bedplate.django.broker
 # So many seconds after its process was killed, a task goes back into the queue. (With Valkey it does so at once.)
 CELERY_WORKER_LOST_WAIT = 1
-# A worker that stops gives its tasks so many seconds, then puts them back into the queue (see operations.worker).
+# A worker that stops gives its tasks so many seconds, then puts them back into the queue.
 CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 1 if ENVIRONMENT.embedded else 10
 # Flower shows events and sends commands. Without it, in embedded mode, they would pile up as files.
 CELERY_WORKER_SEND_TASK_EVENTS = CELERY_TASK_SEND_SENT_EVENT = not ENVIRONMENT.embedded

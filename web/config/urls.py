@@ -6,16 +6,16 @@ from django.urls import include, path
 
 urlpatterns = [
     path("", include("pages.urls")),
-    path("", include("media.urls")),
+    path("", include("bedplate.django.media.urls")),
     path("accounts/", include("users.urls")),
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),
-    path("health/", include("operations.health_urls")),
+    path("health/", include("bedplate.django.operations.health_urls")),
     path("i18n/", include("django.conf.urls.i18n")),
-    path("tasks/", include("operations.urls")),
+    path("tasks/", include("bedplate.django.operations.urls")),
 ]
-if apps.is_installed("caught_mail"):
-    urlpatterns.append(path("mail/", include("caught_mail.urls")))
+if apps.is_installed("bedplate.django.caught_mail"):
+    urlpatterns.append(path("mail/", include("bedplate.django.caught_mail.urls")))
 
 handler400 = "pages.views.bad_request"
 handler500 = "pages.views.server_error"

@@ -1,7 +1,8 @@
 """What becomes of the users in a copy of production's data."""
 
-from anonymising.registry import rules
-from anonymising.rules import Email, Pseudonym, UnusablePassword
+from bedplate.django.anonymising.registry import rules
+from bedplate.django.anonymising.rules import Email, Pseudonym, UnusablePassword
+
 from users.models import User
 
 rules(User, email=Email(), name=Pseudonym("Person"), password=UnusablePassword())

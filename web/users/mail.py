@@ -9,10 +9,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from allauth.core.context import request_context
+from bedplate.django.operations.recorded import RecordedTask
 from django.http import HttpRequest
 from django.utils import translation
-
-from operations.recorded import RecordedTask
 
 
 class MailTask(RecordedTask):

@@ -32,7 +32,7 @@ STORAGES = {
 DBBACKUP_TMP_DIR = "/data/stock"
 DBBACKUP_FILENAME_TEMPLATE = "{databasename}.{extension}"
 # It goes by the name of the backend; of one that it does not know, it would write what serializes, as JSON.
-DBBACKUP_CONNECTOR_MAPPING = {"config.postgresql": "dbbackup.db.postgresql.PgDumpBinaryConnector"}
+DBBACKUP_CONNECTOR_MAPPING = {"bedplate.django.postgresql": "dbbackup.db.postgresql.PgDumpBinaryConnector"}
 """
 DBBACKUP_VARIABLES: Final = {"DJANGO_SETTINGS_MODULE": "stock_settings", "PYTHONPATH": "/data/stock/packages"}
 DBBACK_UP: Final = ("sh", "-c", "python manage.py dbbackup -z && test -s /data/stock/dbbackup/default.psql.bin.gz")

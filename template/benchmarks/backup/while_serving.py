@@ -69,7 +69,7 @@ def fill(server: Server, megabytes: int) -> None:
         dotenv.write("BACKUP_URL=file:///data/backups\n")
     for statement in statements(megabytes):
         server.query(statement)
-    rules = "from anonymising.registry import keep_table\n" + "".join(
+    rules = "from bedplate.django.anonymising.registry import keep_table\n" + "".join(
         f'keep_table("sample_{table}")\n' for table in ("orders", "messages", "visits", "products")
     )
     rules_file = server.directory / "web/pages/anonymisation.py"

@@ -5,9 +5,9 @@ import signal
 import time
 from typing import Final
 
+from bedplate.django.operations.recorded import RecordedTask
 from celery import shared_task
 from django.db import connection
-from operations.recorded import RecordedTask
 
 DURATION: Final = 0.02  # seconds, so that a kill finds tasks that have begun
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 from allauth.account.models import EmailAddress
+from bedplate.django.operations.models import TaskRun
+from bedplate.testing.plugin import PASSWORD
 from celery.exceptions import Retry
 from django.core.mail import EmailMessage
 from django.test import Client
@@ -16,8 +18,7 @@ from kombu.pools import producers
 from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 
 from config.celery import app
-from conftest import PASSWORD, send_queued_mail
-from operations.models import TaskRun
+from conftest import send_queued_mail
 from users.models import User
 from users.tests.smtp import SmtpServer, settings_for, smtp_server
 
@@ -143,7 +144,9 @@ def test_without_a_queue_the_answer_is_the_same_and_the_mail_waits(
     assert answers[0] == answers[1]
     assert answers[0][0] == 302
     assert caplog.text.count("The task queue is out of reach") == 2
-    assert TaskRun.objects.unfinished().filter(due=None).count() == 2  # a worker sends them: operations.leases
+    assert (
+        TaskRun.objects.unfinished().filter(due=None).count() == 2
+    )  # a worker sends them: bedplate.django.operations.leases
 
 
 def test_the_worker_sends_what_was_asked_for(client: Client, ada: User, settings: Settings) -> None:

@@ -1,0 +1,135 @@
+"""Structured logs on stdout: a JSON object a line, or readable text, each with the id of the request it belongs to."""
+
+import logging
+import logging.config
+import os
+import re
+import sys
+import uuid
+from collections.abc import Callable
+from typing import Any, Final
+
+import structlog
+from django.core.signals import request_finished
+from django.dispatch import receiver
+from django.http import HttpRequest, HttpResponseBase
+from structlog.contextvars import bind_contextvars, clear_contextvars, merge_contextvars
+from structlog.stdlib import ExtraAdder, ProcessorFormatter, add_log_level, add_logger_name
+from structlog.types import EventDict, Processor, WrappedLogger
+
+from bedplate.django.redaction import hide_tokens
+
+REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
+
+# Celery's and Django's own extras, whole requests and argument lists, which may hold what no log should; and what
+# another formatter has left on the record.
+UNWANTED_EXTRAS: Final = ("request", "data", "message")
+
+
+class RequestIdMiddleware:
+    """Gives each request an id: nginx's if it sent one. Its log lines, its tasks and its response carry it."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Return the response, with the id in `X-Request-ID`."""
+        request_id = read_request_id(request.META.get("HTTP_X_REQUEST_ID", ""))
+        clear_contextvars()
+        bind_contextvars(request_id=request_id)
+        response = self.get_response(request)
+        response["X-Request-ID"] = request_id
+        return response
+
+
+@receiver(request_finished)
+def forget_request(**_: Any) -> None:
+    """Forget the id, and whatever else was bound: not when the middleware is left, for Django logs errors after it."""
+    clear_contextvars()
+
+
+def read_request_id(header: str) -> str:
+    """Return the header's id, or a new one if it is missing, long, or holds characters unsafe in a log."""
+    return header if REQUEST_ID.fullmatch(header) else uuid.uuid4().hex
+
+
+def configure_logging(*, level: str, log_format: str, mail_admins: bool) -> None:
+    """Send everything that is logged in this process, by structlog or by the standard library, to stdout."""
+    logging.config.dictConfig(logging_configuration(level=level, log_format=log_format, mail_admins=mail_admins))
+    structlog.configure(
+        processors=[structlog.stdlib.filter_by_level, *describe(), ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+
+
+def logging_configuration(*, level: str, log_format: str, mail_admins: bool) -> dict[str, Any]:
+    """Return the configuration for `logging.config.dictConfig`."""
+    mailed = {"handlers": ["mail_admins"]} if mail_admins else {}
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"lines": {"()": formatter, "log_format": log_format}},
+        "filters": {"production": {"()": "django.utils.log.RequireDebugFalse"}},
+        "handlers": {
+            "stdout": {"class": "logging.StreamHandler", "formatter": "lines", "stream": "ext://sys.stdout"},
+            "mail_admins": {
+                "class": "bedplate.django.error_mail.ErrorMailHandler",
+                "level": "ERROR",
+                "filters": ["production"],
+            },
+        },
+        "root": {"level": level, "handlers": ["stdout"]},
+        "loggers": {
+            # Errors of pages and of tasks. Not all errors: a broker that is away logs one every few seconds.
+            "django.request": mailed,
+            "celery.app.trace": mailed,
+            "bedplate.django.operations.leases": mailed,
+            # A line a request: nginx's access log has it, and django.request the errors.
+            "django.server": {"level": "CRITICAL"},
+            # The server brings handlers of its own; without them its lines take the form of all others.
+            "_granian": {"handlers": [], "propagate": True},
+            "multiprocessing": {"handlers": ["stdout"], "level": "WARNING", "propagate": False},  # Celery's pool
+        },
+    }
+
+
+def formatter(*, log_format: str) -> logging.Formatter:
+    """Return what writes a log record as a line of JSON (`json`), or as text for people (`text`)."""
+    renderers: list[Processor] = (
+        [structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty(), exception_formatter=structlog.dev.plain_traceback)]
+        if log_format == "text"
+        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
+    )
+    return ProcessorFormatter(
+        foreign_pre_chain=[*describe(), ExtraAdder(), drop_unwanted_extras],
+        processors=[ProcessorFormatter.remove_processors_meta, *renderers, redact],
+    )
+
+
+def server_formatter() -> logging.Formatter:
+    """Return the formatter for the web server's own process, which reads no settings (see granian_logs.json)."""
+    return formatter(log_format=os.environ.get("LOG_FORMAT", "json"))
+
+
+def describe() -> list[Processor]:
+    """Return what gives every event its time, level, logger and request id."""
+    return [
+        merge_contextvars,
+        add_log_level,
+        add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+
+
+def redact(_logger: WrappedLogger, _method: str, line: Any) -> str:
+    """Return the finished line without the tokens of links."""
+    return hide_tokens(str(line))
+
+
+def drop_unwanted_extras(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Return the event without the extras that are too large or too private to log."""
+    for name in UNWANTED_EXTRAS:
+        event.pop(name, None)
+    return event

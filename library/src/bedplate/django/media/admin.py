@@ -1,0 +1,27 @@
+"""Documents in the administration: whose, how large, since when. What is in them is for their owners."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from bedplate.django.media.models import Document
+
+
+@admin.register(Document)
+class DocumentAdmin(admin.ModelAdmin):  # type: ignore[type-arg] # a subscript would need django-stubs to run
+    """Lists documents, which can be deleted, and not opened."""
+
+    list_display = ("__str__", "owner", "size", "uploaded")
+    list_select_related = ("owner",)
+    search_fields = ("owner__email",)
+    date_hierarchy = "uploaded"
+    fields = ("__str__", "owner", "size", "uploaded")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002 - Django's signature
+        """Return False."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+        """Return False."""
+        return False

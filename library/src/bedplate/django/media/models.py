@@ -1,0 +1,69 @@
+"""Files that people keep here for themselves."""
+
+import re
+import uuid
+from contextlib import suppress
+from functools import partial
+from pathlib import Path, PurePosixPath
+from typing import Any, Final, override
+
+from django.conf import settings
+from django.core.files.storage import Storage
+from django.db import models, transaction
+from django.db.models.signals import post_delete
+from django.dispatch import receiver
+from django.utils.translation import gettext_lazy as _
+
+LONGEST_STEM: Final = 150  # bytes: with the suffix less than the 255 that file systems take
+
+
+def path_of_owner(instance: Any, filename: str) -> str:
+    """Return where a private file of `instance.owner` is kept: `<owner>/<random>/<name>`, as the views read it.
+
+    For the `upload_to` of every private file, of other models too.
+    """
+    name = PurePosixPath(filename)
+    stem = re.sub(r"[^-\w.]+", "_", name.stem).encode()[:LONGEST_STEM].decode(errors="ignore")
+    return f"{instance.owner_id}/{uuid.uuid4().hex}/{stem}{name.suffix[:20]}"
+
+
+class Document(models.Model):
+    """A file for the eyes of its owner alone."""
+
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.CASCADE, verbose_name=_("owner"), related_name="documents"
+    )
+    file = models.FileField(_("file"), upload_to=path_of_owner, max_length=255)
+    size = models.PositiveBigIntegerField(_("size"), editable=False)
+    uploaded = models.DateTimeField(_("uploaded"), auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("document")
+        verbose_name_plural = _("documents")
+        ordering = ("-uploaded",)
+
+    def __str__(self) -> str:
+        return PurePosixPath(self.file.name or "").name
+
+    @override
+    def save(self, *arguments: Any, **options: Any) -> None:
+        self.size = self.file.size
+        super().save(*arguments, **options)
+
+
+@receiver(post_delete, sender=Document)
+def remove_file(instance: Document, **_signal: Any) -> None:
+    """Remove the file when its document is gone for good."""
+    if name := instance.file.name:
+        transaction.on_commit(partial(delete_with_folder, instance.file.storage, name))
+
+
+def delete_with_folder(storage: Storage, name: str) -> None:
+    """Delete a file, and its folder if that is empty then.
+
+    The folder is the file's own (see `path_of_owner`), so no upload is about to write there. The owner's stays: an
+    upload of theirs may have just looked for it.
+    """
+    storage.delete(name)
+    with suppress(NotImplementedError, OSError):  # a bucket has no folders; not empty, or gone
+        Path(storage.path(name)).parent.rmdir()

@@ -1,0 +1,25 @@
+"""The application `operations`."""
+
+from importlib import import_module
+from pathlib import Path
+
+from django.apps import AppConfig
+from django.conf import settings
+from django.utils.translation import gettext_lazy as _
+
+
+class OperationsConfig(AppConfig):
+    """Running the site: background tasks and health."""
+
+    name = "bedplate.django.operations"
+    label = "operations"
+    default_auto_field = "django.db.models.BigAutoField"
+    verbose_name = _("Operations")
+
+    def ready(self) -> None:
+        """Have tasks belong to the project's Celery application, and make the folders of embedded mode's queue."""
+        import_module(settings.TASKS_APPLICATION)
+        for option in ("data_folder_in", "data_folder_out", "control_folder"):
+            # Neither Celery nor kombu makes them.
+            if folder := settings.CELERY_BROKER_TRANSPORT_OPTIONS.get(option):
+                Path(folder).mkdir(parents=True, exist_ok=True)

@@ -1,0 +1,11 @@
+"""Addresses under /health/."""
+
+from django.urls import path
+
+from bedplate.django.operations import health
+
+urlpatterns = [
+    path("live", health.live, name="health-live"),
+    path("ready", health.ready, name="health-ready"),
+    path("background", health.background, name="health-background"),
+]

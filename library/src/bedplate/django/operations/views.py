@@ -1,0 +1,74 @@
+"""The page that starts the sample task and shows what background tasks did, and its data."""
+
+from typing import TYPE_CHECKING, Any, Final, cast
+from uuid import UUID
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_http_methods
+
+from bedplate.django.operations.forms import SampleForm
+from bedplate.django.operations.models import TaskRun
+from bedplate.django.operations.tasks import sample
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AbstractBaseUser
+
+RUNS_PER_PAGE: Final = 20
+
+
+@login_required
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
+def tasks(request: HttpRequest) -> HttpResponse:
+    """Return the page of the runs that the user may see; start the sample task on POST."""
+    form = SampleForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        announce(request, sample.start(**form.cleaned_data, requested_by=cast("AbstractBaseUser", request.user)))
+        return redirect("tasks")
+    runs = TaskRun.objects.visible_to(request.user).select_related("requested_by")
+    page = Paginator(runs, RUNS_PER_PAGE).get_page(request.GET.get("page"))
+    return render(request, "operations/tasks.html", {"form": form, "page": page})
+
+
+@login_required
+@never_cache
+@require_GET
+def task_run(request: HttpRequest, pk: UUID) -> JsonResponse:
+    """Return one run as JSON, to its owner and to staff; 404 to others, as if it were not there."""
+    run = get_object_or_404(TaskRun.objects.visible_to(request.user), pk=pk)
+    return JsonResponse(serialize(run))
+
+
+def announce(request: HttpRequest, run: TaskRun) -> None:
+    """Tell the user that the run is queued, or waits for the queue."""
+    if run.due is None:
+        messages.warning(request, _("The task queue is out of reach. The task begins once it is back."))
+    else:
+        messages.success(request, _("The task is queued."))
+
+
+def serialize(run: TaskRun) -> dict[str, Any]:
+    """Return the run as `static/js/task_progress.js` shows it; times are ISO 8601, or null."""
+    return {
+        "id": run.pk,
+        "name": run.name,
+        "state": run.state,
+        "state_label": run.get_state_display(),
+        "percent": run.percent,
+        "message": run.message,
+        "error": run.error,
+        "created": run.created,
+        "started": run.started,
+        "finished": run.finished,
+        "finished_label": date_format(timezone.localtime(run.finished), "SHORT_DATETIME_FORMAT")
+        if run.finished
+        else "",
+    }

@@ -1,0 +1,129 @@
+"""What is classified, and what is not: from models and columns alone."""
+
+from typing import Any
+
+import pytest
+from bedplate.django.anonymising.plan import Column, Plan, make_plan, may_hold_text
+from bedplate.django.anonymising.registry import AnonymisingError, Model, Registry
+from bedplate.django.anonymising.rules import Clear, Keep, Pseudonym
+from django.db import models
+
+from applications.anonymising.models import Person, Visit
+
+
+class Whatever(models.Field):  # type: ignore[type-arg] # no subscript at run time
+    """A field of a team's own, of no known type."""
+
+
+class Masked(models.IntegerField):  # type: ignore[type-arg]
+    """A field that is a number by its class, and text by its type."""
+
+    def get_internal_type(self) -> str:
+        """Return the type of the column."""
+        return "TextField"
+
+
+def planned(registry: Registry, *models: Model, columns: tuple[Column, ...] = ()) -> Plan:
+    return make_plan(registry=registry, models=models, columns=columns, table_of=lambda name: name)
+
+
+def problems(registry: Registry, *models: Model, columns: tuple[Column, ...] = ()) -> list[str]:
+    return [str(problem) for problem in planned(registry, *models, columns=columns).problems]
+
+
+def test_every_field_that_may_hold_text_is_named(registry: Registry) -> None:
+    registry.fields.clear()
+    assert problems(registry, Person, Visit) == [
+        *(f"anonymising.Person.{name}" for name in ("code", "contract", "email", "motto", "nickname", "photo")),
+        "anonymising.Person.profile",
+        *(f"anonymising.Visit.{name}" for name in ("email", "person", "place")),
+    ]
+
+
+def test_with_rules_for_all_nothing_is_named(registry: Registry) -> None:
+    assert problems(registry, Person, Visit) == []
+
+
+def test_a_rule_that_cannot_serve_is_named_with_the_reason(registry: Registry) -> None:
+    registry.rules(Person, code=Clear())
+    assert "anonymising.Person.code: Clear would give every row the same value" in problems(registry, Person)[0]
+
+
+def test_a_relation_follows_the_rule_of_its_target_unless_it_has_one(registry: Registry) -> None:
+    def rule() -> Any:
+        (change,) = (one for one in planned(registry, Visit).changes[Visit] if one.field.name == "person")
+        return change.rule
+
+    assert rule() == Pseudonym()
+    registry.rules(Visit, person=Keep())
+    assert rule() == Keep()
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        *(models.CharField(choices=[("a", "A")]), models.TextField(), models.URLField(), models.SlugField()),
+        *(models.GenericIPAddressField(), models.FilePathField(), models.BinaryField(), models.JSONField()),
+        *(models.ImageField(), models.FileField(), Whatever(), Masked()),
+    ],
+    ids=lambda field: type(field).__name__,
+)
+def test_a_field_may_hold_text_unless_it_is_known_not_to(field: Any) -> None:
+    assert may_hold_text(field)
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        *(models.BigAutoField(), models.PositiveSmallIntegerField(), models.BooleanField(), models.DateTimeField()),
+        *(models.TimeField(), models.DurationField(), models.DecimalField(), models.FloatField(), models.UUIDField()),
+    ],
+    ids=lambda field: type(field).__name__,
+)
+def test_numbers_times_and_truth_hold_no_text(field: Any) -> None:
+    assert not may_hold_text(field)
+
+
+def test_a_column_that_no_model_has_is_named(registry: Registry) -> None:
+    columns = (
+        Column(table="anonymising_person", name="code"),
+        Column(table="anonymising_person", name="forgotten"),
+        Column(table="archive.letters", name="text"),
+        Column(table="django_migrations", name="name"),
+    )
+    assert problems(registry, Person, columns=columns) == ["anonymising_person.forgotten", "archive.letters.text"]
+
+
+@pytest.mark.parametrize("say", ["keep_table", "erase_table"])
+def test_a_table_that_is_kept_or_erased_is_not_named(registry: Registry, say: str) -> None:
+    getattr(registry, say)("letters")
+    column = Column(table="letters", name="text")
+    assert problems(registry, columns=(column,)) == []
+    assert planned(registry, columns=(column,)).erased_tables == (["letters"] if say == "erase_table" else [])
+
+
+def test_an_erased_model_needs_no_rules_and_what_is_said_last_counts(registry: Registry) -> None:
+    registry.erase(Visit)
+    assert planned(registry, Visit).erasure.models == [Visit]
+    assert problems(registry, Visit) == []
+    registry.rules(Visit, place=Keep())
+    assert planned(registry, Visit).erasure.models == []
+    assert problems(registry, Visit) == ["anonymising.Visit.email"]
+
+
+def test_a_model_that_is_a_view_needs_no_rules(registry: Registry) -> None:
+    registry.fields.clear()
+    plan = make_plan(registry=registry, models=[Person], columns=[], table_of=lambda _name: None)
+    assert (plan.problems, plan.changes) == ([], {})
+
+
+def test_a_rule_for_no_field_is_refused_with_its_name(registry: Registry) -> None:
+    with pytest.raises(AnonymisingError, match=r"anonymising\.Person\.emial.*anonymisation\.py"):
+        registry.rules(Person, emial=Keep())
+
+
+def test_a_rule_for_an_app_that_is_not_installed_is_passed_over(registry: Registry) -> None:
+    before = dict(registry.fields)
+    registry.rules("no_such_app.Thing", name=Keep())
+    registry.erase("no_such_app.Thing")
+    assert registry.fields == before

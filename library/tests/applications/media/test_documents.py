@@ -1,0 +1,132 @@
+"""The page of one's own documents."""
+
+from concurrent.futures import ThreadPoolExecutor
+from http import HTTPStatus
+from pathlib import Path
+
+import pytest
+from bedplate.django.media import forms
+from bedplate.django.media.models import Document, delete_with_folder, path_of_owner
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from pytest_django import DjangoCaptureOnCommitCallbacks
+from users.models import User
+
+from applications.media.conftest import keep
+
+
+def upload(client: Client, name: str, content: bytes = b"content") -> int:
+    """Send the form, and return the status of the answer."""
+    return client.post("/documents/", {"file": SimpleUploadedFile(name, content)}).status_code
+
+
+def files(root: Path) -> list[Path]:
+    return [path for path in root.rglob("*") if path.is_file()]
+
+
+def test_an_upload_is_listed_and_can_be_opened(own_client: Client) -> None:
+    assert upload(own_client, "my report.txt") == HTTPStatus.FOUND
+    document = Document.objects.get()
+    page = own_client.get("/documents/").content.decode()
+    assert f'href="{document.file.url}"' in page
+    assert "my_report.txt" in page
+    assert document.size == len(b"content")
+
+
+def test_strangers_are_led_to_the_login(client: Client) -> None:
+    assert client.get("/documents/")["Location"] == "/accounts/login/?next=/documents/"
+
+
+def test_documents_of_others_are_not_listed(own_client: Client, other: User) -> None:
+    keep(other, "theirs.txt")
+    assert "No document yet." in own_client.get("/documents/").content.decode()
+
+
+@pytest.mark.parametrize("name", ["é" * 250 + ".txt", "\U0001f600" * 200, "a." + "b" * 250, "..\\..\\x.txt", "<b>.txt"])
+def test_any_name_can_be_kept(own_client: Client, user: User, media_root: Path, name: str) -> None:
+    assert upload(own_client, name) == HTTPStatus.FOUND
+    (path,) = files(media_root)
+    assert path.is_relative_to(media_root / "private" / str(user.pk))
+    response = own_client.get(Document.objects.get().file.url)
+    assert response.status_code == HTTPStatus.OK
+    b"".join(response)  # read to its end, it closes the file; close() would close the database's connection too
+    assert "<b>" not in own_client.get("/documents/").content.decode()
+
+
+@pytest.mark.parametrize("whole", ["document", "owner"])
+def test_a_document_s_file_goes_with_it(
+    own_client: Client,
+    user: User,
+    media_root: Path,
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+    whole: str,
+) -> None:
+    document = keep(user, "report.txt")
+    with django_capture_on_commit_callbacks(execute=True):
+        if whole == "document":
+            own_client.post(f"/documents/{document.pk}/delete/")
+        else:
+            user.delete()
+        assert files(media_root)  # not before it is certain
+    assert not Document.objects.exists()
+    assert files(media_root) == []
+
+
+def test_no_folder_is_left_of_what_was_deleted(
+    own_client: Client,
+    user: User,
+    media_root: Path,
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+) -> None:
+    for number in range(3):
+        upload(own_client, f"{number}.txt")
+        with django_capture_on_commit_callbacks(execute=True):
+            own_client.post(f"/documents/{Document.objects.get().pk}/delete/")
+    assert list((media_root / "private" / str(user.pk)).iterdir()) == []
+
+
+def test_no_upload_is_lost_while_others_are_deleted(user: User, media_root: Path) -> None:
+    def come_and_go(_number: int) -> None:
+        kept, gone = (
+            default_storage.save(path_of_owner(Document(owner=user), "a.txt"), ContentFile(b"a")) for _ in range(2)
+        )
+        delete_with_folder(default_storage, gone)
+        assert default_storage.exists(kept)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(come_and_go, range(200)))
+    assert len(files(media_root)) == len(list((media_root / "private" / str(user.pk)).iterdir())) == 200
+
+
+def test_a_folder_with_another_file_in_it_stays(user: User, media_root: Path) -> None:
+    document = keep(user, "report.txt")
+    other = Path(document.file.path).with_name("other.txt")
+    other.write_text("other")
+    delete_with_folder(document.file.storage, str(document.file.name))
+    assert files(media_root) == [other]
+
+
+def test_documents_of_others_cannot_be_deleted(own_client: Client, other: User) -> None:
+    document = keep(other, "theirs.txt")
+    assert own_client.post(f"/documents/{document.pk}/delete/").status_code == HTTPStatus.NOT_FOUND
+    assert Document.objects.exists()
+
+
+def test_nobody_fills_the_disk_alone(
+    own_client: Client, user: User, media_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(forms, "MOST_DOCUMENTS", 1)
+    keep(user, "first.txt")
+    assert upload(own_client, "second.txt") == HTTPStatus.OK
+    assert len(files(media_root)) == 1
+
+
+def test_staff_sees_whose_documents_there_are_and_opens_none(client: Client, staff: User, user: User) -> None:
+    document = keep(user, "report.txt")
+    client.force_login(staff)
+    for address in ("/admin/media/document/", f"/admin/media/document/{document.pk}/change/"):
+        page = client.get(address).content.decode()
+        assert user.email in page
+        assert document.file.url not in page

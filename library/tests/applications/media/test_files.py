@@ -1,0 +1,121 @@
+"""Who gets which uploaded file, and how browsers may treat it."""
+
+from collections.abc import Callable
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from django.core.files.base import ContentFile
+from django.core.files.storage import storages
+from django.test import Client
+from users.models import User
+
+from applications.media.conftest import keep
+
+
+def content(response: Any) -> bytes:
+    """Return what an answer that streams has to say."""
+    return b"".join(response)
+
+
+def test_the_owner_gets_a_private_file(own_client: Client, user: User, configure: Callable[..., None]) -> None:
+    configure(environment="embedded")
+    response = own_client.get(keep(user, "report.txt").file.url)
+    assert content(response) == b"a secret"
+    assert response["Content-Type"] == "text/plain"
+    assert "no-store" in response["Cache-Control"]
+    assert response["Content-Security-Policy"].startswith("default-src 'none'")
+
+
+def test_nobody_else_does(client: Client, user: User, other: User, staff: User) -> None:
+    address = keep(user, "report.txt").file.url
+    assert client.get(address)["Location"] == f"/accounts/login/?next={address}"
+    for somebody in (other, staff):
+        client.force_login(somebody)
+        assert client.get(address).status_code == HTTPStatus.NOT_FOUND
+
+
+def test_behind_nginx_the_file_is_left_to_it(own_client: Client, user: User, configure: Callable[..., None]) -> None:
+    configure(environment="local")
+    document = keep(user, "100% café?.txt")
+    response = own_client.get(document.file.url)
+    assert response.content == b""
+    assert response["X-Accel-Redirect"] == document.file.url.replace("/media/private/", "/_private/")
+    assert response["Content-Type"] == "text/plain"
+
+
+@pytest.mark.parametrize(
+    "trick",
+    [
+        "{own}/../{theirs}",
+        "{own}/%2e%2e/{theirs}",
+        "{own}/..%2f{theirs}",
+        "{own}//../{theirs}",
+        "{own}/../../../{theirs}",
+        "/{theirs}",
+        "{own}/{random}",
+        "{own}/{random}/",
+        "{own}",
+        "{own}/{random}/mine.txt%00.png",
+        "{own}/./{random}/mine.txt",
+        "..",
+        "../private/{theirs}",
+    ],
+)
+def test_tricks_with_paths_lead_nowhere(
+    own_client: Client, user: User, other: User, configure: Callable[..., None], trick: str
+) -> None:
+    mine, theirs = keep(user, "mine.txt").file.url, keep(other, "theirs.txt").file.url
+    theirs, random = theirs.removeprefix("/media/private/"), mine.split("/")[4]
+    path = trick.format(own=user.pk, theirs=theirs, random=random)
+    for environment in ("embedded", "prod"):
+        configure(environment=environment)
+        assert own_client.get(f"/media/private/{path}", secure=True).status_code == HTTPStatus.NOT_FOUND
+
+
+ACTS: Final = (
+    "page.html", "page.HTML", "page.htm", "page.xhtml", "page.shtml", "page.mhtml", "picture.svg", "picture.SVG",
+    "picture.svgz", "feed.xml", "style.xsl", "script.js", "script.mjs", "style.css", "data.json", "paper.pdf",
+    "page.html.gz", "notes.txt.gz", "unknown.xyz", "no-suffix", "page.txt.html", "picture.png.svg",
+)  # fmt: skip
+SHOWN: Final = {
+    "picture.png": "image/png",
+    "PICTURE.PNG": "image/png",
+    "photo.jpg": "image/jpeg",
+    "moving.gif": "image/gif",
+    "small.webp": "image/webp",
+    "small.avif": "image/avif",
+    "notes.txt": "text/plain",
+    "page.html.txt": "text/plain",
+}
+
+
+@pytest.mark.parametrize("environment", ["embedded", "prod"])
+@pytest.mark.parametrize("name", [*ACTS, *SHOWN])
+def test_only_pictures_and_plain_text_are_shown(
+    own_client: Client, user: User, configure: Callable[..., None], name: str, environment: str
+) -> None:
+    configure(environment=environment)
+    response = own_client.get(keep(user, name).file.url, secure=True)
+    disposition = response.get("Content-Disposition", "inline").partition(";")[0]
+    shown_as = response["Content-Type"] if disposition == "inline" else None
+    assert (disposition, shown_as) == (("inline", SHOWN[name]) if name in SHOWN else ("attachment", None))
+    assert response["X-Content-Type-Options"] == "nosniff"
+    assert "sandbox" in response["Content-Security-Policy"]
+    content(response)  # read to its end, it closes the file
+
+
+def test_everybody_gets_a_public_file(db: None, client: Client, media_root: Path) -> None:
+    storage = storages["public"]
+    name = storage.save("pictures/a house.png", ContentFile(b"a house"))
+    response = client.get(storage.url(name))
+    assert content(response) == b"a house"
+    assert (media_root / "public" / name).is_file()
+    assert "sandbox" in response["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize("trick", ["../private/{name}", "%2e%2e/private/{name}", "/etc/passwd", "", "pictures%00"])
+def test_public_is_not_the_way_to_what_is_private(client: Client, user: User, trick: str) -> None:
+    address = "/media/public/" + trick.format(name=keep(user, "report.txt").file.name)
+    assert client.get(address).status_code == HTTPStatus.NOT_FOUND

@@ -1,0 +1,189 @@
+"""What probes, nginx and the home page learn from /health/."""
+
+import socket
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from threading import Event
+from typing import Any, Final
+
+import pytest
+from bedplate.django.operations import health, heartbeat
+from django.core.cache import cache
+from django.db import OperationalError, connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from pytest_django import DjangoAssertNumQueries, Settings
+from users.models import User
+
+PARTS: Final[tuple[heartbeat.Part, ...]] = ("cron", "worker")
+CHECKS = {"database", "cache", "broker"}
+
+
+@pytest.fixture
+def replace(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, health.Check], None]:
+    """Return what puts another check in the place of one."""
+    return lambda name, check: monkeypatch.setitem(health.PROBES, name, health.Probe(name, check))
+
+
+@pytest.fixture
+def silent_server() -> Iterator[int]:
+    """Yield the port of a server that takes connections and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+def test_live_asks_nothing_of_anybody(client: Client, replace: Callable[..., None]) -> None:
+    for name in CHECKS:
+        replace(name, pytest.fail)
+    answer = client.get("/health/live")  # touches no database: pytest-django would refuse
+    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+    assert "no-store" in answer["Cache-Control"]
+
+
+@pytest.mark.django_db
+def test_ready_names_each_check(client: Client, django_assert_num_queries: DjangoAssertNumQueries) -> None:
+    with django_assert_num_queries(0):  # none of the request's own: no session
+        answer = client.get("/health/ready")
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["status"] == "ok"
+    assert answer.json()["checks"].keys() == CHECKS
+    for check in answer.json()["checks"].values():
+        assert check["status"] == "ok"
+        assert 0 <= check["duration_ms"] < 2000
+    assert "no-store" in answer["Cache-Control"]
+    assert not answer.cookies
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", sorted(CHECKS))
+def test_one_that_is_away_is_named_without_its_secrets(
+    client: Client, replace: Callable[..., None], caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    def fail() -> None:
+        raise ConnectionError("password=secret")
+
+    replace(name, fail)
+    answer = client.get("/health/ready")
+    assert (answer.status_code, answer.json()["status"]) == (503, "unavailable")
+    assert answer.json()["checks"][name] == {"status": "unavailable", "error": "ConnectionError"}
+    assert [check["status"] for check in answer.json()["checks"].values()].count("ok") == 2
+    assert "secret" not in answer.text
+    logged = [
+        record.levelname
+        for record in caplog.records
+        if record.name in {"django.request", "bedplate.django.operations.health"}
+    ]
+    assert logged == ["WARNING"]  # an error would be mailed, for each probe
+
+
+@pytest.mark.django_db
+def test_one_that_hangs_is_waited_for_briefly_and_asked_once(
+    client: Client, replace: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "TIME_LIMIT", 0.2)
+    asked, go_on = [], Event()
+
+    def hang() -> None:
+        asked.append(1)
+        go_on.wait(30)
+
+    replace("cache", hang)
+    answers = [client.get("/health/ready").json()["checks"]["cache"] for _ in range(3)]
+    go_on.set()
+    assert answers == [{"status": "unavailable", "error": "TimeoutError"}] * 3
+    assert len(asked) == 1
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("port", ["closed", "silent"])
+def test_a_broker_out_of_reach_is_noticed_in_time(
+    client: Client, settings: Settings, replace: Callable[..., None], silent_server: int, port: str
+) -> None:
+    replace("broker", health.check_broker)  # what is still running at the end is no answer to the next test
+    settings.CELERY_BROKER_TRANSPORT_OPTIONS = {}
+    settings.CELERY_BROKER_URL = f"redis://127.0.0.1:{1 if port == 'closed' else silent_server}/0"
+    start = time.monotonic()
+    answer = client.get("/health/ready")
+    assert time.monotonic() - start < health.TIME_LIMIT + 1
+    expected = "OperationalError" if port == "closed" else "TimeoutError"
+    assert answer.json()["checks"]["broker"] == {"status": "unavailable", "error": expected}
+
+
+@pytest.fixture
+def strangers_view(configure: Callable[..., None], settings: Settings) -> None:
+    """Have the site be PROD, where strangers come through nginx."""
+    configure(environment="prod")
+    settings.SECURE_SSL_REDIRECT = False
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("strangers_view", "own_cache")
+@pytest.mark.parametrize("address", ["/health/ready", "/health/background"])
+def test_strangers_are_told_no_names(client: Client, user: User, staff: User, address: str) -> None:
+    for part in PARTS:
+        heartbeat.beat(part)
+    assert client.get(address).json() == {"status": "ok"}
+    client.force_login(user)
+    assert client.get(address).json() == {"status": "ok"}
+    client.force_login(staff)
+    assert client.get(address).json().keys() == {"status", "checks"}
+    inside = Client().get(address)  # the client of these tests says X-Real-IP, as nginx does
+    assert inside.json().keys() == {"status", "checks"}
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("strangers_view")
+def test_without_a_database_staff_are_strangers(
+    client: Client, staff: User, replace: Callable[[str, health.Check], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> None:
+        raise OperationalError
+
+    client.force_login(staff)
+    replace("database", fail)
+    monkeypatch.setattr(health, "may_see_checks", partial(refuse_queries, health.may_see_checks))
+    answer = client.get("/health/ready")
+    assert (answer.status_code, answer.json()) == (503, {"status": "unavailable"})
+
+
+def refuse_queries(ask: Callable[..., bool], *args: Any, **options: Any) -> bool:
+    """Return what `ask` does. Fail if it asks the database."""
+    with CaptureQueriesContext(connection) as queries:
+        result = ask(*args, **options)
+    assert not queries.captured_queries
+    return result
+
+
+@pytest.mark.usefixtures("strangers_view", "own_cache")
+@pytest.mark.parametrize("dead", PARTS)
+def test_silence_of_the_background_is_noticed(dead: heartbeat.Part, caplog: pytest.LogCaptureFixture) -> None:
+    for part in PARTS:
+        heartbeat.beat(part)
+    assert Client().get("/health/background").status_code == 200
+    cache.set(heartbeat.key(dead), time.time() - heartbeat.STALE_AFTER_SECONDS - 1, timeout=None)
+    answer = Client().get("/health/background")
+    assert answer.status_code == 503
+    assert {part: check["status"] for part, check in answer.json()["checks"].items()} == {
+        part: "unavailable" if part == dead else "ok" for part in PARTS
+    }
+    cache.delete(heartbeat.key(dead))
+    assert Client().get("/health/background").json()["checks"][dead]["error"] == "never heard of"
+    assert {record.levelname for record in caplog.records} == {"WARNING"}
+
+
+def test_embedded_mode_has_no_background_of_its_own(client: Client, configure: Callable[..., None]) -> None:
+    configure(environment="embedded")
+    answer = client.get("/health/background")
+    assert (answer.status_code, answer.json()) == (200, {"status": "ok", "checks": {}})
+
+
+@pytest.mark.parametrize("address", ["/health/live", "/health/ready", "/health/background"])
+def test_health_can_only_be_read(client: Client, address: str) -> None:
+    assert client.post(address).status_code == 405
+
+
+def test_a_queue_that_cannot_be_written_is_unavailable(settings: Settings, tmp_path: Any) -> None:
+    settings.CELERY_BROKER_TRANSPORT_OPTIONS = {"data_folder_out": str(tmp_path / "gone")}
+    with pytest.raises(FileNotFoundError):
+        health.check_broker()

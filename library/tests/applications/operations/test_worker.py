@@ -1,0 +1,133 @@
+"""What a real worker does with real tasks, on the broker and the database of the environment."""
+
+import pytest
+from bedplate.django.operations import heartbeat
+from bedplate.django.operations.models import TaskRun
+from celery.exceptions import Ignore
+from django.conf import settings
+from django.core.cache import cache
+from django.utils import timezone
+from redis import Redis
+from structlog.contextvars import bound_contextvars
+from users.models import User
+
+from applications.operations import tasks
+from applications.operations.conftest import Worker, database_away, wait_for, wait_until
+
+# Real commits, which another process sees. And pytest-django makes a database only for tests that say so.
+pytestmark = pytest.mark.django_db(transaction=True)
+
+SUCCEEDED, FAILED = TaskRun.State.SUCCEEDED, TaskRun.State.FAILED
+
+
+def test_runs_are_recorded_whatever_becomes_of_them(worker: Worker) -> None:
+    counted = tasks.count.start(to=4)
+    broken = tasks.break_down.start()
+    slow = tasks.outstay.start(stubborn=False)
+    stubborn = tasks.outstay.start(stubborn=True)
+    retried = tasks.succeed_at_the_last_retry.start()
+
+    wait_for(counted, SUCCEEDED)
+    assert (counted.percent, counted.message, counted.attempts, counted.error) == (100, "4 of 4", 1, "")
+    assert counted.started
+    assert counted.finished
+    assert counted.created <= counted.started <= counted.finished
+
+    wait_for(broken, FAILED)
+    assert (broken.percent, broken.error) == (30, "ValueError: no such customer")
+
+    for run in (slow, stubborn):
+        assert wait_for(run, FAILED).error == "Stopped: it ran longer than its time limit."
+
+    assert wait_for(retried, SUCCEEDED).attempts == 6
+
+
+def test_a_task_whose_process_is_killed_runs_again(worker: Worker) -> None:
+    run = wait_for(tasks.kill_first_process.start(), SUCCEEDED)
+    assert (run.attempts, run.percent, run.error) == (2, 100, "")
+
+
+def test_a_task_that_kills_every_process_is_given_up_and_reported(worker: Worker) -> None:
+    run = wait_for(tasks.kill_every_process.start(), FAILED)
+    assert (run.attempts, run.error) == (3, "Given up: its process was killed 3 times.")
+    wait_until(lambda: [line for line in worker.lines() if line["level"] == "error" and str(run.pk) in line["event"]])
+
+
+@pytest.mark.parametrize(("die", "attempts"), [("", 1), ("before", 2), ("after", 1)])
+def test_what_an_atomic_task_writes_is_written_once(worker: Worker, die: str, attempts: int) -> None:
+    email = f"die-{die}@example.org"
+    run = wait_for(tasks.add_user.start(email=email, die=die), SUCCEEDED)
+    wait_for(tasks.count.start(to=1), SUCCEEDED)  # whoever comes back has been back by then
+    run.refresh_from_db()
+    assert (run.state, run.attempts, run.percent) == (SUCCEEDED, attempts, 100)
+    assert User.objects.filter(email=email).count() == 1
+
+
+def test_an_atomic_task_that_has_succeeded_elsewhere_writes_nothing(user: User) -> None:
+    run = TaskRun.objects.create(name=tasks.add_user.name)
+    tasks.add_user.push_request(id=str(run.pk), called_directly=False)
+    TaskRun.objects.succeed(str(run.pk), now=timezone.now())
+    with pytest.raises(Ignore):
+        tasks.add_user(email="late@example.org")
+    tasks.add_user.pop_request()
+    assert not User.objects.filter(email="late@example.org").exists()
+
+
+def test_the_log_of_a_task_carries_the_id_of_the_request_that_started_it(worker: Worker) -> None:
+    with bound_contextvars(request_id="request-1"):
+        run = tasks.count.start(to=1)
+    wait_for(run, SUCCEEDED)
+    counted = [
+        line["request_id"] for line in worker.lines() if line["event"] == "Counted" and line["task_id"] == str(run.pk)
+    ]
+    assert counted == ["request-1"]
+
+
+def test_a_run_that_has_ended_does_not_begin_again(worker: Worker) -> None:
+    run = wait_for(tasks.count.start(to=1), SUCCEEDED)
+    tasks.break_down.apply_async(task_id=str(run.pk))
+    wait_until(lambda: any(line["event"].startswith("Run not begun") for line in worker.lines()))
+    run.refresh_from_db()
+    assert (run.state, run.attempts) == (SUCCEEDED, 1)
+
+
+def test_a_task_called_by_delay_is_recorded_when_it_begins(worker: Worker) -> None:
+    result = tasks.count.delay(to=1)
+    wait_until(lambda: TaskRun.objects.filter(pk=result.id, state=SUCCEEDED).exists())
+
+
+def test_a_task_that_finds_no_database_goes_back_into_the_queue(worker: Worker) -> None:
+    wait_for(tasks.count.start(to=1), SUCCEEDED)  # nothing else is under way
+    with database_away():
+        queued = tasks.count.delay(to=1)
+        wait_until(lambda: unwritten(worker, queued.id) >= 2)  # once more after it went back
+    wait_until(lambda: TaskRun.objects.filter(pk=queued.id, state=SUCCEEDED).exists())
+    assert TaskRun.objects.get(pk=queued.id).attempts == 1
+
+
+def unwritten(worker: Worker, task_id: str) -> int:
+    """Return how often the worker could not write that the task begins."""
+    event = "The state of a task's run could not be written"
+    return [line.get("task_id") for line in worker.lines() if line["event"] == event].count(task_id)
+
+
+@pytest.mark.skipif(settings.ENVIRONMENT.embedded, reason="a queue of files has no connection to lose")
+def test_a_task_and_its_worker_outlive_a_lost_connection(worker: Worker) -> None:
+    run = wait_for(tasks.count.start(to=10, pause=0.3), TaskRun.State.RUNNING)
+    with Redis.from_url(settings.CELERY_BROKER_URL) as valkey:
+        for kind in ("normal", "pubsub"):
+            valkey.client_kill_filter(_type=kind)
+    assert wait_for(run, SUCCEEDED).attempts == 1
+    wait_for(tasks.count.start(to=1), SUCCEEDED)
+    handed_out = [line for line in worker.lines() if line["event"].endswith(f"[{run.pk}] received")]
+    assert len(handed_out) == 1
+
+
+@pytest.mark.skipif(settings.ENVIRONMENT.embedded, reason="the cache of embedded mode is each process's own")
+def test_a_worker_is_heard_of(worker: Worker) -> None:
+    cache.delete(heartbeat.key("worker"))
+    wait_until(lambda: heartbeat.silence("worker") is not None)
+
+
+def test_a_worker_touches_its_heartbeat_file_while_it_works(worker: Worker) -> None:
+    wait_until(lambda: worker.heartbeat.stat().st_mtime > 0)

@@ -1,0 +1,31 @@
+"""What becomes of a task when its worker is stopped (a deploy, a restart, Ctrl-C), or killed."""
+
+from pathlib import Path
+
+import pytest
+from bedplate.django.operations import leases
+from bedplate.django.operations.models import TaskRun
+from django.utils import timezone
+
+from applications.operations import tasks
+from applications.operations.conftest import LIMIT, queue_length, running_worker, wait_for
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_a_worker_that_is_stopped_puts_its_task_back(shared_database: dict[str, str], tmp_path: Path) -> None:
+    with running_worker(shared_database, tmp_path) as worker:
+        run = wait_for(tasks.count.start(to=100, pause=0.5), TaskRun.State.RUNNING)
+        worker.process.terminate()
+        worker.process.wait(timeout=LIMIT)
+    run.refresh_from_db()
+    assert (run.state, run.percent, run.attempts) == (TaskRun.State.QUEUED, 0, 0)
+    assert queue_length() == 1
+
+
+def test_what_a_killed_worker_ran_begins_again_in_the_next(shared_database: dict[str, str], tmp_path: Path) -> None:
+    with running_worker(shared_database, tmp_path):
+        run = wait_for(tasks.count.start(to=10, pause=0.3), TaskRun.State.RUNNING)
+    TaskRun.objects.filter(pk=run.pk).update(alive=timezone.now() - leases.GRACE)  # so as not to wait for so long
+    with running_worker(shared_database, tmp_path):
+        assert wait_for(run, TaskRun.State.SUCCEEDED).attempts == 2

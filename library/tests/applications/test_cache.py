@@ -1,0 +1,63 @@
+"""The cache, while Valkey is away or silent."""
+
+import socket
+import time
+from collections.abc import Iterator
+
+import pytest
+from allauth.account.models import EmailAddress
+from bedplate.django.cache import OPTIONS, OptionalCache
+from bedplate.testing.plugin import PASSWORD
+from django.core.cache import caches
+from django.test import Client
+from pytest_django import Settings
+from users.models import User
+
+
+@pytest.fixture(params=["refuses", "is silent"])
+def cache(request: pytest.FixtureRequest, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Have the cache at a port that refuses connections, or takes them and says nothing."""
+    monkeypatch.setattr(OptionalCache, "paused_until", 0.0)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        if request.param == "refuses":
+            server.close()
+        settings.CACHES = {
+            "default": {
+                "BACKEND": "bedplate.django.cache.OptionalCache",
+                "LOCATION": f"redis://127.0.0.1:{port}/1",
+                "OPTIONS": OPTIONS | {"socket_timeout": 0.2},
+            }
+        }
+        yield
+
+
+@pytest.mark.usefixtures("cache")
+def test_it_is_empty_and_keeps_nothing() -> None:
+    cache = caches["default"]
+    cache.set("name", "value")
+    assert cache.get("name", "default") == "default"
+    assert cache.add("name", "value") is True
+    assert cache.delete("name") is False
+    assert cache.get_many(["name"]) == {}
+
+
+@pytest.mark.usefixtures("cache")
+def test_it_is_asked_once_in_a_while(caplog: pytest.LogCaptureFixture) -> None:
+    for _ in range(20):
+        caches["default"].get("name")
+    assert caplog.text.count("The cache is out of reach") == 1
+    OptionalCache.paused_until = time.monotonic()
+    caches["default"].get("name")
+    assert caplog.text.count("The cache is out of reach") == 2
+
+
+@pytest.mark.usefixtures("cache")
+def test_people_log_in_and_reset_their_password_without_it(client: Client, user: User) -> None:
+    EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
+    assert client.post("/accounts/login/", {"login": user.email, "password": "wrong"}).status_code == 200
+    assert client.post("/accounts/login/", {"login": user.email, "password": PASSWORD})["Location"] == "/"
+    client.logout()
+    for email in (user.email, "bob@example.org"):
+        answer = client.post("/accounts/password/reset/", {"email": email})
+        assert answer["Location"] == "/accounts/password/reset/done/"

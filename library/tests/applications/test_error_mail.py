@@ -1,0 +1,108 @@
+"""Mail about errors, and a mail server that is away."""
+
+import logging
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from threading import Event
+from typing import Any
+
+import pytest
+from bedplate.django import error_mail
+from bedplate.django.error_mail import WAITING_AT_MOST, ErrorMailHandler, Sender
+from django.core import mail
+from django.core.mail.backends.base import BaseEmailBackend
+from django.test import RequestFactory, override_settings
+from pytest_django import Settings
+from users.tests.smtp import settings_for, smtp_server
+
+RECORD = logging.LogRecord("django.request", logging.ERROR, __file__, 1, "It failed", None, None)
+
+
+class NobodyAnswers(BaseEmailBackend):
+    """A mail server that is away."""
+
+    def send_messages(self, _messages: Any) -> int:
+        """Fail."""
+        raise ConnectionRefusedError("nobody answers")
+
+
+@override_settings(ADMINS=["admin@example.com"])
+def test_an_error_is_mailed() -> None:
+    ErrorMailHandler().emit(RECORD)
+    assert "It failed" in mail.outbox[0].subject
+
+
+@override_settings(
+    ADMINS=["admin@example.com"], MAILERS={"default": {"BACKEND": f"{__name__}.{NobodyAnswers.__qualname__}"}}
+)
+def test_a_mail_server_that_is_away_makes_nothing_worse(caplog: pytest.LogCaptureFixture) -> None:
+    ErrorMailHandler().emit(RECORD)
+    assert "The mail about an error was not sent: nobody answers" in caplog.text
+
+
+def page_error(path: str = "/") -> logging.LogRecord:
+    """Return what Django logs when a page fails."""
+    record = logging.LogRecord("django.request", logging.ERROR, __file__, 1, f"Server Error: {path}", None, None)
+    record.request = RequestFactory().get(path, headers={"Referer": f"https://testserver{path}"})
+    return record
+
+
+def test_a_page_does_not_wait_for_a_slow_mail_server(settings: Settings) -> None:
+    with smtp_server(pause=0.3) as server:
+        settings.ADMINS, settings.MAILERS = ["admin@example.com"], settings_for(server.port)
+        ErrorMailHandler().emit(page_error())
+        assert server.mails == []
+        deadline = time.monotonic() + 30
+        while not server.mails:
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+    assert "Server Error: /" in server.mails[0]
+
+
+def test_mails_that_wait_are_sent_when_the_process_ends() -> None:
+    program = """
+from bedplate.django.error_mail import sender
+import time
+sender().add(lambda: (time.sleep(0.3), print("sent")))
+"""
+    run = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True, timeout=60)
+    assert run.stdout == "sent\n"
+
+
+def test_more_mails_than_can_be_sent_are_dropped(caplog: pytest.LogCaptureFixture) -> None:
+    slow, goes_on = Sender(), Event()
+    for _ in range(WAITING_AT_MOST + 2):
+        slow.add(lambda: assert_waited(goes_on))
+    assert f"{WAITING_AT_MOST} others wait" in caplog.text
+    goes_on.set()
+    slow.stop()
+
+
+def assert_waited(event: Event) -> None:
+    """Wait for the event."""
+    assert event.wait(30)
+
+
+@override_settings(ADMINS=["admin@example.com"])
+def test_the_token_of_a_link_is_not_mailed() -> None:
+    record = page_error("/accounts/password/reset/key/1-dilpfa-4251118720/")
+    del record.__dict__["request"]  # sent at once
+    ErrorMailHandler().emit(record)
+    (sent,) = mail.outbox
+    assert "dilpfa" not in f"{sent.subject}{sent.body}"
+    assert "/accounts/password/reset/key/[hidden]/" in sent.subject
+
+
+def test_the_token_of_a_link_is_nowhere_in_the_report_of_a_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Once(Sender):
+        def add(self, send: Callable[[], None]) -> None:
+            send()
+
+    monkeypatch.setattr(error_mail, "sender", Once)
+    with override_settings(ADMINS=["admin@example.com"]):
+        ErrorMailHandler().emit(page_error("/accounts/confirm-email/MQ:1wO4cZ:uPJMAlCQtN/"))
+    (sent,) = mail.outbox
+    assert "uPJMAlCQtN" not in f"{sent.subject}{sent.body}"
+    assert str(sent.body).count("/accounts/confirm-email/[hidden]/") >= 2

@@ -1,0 +1,66 @@
+"""Migrations of the library run while the release before still serves; what that would not survive is found."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from django.apps import apps
+from django.conf import settings
+from django.db import connection
+from django_migration_linter import MigrationLinter
+from pytest_django import Settings
+
+pytestmark = [
+    pytest.mark.django_db,
+    # SQLite makes a table anew for what PostgreSQL only notes, and the linter judges by the SQL.
+    pytest.mark.skipif(connection.vendor != "postgresql", reason="judges PostgreSQL's SQL"),
+]
+
+MIGRATION = """
+from django.db import migrations, models
+
+class Migration(migrations.Migration):
+    dependencies = [("operations", "{latest}")]
+    operations = [migrations.{operation}]
+"""
+CHARACTERS = "models.CharField(max_length=9, {options})"
+
+
+def survives(*labels: str) -> bool:
+    """Return whether the running release survives every migration of these apps but the initial ones."""
+    linter = MigrationLinter(
+        str(settings.BASE_DIRECTORY), include_apps=labels, ignore_initial_migrations=True, no_cache=True
+    )
+    linter.lint_all_migrations()
+    return not linter.has_errors
+
+
+def test_running_release_survives_every_migration() -> None:
+    """No migration of the library takes away, renames or demands what the release before does not know about."""
+    ours = [config.label for config in apps.get_app_configs() if config.name.startswith("bedplate.")]
+    assert "operations" in ours
+    assert survives(*ours)
+
+
+@pytest.mark.parametrize(
+    ("operation", "expected"),
+    [
+        (f'AddField("taskrun", "added", {CHARACTERS.format(options="null=True")})', True),
+        (f'AddField("taskrun", "added", {CHARACTERS.format(options='db_default=""')})', True),
+        (f'AddField("taskrun", "added", {CHARACTERS.format(options='default=""')})', False),
+        ('RemoveField("taskrun", "message")', False),
+        ('RenameField("taskrun", "message", "text")', False),
+        ('DeleteModel("TaskRun")', False),
+    ],
+)
+def test_what_is_found(
+    operation: str, expected: bool, tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is only added may be; what an INSERT or a SELECT of the release before would stumble over may not."""
+    package = tmp_path / f"migrations_{abs(hash(operation))}"
+    shutil.copytree(Path(apps.get_app_config("operations").path) / "migrations", package)
+    latest = max(path.stem for path in package.glob("0*.py"))
+    (package / "9999_changed.py").write_text(MIGRATION.format(latest=latest, operation=operation))
+    monkeypatch.syspath_prepend(tmp_path)
+    settings.MIGRATION_MODULES = {"operations": package.name}
+    assert survives("operations") is expected

@@ -1,0 +1,59 @@
+"""The library's texts are translated beside its applications; what the checks of projects find is found."""
+
+from pathlib import Path
+from typing import Final
+
+import polib
+import pytest
+from bedplate import django as library
+from bedplate.testing.translations import problems, texts
+
+APPLICATIONS: Final = sorted(Path(next(iter(library.__path__))).glob("*/locale"))
+CATALOGS: Final = [catalog for locale in APPLICATIONS for catalog in sorted(locale.glob("*/LC_MESSAGES/django.po"))]
+
+
+@pytest.mark.parametrize("catalog", CATALOGS, ids=lambda path: f"{path.parts[-5]}, {path.parts[-3]}")
+def test_every_text_of_the_library_is_translated(catalog: Path) -> None:
+    assert problems(catalog, catalog.parents[3]) == []
+
+
+def test_every_text_of_the_library_is_in_an_application_with_translations() -> None:
+    everywhere = texts(Path(next(iter(library.__path__))))
+    assert everywhere == {text for locale in APPLICATIONS for text in texts(locale.parent)}
+
+
+@pytest.fixture
+def catalog(tmp_path: Path) -> polib.POFile:
+    """Return the catalog of a folder with one text, "Hello %(name)s"; written, it is complete."""
+    (tmp_path / "page.py").write_text('_("Hello %(name)s")')
+    catalog = polib.POFile()
+    catalog.fpath = str(tmp_path / "django.po")
+    catalog.append(polib.POEntry(msgid="Hello %(name)s", msgstr="Bonjour %(name)s"))
+    return catalog
+
+
+def found(catalog: polib.POFile, *, compiled: bool = True) -> list[str]:
+    catalog.save()
+    if compiled:
+        catalog.save_as_mofile(str(Path(catalog.fpath).with_suffix(".mo")))
+    return problems(Path(catalog.fpath), Path(catalog.fpath).parent)
+
+
+def test_a_complete_catalog_has_no_problem(catalog: polib.POFile) -> None:
+    assert found(catalog) == []
+
+
+def test_each_problem_is_named(catalog: polib.POFile) -> None:
+    assert found(catalog) == []
+    catalog[0].msgstr = "Salut %(name)s"
+    assert any("not compiled as written" in problem for problem in found(catalog, compiled=False))
+    catalog[0].msgstr = "Bonjour %(nom)s"
+    assert found(catalog) == ["other variables than its text: Hello %(name)s"]
+    catalog[0].msgstr = ""
+    assert "not translated: Hello %(name)s" in found(catalog)
+    catalog[0].msgstr = "Bonjour %(name)s"
+    catalog[0].flags.append("fuzzy")
+    assert "a guess, or left over: Hello %(name)s" in found(catalog)
+    catalog[0].flags.clear()
+    catalog.append(polib.POEntry(msgid="Bye", msgstr="Adieu"))
+    assert found(catalog) == ["translated, and in no source: Bye"]
