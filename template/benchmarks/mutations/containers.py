@@ -38,7 +38,10 @@ _VERIFIER: Final = (
     *("--network=none", "--user=999:999", "--env=RESERVE_MB=1024", "--shm-size=256m"),
     *("--tmpfs=/tmp", "--tmpfs=/var/lib/postgresql", "--volume=/var/lib/verifier"),
 )
-_SERVER: Final = ("--env=POSTGRES_USER=app", "--env=POSTGRES_DB=app", "--shm-size=256m", "postgres:18")
+_SERVER: Final = (
+    "--add-host=postgres:127.0.0.1",  # as the service is called, for those that log in from the same network
+    *("--env=POSTGRES_USER=app", "--env=POSTGRES_DB=app", "--shm-size=256m", "postgres:18"),
+)
 _UNTIL_READY: Final = "for _ in {1..300}; do pg_isready -qh 127.0.0.1 -U app && exit; sleep 0.2; done; exit 1"
 
 
