@@ -48,7 +48,9 @@ prepare_python() {
     cp web/requirements-tools.txt "$stamp"
   fi
   # The library as it is here, for tests and IDEs.
-  printf '../../../../library/src\n' | tee .venv/lib/python*/site-packages/bedplate.pth >/dev/null
+  local packages
+  packages=$(echo .venv/lib/python*/site-packages)
+  printf '../../../../library/src\n' >"$packages/bedplate.pth"
   export PATH="$PWD/.venv/bin:$PATH"
 }
 

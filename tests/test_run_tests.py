@@ -19,6 +19,7 @@ def machine(tmp_path: Path) -> Path:
     checkout = copy_checkout(tmp_path / "checkout")
     tools = checkout / ".venv/bin"
     tools.mkdir(parents=True)
+    (checkout / ".venv/lib/python3/site-packages").mkdir(parents=True)
     (tools / "python").symlink_to(sys.executable)
     (checkout / ".venv/.requirements").write_bytes((checkout / "web/requirements-tools.txt").read_bytes())
     program(tools / "ruff", 'echo "the linters begin, with $(node --version) and npm $(npm --version)"; exit 1')

@@ -17,7 +17,7 @@ PAGE = ROOT / "docs/reference/security.md"
 ROWS = [line for line in PAGE.read_text().splitlines() if re.match(r"\| (?!promise|---)", line)]
 APPLICATIONS: Final = "library/tests/applications"
 # As ./run_tests.sh runs them: from this folder, what is below it. (tests/ and library/ twice: with marks and without.)
-SUITES: Final = {APPLICATIONS: "web", "web": "web", "library": ".", "tests": ".", "template": "."}
+SUITES: Final = {APPLICATIONS: ".", "web": "web", "library": ".", "tests": ".", "template": "."}
 
 
 def suite_of(path: str) -> str:
