@@ -5,38 +5,25 @@ from collections.abc import Sequence
 from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
+from importlib.util import find_spec
 from types import ModuleType
 from typing import Final, override
 
 APPLICATIONS: Final = ("anonymising", "caught_mail", "cron_runs", "media", "operations")
 MODULES: Final = ("broker", "cache", "error_mail", "isolation", "logs", "postgresql", "redaction", "vite")
-RENAMED: Final = {"bedplate.django.anonymising.packages": "bedplate.django.anonymising.anonymisation"}
+PRESENT_NAMES: Final = {
+    **{name: f"bedplate.django.{name}" for name in APPLICATIONS},
+    **{f"config.{name}": f"bedplate.django.{name}" for name in MODULES},
+    "bedplate.django.anonymising.packages": "bedplate.django.anonymising.anonymisation",
+}
 
 
-def present_name(name: str) -> str | None:
-    """Return what a module of the library is called now, or None for every other module."""
-    first, _, rest = name.partition(".")
-    if first in APPLICATIONS:
-        now = f"bedplate.django.{name}"
-    elif first == "config" and rest.partition(".")[0] in MODULES:
-        now = f"bedplate.django.{rest}"
-    else:
-        return None
-    return RENAMED.get(now, now)
-
-
-class FormerNames(MetaPathFinder, Loader):
-    """Gives the library's module to those who import it by its former name: one module, under both names."""
-
-    @override
-    def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
-        return ModuleSpec(fullname, self) if present_name(fullname) else None
+class SameModule(Loader):
+    """Gives a module that has been imported by its present name: one module, under both names."""
 
     @override
     def create_module(self, spec: ModuleSpec) -> ModuleType:
-        module = import_module(str(present_name(spec.name)))
+        module = import_module(str(spec.loader_state))
         spec.loader_state = module.__spec__
         return module
 
@@ -47,7 +34,38 @@ class FormerNames(MetaPathFinder, Loader):
             module.__spec__ = module.__spec__.loader_state
 
 
+def same_module(name: str, present_name: str) -> ModuleSpec | None:
+    """Return what has `name` imported as the module `present_name`; None where there is no such module."""
+    return ModuleSpec(name, SameModule(), loader_state=present_name) if find_spec(present_name) else None
+
+
+class FormerNames(MetaPathFinder):
+    """Finds the library's packages and modules by their former names. Asked last: the project may take a name."""
+
+    @override
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        return same_module(fullname, PRESENT_NAMES[fullname]) if fullname in PRESENT_NAMES else None
+
+
+class PartsOfFormerPackages(MetaPathFinder):
+    """Finds what is in a package that was found by its former name. Asked first: else its file would run twice."""
+
+    @override
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        package, _, name = fullname.rpartition(".")
+        present = sys.modules[package].__name__ if package in sys.modules else package
+        if present == package or not present.startswith("bedplate.django."):
+            return None
+        part = f"{present}.{name}"
+        return same_module(fullname, PRESENT_NAMES.get(part, part))
+
+
 def keep_former_names() -> None:
-    """Have former names found from now on, where no module of the project has taken the name since."""
+    """Have former names found from now on. Called twice, it changes nothing more."""
     if not any(isinstance(finder, FormerNames) for finder in sys.meta_path):
+        sys.meta_path.insert(0, PartsOfFormerPackages())
         sys.meta_path.append(FormerNames())

@@ -3,8 +3,9 @@
 from typing import Any
 
 import pytest
+from bedplate.django.anonymising import registry as registry_module
 from bedplate.django.anonymising.plan import Column, Plan, make_plan, may_hold_text
-from bedplate.django.anonymising.registry import AnonymisingError, Model, Registry
+from bedplate.django.anonymising.registry import AnonymisingError, Model, Registry, discover
 from bedplate.django.anonymising.rules import Clear, Keep, Pseudonym
 from django.db import models
 
@@ -127,3 +128,12 @@ def test_a_rule_for_an_app_that_is_not_installed_is_passed_over(registry: Regist
     registry.rules("no_such_app.Thing", name=Keep())
     registry.erase("no_such_app.Thing")
     assert registry.fields == before
+
+
+def test_a_teams_rules_are_read_last_wherever_its_app_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is said last counts; `users` is installed before the library's applications."""
+    read: list[str] = []
+    monkeypatch.setattr(registry_module, "import_module", read.append)
+    discover()
+    assert {"users.anonymisation", "bedplate.django.anonymising.anonymisation"} <= set(read)
+    assert [name for name in read if not name.startswith("bedplate.")] == read[read.index("users.anonymisation") :]
