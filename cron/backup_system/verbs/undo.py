@@ -2,7 +2,7 @@
 
 from backup_system.errors import BackupError
 from backup_system.interruptions import deferred_interruptions
-from backup_system.recovery import replacing
+from backup_system.recovery import prepare_swap, replacing
 from backup_system.session import Session
 
 
@@ -16,7 +16,7 @@ def undo(session: Session) -> None:
         media.require_swappable()
         media.begin_undoing(replaced[-1], identifier)
         session.workplace.exchange_marks(replaced[-1], identifier)
-        media.list_live(identifier)
+        prepare_swap(session, identifier)
         with session.progress.step("Swap back"), deferred_interruptions():
             session.database.swap_back(replaced[-1], identifier)
             media.swap(identifier)
