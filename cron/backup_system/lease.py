@@ -133,9 +133,9 @@ def _current(store: Store, name: str) -> tuple[str, Holder]:
     try:
         data, generation = store.read(name)
     except MissingError:
-        return NEW, Holder("", "")
+        return NEW, Holder("")
     try:
         note = json.loads(data)
-        return generation, Holder(str(note["holder"]), str(note.get("token", "")))
+        return generation, Holder(str(note["holder"]), str(note.get("token")))
     except (ValueError, KeyError, TypeError, RecursionError):
-        return generation, Holder("unknown", "")
+        return generation, Holder("unknown")
