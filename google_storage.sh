@@ -99,26 +99,25 @@ in_embedded_mode() {
 
 # Runs the command in a container of its own, whether the stack is up or not.
 in_docker() {
-  local service before started=() status=0
+  local service known started=() status=0
   docker info >/dev/null 2>&1 || fail 'Docker does not answer. Start it, then run this again.'
   exclude_other_changes "$@"
   read_options "$@"
-  before=$(running)
+  known=$(running)
   for service in $NEEDED; do
-    [[ -z $(docker compose ps --quiet --status running "$service") ]] || continue
+    [[ -z $(running "$service") ]] || continue
     docker compose up --detach --wait --quiet-pull "$service" >&2 </dev/null
-    started+=("$service")
+    started+=("$service") known+=$'\n'$(running "$service")
   done
   docker compose run --rm --no-deps "${RUN_OPTIONS[@]}" cron python -m bedplate.backup "${ARGUMENTS[@]}" || status=$?
   # A person may have started the site meanwhile, or another command that needs the same.
-  ((${#started[@]} == 0)) || running | grep -vxF "$(printf '%s\n' "$before" "${started[@]}")" >/dev/null ||
-    docker compose stop "${started[@]}" >&2
+  ((${#started[@]} == 0)) || running | grep -vxF "$known" >/dev/null || docker compose stop "${started[@]}" >&2
   return "$status"
 }
 
-# Prints the services that run, containers of `docker compose run` among them.
-running() {
-  docker compose ps --all --services --status running
+# Prints the ids of the containers that run, those of `docker compose run` among them: of a service, or all.
+running() { # [SERVICE]
+  docker compose ps --all --quiet --status running "$@"
 }
 
 # A restore during an install or a deploy would leave a database that the code does not know: one of them refuses.

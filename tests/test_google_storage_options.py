@@ -61,41 +61,52 @@ def test_identity_that_cannot_be_read(stack: FakeMachine, tmp_path: Path, file: 
     assert not (tmp_path / "given").exists()
 
 
-SERVICES = "compose ps --all --services --status running"
+RUNNING = "compose ps --all --quiet --status running"
 
 
 @pytest.fixture
 def stopped(stack: FakeMachine, tmp_path: Path) -> FakeMachine:
-    """Return the machine with a stack that is stopped, but for one service that needs no database."""
-    stack.answer("compose ps --quiet *")
-    stack.answer(SERVICES, "npm_watch")
+    """Return the machine with a stack that is stopped, but for a service and a command that need no database."""
+    stack.answer(f"{RUNNING} postgres")
+    stack.answer(RUNNING, "npm_watch-1\\ncron-1")
     docker = (stack.commands / "docker").read_text()
-    rules = stack.commands / "rules"
+    rules, started = stack.commands / "rules", f"{RUNNING} postgres\\t0\\tpostgres-1"
     stack.command(
         "docker",
-        f'[[ $* != "compose run"* || ! -e {tmp_path}/meanwhile ]] || cat {tmp_path}/meanwhile >>{rules}\n'
-        + docker.split("\n", 1)[1],
+        f"[[ $* != 'compose up'* ]] || printf '{started}\\n' >>{rules}\n"
+        f"[[ $* != 'compose run'* ]] || cat {tmp_path}/meanwhile >>{rules}\n" + docker.split("\n", 1)[1],
     )
     return stack
 
 
-def meanwhile(tmp_path: Path, *services: str) -> None:
-    """Have these services run when the command ends."""
-    (tmp_path / "meanwhile").write_text(f"{SERVICES}\t0\t{'\\n'.join(services)}\n")
+def meanwhile(tmp_path: Path, *containers: str) -> None:
+    """Have these containers run when the command ends."""
+    (tmp_path / "meanwhile").write_text(f"{RUNNING}\t0\t{'\\n'.join(containers)}\n")
 
 
-def test_what_was_started_for_the_command_is_stopped_again(stopped: FakeMachine, tmp_path: Path) -> None:
-    meanwhile(tmp_path, "npm_watch", "postgres")
+@pytest.mark.parametrize("others", [("npm_watch-1", "cron-1"), ("npm_watch-1",), ()])
+def test_what_was_started_for_the_command_is_stopped_again(
+    stopped: FakeMachine, tmp_path: Path, others: tuple[str, ...]
+) -> None:
+    meanwhile(tmp_path, *others, "postgres-1")
     assert google_storage(stopped, tmp_path, "-b").returncode == 0
     assert stopped.calls()[-1] == "compose stop postgres"
 
 
-@pytest.mark.parametrize("started", [("web", "nginx"), ("cron",)])
+@pytest.mark.parametrize(
+    "containers",
+    [
+        ("npm_watch-1", "cron-1", "postgres-1", "web-1", "nginx-1"),
+        ("npm_watch-1", "postgres-1", "cron-2"),
+        ("npm_watch-2", "cron-1", "postgres-1"),
+        ("npm_watch-1", "cron-1", "postgres-2"),
+    ],
+)
 def test_what_others_started_meanwhile_keeps_its_database(
-    stopped: FakeMachine, tmp_path: Path, started: tuple[str, ...]
+    stopped: FakeMachine, tmp_path: Path, containers: tuple[str, ...]
 ) -> None:
-    """The site, or a container of another such command."""
-    meanwhile(tmp_path, "npm_watch", "postgres", *started)
+    """The site, or a container of another such command, though one of the same service ran before."""
+    meanwhile(tmp_path, *containers)
     assert google_storage(stopped, tmp_path, "-b").returncode == 0
     assert not [call for call in stopped.calls() if call.startswith("compose stop")]
 

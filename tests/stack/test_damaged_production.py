@@ -138,6 +138,7 @@ def test_media_on_a_volume_of_their_own_are_restored(stack: Stack) -> None:
             succeed(stack, "-r", "latest", "--yes-replace", "prod", "--forget-set-aside")
             listed = stack.exec("web", "sh", "-c", "cd /data/media && find . -type f | grep -v backup_system").split()
             assert listed == ["./public/portrait.txt"]
+            succeed(stack, "-b")
             succeed(stack, "--undo", "--yes-replace", "prod")
             succeed(stack, "-b")
             succeed(stack, "--verify", "latest")

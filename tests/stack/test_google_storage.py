@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from checkout import ROOT
@@ -144,25 +145,54 @@ def test_works_while_the_stack_is_down(storage: Storage, backup: str) -> None:
         stack.restore()
 
 
-def test_a_site_that_was_started_meanwhile_stays_up(storage: Storage, backup: str) -> None:
-    """The command had to start the database; when it ends, the site needs it."""
+@contextmanager
+def amid_a_backup(storage: Storage) -> Iterator[None]:
+    """Do something while a command waits that had to start the database; at the end of the block it goes on."""
     stack = storage.stack
-    stack.compose("stop", "web", "celery", "flower", "cron", "nginx", "valkey", "postgres")
     lock = (f"--volume={stack.project}_app_data:/data", "--entrypoint=flock", "postgres:18", "/data/backup_system/lock")
     holder = run("docker", "run", "--detach", "--rm", "--init", *lock, "sleep", "infinity").strip()
     try:
         with storage.start("-b") as process:
             assert process.stdout
             assert any("waiting for it" in line for line in process.stdout)
-            stack.compose("up", "-d", "--wait")
+            yield
             run("docker", "rm", "--force", holder)
             said = process.stdout.read()
         assert process.returncode == 0, said
-        stack.wait_until_ready()
-        assert "postgres" in stack.compose("ps", "--services", "--status", "running").split()
     finally:
         attempt("docker", "rm", "--force", holder)
-        stack.restore()
+
+
+@pytest.fixture
+def stopped(storage: Storage, backup: str) -> Iterator[Stack]:
+    """Return the stack, of which nothing runs that the bucket does not need."""
+    storage.stack.compose("stop", "web", "celery", "flower", "cron", "nginx", "valkey", "postgres")
+    yield storage.stack
+    storage.stack.restore()
+
+
+def test_a_site_that_was_started_meanwhile_stays_up(storage: Storage, stopped: Stack) -> None:
+    """The command had to start the database; when it ends, the site needs it."""
+    with amid_a_backup(storage):
+        stopped.compose("up", "-d", "--wait")
+    stopped.wait_until_ready()
+    assert "postgres" in stopped.compose("ps", "--services", "--status", "running").split()
+
+
+def test_another_command_that_was_started_meanwhile_keeps_its_database(storage: Storage, stopped: Stack) -> None:
+    """Though a container of the same service ran before, which has ended."""
+
+    def another() -> str:
+        return stopped.compose("run", "--detach", "--no-deps", "cron", "sleep", "infinity").split()[-1]
+
+    before, after = another(), ""
+    try:
+        with amid_a_backup(storage):
+            after = another()
+            run("docker", "rm", "--force", before)
+        assert "postgres" in stopped.compose("ps", "--services", "--status", "running").split()
+    finally:
+        attempt("docker", "rm", "--force", before, after)
 
 
 @pytest.mark.parametrize("arguments", [[], ["-x"], ["-l", "-b"], ["-r", "nonsense"], ["-r", "s3://other/v1/a/b/c"]])

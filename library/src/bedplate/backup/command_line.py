@@ -123,7 +123,7 @@ def run(  # noqa: PLR0913 - an option each
         ),
     ] = "",
     forget_set_aside: Annotated[
-        bool, typer.Option("--forget-set-aside", help="With -r: what such a restore set aside may be removed.")
+        bool, typer.Option("--forget-set-aside", help="With -r: what was set aside and is in no backup may go.")
     ] = False,
     scheduled: Annotated[
         bool, typer.Option("--scheduled", help="As cron does: only in PROD, else do nothing.")

@@ -5,10 +5,12 @@ unchanged for so long that its holder must be dead. It measures that on its own 
 """
 
 import json
+import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from typing import Final
 
 from bedplate.backup.errors import BackupError, ConflictError, MissingError
@@ -18,10 +20,23 @@ from bedplate.backup.stores import NEW, Store
 PATIENCE: Final = 1800
 
 
+@dataclass(frozen=True)
+class Holder:
+    """One command of one installation."""
+
+    installation: str
+    token: str = field(default_factory=secrets.token_hex)
+    """Its own, so that it knows what it has written itself."""
+
+    def note(self) -> bytes:
+        """Return what it writes. The time makes every note another one, also in stores that compare them."""
+        return json.dumps({"holder": self.installation, "token": self.token, "at": time.time()}).encode()
+
+
 class Lease:
     """A lease that is held."""
 
-    def __init__(self, store: Store, name: str, *, holder: str, generation: str) -> None:
+    def __init__(self, store: Store, name: str, *, holder: Holder, generation: str) -> None:
         self._store, self._name, self._holder = store, name, holder
         self._generation = generation
         self._lost: BackupError | None = None
@@ -32,8 +47,7 @@ class Lease:
         with self._lock:
             if self._lost is None:
                 try:
-                    written = self._store.write(self._name, _note(self._holder), generation=self._generation)
-                    self._generation = written.generation
+                    self._repeated_if_ours(self._write)
                 except ConflictError:
                     self._lost = BackupError(
                         "Another machine has taken over: this one was silent for too long. Try again."
@@ -45,7 +59,26 @@ class Lease:
         """Let the next one begin."""
         with self._lock, suppress(BackupError):  # it ends by itself too
             if self._lost is None:
-                self._store.delete(self._name, generation=self._generation)
+                self._repeated_if_ours(self._delete)
+
+    def _write(self) -> None:
+        self._generation = self._store.write(self._name, self._holder.note(), generation=self._generation).generation
+
+    def _delete(self) -> None:
+        self._store.delete(self._name, generation=self._generation)
+
+    def _repeated_if_ours(self, change: Callable[[], None]) -> None:
+        """Change the lease. Raise ConflictError when another machine has taken it.
+
+        A renewal of ours may have reached the store without its answer reaching us: then the generation is another one.
+        """
+        try:
+            change()
+        except ConflictError:
+            self._generation, found = _current(self._store, self._name)
+            if found != self._holder:
+                raise
+            change()
 
 
 @contextmanager
@@ -55,7 +88,8 @@ def hold_lease(store: Store, name: str, *, holder: str, seconds: float, say: Cal
     `holder` is this installation's own name: what it held itself before it was killed it takes back at once. `seconds`
     without a renewal mean that the holder is dead. Raise BackupError after half an hour of waiting.
     """
-    lease = Lease(store, name, holder=holder, generation=_acquire(store, name, holder=holder, seconds=seconds, say=say))
+    ours = Holder(holder)
+    lease = Lease(store, name, holder=ours, generation=_acquire(store, name, holder=ours, seconds=seconds, say=say))
     finished = threading.Event()
     renewal = threading.Thread(target=_renew, args=(lease, finished, seconds / 4), daemon=True)
     renewal.start()
@@ -73,34 +107,35 @@ def _renew(lease: Lease, finished: threading.Event, interval: float) -> None:
             lease.confirm()
 
 
-def _acquire(store: Store, name: str, *, holder: str, seconds: float, say: Callable[[str], None]) -> str:
+def _acquire(store: Store, name: str, *, holder: Holder, seconds: float, say: Callable[[str], None]) -> str:
     deadline = time.monotonic() + max(PATIENCE, 2 * seconds)
     seen, since = "", 0.0
     while time.monotonic() < deadline:
         generation, other = _current(store, name)
+        ours = other.installation == holder.installation
         if generation != seen:
-            if not seen and generation != NEW and other != holder:
-                say(f"Another machine ({other}) writes backups of this project: waiting for it, at most half an hour.")
+            if not seen and generation != NEW and not ours:
+                say(
+                    f"Another machine ({other.installation}) writes backups of this project: waiting for it, "
+                    "at most half an hour."
+                )
             seen, since = generation, time.monotonic()
-        if generation == NEW or other == holder or time.monotonic() - since >= seconds:
+        if generation == NEW or ours or time.monotonic() - since >= seconds:
             with suppress(ConflictError):  # someone else was quicker
-                return store.write(name, _note(holder), generation=generation).generation
+                return store.write(name, holder.note(), generation=generation).generation
         else:
             time.sleep(min(1.0, seconds / 10))
     raise BackupError("Another machine has been writing backups of this project for half an hour. Try again later.")
 
 
-def _current(store: Store, name: str) -> tuple[str, str]:
+def _current(store: Store, name: str) -> tuple[str, Holder]:
+    """Return the lease's generation, and who wrote it."""
     try:
         data, generation = store.read(name)
     except MissingError:
-        return NEW, ""
+        return NEW, Holder("")
     try:
-        return generation, str(json.loads(data)["holder"])
+        note = json.loads(data)
+        return generation, Holder(str(note["holder"]), str(note.get("token")))
     except (ValueError, KeyError, TypeError, RecursionError):
-        return generation, "unknown"
-
-
-def _note(holder: str) -> bytes:
-    # The time makes every writing another one, in stores that would not notice otherwise.
-    return json.dumps({"holder": holder, "at": time.time()}).encode()
+        return generation, Holder("unknown")

@@ -10,7 +10,7 @@ from bedplate.backup.interruptions import Interruption
 from bedplate.backup.media_paths import shown
 from bedplate.backup.session import Installation
 from bedplate.backup.staging import new_identifier
-from bedplate.backup.workplace import NOT_BACKED_UP, PREVIOUS, SCRATCH, STAGING, remove_folder
+from bedplate.backup.workplace import LIVE_NOT_BACKED_UP, NOT_BACKED_UP, PREVIOUS, SCRATCH, STAGING, remove_folder
 
 CAME_SINCE: Final = "came-since-the-swap.txt"
 """In the folder of what a restore replaced: which of its media belong to what is live."""
@@ -71,6 +71,17 @@ def _explained() -> Iterator[None]:
     except OSError as error:
         advice = " Make room." if error.errno == errno.ENOSPC else ""
         raise BackupError(f"{error.filename or 'This machine'}: {error.strerror or error}.{advice}") from error
+
+
+def prepare_swap(installation: Installation, restore: str) -> None:
+    """Write down what has to be known after a swap: the media that were live, and of PROD that a backup is due.
+
+    What is written to the data that become live is in no backup until the next one.
+    """
+    if installation.configuration.environment == "prod":
+        since = f"{installation.now():%Y-%m-%d %H:%M} UTC"
+        installation.workplace.mark(restore, LIVE_NOT_BACKED_UP, since=since)
+    installation.live_media.list_live(restore)
 
 
 def recover(installation: Installation) -> None:

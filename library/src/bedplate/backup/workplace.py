@@ -20,7 +20,8 @@ POLL_INTERVAL: Final = 0.2
 SCRATCH: Final = "scratch-"
 STAGING: Final = "staging-"
 PREVIOUS: Final = "previous-"
-# Marks in the folder of what the last restore replaced: no backup was made of that, or of what is live since.
+# Marks in the folder of what the last restore replaced: no backup was made of that, or of what is live. They say since
+# when none was made, or nothing: there never was one.
 NOT_BACKED_UP: Final = "not-backed-up"
 LIVE_NOT_BACKED_UP: Final = "live-not-backed-up"
 
@@ -81,20 +82,22 @@ class Workplace:
         """Return the folder of what a restore replaced."""
         return self.folder / f"{PREVIOUS}{restore}"
 
-    def mark(self, restore: str, mark: str) -> None:
-        """Set a mark of a restore, before its swap: without the swap, recovering removes it."""
+    def mark(self, restore: str, mark: str, *, since: str = "") -> None:
+        """Set a mark of a restore, unless it is there, before its swap: without the swap, recovering removes it."""
         self.previous(restore).mkdir(mode=0o700, exist_ok=True)
-        (self.previous(restore) / mark).touch()
+        if self.marked_since(restore, mark) is None:
+            (self.previous(restore) / mark).write_text(since)
 
-    def is_marked(self, restore: str, mark: str) -> bool:
-        """Return whether a restore has the mark."""
-        return (self.previous(restore) / mark).exists()
+    def marked_since(self, restore: str, mark: str) -> str | None:
+        """Return what a mark of a restore says; None without it."""
+        file = self.previous(restore) / mark
+        return file.read_text() if file.exists() else None
 
     def exchange_marks(self, earlier: str, restore: str) -> None:
         """Set the marks of a restore that undoes the restore `earlier`: set aside and live change places."""
         for before, after in ((NOT_BACKED_UP, LIVE_NOT_BACKED_UP), (LIVE_NOT_BACKED_UP, NOT_BACKED_UP)):
-            if self.is_marked(earlier, before):
-                self.mark(restore, after)
+            if (since := self.marked_since(earlier, before)) is not None:
+                self.mark(restore, after, since=since)
 
     def unmark_live(self) -> None:
         """Remember that what is live has been backed up."""

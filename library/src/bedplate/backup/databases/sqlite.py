@@ -46,15 +46,27 @@ class SQLite:
         return self.file.parent
 
     def room(self, size: int) -> int:
-        """Return the size of the staging database and of the live one, whose files grow side by side."""
-        return 2 * size
+        """Return the bytes that a restore of a database of this size writes to the disk, at most.
+
+        They are the staging database, the write-ahead log of the swap (a hundredth more), the copy that is kept of the
+        live database, and what its file grows.
+        """
+        live = self.size()
+        return size + (size + size // 100) + live + max(0, size - live)
 
     def close_staging(self, restore: str) -> None:
         """Do nothing: this process alone fills the staging database."""
 
     def size(self) -> int:
-        """Return the bytes that the live database takes."""
-        return self.file.stat().st_size if self.file.exists() else 0
+        """Return the bytes that the live database takes, with those that are only in its log yet."""
+        if not self.file.exists():
+            return 0
+        try:
+            with _open(self.file) as connection:
+                query = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"
+                return int(connection.execute(query).fetchone()[0])
+        except DamagedError:
+            return self.file.stat().st_size
 
     def dump(self, folder: Path, *, finished: Finished, step: Step) -> Census:
         """Return what the live database held at the moment that the copy in `folder` shows."""

@@ -10,7 +10,7 @@ from bedplate.backup.interruptions import deferred_interruptions
 from bedplate.backup.manifest import Manifest
 from bedplate.backup.media import download_media, keep_only
 from bedplate.backup.media_paths import list_media, shown
-from bedplate.backup.recovery import replacing
+from bedplate.backup.recovery import prepare_swap, replacing
 from bedplate.backup.room import guarded, require_room_for_media, require_room_to_restore
 from bedplate.backup.session import Session
 from bedplate.backup.staging import Staging
@@ -46,8 +46,8 @@ def restore(
 ) -> Restored:
     """Return what was restored: `latest`, `latest:<environment>`, or a backup's URL.
 
-    `without_backup_first` says of PROD why it cannot be backed up before (of REASONS). What such a restore set aside is
-    removed by another one only with `forget_set_aside`.
+    `without_backup_first` says of PROD why it cannot be backed up before (of REASONS). What was set aside and is in no
+    backup is removed only with `forget_set_aside`.
     """
     configuration = session.configuration
     manifest = session.find(wanted)
@@ -62,9 +62,9 @@ def restore(
         with guarded(session, identifier):
             stage(session, manifest, staging, session.live_media.staged(identifier))
             anonymised = _bring_up_to_date(session, manifest, staging, session.live_media.staged(identifier))
-        if without_backup_first or _is_marked(session, LIVE_NOT_BACKED_UP):
+        if without_backup_first or _marked_since(session, LIVE_NOT_BACKED_UP) is not None:
             session.workplace.mark(identifier, NOT_BACKED_UP)
-        session.live_media.list_live(identifier)
+        prepare_swap(session, identifier)
         with session.progress.step("Swap"), deferred_interruptions():
             session.database.swap(identifier)
             session.live_media.swap(identifier)
@@ -72,17 +72,22 @@ def restore(
 
 
 def _require_backed_up(session: Session) -> None:
-    """Raise BackupError when this restore would remove what an earlier one set aside without a backup."""
-    if _is_marked(session, NOT_BACKED_UP):
-        raise BackupError(
-            "What the last restore set aside was never backed up, and another restore would remove it. To restore a "
-            "better backup: ./google_storage.sh --undo, then this again. If it may go: --forget-set-aside."
-        )
+    """Raise BackupError when this restore would remove what is set aside without a backup."""
+    if (since := _marked_since(session, NOT_BACKED_UP)) is None:
+        return
+    if since:
+        lost = f"The data that --undo set aside are in no backup with what was written to them since {since}"
+        way = "To back them up: ./google_storage.sh --undo, then -b, then --undo, then this again"
+    else:
+        lost = "The data that the last restore set aside were never backed up"
+        way = "To restore a better backup over them: ./google_storage.sh -b, then --undo, then this again"
+    raise BackupError(f"{lost}: this restore would remove them. {way}. If they may go: --forget-set-aside.")
 
 
-def _is_marked(session: Session, mark: str) -> bool:
-    """Return whether the last restore has the mark."""
-    return any(session.workplace.is_marked(earlier, mark) for earlier in session.database.previous()[-1:])
+def _marked_since(session: Session, mark: str) -> str | None:
+    """Return what the mark of the last restore says; None without it."""
+    found = (session.workplace.marked_since(earlier, mark) for earlier in session.database.previous()[-1:])
+    return next(found, None)
 
 
 def _back_up_first(session: Session, without: frozenset[str]) -> None:

@@ -2,7 +2,7 @@
 
 from bedplate.backup.errors import BackupError
 from bedplate.backup.interruptions import deferred_interruptions
-from bedplate.backup.recovery import replacing
+from bedplate.backup.recovery import prepare_swap, replacing
 from bedplate.backup.session import Session
 
 
@@ -16,7 +16,7 @@ def undo(session: Session) -> None:
         media.require_swappable()
         media.begin_undoing(replaced[-1], identifier)
         session.workplace.exchange_marks(replaced[-1], identifier)
-        media.list_live(identifier)
+        prepare_swap(session, identifier)
         with session.progress.step("Swap back"), deferred_interruptions():
             session.database.swap_back(replaced[-1], identifier)
             media.swap(identifier)
