@@ -52,11 +52,9 @@ def test_what_belongs_to_the_base_project_stays_there(acme: MadeProject) -> None
 
 
 def test_no_name_leaks(acme: MadeProject) -> None:
-    """No file of the project names the base project, but for the credits."""
+    """No file of the project names the base project, but for the credits; its library is a package of that name."""
     named = [
-        path
-        for path in acme.files()
-        if b"bedplate" in (acme.folder / path).read_bytes().lower() or "bedplate" in str(path).lower()
+        path for path in acme.files() if b"Bedplate" in (acme.folder / path).read_bytes() or "Bedplate" in str(path)
     ]
     assert set(named) <= CREDITS
 

@@ -38,11 +38,11 @@ DJANGO_VITE = {
 
 INSTALLED_APPS = [
     "users",
-    "pages",
     "bedplate.django.operations",
     "bedplate.django.media",
     "bedplate.django.cron_runs",
     "bedplate.django.anonymising",
+    "pages",
     "allauth",
     "allauth.account",
     "allauth.mfa",
