@@ -39,8 +39,8 @@ class Flower(models.Model):
 ''',
     "anonymisation.py": '''"""What becomes of flowers in a copy of production's data."""
 
-from bedplate.django.anonymising.registry import rules
-from bedplate.django.anonymising.rules import Keep
+from anonymising.registry import rules
+from anonymising.rules import Keep
 from flowers.models import Flower
 
 rules(Flower, colour=Keep())
