@@ -73,3 +73,9 @@ def test_a_translation_has_the_variables_of_its_text(catalog: Path) -> None:
     variable = re.compile(r"%\(\w+\)\w")
     for entry in polib.pofile(str(catalog)):
         assert sorted(variable.findall(entry.msgid)) == sorted(variable.findall(entry.msgstr)), entry.msgid
+
+
+def test_french_punctuation_stays_with_its_word() -> None:
+    """French has a space before `:`, `;`, `?` and `!`: one at which no line breaks."""
+    catalog = polib.pofile(str(WEB / "locale/fr/LC_MESSAGES/django.po"))
+    assert [entry.msgstr for entry in catalog if re.search(r" [:;?!»]", entry.msgstr)] == []
