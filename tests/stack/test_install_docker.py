@@ -215,8 +215,8 @@ def test_lost_dotenv(unfinished: Stack) -> None:
 
 def test_by_hand(unfinished: Stack, playwright: Playwright) -> None:
     """The commands that the README has in place of the install lead to the same: the user of `.env` logs in."""
-    unfinished.compose("down", "--volumes", "--timeout", "5")
-    (unfinished.directory / ".env").unlink()
+    unfinished.remove()
+    (unfinished.directory / ".env").unlink(missing_ok=True)
     example = unfinished.directory / ".env.example"
     here = {"COMPOSE_PROJECT_NAME": unfinished.project, "HTTP_PORT": str(unfinished.port)}
     for name, value in here.items():
