@@ -35,12 +35,17 @@ def copy_checkout(destination: Path) -> Path:
     return destination
 
 
-@contextmanager
-def committed(folder: Path) -> Iterator[None]:
-    """Have all files of a copy committed meanwhile."""
+def commit(folder: Path) -> None:
+    """Commit all files of a copy, in a repository of its own."""
     somebody = ("-c", "user.name=Somebody", "-c", "user.email=somebody@example.com")
     for arguments in (["init", "--quiet"], ["add", "--all"], ["commit", "--quiet", "--message", "A commit"]):
         subprocess.run(["git", *somebody, *arguments], cwd=folder, check=True)
+
+
+@contextmanager
+def committed(folder: Path) -> Iterator[None]:
+    """Have all files of a copy committed meanwhile."""
+    commit(folder)
     try:
         yield
     finally:

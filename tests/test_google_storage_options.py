@@ -114,6 +114,6 @@ def test_what_others_started_meanwhile_keeps_its_database(
 def test_the_servers_to_try_it_without_google_are_there() -> None:
     """Both commands of the how-to start, and say what they take."""
     page = ROOT / "docs/how-to/authenticate-google-storage.md"
-    (commands,) = commands_of(page)
+    (commands,) = commands_of(page, section="Try it without Google")
     said = subprocess.run(["bash", "-ec", commands], cwd=ROOT, capture_output=True, check=True, text=True, timeout=60)
     assert said.stdout.count("usage: python -m ") == 2

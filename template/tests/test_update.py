@@ -42,15 +42,17 @@ def improve(upstream: BaseProject) -> str:
 
 
 def test_team_and_base_project_meet(upstream: BaseProject, shop: MadeProject) -> None:
-    """Every change of either side is there afterwards; what was removed stays so; a second update does nothing."""
+    """The how-to brings every change of either side; what was removed stays so; a second update does nothing."""
     (shop.folder / "web/users/migrations/0002_team.py").touch()
     change(shop)
     commit = improve(upstream)
     (shop.folder / ".env").write_text("SECRET_KEY=ours\n")
 
-    result = shop.update()
+    (commands,) = commands_of(ROOT / "docs/how-to/update.md")
+    result = shop.run("bash", "-euc", commands)
 
     assert result.returncode == 0, result.stdout + result.stderr
+    assert git(shop.folder, "branch", "--show-current").strip() == "update"
     assert_kept(shop)
     read = partial(read_in, shop)
     assert "Improved: " in read(SETTINGS)

@@ -1,12 +1,15 @@
-"""Faults: processes killed from within, where `docker kill` would be taken for a wish; addresses that are taken."""
+"""Faults: commands stopped half way, killed processes (`docker kill` would count as a stop), taken addresses."""
 
 import json
+import os
+import signal
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from stack.compose import Stack, attempt, run, wait_until
+from stack.compose import Stack, attempt, clean_environment, run, wait_until
 from stack.server import Server
 
 OURS: Final = "FROM operations_taskrun WHERE name LIKE 'tasks_for_tests.%'"
@@ -16,6 +19,23 @@ MOUNTED: Final = Path(__file__).parent / "mounted"
 MAIN: Final = "main=$(cat /proc/1/task/1/children)"
 KILL_MAIN: Final = f"{MAIN} && kill -9 $main"
 KILL_ONE_WORKER: Final = f"{MAIN} && set -- $(cat /proc/${{main% }}/task/${{main% }}/children) && kill -9 $1"
+
+
+def stopped(*command: str | Path, said: str, number: signal.Signals, console: Path) -> int:
+    """Run the command, send it the signal once this is on its console, and return its exit status."""
+    with console.open("w") as output:
+        process = subprocess.Popen(
+            command,
+            env=clean_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )
+        wait_until(lambda: said in console.read_text() or process.poll() is not None, limit=180, what=said)
+        assert process.poll() is None, console.read_text()
+        os.killpg(process.pid, number)
+        return process.wait(timeout=120)
 
 
 def kill_main_process(stack: Stack, service: str, *, which: int = 0) -> None:

@@ -17,6 +17,7 @@ from stack.compose import run, wait_until
 from stack.server import DOMAIN, Server
 
 COMPOSE_FILE: Final = "tests/stack/acme/compose.yml"
+ADDRESS: Final = "https://issuer:14000/dir"
 NAMES, MANAGEMENT = 8055, 15000
 LONG_AGO: Final = {"start": "2020-01-01T00:00:00Z", "end": "2020-01-02T00:00:00Z"}
 
@@ -96,7 +97,7 @@ def issuing(server: Server) -> Iterator[Issuer]:
     issuer = Issuer(server, before)
     try:
         dotenv.write_text(
-            text.replace("ACME_SERVER=off", "ACME_SERVER=https://issuer:14000/dir").replace(
+            text.replace("ACME_SERVER=off", f"ACME_SERVER={ADDRESS}").replace(
                 f"COMPOSE_FILE={server.environment}.yml", f"COMPOSE_FILE={server.environment}.yml:{COMPOSE_FILE}"
             )
         )

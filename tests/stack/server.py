@@ -1,7 +1,8 @@
 """DEV or PROD as it runs on a server: images and secrets, HTTPS through nginx, on ports of this machine."""
 
 import base64
-from collections.abc import Iterator
+import shlex
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -40,7 +41,7 @@ class Server(Stack):
     @override
     def install(self) -> str:
         """Return what the command in the how-to says, here for this environment and these ports."""
-        command = commands_of(HOW_TO)[0].replace("prod", self.environment)
+        command = commands_of(HOW_TO, section="Install")[0].replace("prod", self.environment)
         variables = {
             "COMPOSE_PROJECT_NAME": self.project,
             "BIND_ADDRESS": "127.0.0.1",
@@ -49,6 +50,10 @@ class Server(Stack):
             "ACME_SERVER": "off",  # the name is not ours to ask a certificate for
         }
         return run("bash", "-ec", command, directory=self.directory, limit=900, variables=variables)
+
+    def follow(self, commands: str) -> None:
+        """Do what a page says, to the letter. Without a terminal nothing is asked."""
+        run("bash", "-ec", commands, directory=self.directory, limit=300)
 
     def secret(self, name: str) -> str:
         """Return a secret."""
@@ -90,11 +95,20 @@ class Server(Stack):
         return ask(self.port, path, Host=host)
 
 
+def clone(repository: Path, folder: Path) -> Path:
+    """Return this new folder, into which the repository is cloned as the how-to says."""
+    command = commands_of(HOW_TO)[0].replace("ADDRESS-OF-YOUR-REPOSITORY", shlex.quote(str(repository)))
+    run("bash", "-ec", command.replace("/srv/site", shlex.quote(str(folder))))
+    return folder
+
+
 @contextmanager
-def running(environment: Literal["dev", "prod"], directory: Path) -> Iterator[Server]:
-    """Set a server up in a copy of this checkout; at the end nothing of it remains."""
+def running(
+    environment: Literal["dev", "prod"], directory: Path, *, fetch: Callable[[Path], Path] = copy_checkout
+) -> Iterator[Server]:
+    """Set a server up in this new folder, into which `fetch` brings the project; at the end nothing of it remains."""
     server = Server(
-        directory=copy_checkout(directory),
+        directory=fetch(directory),
         project=unique_slug(),
         port=free_port(),
         https_port=free_port(),

@@ -6,26 +6,39 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import pytest
+from checkout import ROOT, commit, copy_checkout
+from documents import commands_of
 
-from stack.compose import attempt, clean_environment, run, wait_until
+from stack.compose import attempt, run, wait_until
 from stack.conftest import Report
 from stack.editing import appended, edited, replaced
-from stack.server import Server, running
+from stack.faults import stopped
+from stack.server import Server, clone, running
 from stack.traffic import Traffic
 
 pytestmark = pytest.mark.stack
 
+HOW_TO: Final = ROOT / "docs/how-to/deploy-and-roll-back.md"
 SMALLEST_TRAFFIC = 5000  # requests
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Return a PROD of its own, just installed."""
-    with running("prod", tmp_path_factory.mktemp("deploy") / "site") as site:
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a team's repository."""
+    folder = copy_checkout(tmp_path_factory.mktemp("deploy") / "repository")
+    commit(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def site(repository: Path) -> Iterator[Server]:
+    """Return a PROD of its own, just cloned and installed."""
+    with running("prod", repository.parent / "site", fetch=partial(clone, repository)) as site:
         yield site
 
 
@@ -45,7 +58,7 @@ def served(traffic: Traffic) -> Iterator[None]:
     assert not traffic.failures
 
 
-def deploy(site: Server, *options: str) -> "subprocess.CompletedProcess[str]":
+def deploy(site: Server, *options: str) -> subprocess.CompletedProcess[str]:
     """Return how ./deploy.sh ended."""
     return attempt(site.directory / "deploy.sh", "--yes", *options, directory=site.directory, limit=300)
 
@@ -74,9 +87,9 @@ def images(site: Server) -> set[str]:
     return set(run("docker", "image", "ls", "--format", "{{.Tag}}", f"{site.project}-web").split())
 
 
-def change(site: Server, text: str) -> None:
+def change(checkout: Path, text: str) -> None:
     """Make a new release of the checkout: its pages say this."""
-    footer = site.directory / "web/templates/footer.html"
+    footer = checkout / "web/templates/footer.html"
     footer.write_text(f"{footer.read_text()}<!-- {text} -->\n")
 
 
@@ -108,12 +121,13 @@ def test_refusal(site: Server, options: tuple[str, ...], said: str) -> None:
     assert containers(site) == before
 
 
-def test_deploy(site: Server, served: None) -> None:
-    """A changed release takes over after a backup; nothing is to be done anew by `docker compose up` afterwards."""
+def test_deploy(site: Server, repository: Path, served: None) -> None:
+    """What the team has committed takes over after a backup; `docker compose up` has nothing to do afterwards."""
     dotenv = site.directory / ".env"
     dotenv.write_text(dotenv.read_text().replace("BACKUP_URL=", "BACKUP_URL=file:///data/backups"))
-    change(site, "release 1")
-    succeed(site)
+    change(repository, "release 1")
+    commit(repository)
+    site.follow(commands_of(HOW_TO)[0])
     assert "release 1" in site.get("/").text
     assert "/v1/" in site.exec("cron", "python", "-m", "bedplate.backup", "--list")
     after = containers(site)
@@ -180,7 +194,7 @@ def test_release_whose_worker_does_not_start(site: Server, served: None) -> None
     assert containers(site) == after
 
 
-def assert_disk_is_full(result: "subprocess.CompletedProcess[str]", *, step: str) -> None:
+def assert_disk_is_full(result: subprocess.CompletedProcess[str], *, step: str) -> None:
     """Assert that the deploy failed in this step, and that it says why and what to do."""
     assert result.returncode == 1, result.stdout
     assert f"Failed: {step}" in result.stderr
@@ -214,22 +228,11 @@ def test_disk_is_full_for_the_backup(site: Server, served: None, tmp_path: Path)
 
 def stop_in_step(site: Server, step: str, number: signal.Signals, console: Path) -> int:
     """Deploy, send the signal once this step is on its console, and return its exit status."""
-    with console.open("w") as output:
-        process = subprocess.Popen(
-            [site.directory / "deploy.sh", "--yes", "--no-backup"],
-            env=clean_environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-        )
-        wait_until(lambda: step in console.read_text() or process.poll() is not None, limit=120, what=step)
-        assert process.poll() is None, console.read_text()
-        os.killpg(process.pid, number)
-        return process.wait(timeout=120)
+    command = (site.directory / "deploy.sh", "--yes", "--no-backup")
+    return stopped(*command, said=step, number=number, console=console)
 
 
-def deploy_unless_locked(site: Server) -> "subprocess.CompletedProcess[str] | None":
+def deploy_unless_locked(site: Server) -> subprocess.CompletedProcess[str] | None:
     """Return how ./deploy.sh ended; None when another one, or its last step, still runs."""
     result = deploy(site, "--no-backup")
     return None if "is running" in result.stderr else result
@@ -250,7 +253,7 @@ def test_killed_deploy_can_be_run_again(site: Server, served: None, tmp_path: Pa
     """After kill -9 the same command tidies up and deploys."""
     assert stop_in_step(site, "[8/9]", signal.SIGKILL, tmp_path / "console") == -signal.SIGKILL
     assert len(webs(site)) == 2
-    change(site, "release 3")
+    change(site.directory, "release 3")
     result = wait_until(lambda: deploy_unless_locked(site), limit=120, what="the killed step has ended")
     assert result
     assert result.returncode == 0, result.stderr
@@ -261,10 +264,21 @@ def test_killed_deploy_can_be_run_again(site: Server, served: None, tmp_path: Pa
 def test_rollback(site: Server, served: None) -> None:
     """The release before serves again."""
     before = site.dotenv["PREVIOUS_RELEASES"].split()
-    succeed(site, "--rollback")
+    site.follow(commands_of(HOW_TO, section="Roll back")[0])
     assert [site.dotenv["RELEASE"], *site.dotenv["PREVIOUS_RELEASES"].split()] == before
     page = site.get("/").text
     assert "release 3" not in page
+    assert "release 1" in page
+
+
+def test_restart(site: Server, served: None) -> None:
+    """What was changed in `.env` counts, in new containers of the same release."""
+    before, dotenv = webs(site), site.directory / ".env"
+    dotenv.write_text(re.sub(r"(?m)^PROJECT_NAME=.*$", "PROJECT_NAME=Restarted", dotenv.read_text()))
+    site.follow(commands_of(HOW_TO, section="Restart")[0])
+    assert webs(site) != before
+    page = site.get("/").text
+    assert "Restarted" in page
     assert "release 1" in page
 
 

@@ -18,6 +18,7 @@ pytestmark = pytest.mark.stack
 
 SHOWN = calls_of(commands_of(ROOT / "docs/how-to/backups.md")[0], "./google_storage.sh")
 AUTHENTICATE, LIST, RESTORE, UNDO, BACK_UP, VERIFY, PRUNE = SHOWN  # as the how-to has them
+WITH_A_KEY = ROOT / "docs/how-to/authenticate-google-storage.md"
 CUSTOMER = "erika.mustermann@customer.example"
 PICTURE = "/data/media/public/a portrait, 100%.txt"
 
@@ -26,10 +27,12 @@ PICTURE = "/data/media/public/a portrait, 100%.txt"
 def storage(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Storage]:
     """Return a stack with a bucket that this machine has signed in to, by a service account's key."""
     with google_storage(stack, tmp_path_factory.mktemp("home")) as storage:
-        key = storage.home / "key.json"
+        key = stack.directory / "key.json"
         key.write_text(stack.exec("oauth", "cat", "/tmp/key.json"))  # noqa: S108 - of that container
-        said = storage.run("-a", "--key-file", key)
+        (commands,) = commands_of(WITH_A_KEY, section="A service account's key")
+        said = run("bash", "-ec", f"{{ {commands} }} 2>&1", directory=stack.directory, variables=storage.variables)
         assert re.search(r"backups@\S+ has access to gs://", said)
+        assert not key.exists()
         yield storage
 
 

@@ -2,6 +2,7 @@
 
 import os
 import pty
+import re
 import shlex
 import signal
 import subprocess
@@ -11,14 +12,18 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from checkout import copy_checkout, free_port, unique_slug
+from checkout import ROOT, copy_checkout, free_port, unique_slug
+from documents import commands_of
+from playwright.sync_api import Playwright
 
+from stack.browser import log_in
 from stack.compose import Stack, clean_environment, run, wait_until
 from stack.conftest import Report
 from stack.editing import replaced
 
 pytestmark = pytest.mark.stack
 
+BY_HAND: Final = "What `./install_docker.sh` does, by hand"  # in the README
 # What the install tells to run when the database and `.env` disagree.
 PASSWORD_COMMAND: Final = r"docker compose exec postgres psql --username app --dbname app --command '\password'"
 
@@ -206,6 +211,22 @@ def test_lost_dotenv(unfinished: Stack) -> None:
     assert f"docker compose --project-name {unfinished.project} down --volumes" in result.stderr
     assert not exists
     assert unfinished.status("/health/ready") == 200
+
+
+def test_by_hand(unfinished: Stack, playwright: Playwright) -> None:
+    """The commands that the README has in place of the install lead to the same: the user of `.env` logs in."""
+    unfinished.remove()
+    (unfinished.directory / ".env").unlink(missing_ok=True)
+    example = unfinished.directory / ".env.example"
+    here = {"COMPOSE_PROJECT_NAME": unfinished.project, "HTTP_PORT": str(unfinished.port)}
+    for name, value in here.items():
+        example.write_text(re.sub(rf"(?m)^{name}=.*$", f"{name}={value}", example.read_text()))
+    for commands in commands_of(ROOT / "README_install_base_project.md", section=BY_HAND):
+        run("bash", "-euc", commands, directory=unfinished.directory, limit=300)
+    assert "change-me" not in unfinished.dotenv.values()
+    assert unfinished.status("/health/ready") == 200
+    email, password = (unfinished.dotenv[f"DEFAULT_USER_{value}"] for value in ("EMAIL", "PASSWORD"))
+    log_in(playwright, unfinished.url, email=email, password=password).dispose()
 
 
 def test_another_project_name(stack: Stack) -> None:

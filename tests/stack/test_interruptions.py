@@ -124,7 +124,7 @@ def test_services_that_were_added(site: Server) -> None:
     assert {"added", "helper"} <= site.containers().keys()
     assert f"./deploy.sh --pull {newest}" in deploy(site, "--rollback")
     assert not down(site)
-    (shown,) = commands_of(HOW_TO, section="Roll back")
+    _, shown = commands_of(HOW_TO, section="Roll back")
     assert re.search(rf"^{site.project}-web +{newest} ", run("bash", "-ec", shown), re.MULTILINE)
     deploy(site, "--no-backup", "--pull", newest)
     assert site.containers()["helper"]["Config"]["Image"] == f"{site.project}-helper:{newest}"

@@ -11,6 +11,9 @@ from stack.conftest import make_user
 
 pytestmark = pytest.mark.stack
 
+# Pixels from the top of an element's text to its end.
+HEIGHT = "e => { const text = new Range(); text.selectNodeContents(e); return text.getBoundingClientRect().height }"
+
 
 def sign_in(page: Page, email: str, password: str) -> None:
     """Fill in the login form and send it."""
@@ -99,14 +102,19 @@ def test_language(page: Page) -> None:
 
 
 def test_documents(staff_page: Page) -> None:
-    """A person uploads a file, opens it, and deletes it."""
+    """A person uploads a file, opens it, and deletes it. Its long name breaks no other word of its row."""
     staff_page.goto("/documents/")
-    note = FilePayload(name="a note.txt", mimeType="text/plain", buffer=b"Remember the milk.")
+    name = "a_note" + "_of_what_not_to_forget" * 5 + ".txt"
+    note = FilePayload(name=name, mimeType="text/plain", buffer=b"Remember the milk.")
     staff_page.get_by_label("File").set_input_files(note)
     staff_page.get_by_role("button", name="Upload").click()
-    staff_page.get_by_role("link", name="a_note.txt").click()
+    delete = staff_page.get_by_role("button", name=f"Delete {name}")
+    heading = staff_page.get_by_role("columnheader", name="Delete")
+    for text in (staff_page.get_by_text("18\xa0bytes"), heading, delete):
+        assert text.evaluate(HEIGHT) < 30, f"{text} is broken into lines"
+    staff_page.get_by_role("link", name=name).click()
     expect(staff_page.locator("body")).to_have_text("Remember the milk.")
     staff_page.go_back()
-    staff_page.get_by_role("button", name="Delete a_note.txt").click()
+    delete.click()
     expect(staff_page.locator("main")).to_contain_text("The document is deleted.")
-    expect(staff_page.get_by_role("link", name="a_note.txt")).to_have_count(0)
+    expect(staff_page.get_by_role("link", name=name)).to_have_count(0)

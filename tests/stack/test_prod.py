@@ -3,7 +3,6 @@
 import pytest
 from documents import commands_of
 
-from stack.compose import run
 from stack.server import HOW_TO, Server
 from stack.test_servers import assert_guarded
 
@@ -56,12 +55,13 @@ def test_lost_optional_secret_comes_back(server: Server) -> None:
 
 
 def test_how_to_is_right(server: Server) -> None:
-    """Every command of the how-to works as it stands there, with plain `docker compose`; the first made this server."""
-    first, *others = commands_of(HOW_TO)
-    assert first.startswith("./install_docker.sh --environment")
+    """Every command of the how-to works as it stands there, with plain `docker compose`; `Install` made this server."""
+    clone, install, *others = commands_of(HOW_TO)
+    assert clone.startswith("git clone ")  # test_deploy.py follows it
+    assert install.startswith("./install_docker.sh --environment")
     assert len(others) >= 4
     for command in others:
-        run("bash", "-ec", command, directory=server.directory, limit=300)
+        server.follow(command)
     assert server.get("/").status == 200
 
 

@@ -1,6 +1,5 @@
 """./rotate_secret.sh on a server in use: what the how-to says, an interruption, and secrets that do not work."""
 
-import os
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -12,8 +11,9 @@ import pytest
 from checkout import ROOT
 from documents import commands_of
 
-from stack.compose import attempt, clean_environment, run, wait_until
+from stack.compose import attempt
 from stack.editing import replaced
+from stack.faults import stopped
 from stack.server import EMAIL, Server
 from stack.traffic import Traffic
 from stack.visitor import Visitor
@@ -32,10 +32,10 @@ on_dev = pytest.mark.parametrize("server", ["dev"], indirect=True, scope="sessio
 def rotate(server: Server, name: str) -> None:
     """Do as the how-to says, to the letter; it is the line with these words."""
     (command,) = [command for command in COMMANDS if f"./rotate_secret.sh {name} --yes" == command]
-    run("bash", "-ec", command, directory=server.directory, limit=300)
+    server.follow(command)
 
 
-def attempt_with(server: Server, name: str, value: str) -> "subprocess.CompletedProcess[str]":
+def attempt_with(server: Server, name: str, value: str) -> subprocess.CompletedProcess[str]:
     """Return how the rotation to this value ended."""
     given = server.directory / "given"
     given.write_text(value)
@@ -99,19 +99,8 @@ def test_secret_key(server: Server, superuser: Visitor, customer: Visitor) -> No
 
 def interrupt(server: Server, step: str, console: Path) -> None:
     """Rotate the database's password; press Ctrl-C once this step is on the console."""
-    with console.open("w") as output:
-        process = subprocess.Popen(
-            [server.directory / "rotate_secret.sh", "postgres_password", "--yes"],
-            env=clean_environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-        )
-        wait_until(lambda: step in console.read_text() or process.poll() is not None, limit=180, what=step)
-        assert process.poll() is None, console.read_text()
-        os.killpg(process.pid, signal.SIGINT)
-        assert process.wait(timeout=120) == 130
+    command = (server.directory / "rotate_secret.sh", "postgres_password", "--yes")
+    assert stopped(*command, said=step, number=signal.SIGINT, console=console) == 130
 
 
 @on_prod

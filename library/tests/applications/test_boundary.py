@@ -48,10 +48,11 @@ def test_a_former_name_leads_to_the_same_module(name: str) -> None:
 
 
 def test_what_a_teams_code_imports_by_former_names_is_the_librarys_own() -> None:
-    from anonymising.packages import rules  # type: ignore[import-not-found]  # noqa: PLC0415 - a former name
     from bedplate.django.anonymising.registry import REGISTRY  # noqa: PLC0415
     from bedplate.django.media import models  # noqa: PLC0415
     from bedplate.django.operations import recorded  # noqa: PLC0415
+
+    from anonymising.packages import rules  # type: ignore[import-not-found]  # noqa: PLC0415 - a former name
     from media.models import Document, path_of_owner  # type: ignore[import-not-found]  # noqa: PLC0415
     from operations.recorded import RecordedTask  # type: ignore[import-not-found]  # noqa: PLC0415
 

@@ -55,5 +55,10 @@ def test_each_problem_is_named(catalog: polib.POFile) -> None:
     catalog[0].flags.append("fuzzy")
     assert "a guess, or left over: Hello %(name)s" in found(catalog)
     catalog[0].flags.clear()
+    catalog.metadata["Language"] = "fr"
+    catalog[0].msgstr = "Bonjour : %(name)s"
+    assert any("no-break space" in problem for problem in found(catalog))
+    catalog[0].msgstr = "Bonjour\u00a0: %(name)s"
+    assert found(catalog) == []
     catalog.append(polib.POEntry(msgid="Bye", msgstr="Adieu"))
     assert found(catalog) == ["translated, and in no source: Bye"]

@@ -12,6 +12,7 @@ from django.utils.translation.template import templatize
 # What `templatize` leaves of a template, and what Python calls: the names that gettext looks for.
 MARKERS: Final = {"_", "gettext", "gettext_lazy", "gettext_noop", "ngettext", "ngettext_lazy"}
 MARKED: Final = re.compile(r"""\b(?:_|n?gettext)\(\s*(u?(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"))""")
+BREAK: Final = re.compile(" ([:;?!»])")  # French has a space before these, at which no line breaks
 VARIABLE: Final = re.compile(r"%\(\w+\)\w")
 NEVER_SHOWN: Final = frozenset({"locale", "migrations", "tests"})
 
@@ -28,6 +29,11 @@ def problems(catalog: Path, sources: Path, *, without: Collection[str] = ()) -> 
         *(f"not translated: {text}" for text in sorted(wanted - translated)),
         *(f"translated, and in no source: {text}" for text in sorted(translated - wanted)),
         *(f"a guess, or left over: {entry.msgid}" for entry in entries if entry.fuzzy or entry.obsolete),
+        *(
+            f"a line can break before {found[1]} (a no-break space goes there): {entry.msgid}"
+            for entry in entries
+            if entries.metadata.get("Language") == "fr" and (found := BREAK.search(entry.msgstr))
+        ),
         *(f"other variables than its text: {entry.msgid}" for entry in entries if _has_other_variables(entry)),
         *(
             f"not compiled as written (python manage.py compilemessages): {text}"
