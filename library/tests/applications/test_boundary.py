@@ -52,9 +52,9 @@ def test_what_a_teams_code_imports_by_former_names_is_the_librarys_own() -> None
     from bedplate.django.media import models  # noqa: PLC0415
     from bedplate.django.operations import recorded  # noqa: PLC0415
 
-    from anonymising.packages import rules  # type: ignore[import-not-found]  # noqa: PLC0415 - a former name
-    from media.models import Document, path_of_owner  # type: ignore[import-not-found]  # noqa: PLC0415
-    from operations.recorded import RecordedTask  # type: ignore[import-not-found]  # noqa: PLC0415
+    from anonymising.packages import rules  # noqa: PLC0415 - a former name
+    from media.models import Document, path_of_owner  # noqa: PLC0415
+    from operations.recorded import RecordedTask  # noqa: PLC0415
 
     assert (Document, path_of_owner, RecordedTask) == (models.Document, models.path_of_owner, recorded.RecordedTask)
     assert rules.__self__ is REGISTRY
