@@ -14,6 +14,13 @@ from project_template.git import Repository
 YOURS: Final = "YOURS"
 BASE_PROJECT: Final = "BASE_PROJECT"
 
+# A file that the team added to a folder whose files the base project has moved stays where the team looks for it.
+STAYS_IN_ITS_FOLDER: Final = {
+    "GIT_CONFIG_COUNT": "1",
+    "GIT_CONFIG_KEY_0": "merge.directoryRenames",
+    "GIT_CONFIG_VALUE_0": "false",
+}
+
 # A file in a conflict has a version a stage, as git calls it.
 ANCESTOR: Final = 1
 OURS: Final = 2
@@ -61,7 +68,8 @@ def merge(project: Repository, *, old: Path, new: Path, work: Path) -> Merge:
     try:
         for name, commit in sides.items():
             project.run("update-ref", name, commit)
-        output = project.run("merge-tree", "--write-tree", "-z", "--no-messages", YOURS, BASE_PROJECT, statuses=(0, 1))
+        sides_in = Repository(project.folder, STAYS_IN_ITS_FOLDER)
+        output = sides_in.run("merge-tree", "--write-tree", "-z", "--no-messages", YOURS, BASE_PROJECT, statuses=(0, 1))
     finally:
         for name in sides:
             project.run("update-ref", "-d", name)

@@ -116,6 +116,23 @@ def test_changed_here_and_removed_there(upstream: BaseProject, shop: MadeProject
     assert (shop.folder / "web/pages/views.py").read_text().endswith("# ours\n")
 
 
+def test_what_moved_is_followed_by_changes_and_not_by_new_files(upstream: BaseProject, shop: MadeProject) -> None:
+    """A team's change of a file that the base project moved is in its new place; a team's own new file stays."""
+    append(shop.folder / "web/pages/views.py", "\n# The team's\n")
+    (shop.folder / "web/pages/mine.py").write_text('"""Of the team."""\n')
+    shop.commit("What a team does")
+    git(upstream.folder, "mv", "web/pages", "web/moved")
+    upstream.commit("Move")
+
+    result = shop.update("--yes")
+
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert (shop.folder / "web/pages/mine.py").is_file()
+    assert not (shop.folder / "web/moved/mine.py").exists()
+    assert read_in(shop, "web/moved/views.py").endswith("# The team's\n")
+    assert not (shop.folder / "web/pages/views.py").exists()
+
+
 def test_dry_run_shows_and_changes_nothing(upstream: BaseProject, shop: MadeProject) -> None:
     """--dry-run names the files that would change; the checkout and its history are as before."""
     improve(upstream)
