@@ -106,7 +106,7 @@ def test_command_ends_when_what_watches_it_is_killed(tmp_path: Path) -> None:
         "from bedplate.django.cron_runs.command import Command;"
         "Command('echo $$ >pid; exec sleep 600').wait(meanwhile=lambda: None, every=1)"
     )
-    environment = os.environ | {"PYTHONPATH": str(Path(command.__file__).parents[1])}
+    environment = os.environ | {"PYTHONPATH": str(Path(command.__file__).parents[3])}
     watching = subprocess.Popen([sys.executable, "-c", watcher], cwd=tmp_path, env=environment)
     pid = tmp_path / "pid"
     wait_until(lambda: pid.exists() and pid.read_text().strip())
