@@ -107,8 +107,7 @@ def test_production_image_has_what_tasks_need(stack: Stack) -> None:
     """The image for DEV and PROD has the crontab, its tasks and their programs, runs as a number, and has no tests."""
     image = f"{stack.project}-cron:production"
     folders = (f"--build-context={name}={stack.directory / name}" for name in ("cron", "library"))
-    contexts = (*folders, stack.directory / "web")
-    run("docker", "build", "--target=cron-production", f"--tag={image}", *contexts, limit=600)
+    run("docker", "build", "--target=cron-production", f"--tag={image}", *folders, stack.directory / "web", limit=600)
     server = stack.exec("postgres", "pg_dump", "--version")
     programs = "supercronic -test /cron/crontab && pg_dump --version && python -c 'import bedplate.backup, cronsim'"
     said = run("docker", "run", "--rm", *HARDENED, image, "sh", "-c", f"{programs} && id -u && find /cron -name tests")
