@@ -44,7 +44,8 @@ class Production:
     def build(cls, stack: Stack, *, directory: Path, tag: str, secrets: Path) -> "Production":
         """Return the image, built. Its secrets are the stack's, a file each."""
         image = f"{stack.project}-web:{tag}"
-        run("docker", "build", "--target", "production", "--tag", image, directory / "web", limit=600)
+        library = f"--build-context=library={stack.directory / 'library'}"
+        run("docker", "build", "--target", "production", library, "--tag", image, directory / "web", limit=600)
         for name in ("SECRET_KEY", "POSTGRES_PASSWORD"):
             (secrets / name.lower()).write_text(stack.dotenv[name])
         secrets.chmod(0o755)  # Docker, too, shows secrets to whoever the container runs as

@@ -18,7 +18,7 @@ from stack.traffic import Traffic
 pytestmark = [pytest.mark.stack, pytest.mark.parametrize("server", ["dev"], indirect=True, scope="session")]
 
 HOW_TO: Final = ROOT / "docs/how-to/certificates.md"
-RENEW: Final = ("python", "-m", "certificates", "renew")
+RENEW: Final = ("python", "-m", "bedplate.certificates", "renew")
 BEGIN: Final = "-----BEGIN CERTIFICATE-----"
 TASK: Final = "renew_certificates"
 
