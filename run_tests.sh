@@ -83,7 +83,7 @@ lint() {
     ruff format --config web/pyproject.toml --check library
     mypy --config-file library/mypy.ini library
     # What has models, with Django's plugin and the project's settings.
-    (cd web && mypy ../library/src/bedplate/{django,testing/plugin.py,testing/translations.py} ../library/tests/applications)
+    (cd web && mypy ../library/src/bedplate/{django,testing/{plugin,migrations,translations}.py} ../library/tests/applications)
     djlint library/src --configuration web/pyproject.toml --check --lint --quiet
     MYPYPATH=template:template/tests:template/benchmarks/mutations \
       mypy --config-file tests/mypy.ini template/new_project template/tests template/benchmarks/mutations

@@ -214,7 +214,7 @@ def test_lost_dotenv(unfinished: Stack) -> None:
 
 
 def test_by_hand(unfinished: Stack, playwright: Playwright) -> None:
-    """The commands that the README has in place of the install lead to the same: the user of `.env` logs in."""
+    """The commands that the README has instead of the install lead to the same: the user of `.env` logs in."""
     unfinished.remove()
     (unfinished.directory / ".env").unlink(missing_ok=True)
     example = unfinished.directory / ".env.example"

@@ -4,15 +4,13 @@ import shutil
 from pathlib import Path
 
 import pytest
+from bedplate.testing.migrations import survives
 from django.apps import apps
-from django.conf import settings
 from django.db import connection
-from django_migration_linter import MigrationLinter
 from pytest_django import Settings
 
 pytestmark = [
     pytest.mark.django_db,
-    # SQLite makes a table anew for what PostgreSQL only notes, and the linter judges by the SQL.
     pytest.mark.skipif(connection.vendor != "postgresql", reason="judges PostgreSQL's SQL"),
 ]
 
@@ -24,15 +22,6 @@ class Migration(migrations.Migration):
     operations = [migrations.{operation}]
 """
 CHARACTERS = "models.CharField(max_length=9, {options})"
-
-
-def survives(*labels: str) -> bool:
-    """Return whether the running release survives every migration of these apps but the initial ones."""
-    linter = MigrationLinter(
-        str(settings.BASE_DIRECTORY), include_apps=labels, ignore_initial_migrations=True, no_cache=True
-    )
-    linter.lint_all_migrations()
-    return not linter.has_errors
 
 
 def test_running_release_survives_every_migration() -> None:
