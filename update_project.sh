@@ -8,4 +8,4 @@ readonly ROOT
 # shellcheck source-path=SCRIPTDIR
 source "$ROOT/install/python.sh"
 
-become_program project_template .venv-template "$@"
+become_program bedplate.host.project_template .venv-template "$@"

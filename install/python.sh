@@ -4,14 +4,14 @@
 readonly PYTHON_MINIMUM=3.12
 readonly PYTHON_OF_CONTAINERS=3.14
 
-# Becomes a package in install/, or in template/ where there is one, which is run as a program. ENVIRONMENT is the folder of
+# Becomes a package in install/, of the library, or in template/ where there is one, which is run as a program. ENVIRONMENT is the folder of
 # the environment that it makes, or empty.
 become_program() { # PACKAGE ENVIRONMENT ARGUMENTS…
   local package=$1 environment=$2 python
   shift 2
   case " $* " in *' --help '* | *' -h '*) environment='' ;; esac
   python=$(find_python "$environment")
-  PYTHONPATH="$ROOT/install:$ROOT/template" exec "$python" -P -m "$package" "$@"
+  PYTHONPATH="$ROOT/install:$ROOT/library/src:$ROOT/template" exec "$python" -P -m "$package" "$@"
 }
 
 # Prints the first Python that will do; without one, tells what there is and what to do, and fails. With the name of an

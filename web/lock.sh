@@ -10,7 +10,7 @@ main() {
   "${compile[@]}" --output-file requirements-cron.txt --constraints requirements.txt --group cron
   "${compile[@]}" --output-file requirements-dev.txt --constraints requirements-cron.txt --group dev
   "${compile[@]}" --output-file requirements-tools.txt --constraints requirements-dev.txt --group tools
-  cd ../install/project_template
+  cd ../library/src/bedplate/host/project_template
   "${lock[@]}" requirements.in --output-file requirements.txt
 }
 

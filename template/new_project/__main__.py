@@ -11,10 +11,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from project_template import TemplateError, console, origin
-from project_template.console import say
-from project_template.git import Repository
-from project_template.rendering import Renderer, Version
+from bedplate.host.project_template import TemplateError, console, origin
+from bedplate.host.project_template.console import say
+from bedplate.host.project_template.git import Repository
+from bedplate.host.project_template.rendering import Renderer, Version
 
 ROOT: Final = Path(__file__).resolve().parent.parent.parent
 START: Final = {"embedded": "./install_embedded.sh", "docker": "./install_docker.sh"}
@@ -22,7 +22,7 @@ START: Final = {"embedded": "./install_embedded.sh", "docker": "./install_docker
 NO_SLUG: Final = "site"  # what copier.yml makes of a name without Latin letters
 
 DESCRIPTION: Final = """\
-Makes a new project in DIRECTORY, from this clone as it is committed: asks six questions at most, writes the files,
+Makes a new project in DIRECTORY, from this clone as it is committed: asks seven questions at most, writes the files,
 makes the first commit. DIRECTORY must not exist, or be empty. Whatever fails: nothing half made is left behind.
 """
 EPILOG: Final = """\
@@ -62,6 +62,7 @@ def parse(arguments: Sequence[str]) -> Options:
     answer.add_argument("--admin-email", help="e-mail address of its first user (admin@DOMAIN)")
     answer.add_argument("--time-zone", help="time zone: an IANA name (UTC)")
     answer.add_argument("--frontend", action=argparse.BooleanOptionalAction, help="TypeScript, React and Sass (yes)")
+    answer.add_argument("--licence", "--license", choices=("none", "MIT", "Apache-2.0"), help="of its code (none)")
     parser.add_argument("-y", "--yes", action="store_true", help="ask nothing: defaults for what is not given")
     parser.add_argument("--run", choices=START, dest="start", help="start it at once, without or with Docker")
     given = vars(parser.parse_args(arguments))
@@ -107,7 +108,7 @@ def make(directory: Path, options: Options, work: Path) -> None:
     renderer.render(version, options.answers, made, ask=options.ask, work=work / "render")
     repository = Repository(made)
     repository.run("init", "--quiet", "--initial-branch=main")
-    repository.run("add", "--all")
+    repository.run("add", "--all", "--force")  # whatever a person ignores in all repositories
     # --no-verify: hooks that somebody has set up for all repositories look for what is not installed here yet.
     repository.run("commit", "--quiet", "--no-verify", "-m", f"Start from the base project, {commit[:12]}")
     made.replace(directory)

@@ -5,7 +5,7 @@ import signal
 import pytest
 from base_project import BaseProject, MadeProject, clone
 from checkout import ROOT
-from project_template.rendering import Renderer
+from bedplate.host.project_template.rendering import Renderer
 
 
 def pytest_configure(config: pytest.Config) -> None:

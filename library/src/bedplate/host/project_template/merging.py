@@ -8,18 +8,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from project_template.git import Repository
+from bedplate.host.project_template import locks
+from bedplate.host.project_template.git import Repository
+from bedplate.host.project_template.teams_changes import (
+    LIBRARY,
+    Moved,
+    differences,
+    in_library,
+    moved,
+    not_to_merge,
+    with_files_of,
+)
 
 # What stands beside the marks in files. Git takes names of references there; these are removed again.
 YOURS: Final = "YOURS"
 BASE_PROJECT: Final = "BASE_PROJECT"
 
 # A file that the team added to a folder whose files the base project has moved stays where the team looks for it.
-STAYS_IN_ITS_FOLDER: Final = {
-    "GIT_CONFIG_COUNT": "1",
-    "GIT_CONFIG_KEY_0": "merge.directoryRenames",
-    "GIT_CONFIG_VALUE_0": "false",
-}
+STAYS_IN_ITS_FOLDER: Final = ("-c", "merge.directoryRenames=false")
 
 # A file in a conflict has a version a stage, as git calls it.
 ANCESTOR: Final = 1
@@ -37,7 +43,12 @@ class Conflict:
     @property
     def deleted_here(self) -> bool:
         """The project removed what the base project changed: it stays removed."""
-        return ANCESTOR in self.versions and OURS not in self.versions
+        return ANCESTOR in self.versions and OURS not in self.versions and not self.comes_back
+
+    @property
+    def comes_back(self) -> bool:
+        """The project removed what the base project moved into its library, where nothing may be missing."""
+        return ANCESTOR in self.versions and OURS not in self.versions and self.path.startswith(f"{LIBRARY}/")
 
     @property
     def deleted_there(self) -> bool:
@@ -47,7 +58,7 @@ class Conflict:
     @property
     def is_marked(self) -> bool:
         """The file has marks, for a person to decide."""
-        return not self.deleted_here and not self.deleted_there
+        return not self.deleted_here and not self.deleted_there and not self.comes_back
 
 
 @dataclass(frozen=True)
@@ -57,26 +68,42 @@ class Merge:
     tree: str
     changes: tuple[tuple[str, str], ...]  # (A, M, D, …; path), against the project as it is
     conflicts: tuple[Conflict, ...]
+    in_library: tuple[tuple[str, str], ...]  # (A, M, D; path), what the team did there
+    moved: tuple[Moved, ...]
+    locks: tuple[str, ...]  # to be compiled again
 
 
 def merge(project: Repository, *, old: Path, new: Path, work: Path) -> Merge:
-    """Return the merge of HEAD and the folder `new`; both come from the folder `old`. `work` is an empty folder."""
+    """Return the merge of HEAD and the folder `new`; both come from the folder `old`. `work` is an empty folder.
+
+    The library is the base project's: its files that the team removed come back. Lock files that both changed are, too.
+    """
     ancestor = project.commit_tree(project.tree_of(old, index=work / "old"))
     theirs = project.commit_tree(project.tree_of(new, index=work / "new"), ancestor)
-    ours = project.commit_tree("HEAD^{tree}", ancestor)
+    compiled = tuple(locks.of_both(project, ancestor=ancestor, ours="HEAD", theirs=theirs))
+    as_they_came = [*not_to_merge(project, ancestor=ancestor, ours="HEAD"), *compiled]
+    ours_tree = with_files_of(project, "HEAD", as_they_came, source=ancestor, index=work / "ours")
+    ours = project.commit_tree(ours_tree, ancestor)
     sides = {YOURS: ours, BASE_PROJECT: theirs}
     try:
         for name, commit in sides.items():
             project.run("update-ref", name, commit)
-        sides_in = Repository(project.folder, STAYS_IN_ITS_FOLDER)
-        output = sides_in.run("merge-tree", "--write-tree", "-z", "--no-messages", YOURS, BASE_PROJECT, statuses=(0, 1))
+        how = (*STAYS_IN_ITS_FOLDER, "merge-tree", "--write-tree", "-z", "--no-messages")
+        output = project.run(*how, YOURS, BASE_PROJECT, statuses=(0, 1))
     finally:
         for name in sides:
             project.run("update-ref", "-d", name)
     tree, *lines = output.split("\0")
     conflicts = tuple(conflicts_in(lines))
     tree = without(project, tree, (conflict.path for conflict in conflicts if conflict.deleted_here), work / "merged")
-    return Merge(tree, tuple(changes(project, tree)), conflicts)
+    return Merge(
+        tree,
+        changes=tuple(differences(project, "HEAD", tree)),
+        conflicts=conflicts,
+        in_library=tuple(in_library(project, ancestor=ancestor, ours="HEAD", merged=tree)),
+        moved=tuple(moved(project, ancestor=ancestor, ours="HEAD", theirs=theirs)),
+        locks=compiled,
+    )
 
 
 def conflicts_in(lines: list[str]) -> Iterator[Conflict]:
@@ -97,12 +124,6 @@ def without(project: Repository, tree: str, paths: Iterator[str], index: Path) -
     for path in paths:
         beside.run("update-index", "--force-remove", path)
     return beside.run("write-tree").strip()
-
-
-def changes(project: Repository, tree: str) -> Iterator[tuple[str, str]]:
-    """Yield what kind of change the tree makes to which file of HEAD."""
-    fields = project.run("diff-tree", "-r", "-z", "--name-status", "HEAD", tree).split("\0")
-    yield from zip(fields[:-1:2], fields[1::2], strict=True)
 
 
 def carry_out(project: Repository, merged: Merge) -> None:

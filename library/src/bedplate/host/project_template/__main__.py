@@ -4,19 +4,23 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from project_template import HalfDoneError, TemplateError, console, origin
-from project_template.console import say
-from project_template.git import Repository
-from project_template.merging import BASE_PROJECT, YOURS, Merge, carry_out, merge
-from project_template.rendering import Renderer, Version
+from bedplate.host import library_hashes
+from bedplate.host.project_template import HalfDoneError, TemplateError, console, locks, origin
+from bedplate.host.project_template.console import say
+from bedplate.host.project_template.git import Repository
+from bedplate.host.project_template.merging import BASE_PROJECT, YOURS, Merge, carry_out, merge
+from bedplate.host.project_template.rendering import Renderer, Version
+from bedplate.host.project_template.teams_changes import LIBRARY
 
-ROOT: Final = Path(__file__).resolve().parent.parent.parent
+ROOT: Final = Path(__file__).resolve().parents[5]
 NAMES_SHOWN: Final = 20
+IN_LIBRARY: Final = "Changed by you in library/, which is the base project's; your change is kept"
 KINDS: Final = {"A": "new", "D": "removed"}
 
 DESCRIPTION: Final = """\
@@ -28,11 +32,12 @@ Where you and the base project changed the same lines, both are in the file, bet
 What you removed stays removed. Files that git ignores (.env, secrets/, data) are not looked at.
 """
 EPILOG: Final = """\
-How to, and what to do with marks: docs/how-to/update.md
+How to, and what to do with marks: library/docs/how-to/update.md
 Exit status: 0 updated, or nothing to do; 1 it cannot be done (and is explained); 2 wrong options; 3 updated, and some
 files need you; 130 interrupted.
 """
 NEED_YOU: Final = 3
+TAKE_BACK: Final = "git reset --hard && git clean -d --force"
 
 
 @dataclass(frozen=True)
@@ -66,7 +71,9 @@ def parse(arguments: Sequence[str]) -> Options:
         allow_abbrev=False,
     )
     parser.add_argument("-n", "--dry-run", action="store_true", help="show what would change, and change nothing")
-    parser.add_argument("--to", default="HEAD", metavar="VERSION", help="tag, branch or commit (the newest)")
+    parser.add_argument(
+        "--to", default="HEAD", metavar="VERSION", help="release (1.0), tag, branch or commit (the newest)"
+    )
     parser.add_argument("--from", dest="address", metavar="ADDRESS", help="where the base project is, if it has moved")
     parser.add_argument("-y", "--yes", action="store_true", help="ask nothing; new questions get their default answers")
     options = parser.parse_args(arguments)
@@ -79,12 +86,38 @@ def check(project: Repository) -> None:
         raise TemplateError("this folder is no git repository with a commit.", "git init && git add . && git commit")
     if Path(project.run("rev-parse", "--show-toplevel").strip()).resolve() != project.folder:
         raise TemplateError("this project is a folder of a larger git repository.", "That cannot be updated yet.")
-    if changed := project.run("status", "--porcelain").splitlines():
+    changed = uncommitted(project)
+    mark, lock = mark_of_change(project), project.git_directory / "index.lock"
+    if mark.exists() and (changed or lock.exists()):
+        to_do = f"Take back what it changed, then run this again: rm -f '{lock}' && {TAKE_BACK}"
+        raise TemplateError("an earlier update was ended while it changed files.", to_do)
+    mark.unlink(missing_ok=True)
+    if changed:
         names = [line[3:] for line in changed]
         raise TemplateError(
             f"there is work that is not committed: {', '.join(names[:5])}{' …' if names[5:] else ''}",
             "Commit it, or put it aside (git stash --include-untracked), then run this again.",
         )
+
+
+def uncommitted(project: Repository) -> list[str]:
+    """Return what git says of each file that is not committed, whatever the person's git is told to hide."""
+    return project.run("status", "--porcelain", "--untracked-files=normal").splitlines()
+
+
+def check_nothing_is_in_the_way(project: Repository, merged: Merge) -> None:
+    """Raise TemplateError where a file that git ignores, and so keeps no version of, would be overwritten."""
+    added = [path for kind, path in merged.changes if kind == "A"]
+    if found := [path for path in added if (project.folder / path).exists() or (project.folder / path).is_symlink()]:
+        raise TemplateError(
+            f"the base project has new files where yours are, which git ignores: {', '.join(shortened(found))}",
+            "Move yours elsewhere, or commit them, then run this again.",
+        )
+
+
+def mark_of_change(project: Repository) -> Path:
+    """Return the file that is there while files are being changed."""
+    return project.git_directory / "update_project"
 
 
 def plan(project: Repository, options: Options, work: Path) -> Update | None:
@@ -94,16 +127,20 @@ def plan(project: Repository, options: Options, work: Path) -> Update | None:
     base = origin.clone(address, work / "base_project")
     old = origin.version(base, made.address, made.commit)
     new = origin.version(base, address, options.revision)
-    if old.commit == new.commit:
+    if old.commit == new.commit and not library_hashes.removed(project.folder / LIBRARY):
         return None
     renderer = Renderer(project.folder / ".venv-template")
     renderer.prepare()
-    for version, name in ((old, "old"), (new, "new")):
-        (work / f"render-{name}").mkdir()
-        ask = options.ask and version is new
-        renderer.render(version, made.answers, work / name, ask=ask, work=work / f"render-{name}")
-    (work / "merge").mkdir()
+    for folder in ("render-old", "render-new", "merge"):
+        (work / folder).mkdir()
+    with ThreadPoolExecutor() as executor:  # side by side: each takes as long as all the rest
+        rendered = executor.submit(
+            renderer.render, old, made.answers, work / "old", ask=False, work=work / "render-old"
+        )
+        renderer.render(new, made.answers, work / "new", ask=options.ask, work=work / "render-new")
+        rendered.result()
     merged = merge(project, old=work / "old", new=work / "new", work=work / "merge")
+    check_nothing_is_in_the_way(project, merged)
     migrations = migrations_of_both(project, merged, old=work / "old")
     return Update(old, new, merged, migrations, list(origin.to_do_by_hand(old, new)))
 
@@ -113,10 +150,8 @@ def described(update: Update) -> Iterator[str]:
     yield f"From {update.old} to {update.new}, of {update.new.address}"
     yield ""
     yield f"{len(update.merged.changes)} files change:"
-    for kind, path in update.merged.changes[:NAMES_SHOWN]:
-        yield f"  {KINDS.get(kind, 'changed'):8} {path}"
-    if hidden := len(update.merged.changes) - NAMES_SHOWN:
-        yield from [f"  … and {hidden} more"] if hidden > 0 else []
+    changes = [f"{KINDS.get(kind, 'changed'):8} {path}" for kind, path in update.merged.changes]
+    yield from (f"  {change}" for change in shortened(changes))
     yield from attention(update)
 
 
@@ -133,6 +168,19 @@ def attention(update: Update) -> Iterator[str]:
             "Changed by you, removed by the base project; they stay:",
             [conflict.path for conflict in conflicts if conflict.deleted_there],
         ),
+        (
+            "Changed by you, moved by the base project; your change is in the new place:",
+            [f"{moved.path} → {moved.now}" for moved in update.merged.moved],
+        ),
+        (
+            "Removed by you in library/, which is the base project's; they come back:",
+            [*in_library(update, "D"), *(conflict.path for conflict in conflicts if conflict.comes_back)],
+        ),
+        (f"{IN_LIBRARY}:", in_library(update, "AM")),
+        (
+            "Lock files changed by both, the base project's come and are compiled again with your packages:",
+            update.merged.locks,
+        ),
         ("Migrations of both; afterwards: manage.py makemigrations --merge", update.migrations),
     ):
         if paths:
@@ -143,6 +191,17 @@ def attention(update: Update) -> Iterator[str]:
             "To be done by hand:",
             *(f"  {line}" for entry in update.by_hand for line in entry.splitlines()),
         ]
+
+
+def shortened(paths: Sequence[str]) -> Sequence[str]:
+    """Return the first of them, and how many more there are."""
+    hidden = len(paths) - NAMES_SHOWN
+    return [*paths[:NAMES_SHOWN], f"… and {hidden} more"] if hidden > 0 else paths
+
+
+def in_library(update: Update, kinds: str) -> Sequence[str]:
+    """Return the first files of the library to which the team did this: A, M, D."""
+    return shortened([path for kind, path in update.merged.in_library if kind in kinds])
 
 
 def marked(merged: Merge) -> list[str]:
@@ -161,22 +220,42 @@ def migrations_of_both(project: Repository, merged: Merge, *, old: Path) -> Sequ
 
 def carry_on(project: Repository, update: Update) -> None:
     """Change the files, and tell what comes next."""
+    mark = mark_of_change(project)
     with console.uninterrupted():
+        mark.touch()
         try:
             carry_out(project, update.merged)
         except TemplateError as error:
-            take_back = "git reset --hard && git clean -d --force"
-            to_do = f"Put that right, take back what was changed ({take_back}), then run this again."
+            if not uncommitted(project):  # git looks before it writes
+                mark.unlink()
+                raise
+            to_do = f"Put that right, take back what was changed ({TAKE_BACK}), then run this again."
             raise HalfDoneError(error.why, to_do) from None
+        mark.unlink()
     paths = marked(update.merged)
     say("\nDone. Nothing is committed yet.")
     if paths:
         say(f"Decide between the marks <<<<<<< {YOURS} and >>>>>>> {BASE_PROJECT} in: {' '.join(paths)}")
         say("and say so for each: git add FILE")
         say("Until then git refuses to commit; not so git commit --all, which would commit the marks.")
+    compile_locks(project, update)
+    if kept := in_library(update, "AM"):
+        say(f"{IN_LIBRARY}: {' '.join(kept)}")
     say("Look: git diff HEAD. Test: ./run_tests.sh fast. Keep: git commit. Or take it back: git reset --hard")
     if paths:
         raise SystemExit(NEED_YOU)
+
+
+def compile_locks(project: Repository, update: Update) -> None:
+    """Compile the lock files that both sides changed; say what is left to do."""
+    if update.merged.locks:
+        say("\nCompiling lock files, with your packages …")
+        try:
+            for command in locks.compile_again(project, update.merged.locks, undecided=marked(update.merged)):
+                say(f"Without your packages until you run: {command}")
+        except KeyboardInterrupt:
+            why = f"interrupted while these were compiled: {' '.join(update.merged.locks)}. All else is done."
+            raise HalfDoneError(why, *map(str, locks.LOCKS)) from None
 
 
 def main(arguments: Sequence[str]) -> None:

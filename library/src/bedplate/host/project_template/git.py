@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from project_template import TemplateError
+from bedplate.host.project_template import TemplateError
 
 # Commits that only a merge looks at are nobody's.
 NOBODY: Final = {
@@ -57,13 +57,15 @@ class Repository:
         """Write the files of a commit into a new folder."""
         folder.mkdir()
         archive = folder.with_suffix(".tar")
-        self.run("archive", "--format=tar", f"--output={archive}", commit)
+        self.run("-c", "core.autocrlf=false", "archive", "--format=tar", f"--output={archive}", commit)
         subprocess.run(["tar", "-xf", archive, "-C", folder], check=True)
         archive.unlink()
 
     def tree_of(self, folder: Path, *, index: Path) -> str:
         """Return the name of a tree with the files of `folder`, whatever is ignored; `index` is a file to make."""
-        beside = Repository(folder, {"GIT_DIR": self.git_directory, "GIT_WORK_TREE": ".", "GIT_INDEX_FILE": str(index)})
+        beside = Repository(
+            folder, {"GIT_DIR": str(self.git_directory), "GIT_WORK_TREE": ".", "GIT_INDEX_FILE": str(index)}
+        )
         beside.run("add", "--all", "--force", ".")
         return beside.run("write-tree").strip()
 
@@ -73,6 +75,6 @@ class Repository:
         return Repository(self.folder, NOBODY).run("commit-tree", tree, *named, "-m", "update").strip()
 
     @property
-    def git_directory(self) -> str:
+    def git_directory(self) -> Path:
         """Where the repository keeps its objects."""
-        return self.run("rev-parse", "--absolute-git-dir").strip()
+        return Path(self.run("rev-parse", "--absolute-git-dir").strip())

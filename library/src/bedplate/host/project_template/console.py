@@ -1,5 +1,6 @@
 """What the person at the terminal reads, and the exit status."""
 
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -7,16 +8,18 @@ from contextlib import contextmanager
 from typing import Final
 
 from embedded.console import explain, unforeseen
-
-from project_template import HalfDoneError, TemplateError
+from bedplate.host.project_template import HalfDoneError, TemplateError
 
 INTERRUPTED: Final = 130
 
 
 def say(line: str = "", *, end: str = "\n") -> None:
     """Write a line."""
-    sys.stdout.write(f"{line}{end}")
-    sys.stdout.flush()
+    try:
+        sys.stdout.write(f"{line}{end}")
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader has gone; what was begun is finished
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def agreed(question: str) -> bool:

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from project_template import TemplateError
-from project_template.git import Repository
-from project_template.rendering import ANSWERS_FILE, Answers, Version
+from bedplate.host.project_template import TemplateError, releases
+from bedplate.host.project_template.git import Repository
+from bedplate.host.project_template.rendering import ANSWERS_FILE, Answers, Version
 
 BY_HAND: Final = re.compile(r"^### By hand\n(.*?)(?=^##|\Z)", re.MULTILINE | re.DOTALL)
 ENTRY: Final = re.compile(r"^- .*?(?=^- |\Z)", re.MULTILINE | re.DOTALL)
@@ -57,10 +57,13 @@ def clone(address: str, folder: Path) -> Repository:
 
 def version(base: Repository, address: str, revision: str) -> Version:
     """Return the version of the base project with this name. Raise TemplateError when it has none."""
-    commit = base.commit_of(f"origin/{revision}") or base.commit_of(revision)
+    commit = base.commit_of(f"origin/{revision}") or base.commit_of(revision) or releases.commit_of(base, revision)
     if not commit:
-        why = f"the base project at {address} has no version {revision}."
-        raise TemplateError(why, "Which has it? git log, there; or name another base project: --from ADDRESS-OR-FOLDER")
+        raise TemplateError(
+            f"the base project at {address} has no version {revision}.",
+            f"Its releases: {', '.join(releases.releases(base)) or 'none'}. A branch, tag or commit will do as well.",
+            "Or name another base project: --from ADDRESS-OR-FOLDER",
+        )
     return Version(base, commit, address)
 
 

@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +13,11 @@ from typing import Any, Final
 from unicodedata import normalize
 from zoneinfo import available_timezones
 
+from bedplate.host import library_hashes
 from embedded import packages
 from embedded.project import Stamp, fingerprint
-
-from project_template import TemplateError
-from project_template.git import Repository
+from bedplate.host.project_template import TemplateError
+from bedplate.host.project_template.git import Repository
 
 ANSWERS_FILE: Final = ".copier-answers.yml"  # JSON, which is YAML too
 # Blocks of Unicode: Latin with accents, Latin Extended Additional, ligatures, full-width letters; accents on their own.
@@ -25,6 +26,7 @@ ACCENTS: Final = range(0x300, 0x370)
 # Of these, Unicode does not say that they are made of others.
 OTHER_LATIN: Final = {"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "ł": "l", "ħ": "h"}
 REQUIREMENTS: Final = Path(__file__).with_name("requirements.txt")
+PYPROJECT: Final = Path(__file__).resolve().parents[4] / "pyproject.toml"
 
 type Answers = Mapping[str, Any]
 
@@ -69,14 +71,23 @@ class Renderer:
 
         Raise TemplateError when an answer will not do.
         """
-        version.clone.export(version.commit, work / "template")
+        template, library = work / "template", work / "library"
+        version.clone.export(version.commit, template)
+        # Copier takes some milliseconds for each file, and those of the library are the same in all projects.
+        if (template / "library").is_dir():
+            (template / "library").rename(library)
+        leave_own_files(template, library)
         given = work / "answers.json"
         known = {key: value for key, value in answers.items() if not key.startswith("_")}
-        for_templates = {"_time_zones": sorted(available_timezones()), "_latin": latin_letters()}
+        for_templates = {
+            "_time_zones": sorted(available_timezones()),
+            "_latin": latin_letters(),
+            "_updating_version": own_version(),
+        }
         given.write_text(json.dumps(known | for_templates))
         copier = self.environment / "bin" / "copier"
         result = subprocess.run(
-            copy_command(copier, work / "template", destination, data=given, ask=ask),
+            copy_command(copier, template, destination, data=given, ask=ask),
             env={**os.environ, "PATH": str(copier.parent)},  # where it finds git, it asks it about each file: 3 s
             stderr=subprocess.PIPE,
             text=True,
@@ -85,6 +96,24 @@ class Renderer:
         if result.returncode != 0:
             raise failure(result.stderr)
         record(destination / ANSWERS_FILE, version)
+        if library.exists():
+            library.rename(destination / "library")
+        if (destination / "library").is_dir():  # versions before 1.0 had none
+            library_hashes.write_list(destination / "library")
+
+
+def leave_own_files(template: Path, library: Path) -> None:
+    """Remove the base project's own files, which copier.yml names, too: Copier would leave them out one by one."""
+    for folder in (template / "template", library / "tests"):
+        shutil.rmtree(folder, ignore_errors=True)
+    for file in library.glob("*.ini"):
+        file.unlink()
+
+
+def own_version() -> str:
+    """Return the version of the library that this code is of."""
+    version: str = tomllib.loads(PYPROJECT.read_text())["project"]["version"]
+    return version
 
 
 def latin_letters() -> dict[str, str]:

@@ -1,0 +1,64 @@
+"""What a team changed that is the base project's to change: files in `library/`, and files that have moved since."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from bedplate.host import library_hashes
+from bedplate.host.project_template.git import Repository
+from bedplate.host.project_template.rendering import ANSWERS_FILE
+
+LIBRARY: Final = "library"
+HASHES: Final = f"{LIBRARY}/{library_hashes.LIST}"
+MADE_BY_US: Final = (HASHES, ANSWERS_FILE)  # the answers are the team's, and go into both versions
+RENAMES: Final = ("-c", "diff.renameLimit=7000")  # what git takes for merges
+
+
+@dataclass(frozen=True)
+class Moved:
+    """A file that the team changed, and where the base project has moved it."""
+
+    path: str
+    now: str
+
+
+def differences(project: Repository, old: str, new: str, *paths: str) -> list[tuple[str, str]]:
+    """Return (A, M, D, …; path) for each file of these that is not the same in both trees."""
+    fields = project.run("diff-tree", "-r", "-z", "--no-renames", "--name-status", old, new, "--", *paths).split("\0")
+    return list(zip(fields[:-1:2], fields[1::2], strict=True))
+
+
+def not_to_merge(project: Repository, *, ancestor: str, ours: str) -> Iterator[str]:
+    """Yield those files of the library that the team removed, and what we make, in the form of today."""
+    for kind, path in differences(project, ancestor, ours, LIBRARY, ANSWERS_FILE):
+        if kind == "D" or path in MADE_BY_US:
+            yield path
+
+
+def with_files_of(project: Repository, tree: str, paths: Sequence[str], *, source: str, index: Path) -> str:
+    """Return the tree with these files as they are in the other one. `index` is a file to make."""
+    beside = Repository(project.folder, {"GIT_INDEX_FILE": str(index)})
+    beside.run("read-tree", tree)
+    if paths:
+        entries = beside.run("ls-tree", "-r", "-z", source, "--", *paths)
+        beside.run("update-index", "-z", "--index-info", given=entries)
+    return beside.run("write-tree").strip()
+
+
+def in_library(project: Repository, *, ancestor: str, ours: str, merged: str) -> Iterator[tuple[str, str]]:
+    """Yield what the team did (A, M, D) to files of the library that the merge has, those that come back among them."""
+    there = set(project.run("ls-tree", "-r", "-z", "--name-only", merged, "--", LIBRARY).split("\0"))
+    for kind, path in differences(project, ancestor, ours, LIBRARY):
+        if path in there and path != HASHES:
+            yield kind, path
+
+
+def moved(project: Repository, *, ancestor: str, ours: str, theirs: str) -> Iterator[Moved]:
+    """Yield the files that the team changed and the base project moved."""
+    changed = {path for kind, path in differences(project, ancestor, ours) if kind == "M"}
+    find = ("diff-tree", "-r", "-z", "--find-renames", "--diff-filter=R", "--name-status", ancestor, theirs)
+    fields = project.run(*RENAMES, *find).split("\0")[:-1]
+    for path, now in zip(fields[1::3], fields[2::3], strict=True):
+        if path in changed:
+            yield Moved(path, now)
