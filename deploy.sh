@@ -8,22 +8,22 @@ readonly ROOT
 readonly LOG="$ROOT/deploy.log"
 
 # shellcheck source-path=SCRIPTDIR
-source "$ROOT/install/terminal.sh"
-source "$ROOT/install/dotenv.sh"
-source "$ROOT/install/environment.sh"
-source "$ROOT/install/server.sh"
-source "$ROOT/install/check_docker.sh"
-source "$ROOT/install/lock.sh"
-source "$ROOT/install/check_project.sh"
-source "$ROOT/install/explain.sh"
-source "$ROOT/install/stack.sh"
-source "$ROOT/install/services.sh"
-source "$ROOT/deploy/releases.sh"
-source "$ROOT/deploy/check.sh"
-source "$ROOT/deploy/containers.sh"
-source "$ROOT/deploy/steps.sh"
-source "$ROOT/deploy/undo.sh"
-source "$ROOT/deploy/report.sh"
+source "$ROOT/library/host/install/terminal.sh"
+source "$ROOT/library/host/install/dotenv.sh"
+source "$ROOT/library/host/install/environment.sh"
+source "$ROOT/library/host/install/server.sh"
+source "$ROOT/library/host/install/check_docker.sh"
+source "$ROOT/library/host/install/lock.sh"
+source "$ROOT/library/host/install/check_project.sh"
+source "$ROOT/library/host/install/explain.sh"
+source "$ROOT/library/host/install/stack.sh"
+source "$ROOT/library/host/install/services.sh"
+source "$ROOT/library/host/deploy/releases.sh"
+source "$ROOT/library/host/deploy/check.sh"
+source "$ROOT/library/host/deploy/containers.sh"
+source "$ROOT/library/host/deploy/steps.sh"
+source "$ROOT/library/host/deploy/undo.sh"
+source "$ROOT/library/host/deploy/report.sh"
 
 usage() {
   cat <<'TEXT'
@@ -38,7 +38,7 @@ First it checks, and changes nothing. Then it
   builds the images from this folder as it stands, or pulls them,
   backs up, publishes the static files, migrates the database,
   starts the new web beside the old one and waits until it is healthy, leads requests to it,
-  replaces celery (which finishes what it runs, or puts it back), flower and cron, starts what was added to the file,
+  replaces the other services that are built here (celery finishes what it runs, or puts it back), starts what was added,
   and only when all of them are healthy writes the release into .env, and stops the old web.
 
 Whatever fails before that, Ctrl-C, a dropped ssh: the old release goes on, every service of it, what is new is removed,
@@ -53,7 +53,7 @@ Options:
   --yes           do not ask before acting; without a terminal nothing is asked either
   --help          this text
 
-What it did, command by command, is in deploy.log. How to, and what to do when: docs/how-to/deploy-and-roll-back.md
+What it did, command by command, is in deploy.log. How to, and what to do when: library/docs/how-to/deploy-and-roll-back.md
 Exit status: 0 deployed, 1 something failed (and is explained), 2 wrong options, 130 interrupted.
 TEXT
 }

@@ -9,9 +9,9 @@ readonly CREDENTIALS="${XDG_CONFIG_HOME:-${HOME:-/root}/.config}/google_storage"
 readonly GCLOUD="${CLOUDSDK_CONFIG:-${HOME:-/root}/.config/gcloud}"
 
 # shellcheck source-path=SCRIPTDIR
-source "$ROOT/install/dotenv.sh"
-source "$ROOT/install/python.sh"
-source "$ROOT/install/lock.sh"
+source "$ROOT/library/host/install/dotenv.sh"
+source "$ROOT/library/host/install/python.sh"
+source "$ROOT/library/host/install/lock.sh"
 
 fail() {
   printf '%s\n' "$@" >&2
@@ -36,7 +36,7 @@ Backups of this project: database and media, in Google Cloud Storage or a folder
   --embedded           before one of these: embedded mode's, where the stack in Docker is installed too
   -h, --help           this text; once ./install_docker.sh or ./install_embedded.sh has run, with every option
 
-How to, and what to do at 3 a.m.: docs/how-to/backups.md
+How to, and what to do at 3 a.m.: library/docs/how-to/backups.md
 Exit status: 0 done, 1 failed, 2 wrong use.
 TEXT
 }
@@ -67,7 +67,8 @@ main() {
   elif [[ -e .env.embedded ]]; then
     in_embedded_mode "$@"
   else
-    fail 'Nothing is installed in this folder yet.' 'First run ./install_docker.sh, or ./install_embedded.sh --setup-only.'
+    fail 'Nothing is installed in this folder yet.' \
+      "First run ./install_docker.sh$([[ ! -e install_embedded.sh ]] || printf ', or ./install_embedded.sh --setup-only')."
   fi
 }
 
@@ -94,7 +95,7 @@ take_identity() { # FILE
 }
 
 in_embedded_mode() {
-  become_program embedded .venv-embedded-backups google_storage "$@"
+  become_program bedplate.host.embedded .venv-embedded-backups google_storage "$@"
 }
 
 # Runs the command in a container of its own, whether the stack is up or not.
@@ -164,7 +165,7 @@ check_is_no_server() {
   ! is_server || fail \
     'This folder is a server: its credentials are the secret google_credentials, a key of a service account.' \
     'Give it one, and it is tried before it is used: ./rotate_secret.sh google_credentials --from key.json' \
-    'How to get one: docs/how-to/authenticate-google-storage.md'
+    'How to get one: library/docs/how-to/authenticate-google-storage.md'
 }
 
 is_server() {

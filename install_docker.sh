@@ -8,20 +8,20 @@ readonly ROOT
 readonly LOG="$ROOT/install_docker.log"
 
 # shellcheck source-path=SCRIPTDIR
-source "$ROOT/install/terminal.sh"
-source "$ROOT/install/dotenv.sh"
-source "$ROOT/install/environment.sh"
-source "$ROOT/install/server.sh"
-source "$ROOT/install/check_docker.sh"
-source "$ROOT/install/lock.sh"
-source "$ROOT/install/check_project.sh"
-source "$ROOT/install/check_server.sh"
-source "$ROOT/install/stack.sh"
-source "$ROOT/install/services.sh"
-source "$ROOT/install/certificate.sh"
-source "$ROOT/install/explain.sh"
-source "$ROOT/install/report.sh"
-source "$ROOT/install/report_server.sh"
+source "$ROOT/library/host/install/terminal.sh"
+source "$ROOT/library/host/install/dotenv.sh"
+source "$ROOT/library/host/install/environment.sh"
+source "$ROOT/library/host/install/server.sh"
+source "$ROOT/library/host/install/check_docker.sh"
+source "$ROOT/library/host/install/lock.sh"
+source "$ROOT/library/host/install/check_project.sh"
+source "$ROOT/library/host/install/check_server.sh"
+source "$ROOT/library/host/install/stack.sh"
+source "$ROOT/library/host/install/services.sh"
+source "$ROOT/library/host/install/certificate.sh"
+source "$ROOT/library/host/install/explain.sh"
+source "$ROOT/library/host/install/report.sh"
+source "$ROOT/library/host/install/report_server.sh"
 
 usage() {
   cat <<'TEXT'
@@ -118,7 +118,7 @@ install_project() { # ASSUME_YES PORT_OPTION
   local project port steps=8 running=''
   ask_about_server
   catch_interruptions
-  ! is_server || steps=9
+  ! asks_for_certificate || steps=9
 
   # Check: nothing is changed yet.
   begin_step "1/$steps" "Check (nothing is changed yet)"
@@ -160,7 +160,7 @@ install_project() { # ASSUME_YES PORT_OPTION
   local user_report
   user_report=$(tail -n 1 "$LOG")
   step "8/$steps" "Start everything" start_everything
-  ! is_server || step "9/$steps" "Ask for a certificate" ask_for_certificate
+  ! asks_for_certificate || step "9/$steps" "Ask for a certificate" ask_for_certificate
   trap - EXIT
   show_summary "$project" "$port" "$user_report"
 }

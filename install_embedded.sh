@@ -6,9 +6,9 @@ ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 readonly ROOT
 
 # shellcheck source-path=SCRIPTDIR
-source "$ROOT/install/python.sh"
+source "$ROOT/library/host/install/python.sh"
 
 environment=.venv-embedded
 # Without one, a manage.py command is refused, and makes none.
 [[ ${1-} != manage || -e $ROOT/$environment/.complete ]] || environment=''
-become_program embedded "$environment" "$@"
+become_program bedplate.host.embedded "$environment" "$@"

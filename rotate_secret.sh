@@ -12,23 +12,23 @@ readonly STEP_END_LIMIT=300 # seconds: an interrupted restart goes back to what 
 readonly GIVEN='email_password google_credentials backup_age_identity'
 
 # shellcheck source-path=SCRIPTDIR
-source "$ROOT/install/terminal.sh"
-source "$ROOT/install/dotenv.sh"
-source "$ROOT/install/environment.sh"
-source "$ROOT/install/server.sh"
-source "$ROOT/install/check_docker.sh"
-source "$ROOT/install/lock.sh"
-source "$ROOT/install/check_project.sh"
-source "$ROOT/install/check_server.sh"
-source "$ROOT/install/explain.sh"
-source "$ROOT/install/stack.sh"
-source "$ROOT/install/services.sh"
-source "$ROOT/deploy/check.sh"
-source "$ROOT/deploy/containers.sh"
-source "$ROOT/rotation/check.sh"
-source "$ROOT/rotation/files.sh"
-source "$ROOT/rotation/steps.sh"
-source "$ROOT/rotation/report.sh"
+source "$ROOT/library/host/install/terminal.sh"
+source "$ROOT/library/host/install/dotenv.sh"
+source "$ROOT/library/host/install/environment.sh"
+source "$ROOT/library/host/install/server.sh"
+source "$ROOT/library/host/install/check_docker.sh"
+source "$ROOT/library/host/install/lock.sh"
+source "$ROOT/library/host/install/check_project.sh"
+source "$ROOT/library/host/install/check_server.sh"
+source "$ROOT/library/host/install/explain.sh"
+source "$ROOT/library/host/install/stack.sh"
+source "$ROOT/library/host/install/services.sh"
+source "$ROOT/library/host/deploy/check.sh"
+source "$ROOT/library/host/deploy/containers.sh"
+source "$ROOT/library/host/rotation/check.sh"
+source "$ROOT/library/host/rotation/files.sh"
+source "$ROOT/library/host/rotation/steps.sh"
+source "$ROOT/library/host/rotation/report.sh"
 
 usage() {
   cat <<'TEXT'
@@ -57,7 +57,7 @@ Options:
   --yes              do not ask before acting; without a terminal nothing is asked either
   --help             this text
 
-What it did is in rotate_secret.log (never a secret). How to, and what to do when: docs/how-to/rotate-a-secret.md
+What it did is in rotate_secret.log (never a secret). How to, and what to do when: library/docs/how-to/rotate-a-secret.md
 Exit status: 0 done, 1 something failed (and is explained), 2 wrong options, 130 interrupted.
 TEXT
 }

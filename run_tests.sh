@@ -8,10 +8,12 @@ Usage: ./run_tests.sh [all | fast | tools | stack]
 
   all     everything (the default)
   fast    linters, types, the application's tests on SQLite, the frontend's. No Docker.
-  tools   known vulnerabilities of the dependencies; the commands around the application: backups, installing,
-          embedded mode. No Docker.
-  stack   the stack in real containers: install, LOCAL's promises, the application's tests on PostgreSQL,
-          the pages in a real browser (Chromium)
+  tools   known vulnerabilities of the dependencies, and their licences. No Docker.
+  stack   LOCAL and PROD in real containers, with a real browser (Chromium): logging in, a background task, the
+          application's tests on PostgreSQL, a backup that comes back, a deploy
+
+In the base project's own repository, its library is tested too: fast, its applications; tools, backups, certificates,
+installing, embedded mode, making and updating projects; stack, all that the documentation promises.
 
 Sets up what it needs: Python's tools in .venv, Node's in web/frontend/node_modules, and Node itself where this
 machine has none that will do. The stack tests need a Docker engine and Chromium; as root on Debian, or when CI
@@ -37,8 +39,8 @@ fail() {
 
 prepare_python() {
   say "Python's tools, in .venv"
-  # shellcheck source=install/python.sh
-  source install/python.sh
+  # shellcheck source=library/host/install/python.sh
+  source library/host/install/python.sh
   local stamp=.venv/.requirements ROOT=$PWD
   if ! cmp --silent web/requirements-tools.txt "$stamp"; then
     rm -rf .venv
@@ -59,7 +61,7 @@ prepare_node() {
   say "Node's tools, in web/frontend/node_modules"
   # Embedded mode's Node, where this machine has none that will do.
   local node
-  node=$(PYTHONPATH=install python -P -m embedded.node)
+  node=$(PYTHONPATH=library/src python -P -m bedplate.host.embedded.node)
   [[ -z $node ]] || export PATH="$PWD/.venv/bin:$node:$PATH"
   (
     cd web/frontend
@@ -71,32 +73,36 @@ prepare_node() {
 lint() {
   say 'Linters and types'
   local -a scripts dockerfiles yaml
-  mapfile -t scripts < <(git ls-files -co --exclude-standard '*.sh' .ci/run '.githooks/*' cron/recorded 'nginx/commands/*')
+  mapfile -t scripts < <(git ls-files -co --exclude-standard '*.sh' .ci/run '.githooks/*' cron/recorded 'library/nginx/commands/*')
   mapfile -t dockerfiles < <(git ls-files -co --exclude-standard '*Dockerfile*')
   mapfile -t yaml < <(git ls-files -co --exclude-standard '*.yml' '*.yaml')
-  (cd web && ruff check . && ruff format --check . && mypy . && djlint templates --check --lint --quiet)
-  ruff check --config web/pyproject.toml install tests
-  ruff format --config web/pyproject.toml --check install tests
-  mypy --config-file tests/mypy.ini install tests
+  (cd web && ruff check . && ruff format --check . && mypy . && mypy ../tests && djlint templates --check --lint --quiet)
+  ruff check --config web/pyproject.toml tests
+  ruff format --config web/pyproject.toml --check tests
   if [ -d template ]; then
+    mypy --config-file library/tests/system/mypy.ini library/tests/system
     ruff check --config web/pyproject.toml library
     ruff format --config web/pyproject.toml --check library
     mypy --config-file library/mypy.ini library
     # What has models, with Django's plugin and the project's settings.
-    (cd web && mypy ../library/src/bedplate/{django,testing/{plugin,migrations,translations}.py} ../library/tests/applications)
+    (cd web && mypy ../library/src/bedplate/{django,testing/{mail,plugin,worker,migrations,translations}.py} ../library/tests/applications)
     djlint library/src --configuration web/pyproject.toml --check --lint --quiet
     MYPYPATH=template:template/tests:template/benchmarks/mutations \
-      mypy --config-file tests/mypy.ini template/new_project template/tests template/benchmarks/mutations
+      mypy --config-file library/tests/system/mypy.ini template/new_project template/tests template/benchmarks/mutations
     ruff check --config web/pyproject.toml template
     ruff format --config web/pyproject.toml --check template
-    mypy --config-file tests/mypy.ini template/benchmarks/reload
-    mypy --config-file tests/mypy.ini template/benchmarks/soak
-    MYPYPATH=template/tests:template/benchmarks/backup mypy --config-file tests/mypy.ini template/benchmarks/projects
-    MYPYPATH=template/benchmarks/backup mypy --config-file tests/mypy.ini template/benchmarks/backup
+    mypy --config-file library/tests/system/mypy.ini template/benchmarks/reload
+    mypy --config-file library/tests/system/mypy.ini template/benchmarks/soak
+    MYPYPATH=template/tests mypy --config-file library/tests/system/mypy.ini template/benchmarks/weight.py
+    MYPYPATH=template/tests:template/benchmarks/backup mypy --config-file library/tests/system/mypy.ini template/benchmarks/projects
+    MYPYPATH=template/benchmarks/backup mypy --config-file library/tests/system/mypy.ini template/benchmarks/backup
     mypy --config-file template/mypy.ini template/benchmarks/serve
+  else
+    PYTHONPATH=library/src python -P -m bedplate.host.library_hashes
   fi
   check_reasons
   check_marks
+  python -m bedplate.documentation --check # the picture of the services, the index of the pages
   shellcheck "${scripts[@]}"
   shfmt --indent 2 --case-indent --diff "${scripts[@]}"
   hadolint "${dockerfiles[@]}"
@@ -116,8 +122,9 @@ check_marks() {
 }
 
 audit() {
-  say 'Known vulnerabilities of the dependencies'
-  PYTHONPATH=tests python -m supply_chain.audit
+  say 'Known vulnerabilities of the dependencies, and their licences'
+  python -m bedplate.supply_chain.audit
+  python -m bedplate.supply_chain.licences --check
 }
 
 test_fast() {
@@ -138,9 +145,9 @@ test_tools() {
   if [ -d library/tests ]; then
     say 'The library: backups and certificates'
     python -m pytest library -m 'not postgresql' --numprocesses 2
+    say 'Installing: embedded mode, and bad input'
+    python -m pytest library/tests/system -m 'not stack' --numprocesses 2 # see conftest.py
   fi
-  say 'Installing: embedded mode, and bad input'
-  python -m pytest tests -m 'not stack' --numprocesses 2 --dist loadfile # a file's tests share what is set up
   if [ -d template ]; then
     say 'Making and updating projects'
     python -m pytest template/tests -m 'not stack' --numprocesses 2
@@ -167,11 +174,14 @@ prepare_browser() {
 }
 
 test_stack() {
-  say 'The stack, in containers'
-  python -m pytest tests -m stack
   if [ -d template ]; then
-    say 'New projects, in containers'
+    say 'The stack, in containers'
+    python -m pytest library/tests/system -m stack --numprocesses 2 # see conftest.py
+    say 'New projects, in containers; tests/ are theirs'
     python -m pytest template/tests -m stack
+  else
+    say 'The project, in containers'
+    python -m pytest tests
   fi
 }
 

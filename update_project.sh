@@ -6,6 +6,6 @@ ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 readonly ROOT
 
 # shellcheck source-path=SCRIPTDIR
-source "$ROOT/install/python.sh"
+source "$ROOT/library/host/install/python.sh"
 
 become_program bedplate.host.project_template .venv-template "$@"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Compiles web/pyproject.toml, and what makes and updates projects, into the hashed requirement files. Needs uv. Options go to uv, for example --upgrade.
+# Compiles web/pyproject.toml, and in the base project what makes and updates projects, into the hashed requirement files. Needs uv. Options go to uv, for example --upgrade.
 set -euo pipefail
 
 main() {
@@ -10,6 +10,7 @@ main() {
   "${compile[@]}" --output-file requirements-cron.txt --constraints requirements.txt --group cron
   "${compile[@]}" --output-file requirements-dev.txt --constraints requirements-cron.txt --group dev
   "${compile[@]}" --output-file requirements-tools.txt --constraints requirements-dev.txt --group tools
+  [[ -d ../template ]] || return 0 # the library's own come with it
   cd ../library/src/bedplate/host/project_template
   "${lock[@]}" requirements.in --output-file requirements.txt
 }

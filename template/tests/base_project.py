@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from checkout import ROOT, copy_checkout
+from bedplate.testing.checkout import ROOT, copy_checkout
 
 SOMEBODY: Final = {
     f"GIT_{role}_{what}": value
@@ -25,7 +25,7 @@ def run(*command: str | Path, folder: Path, **variables: str) -> subprocess.Comp
         capture_output=True,
         check=False,
         text=True,
-        timeout=600,
+        timeout=1800,  # the longest: the stack tests of a project
     )
 
 
@@ -82,11 +82,20 @@ class MadeProject:
         return self.run("./update_project.sh", *options)
 
     def test_fast(self) -> subprocess.CompletedProcess[str]:
-        """Run `./run_tests.sh fast`, with the tools that are installed here: to fetch them again would take minutes."""
+        """Run `./run_tests.sh fast`, with the tools that are installed here."""
+        self._share_tools()
+        return self.run("./run_tests.sh", "fast")
+
+    def test_stack(self) -> subprocess.CompletedProcess[str]:
+        """Run `./run_tests.sh stack`, with the tools that are installed here."""
+        self._share_tools()
+        return self.run("./run_tests.sh", "stack")
+
+    def _share_tools(self) -> None:
+        """Let the project use the tools of this checkout: to fetch them again would take minutes."""
         for name in (".venv", "web/frontend/node_modules"):
             if (self.folder / name).parent.is_dir():
                 (self.folder / name).symlink_to(ROOT / name)
-        return self.run("./run_tests.sh", "fast")
 
     def commit(self, message: str) -> str:
         """Commit all changes; return the commit."""

@@ -1,11 +1,12 @@
 """What the tests of making and updating projects share."""
 
 import signal
+from pathlib import Path
 
 import pytest
-from base_project import BaseProject, MadeProject, clone
-from checkout import ROOT
+from base_project import BaseProject, MadeProject, clone, share_environment
 from bedplate.host.project_template.rendering import Renderer
+from bedplate.testing.checkout import ROOT
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -32,3 +33,17 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> BaseProject:
 def acme(base: BaseProject, tmp_path_factory: pytest.TempPathFactory) -> MadeProject:
     """Return a project called Acme, to look at and not to change."""
     return base.make(tmp_path_factory.mktemp("acme") / "acme")
+
+
+@pytest.fixture
+def upstream(tmp_path: Path) -> BaseProject:
+    """Return a clone of the base project that goes on."""
+    return clone(tmp_path / "base")
+
+
+@pytest.fixture
+def shop(upstream: BaseProject, tmp_path: Path) -> MadeProject:
+    """Return a project that was made before the base project went on."""
+    project = upstream.make(tmp_path / "shop", name="Shop")
+    share_environment(ROOT / ".venv-template", project.folder)
+    return project

@@ -5,8 +5,11 @@ from pathlib import Path
 from typing import Final
 
 from base_project import MadeProject, git
+from bedplate.testing.checkout import ROOT
 
 SETTINGS: Final = "web/config/settings.py"
+COMPOSE: Final = "docker-compose.yml"
+MARKED: Final = re.compile(r"<<<<<<< YOURS\n(.*?)=======\n.*?>>>>>>> BASE_PROJECT\n", re.DOTALL)
 SITE: Final = "nginx/templates/site.conf.template"
 INCLUDED: Final = "    include snippets/flower.conf;\n"
 FLOWER_OF_NGINX: Final = "nginx/snippets/flower.conf"  # Celery's page, not the team's flowers
@@ -106,12 +109,19 @@ def change(project: MadeProject) -> None:
 
 
 def decide(project: MadeProject) -> None:
-    """Decide where both sides changed the same lines, as people do: the base project's lines, but without Flower."""
+    """Decide where both sides changed the same lines: no Flower, else the base project's. Make the picture."""
     for path in git(project.folder, "diff", "--name-only", "--diff-filter=U").split():
-        assert path == SITE
-        git(project.folder, "checkout", "--theirs", "--", path)
-        replace(project.folder / path, INCLUDED, "")
+        file = project.folder / path
+        if path == COMPOSE:
+            file.write_text(MARKED.sub(r"\1", file.read_text()))
+        else:
+            assert path == SITE, path
+            git(project.folder, "checkout", "--theirs", "--", path)
+            replace(file, INCLUDED, "")
         git(project.folder, "add", "--", path)
+    python = ROOT / ".venv/bin/python"
+    documented = project.run(python, "-m", "bedplate.documentation")  # the picture has their services
+    assert documented.returncode == 0, documented.stderr
 
 
 def assert_kept(project: MadeProject) -> None:

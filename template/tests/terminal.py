@@ -17,7 +17,7 @@ LIMIT: Final = 60.0  # seconds to wait for something
 # Copier's prompts ask a terminal where its cursor is, and wait for the answer.
 WHERE_IS_THE_CURSOR, HERE = b"\x1b[6n", b"\x1b[1;1R"
 CONTROL_SEQUENCE: Final = re.compile(rb"\x1b\[[0-9;?]*[A-Za-z]")
-ENTER, CLEAR_LINE, CTRL_C = "\r", "\x15", "\x03"
+ENTER, CLEAR_LINE, CTRL_C, DOWN = "\r", "\x15", "\x03", "\x1b[B"
 
 
 class Terminal:

@@ -7,40 +7,55 @@ from typing import Final
 
 import pytest
 from base_project import git
-from checkout import ROOT
+from bedplate.testing.checkout import ROOT
 from documents import commands_of
 
 ALL: Final = "*"  # sections that are not named themselves
-HOW_TO: Final = "docs/how-to/"
+HOW_TO: Final = "library/docs/how-to/"
 # The tests that take the commands of a page's section from there. The part before the first section has no name.
 RUN_BY: Final = {
     "README_install_base_project.md": {
-        "What `./install_docker.sh` does, by hand": "tests/stack/test_install_docker.py",
+        "What `./install_docker.sh` does, by hand": "library/tests/system/stack/test_install_docker.py",
         ALL: "template/tests/test_readme_install.py",
     },
-    f"{HOW_TO}add-a-cron-task.md": {"": "tests/stack/test_cron.py"},
+    f"{HOW_TO}add-an-app.md": {ALL: "template/tests/test_additions.py"},
+    f"{HOW_TO}add-a-background-task.md": {ALL: "template/tests/test_additions.py"},
+    f"{HOW_TO}add-a-cron-task.md": {"": "template/tests/test_additions.py library/tests/system/stack/test_cron.py"},
+    f"{HOW_TO}add-a-language.md": {ALL: "template/tests/test_additions.py"},
+    f"{HOW_TO}add-a-secret.md": {ALL: "template/tests/test_additions.py"},
+    f"{HOW_TO}add-a-service.md": {ALL: "template/tests/test_additions.py"},
+    f"{HOW_TO}add-a-setting.md": {ALL: "template/tests/test_additions.py"},
     f"{HOW_TO}authenticate-google-storage.md": {
-        "A service account's key": "tests/stack/test_google_storage.py",
-        "Try it without Google": "tests/test_google_storage_options.py",
+        "A service account's key": "library/tests/system/stack/test_google_storage.py",
+        "Try it without Google": "library/tests/system/test_google_storage_options.py",
     },
     f"{HOW_TO}backups.md": {
-        "": "tests/stack/test_google_storage.py",
-        "The server is gone, and its backups are encrypted": "tests/stack/test_emergency_restore.py",
-        "When production is damaged": "tests/stack/test_damaged_production.py",
+        "": "library/tests/system/stack/test_google_storage.py",
+        "The server is gone, and its backups are encrypted": "library/tests/system/stack/test_emergency_restore.py",
+        "When production is damaged": "library/tests/system/stack/test_damaged_production.py",
     },
-    f"{HOW_TO}certificates.md": {ALL: "tests/stack/test_certificates.py"},
+    f"{HOW_TO}certificates.md": {ALL: "library/tests/system/stack/test_certificates.py"},
     f"{HOW_TO}deploy-and-roll-back.md": {
-        "": "tests/stack/test_deploy.py",
-        "Roll back": "tests/stack/test_deploy.py tests/stack/test_interruptions.py",
-        "Restart": "tests/stack/test_deploy.py",
+        "": "library/tests/system/stack/test_deploy.py",
+        "Roll back": "library/tests/system/stack/test_deploy.py library/tests/system/stack/test_interruptions.py",
+        "Restart": "library/tests/system/stack/test_deploy.py",
     },
-    f"{HOW_TO}first-server.md": {"": "tests/stack/test_deploy.py", ALL: "tests/stack/test_prod.py"},
-    f"{HOW_TO}hand-over.md": {"": "tests/test_create_archive.py tests/stack/test_archive.py"},
-    f"{HOW_TO}local-names.md": {"Remove it": "tests/stack/test_proxy_pass.py"},
+    f"{HOW_TO}first-server.md": {
+        "": "library/tests/system/stack/test_deploy.py",
+        ALL: "library/tests/system/stack/test_prod.py",
+    },
+    f"{HOW_TO}hand-over.md": {
+        "": "library/tests/system/test_create_archive.py library/tests/system/stack/test_archive.py"
+    },
+    f"{HOW_TO}local-names.md": {"Remove it": "library/tests/system/stack/test_proxy_pass.py"},
     f"{HOW_TO}remove-backups.md": {ALL: "template/tests/test_removals.py"},
+    f"{HOW_TO}remove-certificates.md": {ALL: "template/tests/test_removals.py"},
+    f"{HOW_TO}remove-embedded-mode.md": {ALL: "template/tests/test_removals.py"},
     f"{HOW_TO}remove-flower.md": {ALL: "template/tests/test_removals.py"},
+    f"{HOW_TO}remove-french.md": {ALL: "template/tests/test_removals.py"},
     f"{HOW_TO}remove-the-frontend.md": {ALL: "template/tests/test_removals.py"},
-    f"{HOW_TO}rotate-a-secret.md": {ALL: "tests/stack/test_rotate_secret.py"},
+    f"{HOW_TO}remove-the-proxy.md": {ALL: "template/tests/test_removals.py"},
+    f"{HOW_TO}rotate-a-secret.md": {ALL: "library/tests/system/stack/test_rotate_secret.py"},
     f"{HOW_TO}update.md": {"": "template/tests/test_update.py"},
 }
 # Pages whose other commands stand in those above too, there perhaps with more options; and what runs the rest.
@@ -48,7 +63,7 @@ REPEAT: Final = ("README.md", "CONTRIBUTING.md", f"{HOW_TO}local-names.md")
 RUN_ELSEWHERE: Final = {
     "./run_tests.sh": ".ci/run",
     "./run_tests.sh fast": "template/tests/base_project.py",
-    "git config core.hooksPath .githooks": "tests/test_contributing.py",
+    "git config core.hooksPath .githooks": "library/tests/system/test_contributing.py",
 }
 # What no test can run, and why.
 CANNOT_RUN: Final = {f"{HOW_TO}authenticate-google-storage.md": "`gcloud` acts on an account at Google"}
@@ -77,7 +92,9 @@ def reads(test: str, page: str) -> bool:
     text = (ROOT / test).read_text()
     imported = re.findall(r"^from ([\w.]+) import", text, re.MULTILINE)
     paths = [
-        ROOT / folder / f"{name.replace('.', '/')}.py" for name in imported for folder in ("tests", "template/tests")
+        ROOT / folder / f"{name.replace('.', '/')}.py"
+        for name in imported
+        for folder in ("library/tests/system", "template/tests")
     ]
     texts = [text, *(path.read_text() for path in paths if path.exists())]
     return any(fnmatch(Path(page).name, name) for text in texts for name in re.findall(r"[\w*-]+\.md", text))
@@ -91,7 +108,7 @@ def test_each_block_is_claimed(page: str) -> None:
         assert set(shown) <= set(run_by), "no test runs the commands of a section"
     assert set(run_by) - {ALL} <= set(shown), "a section of the table has no commands"
     assert bool(sections_of(page, "console")) == (page in CANNOT_RUN)
-    assert sections_of(page, "(bash|shell|shell-session)") == []
+    assert sections_of(page, r"(bash|shell|shell-session)(?!\n#!)") == []  # a script begins with #!
 
 
 @pytest.mark.parametrize(("page", "tests"), [(page, test) for page, tests in RUN_BY.items() for test in tests.values()])

@@ -1,13 +1,15 @@
 """Projects that were made pass their own tests, and run."""
 
 import json
+import re
 from html import escape
 from pathlib import Path
+from typing import Final
 
 import pytest
 from base_project import BaseProject, MadeProject
-from checkout import free_port, unique_slug
-from stack.compose import Stack
+from bedplate.testing.checkout import ROOT, free_port, unique_slug
+from bedplate.testing.compose import Stack, run
 
 CHOICES = [("Flower Shop", "--frontend"), ('The "Café" of Ömer & Co', "--no-frontend")]
 
@@ -19,11 +21,34 @@ def project(base: BaseProject, tmp_path: Path, request: pytest.FixtureRequest) -
     return base.make(tmp_path / "project", frontend, name=name)
 
 
+def add_examples(project: MadeProject) -> None:
+    """Add the tests that library/docs/how-to/write-tests.md shows: two of an app, one of the whole project."""
+    page = (ROOT / "library/docs/how-to/write-tests.md").read_text()
+    app, task, whole = re.findall(r"^```python\n(.+?)^```$", page, re.MULTILINE | re.DOTALL)
+    (project.folder / "web/pages/tests/test_example.py").write_text(app)
+    (project.folder / "web/pages/tests/test_example_task.py").write_text(task)
+    (project.folder / "tests/test_example.py").write_text(f'"""An example."""\n\n{whole}')
+
+
 def test_its_own_fast_tests_pass(project: MadeProject) -> None:
-    """Linters, types, the application's and the frontend's tests: a new project begins green."""
+    """Linters, types, the application's and the frontend's tests: a new project begins green, with a team's tests."""
+    add_examples(project)
     result = project.test_fast()
     assert result.returncode == 0, result.stdout[-6000:] + result.stderr[-2000:]
     assert "All passed" in result.stdout
+
+
+# Red where the tests of a project start the stack of another one.
+NAME: Final = '''"""The project's own name."""
+
+from playwright.sync_api import Page, expect
+
+
+def test_name(page: Page) -> None:
+    """This project is what runs."""
+    page.goto("/")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Flower Shop")
+'''
 
 
 def name_of(project: MadeProject) -> str:
@@ -32,9 +57,31 @@ def name_of(project: MadeProject) -> str:
     return name
 
 
+def left_by_tests() -> list[str]:
+    """Return the containers, volumes, networks and images that Docker has of stacks under test."""
+    named = {"ps --all": "{{.Names}}", "volume ls": "{{.Name}}", "network ls": "{{.Name}}"}
+    listed = [run("docker", *what.split(), "--format", name) for what, name in named.items()]
+    names = "\n".join([*listed, run("docker", "image", "ls", "--format", "{{.Repository}}:{{.Tag}}")]).split()
+    return sorted(name for name in names if name.startswith("stack-test-"))
+
+
 @pytest.mark.stack
+def test_its_own_stack_tests_pass(base: BaseProject, tmp_path: Path) -> None:
+    """LOCAL and PROD, a login, a task, a backup, a deploy: a new project begins green, and nothing of it remains."""
+    before = left_by_tests()
+    project = base.make(tmp_path / "shop", name="Flower Shop")
+    add_examples(project)
+    (project.folder / "tests/test_name.py").write_text(NAME)
+    result = project.test_stack()
+    assert result.returncode == 0, result.stdout[-6000:] + result.stderr[-2000:]
+    assert "All passed" in result.stdout
+    assert left_by_tests() == before
+
+
+@pytest.mark.stack
+@pytest.mark.parametrize("project", [CHOICES[1]], ids=["--no-frontend"], indirect=True)
 def test_its_stack_runs(project: MadeProject) -> None:
-    """./install_docker.sh brings its LOCAL up, and the home page says its name."""
+    """./install_docker.sh brings its LOCAL up, and the home page says its name, however it is written."""
     stack = Stack(directory=project.folder, project=unique_slug(), port=free_port())
     try:
         stack.install()

@@ -9,12 +9,25 @@ from pathlib import Path
 
 import pytest
 from base_project import BaseProject, MadeProject, git, run
-from checkout import ROOT
+from bedplate.testing.checkout import ROOT
 from embedded_mode import wait_for
 
 # The base project's name may stand in the credits and in what a project remembers of its origin, nowhere else.
-CREDITS = {Path("README.md"), Path(".copier-answers.yml")}
-LEFT_BEHIND = ("copier.yml", "new_project.sh", "template", "docs/home.png")
+CREDITS = {Path("README.md"), Path(".copier-answers.yml"), Path("library/LICENSE")}
+LEFT_BEHIND = ("copier.yml", "new_project.sh", "template", "docs/home.png", "docs/adr/0021-library.md", "library/tests")
+
+
+def test_a_persons_configuration_of_git_changes_nothing(base: BaseProject, tmp_path: Path) -> None:
+    """What a person ignores in all repositories, and has as ends of lines, are not the project's."""
+    ignored = tmp_path / "ignored"
+    ignored.write_text("*.mo\n")
+    configuration = tmp_path / "gitconfig"
+    configuration.write_text(f"[core]\n\texcludesFile = {ignored}\n\tautocrlf = true\n")
+    made = base.new_project(tmp_path / "shop", "--yes", "--name=Shop", GIT_CONFIG_GLOBAL=str(configuration))
+    assert made.returncode == 0, made.stderr
+    files = git(tmp_path / "shop", "ls-files").splitlines()
+    assert [name for name in files if name.endswith(".mo")]
+    assert b"\r" not in (tmp_path / "shop/install_docker.sh").read_bytes()
 
 
 def values(project: MadeProject) -> dict[str, str]:
@@ -51,6 +64,17 @@ def test_what_belongs_to_the_base_project_stays_there(acme: MadeProject) -> None
         assert run(acme.folder / script, "--help", folder=acme.folder).returncode == 0
 
 
+def test_links_between_its_pages_lead_somewhere(acme: MadeProject) -> None:
+    """What stays behind is linked from no page."""
+    pages = [acme.folder / path for path in acme.files() if path.suffix == ".md" and path.parts[0] != "library"]
+    texts = [
+        (page, re.sub(r"^```diff\n.*?^```$", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)) for page in pages
+    ]
+    links = [(page, link) for page, text in texts for link in re.findall(r"\]\((?!\w+:)([^)#\s]+)", text)]
+    assert len(links) > 50
+    assert [(page.name, link) for page, link in links if not (page.parent / link).exists()] == []
+
+
 def test_no_name_leaks(acme: MadeProject) -> None:
     """No file of the project names the base project, but for the credits; its library is a package of that name."""
     named = [
@@ -80,7 +104,7 @@ def test_awkward_names(base: BaseProject, tmp_path: Path, name: str, slug: str) 
     project = base.make(tmp_path / "made", name=name)
     read = values(project)
     assert (read["PROJECT_NAME"], read["COMPOSE_PROJECT_NAME"], read["DOMAIN"]) == (name, slug, f"{slug}.local")
-    script = "source install/dotenv.sh && dotenv_get .env.example PROJECT_NAME"
+    script = "source library/host/install/dotenv.sh && dotenv_get .env.example PROJECT_NAME"
     assert run("bash", "-c", script, folder=project.folder).stdout == name
     assert (project.folder / "README.md").read_text().startswith(f"# {name}\n")
 
@@ -99,6 +123,27 @@ def test_without_frontend(base: BaseProject, tmp_path: Path) -> None:
     assert not (project.folder / "web/frontend").exists()
     assert values(project)["COMPOSE_PROFILES"] == ""
     assert "web/frontend" not in (project.folder / "README.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("licence", "beginning"),
+    [
+        ("MIT", ["MIT License", "", "Copyright (c) the authors of Shop"]),
+        ("Apache-2.0", ["Apache License", "Version 2.0, January 2004"]),
+    ],
+)
+def test_licence(base: BaseProject, tmp_path: Path, licence: str, beginning: list[str]) -> None:
+    """A project has the licence that its team chose; the library keeps its own."""
+    project = base.make(tmp_path / "shop", "--licence", licence, name="Shop")
+    lines = [line.strip() for line in (project.folder / "LICENSE").read_text().splitlines()]
+    assert lines[: len(beginning)] == beginning
+    assert (project.folder / "library/LICENSE").read_text() == (ROOT / "library/LICENSE").read_text()
+
+
+def test_without_a_licence(acme: MadeProject) -> None:
+    """The default says nothing about the team's code: Bedplate's licence is not theirs."""
+    assert not (acme.folder / "LICENSE").exists()
+    assert (acme.folder / "library/LICENSE").exists()
 
 
 @pytest.mark.parametrize(

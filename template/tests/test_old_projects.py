@@ -1,10 +1,13 @@
-"""Projects of older versions of the base project, with a team's changes, come up to the newest."""
+"""Projects of older versions of the base project, with a team's changes, come up to the newest: by 1.0."""
 
+import re
 from pathlib import Path
 
 import pytest
-from base_project import BaseProject, git
-from checkout import ROOT
+from base_project import BaseProject, MadeProject, git
+from bedplate.host.project_template.git import Repository
+from bedplate.host.project_template.releases import commit_of
+from bedplate.testing.checkout import ROOT
 from team import assert_kept, change, decide
 
 # The first that could make a project, and two later ones.
@@ -14,6 +17,9 @@ OLD = {
     "with uploads": "d48efe4a6598c8180ce6f0f4177a8dd96691b6b5",
 }
 
+# To which they go first: its code can do all later updates (copier.yml names it).
+FIRST_RELEASE = "96a5d7207a1b1c58c95b67650c28cda680d6b81e"
+
 
 @pytest.fixture(autouse=True)
 def whole_history() -> None:
@@ -22,16 +28,35 @@ def whole_history() -> None:
         pytest.skip("this clone is shallow; to test older projects: git fetch --unshallow")
 
 
+def refused_at_once(project: MadeProject) -> list[str]:
+    """Fail unless the newest version is refused and nothing is changed; return the options that it says to use."""
+    result = project.update("--yes")
+    assert result.returncode == 1
+    assert "nothing was changed" in result.stderr
+    assert git(project.folder, "status", "--porcelain") == ""
+    (options,) = re.findall(r"To 1.0: ./update_project.sh (.*)", result.stderr)
+    assert options == f"--to {FIRST_RELEASE}"
+    return str(options).split()
+
+
+def test_1_0_is_the_commit_that_older_projects_go_to_first() -> None:
+    """Its name and the commit in copier.yml mean the same."""
+    assert commit_of(Repository(ROOT), "1.0") == FIRST_RELEASE
+    assert f"--to {FIRST_RELEASE}" in (ROOT / "copier.yml").read_text()
+
+
 @pytest.mark.parametrize("version", OLD)
 def test_it_comes_up_to_the_newest(base: BaseProject, tmp_path: Path, version: str) -> None:
     """The team's changes are all there or marked, so are the base project's; a second update does nothing."""
     project = base.make_as_of(OLD[version], tmp_path)
     change(project)
-    result = project.update("--yes")
-    assert result.returncode in {0, 3}, result.stdout + result.stderr
-    decide(project)
-    assert_kept(project)
-    project.commit("Update")
+    to_first_release = refused_at_once(project)
+    for options in (to_first_release, ["--yes"]):
+        result = project.update(*options)
+        assert result.returncode in {0, 3}, result.stdout + result.stderr
+        decide(project)
+        assert_kept(project)
+        project.commit("Update")
     new = base.make(tmp_path / "new", name="Shop")
     assert [path for path in new.files() if not (project.folder / path).exists()] == [
         Path("nginx/snippets/flower.conf")

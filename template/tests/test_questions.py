@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from base_project import BaseProject
-from terminal import CLEAR_LINE, CTRL_C, ENTER, at_terminal
+from terminal import CLEAR_LINE, CTRL_C, DOWN, ENTER, at_terminal
 
 # What is shown, one after the other, and what is typed then.
 CONVERSATION = [
@@ -16,10 +16,11 @@ CONVERSATION = [
     (["Time zone"], CLEAR_LINE + "Mars/Olympus" + ENTER),
     (["Not a time zone. Try Europe/Zurich."], CLEAR_LINE + "Europe/Zurich" + ENTER),
     (["TypeScript, React and Sass"], "n"),
+    (["Licence of its code", "None: all rights reserved"], DOWN + ENTER),
 ]
 
 
-def test_six_questions_are_asked(base: BaseProject, tmp_path: Path) -> None:
+def test_seven_questions_are_asked(base: BaseProject, tmp_path: Path) -> None:
     """Each has a default made from the answers before it; one that will not do says why, and may be mended."""
     shop = tmp_path / "shop"
     with at_terminal(base.folder / "new_project.sh", shop, folder=tmp_path) as terminal:
@@ -37,6 +38,7 @@ def test_six_questions_are_asked(base: BaseProject, tmp_path: Path) -> None:
         "admin_email": "admin@flowers.example",
         "time_zone": "Europe/Zurich",
         "frontend": False,
+        "licence": "MIT",
     }
     assert not (shop / "web/frontend").exists()
 
@@ -47,7 +49,10 @@ def test_what_was_given_is_not_asked(base: BaseProject, tmp_path: Path) -> None:
     with at_terminal(base.folder / "new_project.sh", "shop", *options, "--no-frontend", folder=tmp_path) as terminal:
         terminal.expect("Time zone")
         terminal.type(ENTER)
+        terminal.expect("Licence of its code")
+        terminal.type(ENTER)
         assert terminal.wait() == 0
+    assert not (tmp_path / "shop/LICENSE").exists()
     assert "Its short name" not in terminal.text
     assert "TypeScript" not in terminal.text
 

@@ -7,10 +7,10 @@ from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
-from base_project import SOMEBODY, BaseProject, clone, run, share_environment
-from checkout import ROOT, free_port, unique_slug
+from base_project import SOMEBODY, BaseProject, clone, git, run, share_environment
+from bedplate.testing.checkout import ROOT, free_port, unique_slug
+from bedplate.testing.compose import Stack, wait_until
 from documents import commands_of
-from stack.compose import Stack, wait_until
 from stack.proxy import Proxy
 
 pytestmark = pytest.mark.stack
@@ -52,11 +52,12 @@ class Reader:
 
 @pytest.fixture(scope="module")
 def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
-    """Return a reader with a clone of the base project, whose team has a git server. Nothing of it remains."""
+    """Return a reader whose team has the base project on its git server. Nothing of it remains."""
     desk = tmp_path_factory.mktemp("desk")
-    base = clone(desk / "base-project")
-    server = desk / "server/team/flower-shop.git"
-    assert run("git", "init", "--quiet", "--bare", "--initial-branch=main", server, folder=desk).returncode == 0
+    base = clone(desk / "base")
+    server = desk / "server/team"
+    git(desk, "init", "--quiet", "--bare", "--initial-branch=main", server / "flower-shop.git")
+    git(desk, "clone", "--quiet", "--bare", base.folder, server / "base-project.git")
     home = desk / "home"
     home.mkdir()
     (home / "hosts").write_text("127.0.0.1 localhost\n")
@@ -99,7 +100,10 @@ def test_it_runs_without_docker(reader: Reader, tmp_path: Path) -> None:
 
 def start_and_join(reader: Reader) -> None:
     """Start the project, give it to the team, join it."""
-    reader.follow("Start a project", folder=reader.base.folder)
+    reader.follow("Start a project", folder=reader.desk, block=0)
+    share_environment(ROOT / ".venv-template", reader.desk / "base-project")
+    for block in (1, 2):
+        reader.follow("Start a project", folder=reader.desk / "base-project", block=block)
     assert (reader.started / "README.md").read_text().startswith("# Flower Shop\n")
     reader.joined.parent.mkdir()
     reader.follow("Join a project", folder=reader.joined.parent)
@@ -138,11 +142,12 @@ def restore(reader: Reader) -> None:
 
 def update(reader: Reader) -> None:
     """Bring in what the base project has learned since."""
-    (reader.base.folder / "docs/how-to/something-new.md").write_text("# Do something new\n")
+    (reader.base.folder / "library/docs/how-to/something-new.md").write_text("# Do something new\n")
     reader.base.commit("Tell how to do something new")
+    git(reader.base.folder, "push", "--quiet", reader.desk / "server/team/base-project.git", "HEAD")
     share_environment(ROOT / ".venv-template", reader.joined)
     reader.follow("Update it", folder=reader.joined)
-    assert (reader.joined / "docs/how-to/something-new.md").exists()
+    assert (reader.joined / "library/docs/how-to/something-new.md").exists()
     assert json.loads((reader.joined / ".copier-answers.yml").read_text())["project_name"] == "Flower Shop"
 
 

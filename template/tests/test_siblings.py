@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from base_project import BaseProject
-from checkout import ROOT
+from bedplate.testing.checkout import ROOT
 
 BEDPLATE = (
     *("--slug", "bedplate", "--domain", "bedplate.local"),
@@ -22,11 +22,21 @@ def test_example_configuration(base: BaseProject, tmp_path: Path) -> None:
 
 
 def test_readme(base: BaseProject, tmp_path: Path) -> None:
-    """From "Run it" on, a project's README is Bedplate's, but for what stays behind."""
+    """From "Run it" to the licence, a project's README is Bedplate's, but for what stays behind."""
     answers = ("--domain", "www.example.com", "--admin-email", "you@example.com")
     made = base.make(tmp_path / "acme", *answers)
-    ours, theirs = ((folder / "README.md").read_text().partition("## Run it")[2] for folder in (ROOT, made.folder))
+    texts = ((folder / "README.md").read_text() for folder in (ROOT, made.folder))
+    ours, theirs = (text.partition("## Run it")[2].partition("## Licence")[0] for text in texts)
     assert theirs.splitlines() == [line for line in ours.splitlines() if not line.startswith("| `template/`")]
+
+
+def test_security_policy(base: BaseProject, tmp_path: Path) -> None:
+    """A project's has the same sections, and the team's own address."""
+    made = base.make(tmp_path / "acme", "--admin-email", "security@acme.example")
+    ours, theirs = ((folder / "SECURITY.md").read_text() for folder in (ROOT, made.folder))
+    assert re.findall("^#.*", ours, re.MULTILINE) == re.findall("^#.*", theirs, re.MULTILINE)
+    assert "security@acme.example" in theirs
+    assert "git log" not in theirs
 
 
 @pytest.mark.parametrize("path", RENDERED, ids=str)

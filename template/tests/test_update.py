@@ -1,44 +1,16 @@
 """`./update_project.sh`: a team's changes and the base project's, merged or marked, never lost."""
 
 import json
+import re
+import signal
 from functools import partial
 from pathlib import Path
 
-import pytest
-from base_project import BaseProject, MadeProject, clone, git, run, share_environment
-from checkout import ROOT
+from base_project import BaseProject, MadeProject, git, run
+from bedplate.testing.checkout import ROOT
 from documents import commands_of
 from team import FLOWER_OF_NGINX, SETTINGS, append, assert_kept, change, replace
-
-
-@pytest.fixture
-def upstream(tmp_path: Path) -> BaseProject:
-    """Return a clone of the base project that goes on."""
-    return clone(tmp_path / "base")
-
-
-@pytest.fixture
-def shop(upstream: BaseProject, tmp_path: Path) -> MadeProject:
-    """Return a project that was made before the base project went on."""
-    project = upstream.make(tmp_path / "shop", name="Shop")
-    share_environment(ROOT / ".venv-template", project.folder)
-    return project
-
-
-def read_in(project: MadeProject, name: str) -> str:
-    """Return the text of a file of the project."""
-    return (project.folder / name).read_text()
-
-
-def improve(upstream: BaseProject) -> str:
-    """Let the base project go on in ways that it does; return its commit."""
-    replace(upstream.folder / ".env.example.jinja", "# Time zone of pages", "# The time zone of pages")
-    replace(upstream.folder / SETTINGS, '"""', '"""Improved: ')
-    (upstream.folder / "web/pages/improvement.py").write_text('"""New."""\n')
-    replace(upstream.folder / "nginx/snippets/flower.conf", "#", "# Improved.\n#")
-    (upstream.folder / "web/users/migrations/0002_improved.py").touch()
-    append(upstream.folder / "CHANGELOG.md", "\n### By hand\n\n- Say `docker compose build`\n  once.\n")
-    return upstream.commit("Improve")
+from updating import improve, read_in, refused
 
 
 def test_team_and_base_project_meet(upstream: BaseProject, shop: MadeProject) -> None:
@@ -48,7 +20,7 @@ def test_team_and_base_project_meet(upstream: BaseProject, shop: MadeProject) ->
     commit = improve(upstream)
     (shop.folder / ".env").write_text("SECRET_KEY=ours\n")
 
-    (commands,) = commands_of(ROOT / "docs/how-to/update.md")
+    (commands,) = commands_of(ROOT / "library/docs/how-to/update.md")
     result = shop.run("bash", "-euc", commands)
 
     assert result.returncode == 0, result.stdout + result.stderr
@@ -104,35 +76,6 @@ def test_the_readme_commits_no_marks(upstream: BaseProject, shop: MadeProject) -
     assert "<<<<<<<" not in git(shop.folder, "show", "HEAD")
 
 
-def test_changed_here_and_removed_there(upstream: BaseProject, shop: MadeProject) -> None:
-    """What the team changed stays, though the base project has dropped it, and is named."""
-    append(shop.folder / "web/pages/views.py", "# ours\n")
-    shop.commit("Ours")
-    (upstream.folder / "web/pages/views.py").unlink()
-    upstream.commit("Theirs")
-    result = shop.update()
-    assert result.returncode == 0
-    assert "removed by the base project; they stay:\n  web/pages/views.py" in result.stdout
-    assert (shop.folder / "web/pages/views.py").read_text().endswith("# ours\n")
-
-
-def test_what_moved_is_followed_by_changes_and_not_by_new_files(upstream: BaseProject, shop: MadeProject) -> None:
-    """A team's change of a file that the base project moved is in its new place; a team's own new file stays."""
-    append(shop.folder / "web/pages/views.py", "\n# The team's\n")
-    (shop.folder / "web/pages/mine.py").write_text('"""Of the team."""\n')
-    shop.commit("What a team does")
-    git(upstream.folder, "mv", "web/pages", "web/moved")
-    upstream.commit("Move")
-
-    result = shop.update("--yes")
-
-    assert result.returncode == 0, result.stdout + result.stderr
-    assert (shop.folder / "web/pages/mine.py").is_file()
-    assert not (shop.folder / "web/moved/mine.py").exists()
-    assert read_in(shop, "web/moved/views.py").endswith("# The team's\n")
-    assert not (shop.folder / "web/pages/views.py").exists()
-
-
 def test_dry_run_shows_and_changes_nothing(upstream: BaseProject, shop: MadeProject) -> None:
     """--dry-run names the files that would change; the checkout and its history are as before."""
     improve(upstream)
@@ -145,12 +88,16 @@ def test_dry_run_shows_and_changes_nothing(upstream: BaseProject, shop: MadeProj
     assert (git(shop.folder, "for-each-ref"), git(shop.folder, "rev-parse", "HEAD")) == before
 
 
-def refused(project: MadeProject, *options: str, saying: str) -> None:
-    """Update nothing; assert that the reason is said."""
-    result = project.update(*options)
-    assert result.returncode == 1
-    assert saying in result.stderr
-    assert "Traceback" not in result.stderr
+def refused_for_what_is_ignored(upstream: BaseProject, shop: MadeProject) -> None:
+    """Ignore a file where the base project has a new one: it stays as it is."""
+    (upstream.folder / "tools").mkdir()
+    (upstream.folder / "tools/x.txt").write_text("theirs\n")
+    upstream.commit("Add a tool")
+    append(shop.folder / ".git/info/exclude", "/tools/\n")
+    (shop.folder / "tools").mkdir()
+    (shop.folder / "tools/x.txt").write_text("ours\n")
+    refused(shop, saying="where yours are, which git ignores: tools/x.txt")
+    assert read_in(shop, "tools/x.txt") == "ours\n"
 
 
 def test_refused(upstream: BaseProject, shop: MadeProject, tmp_path: Path) -> None:
@@ -158,14 +105,51 @@ def test_refused(upstream: BaseProject, shop: MadeProject, tmp_path: Path) -> No
     (shop.folder / "new.txt").touch()
     refused(shop, saying="not committed: new.txt")
     (shop.folder / "new.txt").unlink()
+    (shop.folder / ".git").rename(tmp_path / "history")
+    refused(shop, saying="no git repository with a commit")
+    (tmp_path / "history").rename(shop.folder / ".git")
     refused(shop, "--to", "v99", saying="has no version v99")
     refused(shop, "--from", str(tmp_path / "nowhere"), saying="--from ADDRESS-OR-FOLDER")
+    refused_for_what_is_ignored(upstream, shop)
     (shop.folder / ".copier-answers.yml").write_text("half {")
     shop.commit("Break the answers")
     refused(shop, saying="git checkout -- .copier-answers.yml")
     (shop.folder / ".copier-answers.yml").unlink()
     shop.commit("Lose the answers")
     refused(shop, saying="was not made from the base project")
+
+
+def release(upstream: BaseProject, version: str) -> str:
+    """Let the base project set its version; return the commit."""
+    file = upstream.folder / "library/pyproject.toml"
+    file.write_text(re.sub('(?m)^version = ".*"', f'version = "{version}"', file.read_text()))
+    return upstream.commit(f"Release {version}")
+
+
+def test_a_release_is_found_without_its_tag(upstream: BaseProject, shop: MadeProject) -> None:
+    """--to 1.7 is the commit that last set that version; one that there is not is refused, and those are named."""
+    release(upstream, "1.7.0")
+    release(upstream, "1.7.1.dev0")
+    commit = release(upstream, "1.7.0")
+    append(upstream.folder / "library/pyproject.toml", "# More.\n")
+    upstream.commit("Change something else there")
+    release(upstream, "2.0.0")
+    improve(upstream)
+
+    refused(shop, "--to", "1.8", saying="Its releases: 1.0.0, 1.7.0, 2.0.0.")
+    result = shop.update("--to", "1.7")
+
+    assert result.returncode == 0, result.stderr
+    assert json.loads(read_in(shop, ".copier-answers.yml"))["_commit"] == commit
+
+
+def test_a_tag_of_a_release_goes_first(upstream: BaseProject, shop: MadeProject) -> None:
+    """A tag v1.7.0 is that release, whichever commit set the version."""
+    release(upstream, "1.7.0")
+    tagged = improve(upstream)
+    git(upstream.folder, "tag", "v1.7.0")
+    assert shop.update("--to", "1.7").returncode == 0
+    assert json.loads(read_in(shop, ".copier-answers.yml"))["_commit"] == tagged
 
 
 def test_ctrl_c_amid_the_change_of_files_leaves_no_half(upstream: BaseProject, shop: MadeProject) -> None:
@@ -184,14 +168,54 @@ def test_ctrl_c_amid_the_change_of_files_leaves_no_half(upstream: BaseProject, s
     assert "Up to date" in shop.update().stdout
 
 
-def test_failure_amid_the_change_of_files_is_told(upstream: BaseProject, shop: MadeProject) -> None:
-    """Where git cannot write, it does not say that nothing was changed, but how to take it back."""
+def test_killed_amid_the_change_of_files(upstream: BaseProject, shop: MadeProject) -> None:
+    """After kill -9, or a power failure, the next update says how to take back the half, and then brings all of it."""
     improve(upstream)
-    (shop.folder / ".git/index.lock").touch()
+    before = git(shop.folder, "rev-parse", "HEAD")
+    (shop.folder / ".git/info").mkdir(exist_ok=True)
+    attributes = shop.folder / ".git/info/attributes"  # git runs the filter when it writes the file
+    attributes.write_text("web/pages/improvement.py filter=kill\n")
+    git(shop.folder, "config", "filter.kill.smudge", 'kill -9 "$(ps -o ppid= -p "$PPID")" "$PPID"; cat')
+    result = shop.update()
+    assert result.returncode == -signal.SIGKILL
+    assert git(shop.folder, "status", "--porcelain") != ""
+    attributes.unlink()
+
+    refused(shop, saying="an earlier update was ended while it changed files")
+    (take_back,) = re.findall("then run this again: (.*)", shop.update().stderr)
+    assert shop.run("bash", "-c", take_back).returncode == 0
+    assert git(shop.folder, "status", "--porcelain") == ""
+    assert git(shop.folder, "rev-parse", "HEAD") == before
+    assert shop.update().returncode == 0
+    assert (shop.folder / "web/pages/improvement.py").exists()
+    shop.commit("Update")
+    assert "Up to date" in shop.update().stdout
+
+
+def test_failure_amid_the_change_of_files_is_told(upstream: BaseProject, shop: MadeProject) -> None:
+    """Where git stops between two files, it does not say that nothing was changed, but how to take it back."""
+    improve(upstream)
+    (shop.folder / ".git/info").mkdir(exist_ok=True)
+    (shop.folder / ".git/info/attributes").write_text("web/pages/improvement.py filter=fail\n")
+    git(shop.folder, "config", "filter.fail.clean", "cat")
+    git(shop.folder, "config", "filter.fail.smudge", "false")
+    git(shop.folder, "config", "filter.fail.required", "true")
     result = shop.update()
     assert result.returncode == 1
     assert "Stopped half way: git read-tree" in result.stderr
     assert "git reset --hard" in result.stderr
+
+
+def test_failure_before_the_change_of_files_is_told(upstream: BaseProject, shop: MadeProject) -> None:
+    """Where git stops before it writes, there is nothing to take back."""
+    improve(upstream)
+    (shop.folder / ".git/index.lock").touch()
+    result = shop.update()
+    assert result.returncode == 1
+    assert "Stopped, nothing was changed: git read-tree" in result.stderr
+    assert "git reset --hard" not in result.stderr
+    (shop.folder / ".git/index.lock").unlink()
+    assert shop.update().returncode == 0
 
 
 def test_a_relative_folder_is_where_the_person_is(upstream: BaseProject, shop: MadeProject, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The Celery application: `celery -A config worker`, `celery -A config flower`."""
+"""The Celery application: `celery --app config worker`."""
 
 import os
 from typing import Any

@@ -3,6 +3,8 @@
 import os
 from typing import NoReturn
 
+from bedplate.django.logs import SERVER_LOGGING
+
 from config.environment import Environment, read_environment_or_exit
 
 
@@ -11,7 +13,7 @@ def command(environment: Environment) -> list[str]:
 
     A process for each core makes pages; its threads wait for the database and others, each with a connection of its
     own: without the option hundreds, more than PostgreSQL takes. A killed process is replaced, the container stays.
-    Why this server: docs/adr/0002-application-server.md
+    Why this server: decision 2 (docs/adr)
     """
     return [
         "granian",
@@ -21,7 +23,7 @@ def command(environment: Environment) -> list[str]:
         f"--workers={environment.web_workers}",
         f"--blocking-threads={environment.web_threads}",
         "--respawn-failed-workers",
-        "--log-config=config/granian_logs.json",
+        f"--log-config={SERVER_LOGGING}",
         "config.wsgi:application",
     ]
 

@@ -23,25 +23,15 @@ ALLOWED_HOSTS = [ENVIRONMENT.domain, "localhost", ".localhost", "127.0.0.1", "[:
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
 
-# Frontend: Vite's server in LOCAL, built assets elsewhere. Without web/frontend the site does without.
-VITE_SERVES = DEBUG and not ENVIRONMENT.embedded
-VITE_MANIFEST = BASE_DIRECTORY / "static" / "dist" / "manifest.json"
-FRONTEND = (BASE_DIRECTORY / "frontend").is_dir() if VITE_SERVES else VITE_MANIFEST.is_file()
-DJANGO_VITE = {
-    "default": {
-        "dev_mode": VITE_SERVES,
-        "static_url_prefix": "dist",
-        "manifest_path": VITE_MANIFEST,
-        "app_client_class": "bedplate.django.vite.SameOriginClient",
-    }
-}
-
 INSTALLED_APPS = [
     "users",
+    "bedplate.django.accounts",
+    "bedplate.django.theme",
     "bedplate.django.operations",
     "bedplate.django.media",
     "bedplate.django.cron_runs",
     "bedplate.django.anonymising",
+    "bedplate.django.development",
     "pages",
     "allauth",
     "allauth.account",
@@ -55,7 +45,6 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "django.forms",
     *(["bedplate.django.caught_mail"] if ENVIRONMENT.catches_mail else []),
-    *(["django_vite"] if FRONTEND else []),
 ]
 
 MIDDLEWARE = [
@@ -71,7 +60,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
-    "users.middleware.LinkTokenMiddleware",
+    "bedplate.django.accounts.middleware.LinkTokenMiddleware",
 ]
 
 TEMPLATE_LOADERS = [
@@ -95,7 +84,7 @@ TEMPLATES = [
         },
     },
 ]
-FORM_RENDERER = "pages.forms.FormRenderer"
+FORM_RENDERER = "bedplate.django.theme.renderers.FormRenderer"
 
 # Database and cache
 
@@ -136,7 +125,7 @@ CACHES = {
         "BACKEND": "bedplate.django.cache.OptionalCache",
         "LOCATION": f"{ENVIRONMENT.valkey_url}/1",
         "OPTIONS": CACHE_OPTIONS,
-    }
+    },
 }
 
 # Users and login
@@ -154,8 +143,11 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "home"
-ACCOUNT_ADAPTER = "users.adapter.AccountAdapter"
-ACCOUNT_FORMS = {"reset_password": "users.forms.ResetPasswordForm", "signup": "users.forms.SignupForm"}
+ACCOUNT_ADAPTER = "bedplate.django.accounts.adapter.AccountAdapter"
+ACCOUNT_FORMS = {
+    "reset_password": "bedplate.django.accounts.forms.ResetPasswordForm",
+    "signup": "bedplate.django.accounts.forms.SignupForm",
+}
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
@@ -173,7 +165,10 @@ ALLAUTH_TRUSTED_CLIENT_IP_HEADER = None if ENVIRONMENT.embedded else "X-Real-IP"
 # Languages, time, static files, uploads
 
 LANGUAGE_CODE = "en"
-LANGUAGES = [("en", _("English")), ("fr", _("French"))]
+LANGUAGES = [
+    ("en", _("English")),
+    ("fr", _("French")),
+]
 LOCALE_PATHS = [BASE_DIRECTORY / "locale"]
 TIME_ZONE = ENVIRONMENT.time_zone
 USE_TZ = True
@@ -234,7 +229,7 @@ ADMINS = [ENVIRONMENT.admin_email] if ENVIRONMENT.admin_email else []
 
 # Security
 
-SECURE_CSP = {
+SECURE_CSP: dict[str, list[str]] = {
     "default-src": [CSP.SELF],
     "script-src": [CSP.SELF, CSP.NONCE],
     "style-src": [CSP.SELF, CSP.NONCE],
@@ -243,8 +238,6 @@ SECURE_CSP = {
     "base-uri": [CSP.SELF],
     "form-action": [CSP.SELF],
     "frame-ancestors": [CSP.NONE],
-    # Vite's client waits in such a worker while its server restarts.
-    **({"worker-src": [CSP.SELF, "blob:"]} if VITE_SERVES else {}),
 }
 X_FRAME_OPTIONS = "DENY"
 # nginx overwrites X-Forwarded-Proto, so it can be believed; embedded mode has no proxy to trust.
@@ -257,8 +250,27 @@ SECURE_REDIRECT_EXEMPT = [r"^health/"]
 SECURE_HSTS_SECONDS = 31_536_000 if ENVIRONMENT.https else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = ENVIRONMENT.https and ENVIRONMENT.hsts_include_subdomains
 SECURE_HSTS_PRELOAD = ENVIRONMENT.https and ENVIRONMENT.hsts_preload
-# "check --deploy" warns while both are off. They bind other sites of the domain: docs/how-to/certificates.md
+# "check --deploy" warns while both are off. They bind other sites of the domain: library/docs/how-to/first-server.md
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
+
+# Frontend
+
+# Vite's server in LOCAL, built assets elsewhere. Without web/frontend the site does without.
+VITE_SERVES = DEBUG and not ENVIRONMENT.embedded
+VITE_MANIFEST = BASE_DIRECTORY / "static" / "dist" / "manifest.json"
+FRONTEND = (BASE_DIRECTORY / "frontend").is_dir() if VITE_SERVES else VITE_MANIFEST.is_file()
+DJANGO_VITE = {
+    "default": {
+        "dev_mode": VITE_SERVES,
+        "static_url_prefix": "dist",
+        "manifest_path": VITE_MANIFEST,
+        "app_client_class": "bedplate.django.vite.SameOriginClient",
+    }
+}
+if FRONTEND:
+    INSTALLED_APPS.append("django_vite")
+if VITE_SERVES:  # Vite's client waits in such a worker while its server restarts
+    SECURE_CSP["worker-src"] = [CSP.SELF, "blob:"]
 
 # Background tasks (https://docs.celeryq.dev/en/stable/userguide/configuration.html)
 
@@ -300,7 +312,7 @@ CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False  # they run o
 CELERY_WORKER_LOST_WAIT = 1
 # A worker that stops gives its tasks so many seconds, then puts them back into the queue.
 CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 1 if ENVIRONMENT.embedded else 10
-# Flower shows events and sends commands. Without it, in embedded mode, they would pile up as files.
+# Monitors show events and send commands. In embedded mode, which has none, they would pile up as files.
 CELERY_WORKER_SEND_TASK_EVENTS = CELERY_TASK_SEND_SENT_EVENT = not ENVIRONMENT.embedded
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = not ENVIRONMENT.embedded
 CELERY_TIMEZONE = TIME_ZONE

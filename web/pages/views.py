@@ -1,6 +1,5 @@
 """The home page, and the error pages that must work when little else does."""
 
-import json
 from http import HTTPStatus
 from typing import Any
 
@@ -10,8 +9,6 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.templatetags.static import static
-from django.urls import reverse
-from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 from structlog.contextvars import get_contextvars
 
@@ -26,34 +23,13 @@ def home(request: HttpRequest) -> HttpResponse:
             "has_cron": not settings.ENVIRONMENT.embedded,
             "flower": None if settings.ENVIRONMENT.embedded else "/flower/",
             "django_version": django.get_version(),
-            "stack_status": json.dumps(stack_status()),
         }
     return render(request, "pages/home.html", context)
 
 
-def stack_status() -> dict[str, Any]:
-    """Return the properties of the React component `StackStatus`, its texts in the current language."""
-    return {
-        "url": reverse("health-ready"),
-        "labels": {
-            "loading": gettext("Checking the services…"),
-            "ok": gettext("Every service answers."),
-            "degraded": gettext("Some services do not answer."),
-            "unreachable": gettext("The site does not answer. Trying again…"),
-            "check_ok": gettext("answers"),
-            "check_unavailable": gettext("does not answer"),
-            "checks": {
-                "database": gettext("Database"),
-                "cache": gettext("Cache"),
-                "broker": gettext("Task queue"),
-            },
-        },
-    }
-
-
 @require_safe
 def favicon(_request: HttpRequest) -> HttpResponse:
-    """Return the way to the site's icon, for pages that name none: the administration, Flower."""
+    """Return the way to the site's icon, for pages that name none, as the administration."""
     return redirect(static("favicon.svg"))
 
 

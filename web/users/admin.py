@@ -14,7 +14,7 @@ admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-a
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg] # no subscript at run time
+class UserAdmin(DjangoUserAdmin):
     """Users, found by e-mail address or name."""
 
     list_display = ("email", "name", "is_staff", "is_active", "last_login")

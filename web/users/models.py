@@ -2,13 +2,12 @@
 
 from typing import Any, ClassVar
 
+from bedplate.django.accounts.fields import LowercaseEmailField
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
 from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
-
-from users.fields import LowercaseEmailField
 
 
 class UserManager(BaseUserManager["User"]):
@@ -33,7 +32,9 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     email = LowercaseEmailField(_("e-mail address"), unique=True)
     name = models.CharField(_("name"), max_length=150, blank=True)
-    is_staff = models.BooleanField(_("staff"), default=False, help_text=_("May open the administration and Flower."))
+    is_staff = models.BooleanField(
+        _("staff"), default=False, help_text=_("May open the administration, and other pages for staff.")
+    )
     is_active = models.BooleanField(
         _("active"), default=True, help_text=_("May log in. Clear this instead of deleting a user.")
     )

@@ -7,7 +7,8 @@ from typing import Any, Final, Literal
 from zoneinfo import ZoneInfo
 
 from django.core.exceptions import ImproperlyConfigured
-from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
+from pydantic import SecretStr as SecretStr  # noqa: PLC0414 - projects have it from here, for their own fields
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PLACEHOLDER: Final = "change-me"

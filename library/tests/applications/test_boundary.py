@@ -12,7 +12,8 @@ from typing import Final
 
 import bedplate
 import pytest
-from bedplate.django.former_names import APPLICATIONS, MODULES
+from bedplate.django.former_names import APPLICATIONS, PRESENT_NAMES
+from celery import current_app
 from django.apps import AppConfig, apps
 from django.conf import settings
 from django.core.management import call_command
@@ -38,10 +39,19 @@ def test_the_library_imports_nothing_of_the_project() -> None:
     assert of_project == []
 
 
-@pytest.mark.parametrize("name", [*APPLICATIONS, *(f"config.{module}" for module in MODULES)])
-def test_a_former_name_leads_to_the_same_module(name: str) -> None:
+def test_what_runs_on_the_machine_itself_needs_nothing_installed() -> None:
+    host = {(path.name, name) for path, name in imported() if path.is_relative_to(SOURCES / "host")}
+    ours = {(file, name) for file, name in host if name.startswith("bedplate.host")}
+    assert ours
+    installed = {(file, name) for file, name in host - ours if name.partition(".")[0] not in sys.stdlib_module_names}
+    assert {file for file, _ in installed} == {"django_commands.py"}  # embedded mode runs it in its environment
+    assert [(SOURCES / name).read_text() for name in ("__init__.py", "host/__init__.py")] == ["", ""]
+
+
+@pytest.mark.parametrize(("name", "present_name"), PRESENT_NAMES.items())
+def test_a_former_name_leads_to_the_same_module(name: str, present_name: str) -> None:
     former = importlib.import_module(name)
-    now = importlib.import_module(f"bedplate.django.{name.removeprefix('config.')}")
+    now = importlib.import_module(present_name)
     assert former is now
     assert now.__spec__
     assert now.__spec__.name == now.__name__
@@ -75,12 +85,21 @@ def test_a_project_may_take_a_former_name_for_itself(tmp_path: Path) -> None:
     assert printed.split() == ["True", str(tmp_path / "media/__init__.py")]
 
 
+def test_a_folder_in_which_only_bytecode_is_left_takes_no_name(tmp_path: Path) -> None:
+    (tmp_path / "caught_mail/__pycache__").mkdir(parents=True)
+    code = "import bedplate.django, caught_mail.backend; print(caught_mail.__name__)"
+    environment = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{SOURCES.parent}"}
+    printed = subprocess.check_output([sys.executable, "-c", code], env=environment, cwd=tmp_path, text=True)
+    assert printed.split() == ["bedplate.django.caught_mail"]
+
+
 def ours() -> list[AppConfig]:
     return [config for config in apps.get_app_configs() if config.name.startswith("bedplate.")]
 
 
 def test_labels_and_tables_are_what_they_were() -> None:
-    assert {config.label for config in ours()} == set(APPLICATIONS)
+    new = {"bedplate_accounts", "bedplate_development", "bedplate_theme"}
+    assert {config.label for config in ours()} == {*APPLICATIONS, *new}
     tables = {str(model._meta.db_table) for config in ours() for model in config.get_models()}  # noqa: SLF001 - documented
     assert {"operations_taskrun", "cron_runs_cronrun", "media_document"} <= tables
 
@@ -93,7 +112,15 @@ def test_no_migration_is_made_in_the_library_whatever_a_team_sets(settings: Sett
     assert "No changes detected" in said.getvalue()
 
 
-def test_the_task_is_called_what_earlier_releases_queued() -> None:
-    from bedplate.django.operations.tasks import sample  # noqa: PLC0415 - a task needs the application
-
-    assert sample.name == "operations.tasks.sample"
+def test_tasks_are_called_what_earlier_releases_queued() -> None:
+    queued = {
+        "operations.tasks.sample",
+        "users.tasks.send_account_already_exists",
+        "users.tasks.send_confirmation",
+        "users.tasks.send_message",
+        "users.tasks.send_password_reset",
+    }
+    for application in ("accounts", "operations"):
+        importlib.import_module(f"bedplate.django.{application}.tasks")
+    assert queued <= set(current_app.tasks)
+    assert [name for name in current_app.tasks if name.startswith("bedplate.")] == []

@@ -15,7 +15,8 @@ from django.core import mail
 from django.core.mail.backends.base import BaseEmailBackend
 from django.test import RequestFactory, override_settings
 from pytest_django import Settings
-from users.tests.smtp import settings_for, smtp_server
+
+from applications.smtp import settings_for, smtp_server
 
 RECORD = logging.LogRecord("django.request", logging.ERROR, __file__, 1, "It failed", None, None)
 

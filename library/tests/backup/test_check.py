@@ -43,7 +43,7 @@ def test_without_a_backup_it_is_an_alarm(embedded: Project) -> None:
     """From outside: exit status 1, and where to read on."""
     result = command.run("--check")
     assert (result.returncode, result.stdout) == (1, "")
-    assert result.stderr == "Failed: There is no backup. What to do: docs/how-to/backups.md\n"
+    assert result.stderr == "Failed: There is no backup. What to do: library/docs/how-to/backups.md\n"
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,9 @@ def test_a_backup_from_the_future_silences_nothing_and_is_named(embedded: Projec
 def test_a_backup_from_the_future_is_an_alarm_beside_a_good_one(embedded: Project) -> None:
     backup(embedded, HOUR, proven=HOUR)
     future = backup(embedded, -2 * HOUR)
-    assert alarm(embedded) == f"Dated in the future, so not counted: {future}. What to do: docs/how-to/backups.md"
+    assert (
+        alarm(embedded) == f"Dated in the future, so not counted: {future}. What to do: library/docs/how-to/backups.md"
+    )
 
 
 def test_a_backup_from_the_future_alone_is_none(embedded: Project) -> None:

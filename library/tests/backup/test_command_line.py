@@ -105,7 +105,7 @@ def test_the_key_is_given_for_one_command(embedded: Project, identity: str, tmp_
     assert command.run("--verify", "latest", "--identity-file", "-", given=identity).returncode == 0
     without = command.run("--verify", "latest")
     assert without.returncode == 1
-    assert "--identity-file FILE (docs/how-to/backups.md)" in without.stderr
+    assert "--identity-file FILE (library/docs/how-to/backups.md)" in without.stderr
     kept = [path for path in (tmp_path / "data").rglob("*") if path.is_file()]
     assert not [path for path in kept if identity.encode() in path.read_bytes()]
 

@@ -96,7 +96,7 @@ def test_failures_are_explained(configure: Configure, said: str, expected: str) 
     told = explain("Some challenges have failed.", said, configure())
     assert expected in told
     assert "To do:  " in told
-    assert "docs/how-to/certificates.md" in told
+    assert "library/docs/how-to/certificates.md" in told
 
 
 def test_issuer_that_does_not_answer_is_told(configure: Configure) -> None:

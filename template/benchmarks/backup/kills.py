@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "tests"))  # the tests have the laboratory
+sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "library/tests/system"))  # the tests have the laboratory
 
 from stack.laboratory.kills import VERBS, VICTIMS, Experiment, Kill, Outcome, ViolationError, plan
 from stack.laboratory.project import laboratory

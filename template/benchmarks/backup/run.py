@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "tests"))  # the tests have the laboratory
+sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "library/tests/system"))  # the tests have the laboratory
 
+from bedplate.testing.compose import run
 from contenders import BUCKET, DUMP_AND_COPY, DUMP_AND_GZIP, FOLDER, Candidate, Stock, received, seconds_of
 from report import MEGABYTE, Number, ratio, timings
 from sample import add_media, fill
-from stack.compose import run
 from stack.laboratory.project import Laboratory, laboratory
 
 if TYPE_CHECKING:

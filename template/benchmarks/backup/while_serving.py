@@ -16,12 +16,12 @@ from statistics import median, quantiles
 from tempfile import TemporaryDirectory
 from typing import Final
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "tests"))  # the tests have the servers
+sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "library/tests/system"))  # the tests have the servers
 
+from bedplate.testing.compose import clean_environment
+from bedplate.testing.server import Server, running
 from report import Number, ratio
 from sample import statements
-from stack.compose import clean_environment
-from stack.server import Server, running
 from stack.traffic import Traffic
 
 TARGET: Final = 1.3

@@ -20,7 +20,7 @@ def cron_container(checkout: Path, *, prefix: str = "mutations") -> Iterator[Exe
     password, socket = secrets.token_hex(16), f"{name}-socket:/run/verifier"
     try:
         _build(checkout, name)
-        _docker("build", "--quiet", "--tag", verifier, str(checkout / "cron/verifier"))
+        _docker("build", "--quiet", "--tag", verifier, str(checkout / "library/verifier"))
         _docker("run", "--detach", "--name", database, f"--env=POSTGRES_PASSWORD={password}", *_SERVER)
         _docker("run", "--detach", "--name", verifier, *_VERIFIER, f"--volume={socket}", verifier)
         options = [*_options(checkout, database, password), f"--volume={socket}"]

@@ -15,15 +15,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-sys.path.append(str(Path(__file__).resolve().parents[3] / "tests"))  # they copy the checkout, too
+sys.path.append(str(Path(__file__).resolve().parents[3] / "library/tests/system"))  # they copy the checkout, too
 
-from checkout import ROOT, committed, copy_checkout
+from bedplate.testing.checkout import ROOT, committed, copy_checkout
 from containers import cron_container
 from packages import Equivalents, Mutant, Package, Sample, draw, read_equivalents, read_packages
 from trial import Execute, Outcome, prepare
 
 HERE: Final = Path(__file__).resolve().parent
 GOAL: Final = 0.9
+PROGRESS_EVERY: Final = 10  # mutants
 HEADINGS: Final = (
     f"{'package':24}{'mutants':>8}{'tried':>7}{'killed':>8}{'timed out':>11}{'survived':>10}{'equivalent':>12}"
 )
@@ -63,7 +64,9 @@ def attempt_all(
     say_what_is_gone(sample.package, checkout, equivalents)
     reading = Reading(sample)
     trial = prepare(sample.package, checkout, container=container, only_near=only_near)
-    for mutant in sample.mutants:
+    for number, mutant in enumerate(sample.mutants):
+        if number % PROGRESS_EVERY == 0:
+            say(f"{sample.package.name}: {number} of {len(sample.mutants)} tried")
         if mutant.key in equivalents:
             reading.equivalent += 1
             continue

@@ -18,10 +18,12 @@ from typing import Final
 
 from playwright.sync_api import Page, sync_playwright
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "tests"))  # the tests know how to run a stack
+sys.path.insert(
+    0, str(Path(__file__).resolve().parents[3] / "library/tests/system")
+)  # the tests know how to run a stack
 
-from stack.browser import chromium
-from stack.compose import Stack, installed, wait_until
+from bedplate.testing.browser import chromium
+from bedplate.testing.compose import Stack, installed, wait_until
 from stack.editing import appended
 
 PROBE: Final = """

@@ -11,9 +11,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "tests"))  # the tests have the servers
+sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "library/tests/system"))  # the tests have the servers
 
-from stack.server import running
+from bedplate.testing.server import running
 from stack.soak import GROWTH, soak
 
 REQUESTS: Final = 50_000

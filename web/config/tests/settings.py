@@ -27,5 +27,7 @@ from config.settings import *  # noqa: F403
 # Whether the frontend has been built must not change what the tests see.
 FRONTEND = False
 WHITENOISE_AUTOREFRESH = True
+# Another worker, LOCAL's, listens to the usual one.
+CELERY_TASK_DEFAULT_QUEUE = "project-tests"
 # The real one is slow on purpose, and the tests make many users.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

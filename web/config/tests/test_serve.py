@@ -1,9 +1,18 @@
 """The command line of the web server."""
 
+import json
+from pathlib import Path
+
 import pytest
 
 from config.environment import read_environment
 from config.serve import command
+
+
+def test_its_own_log_has_the_form_of_all_logs() -> None:
+    [option] = [option for option in command(read_environment()) if option.startswith("--log-config=")]
+    formatters = json.loads(Path(option.partition("=")[2]).read_text())["formatters"]
+    assert {formatter["()"] for formatter in formatters.values()} == {"bedplate.django.logs.server_formatter"}
 
 
 def test_workers_and_threads_are_settings(monkeypatch: pytest.MonkeyPatch) -> None:

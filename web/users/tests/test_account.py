@@ -6,12 +6,12 @@ from collections.abc import Callable
 import pytest
 from allauth.account.models import EmailAddress
 from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
+from bedplate.testing.mail import send_queued_mail
 from bedplate.testing.plugin import PASSWORD
 from django.contrib.auth import get_user
 from django.core.mail import EmailMessage
 from django.test import Client
 
-from conftest import send_queued_mail
 from users.models import User
 
 pytestmark = pytest.mark.usefixtures("own_cache")

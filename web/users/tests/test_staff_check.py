@@ -1,4 +1,4 @@
-"""What nginx asks before it lets someone in to Flower."""
+"""What nginx asks before it lets someone in to what is for staff."""
 
 import pytest
 from django.test import Client

@@ -17,7 +17,7 @@ from bedplate.backup.errors import AccessError, BackupError, WrongUseError
 
 # The full names, as Google gives them back.
 SCOPES: Final = ("openid", "https://www.googleapis.com/auth/userinfo.email", STORAGE)
-GUIDE: Final = "docs/how-to/authenticate-google-storage.md"
+GUIDE: Final = "library/docs/how-to/authenticate-google-storage.md"
 AGAIN: Final = "Run ./google_storage.sh -a again."
 
 

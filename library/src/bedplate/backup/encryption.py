@@ -87,8 +87,8 @@ class Encryption:
         if not self.identities:
             raise BackupError(
                 "The backup is encrypted, and this machine has no key to read it. "
-                "Give it for this command alone: --identity-file FILE (docs/how-to/backups.md). Or, never on PROD, put "
-                "the age identity into BACKUP_AGE_IDENTITY (.env or a file in /run/secrets)."
+                "Give it for this command alone: --identity-file FILE (library/docs/how-to/backups.md). "
+                "Or, never on PROD, put the age identity into BACKUP_AGE_IDENTITY (.env or a file in /run/secrets)."
             )
 
 

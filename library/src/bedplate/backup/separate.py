@@ -21,7 +21,7 @@ from bedplate.backup.workplace import SCRATCH
 
 TOO_LONG: Final = (
     "After {:g} minutes, the limit (BACKUP_DRILL_LIMIT_MINUTES), the copy of the database was not done: it was ended, "
-    "so that the next backup is made. This says nothing about the backup. What to do: docs/how-to/backups.md"
+    "so that the next backup is made. This says nothing about the backup. What to do: library/docs/how-to/backups.md"
 )
 
 

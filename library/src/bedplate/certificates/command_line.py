@@ -20,7 +20,7 @@ application = typer.Typer(
     pretty_exceptions_enable=False,
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="The site's certificate. How to: docs/how-to/certificates.md",
+    help="The site's certificate. How to: library/docs/how-to/certificates.md",
     epilog="Exit status: 0 done, or nothing to do; 1 failed, and why; 2 wrong use.",
 )
 

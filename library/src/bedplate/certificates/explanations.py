@@ -6,7 +6,7 @@ from typing import Final
 
 from bedplate.certificates.configuration import Configuration
 
-HOW_TO: Final = "docs/how-to/certificates.md"
+HOW_TO: Final = "library/docs/how-to/certificates.md"
 
 
 @dataclass(frozen=True)

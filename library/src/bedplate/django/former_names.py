@@ -1,20 +1,23 @@
-"""Names that modules of the library had before version 1.0, in `web/`: a team's code and migrations may import them."""
+"""Names that modules of the library had before, in `web/`: a team's code and migrations may import them."""
 
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.abc import Loader, MetaPathFinder
-from importlib.machinery import ModuleSpec
+from importlib.machinery import ModuleSpec, PathFinder
 from importlib.util import find_spec
 from types import ModuleType
 from typing import Final, override
 
 APPLICATIONS: Final = ("anonymising", "caught_mail", "cron_runs", "media", "operations")
 MODULES: Final = ("broker", "cache", "error_mail", "isolation", "logs", "postgresql", "redaction", "vite")
+MODULES_OF_USERS: Final = ("adapter", "fields", "forms", "mail", "middleware", "tasks")
 PRESENT_NAMES: Final = {
     **{name: f"bedplate.django.{name}" for name in APPLICATIONS},
     **{f"config.{name}": f"bedplate.django.{name}" for name in MODULES},
     "bedplate.django.anonymising.packages": "bedplate.django.anonymising.anonymisation",
+    **{f"users.{name}": f"bedplate.django.accounts.{name}" for name in MODULES_OF_USERS},
+    "pages.forms": "bedplate.django.theme.renderers",
 }
 
 
@@ -40,13 +43,19 @@ def same_module(name: str, present_name: str) -> ModuleSpec | None:
 
 
 class FormerNames(MetaPathFinder):
-    """Finds the library's packages and modules by their former names. Asked last: the project may take a name."""
+    """Finds the library's packages and modules by their former names, unless the project has taken one.
+
+    Asked first: a folder in which only Python's bytecode is left would be a package for Python.
+    """
 
     @override
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        return same_module(fullname, PRESENT_NAMES[fullname]) if fullname in PRESENT_NAMES else None
+        if fullname not in PRESENT_NAMES:
+            return None
+        taken = PathFinder.find_spec(fullname, path)
+        return None if taken and taken.loader else same_module(fullname, PRESENT_NAMES[fullname])
 
 
 class PartsOfFormerPackages(MetaPathFinder):
@@ -67,5 +76,4 @@ class PartsOfFormerPackages(MetaPathFinder):
 def keep_former_names() -> None:
     """Have former names found from now on. Called twice, it changes nothing more."""
     if not any(isinstance(finder, FormerNames) for finder in sys.meta_path):
-        sys.meta_path.insert(0, PartsOfFormerPackages())
-        sys.meta_path.append(FormerNames())
+        sys.meta_path[:0] = [PartsOfFormerPackages(), FormerNames()]

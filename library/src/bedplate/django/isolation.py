@@ -1,7 +1,7 @@
 """Isolation of a process that works on a copy of the database: its code connects nowhere, and starts no program.
 
 libpq, which reaches that copy, does not pass through Python's own calls: these are all refused. So it is not stopped
-from reaching another server either (docs/adr/0018-verifier.md). psycopg looks the name of that copy's server up in
+from reaching another server either (decision 18: docs/adr). psycopg looks the name of that copy's server up in
 Python: this one may.
 """
 

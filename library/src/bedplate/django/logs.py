@@ -7,6 +7,7 @@ import re
 import sys
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Final
 
 import structlog
@@ -18,6 +19,9 @@ from structlog.stdlib import ExtraAdder, ProcessorFormatter, add_log_level, add_
 from structlog.types import EventDict, Processor, WrappedLogger
 
 from bedplate.django.redaction import hide_tokens
+
+SERVER_LOGGING: Final = Path(__file__).with_name("granian_logs.json")
+"""For the web server's own process: `granian --log-config`."""
 
 REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 

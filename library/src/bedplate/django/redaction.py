@@ -3,7 +3,7 @@
 import re
 from typing import Final
 
-# nginx's logs hide the same: nginx/snippets/log.conf, proxy_pass/nginx.conf.
+# nginx's logs hide the same: nginx/snippets/log.conf, library/host/proxy_pass/nginx.conf.
 TOKENS: Final = re.compile(r"(/accounts/(?:password/reset/key|confirm-email)/)[^/\s\"'<>\\?#]+")
 
 

@@ -1,1 +1,1 @@
-"""Stand-ins for what is elsewhere, for tests: a Google Cloud Storage, and an OAuth server that gives consent."""
+"""For tests, a project's too: fixtures, a project's stack in containers, stand-ins for what is elsewhere."""

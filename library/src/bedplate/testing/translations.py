@@ -1,29 +1,25 @@
 """Checks of translations, without gettext: every text is translated, and what is compiled is what was written."""
 
-import ast
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from pathlib import Path
 from typing import Final
 
 import polib
-from django.utils.translation.template import templatize
 
-# What `templatize` leaves of a template, and what Python calls: the names that gettext looks for.
-MARKERS: Final = {"_", "gettext", "gettext_lazy", "gettext_noop", "ngettext", "ngettext_lazy"}
-MARKED: Final = re.compile(r"""\b(?:_|n?gettext)\(\s*(u?(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"))""")
+from bedplate.django.development import texts as marked
+
 BREAK: Final = re.compile(" ([:;?!»])")  # French has a space before these, at which no line breaks
 VARIABLE: Final = re.compile(r"%\(\w+\)\w")
-NEVER_SHOWN: Final = frozenset({"locale", "migrations", "tests"})
 
 
-def problems(catalog: Path, sources: Path, *, without: Collection[str] = ()) -> list[str]:
-    """Return what is wrong with the translations of the texts in a folder, a line each; none: an empty list.
+def problems(catalog: Path, *sources: Path, without: Collection[str] = ()) -> list[str]:
+    """Return what is wrong with the translations of the texts in folders, a line each; none: an empty list.
 
     `catalog` is their `django.po`, its compiled `django.mo` beside it; folders named in `without` are left out.
     """
-    entries, wanted = polib.pofile(str(catalog)), texts(sources, without=without)
-    compiled = {(entry.msgid, entry.msgstr) for entry in polib.mofile(str(catalog.with_suffix(".mo")))}
+    entries, wanted = polib.pofile(str(catalog)), texts(*sources, without=without)
+    compiled = {(entry.msgid, *_translations(entry)) for entry in polib.mofile(str(catalog.with_suffix(".mo")))}
     translated = {entry.msgid for entry in entries if entry.translated()}
     return [
         *(f"not translated: {text}" for text in sorted(wanted - translated)),
@@ -32,37 +28,26 @@ def problems(catalog: Path, sources: Path, *, without: Collection[str] = ()) -> 
         *(
             f"a line can break before {found[1]} (a no-break space goes there): {entry.msgid}"
             for entry in entries
-            if entries.metadata.get("Language") == "fr" and (found := BREAK.search(entry.msgstr))
+            if entries.metadata.get("Language") == "fr" and (found := BREAK.search("\n".join(_translations(entry))))
         ),
         *(f"other variables than its text: {entry.msgid}" for entry in entries if _has_other_variables(entry)),
         *(
             f"not compiled as written (python manage.py compilemessages): {text}"
-            for text, _translation in sorted({(entry.msgid, entry.msgstr) for entry in entries} ^ compiled)
+            for text, *_forms in sorted({(entry.msgid, *_translations(entry)) for entry in entries} ^ compiled)
         ),
     ]
 
 
-def texts(sources: Path, *, without: Collection[str] = ()) -> set[str]:
-    """Return every text that Python and templates in a folder mark for translation."""
-    skipped = NEVER_SHOWN | set(without)
-
-    def files(pattern: str) -> Iterator[Path]:
-        return (path for path in sources.rglob(pattern) if not skipped & set(path.relative_to(sources).parts))
-
-    templates = (text for path in files("*.html") for text in _texts_of_template(path))
-    modules = (text for path in files("*.py") for text in _texts_of_module(path))
-    return {*templates, *modules}
-
-
-def _texts_of_template(path: Path) -> Iterator[str]:
-    return (ast.literal_eval(literal) for literal in MARKED.findall(templatize(path.read_text())))
-
-
-def _texts_of_module(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in MARKERS:
-            yield ast.literal_eval(node.args[0])
+def texts(*sources: Path, without: Collection[str] = ()) -> set[str]:
+    """Return every text that Python and templates in folders mark for translation."""
+    return {text.singular for text in marked.texts(*sources, without=without)}
 
 
 def _has_other_variables(entry: polib.POEntry) -> bool:
-    return sorted(VARIABLE.findall(entry.msgid)) != sorted(VARIABLE.findall(entry.msgstr))
+    known = [sorted(VARIABLE.findall(text)) for text in (entry.msgid, entry.msgid_plural)]
+    return any(sorted(VARIABLE.findall(text)) not in known for text in _translations(entry))
+
+
+def _translations(entry: polib.POEntry | polib.MOEntry) -> list[str]:
+    """Return the translation, or one for each plural form."""
+    return [entry.msgstr_plural[form] for form in sorted(entry.msgstr_plural)] or [entry.msgstr]

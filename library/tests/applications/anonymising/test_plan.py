@@ -12,11 +12,11 @@ from django.db import models
 from applications.anonymising.models import Person, Visit
 
 
-class Whatever(models.Field):  # type: ignore[type-arg] # no subscript at run time
+class Whatever(models.Field):
     """A field of a team's own, of no known type."""
 
 
-class Masked(models.IntegerField):  # type: ignore[type-arg]
+class Masked(models.IntegerField):
     """A field that is a number by its class, and text by its type."""
 
     def get_internal_type(self) -> str:

@@ -114,7 +114,7 @@ def test_the_key_follows_from_the_secret_key_and_does_not_show_it(settings: Sett
         (UnusablePassword(), models.JSONField(), "for text"),
     ],
 )
-def test_a_rule_that_cannot_serve_a_field_says_why(rule: Rule, field: models.Field, reason: str) -> None:  # type: ignore[type-arg]
+def test_a_rule_that_cannot_serve_a_field_says_why(rule: Rule, field: models.Field, reason: str) -> None:
     assert reason in rule.problem(field)
 
 
@@ -128,5 +128,5 @@ def test_a_rule_that_cannot_serve_a_field_says_why(rule: Rule, field: models.Fie
         (Email(), models.EmailField(max_length=37)),
     ],
 )
-def test_a_rule_serves_the_fields_it_is_for(rule: Rule, field: models.Field) -> None:  # type: ignore[type-arg]
+def test_a_rule_serves_the_fields_it_is_for(rule: Rule, field: models.Field) -> None:
     assert rule.problem(field) == ""

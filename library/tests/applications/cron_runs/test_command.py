@@ -14,8 +14,7 @@ from bedplate.django.cron_runs.command import Command, Ending, Tail
 from bedplate.django.cron_runs.models import CronRun
 from bedplate.django.cron_runs.processes import children, descendants, session
 from bedplate.django.cron_runs.recorder import Verdict, judge
-
-from applications.operations.conftest import wait_until
+from bedplate.testing.worker import wait_until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="cron runs in Linux containers")
 

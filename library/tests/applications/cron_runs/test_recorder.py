@@ -166,7 +166,7 @@ def test_mail_says_where_to_look(configure: Callable[..., None]) -> None:
         "",
         "It printed nothing.",
         "",
-        "All its runs: Administration, Cron, cron runs. What to do: docs/how-to/add-a-cron-task.md",
+        "All its runs: Administration, Cron, cron runs. What to do: library/docs/how-to/add-a-cron-task.md",
     ]
 
 

@@ -3,6 +3,7 @@
 import pytest
 from bedplate.django.operations import heartbeat
 from bedplate.django.operations.models import TaskRun
+from bedplate.testing.worker import Worker, wait_for, wait_until
 from celery.exceptions import Ignore
 from django.conf import settings
 from django.core.cache import cache
@@ -12,7 +13,7 @@ from structlog.contextvars import bound_contextvars
 from users.models import User
 
 from applications.operations import tasks
-from applications.operations.conftest import Worker, database_away, wait_for, wait_until
+from applications.operations.conftest import database_away
 
 # Real commits, which another process sees. And pytest-django makes a database only for tests that say so.
 pytestmark = pytest.mark.django_db(transaction=True)

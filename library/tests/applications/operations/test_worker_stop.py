@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 from bedplate.django.operations import leases
 from bedplate.django.operations.models import TaskRun
+from bedplate.testing.worker import LIMIT, wait_for
 from django.utils import timezone
 
 from applications.operations import tasks
-from applications.operations.conftest import LIMIT, queue_length, running_worker, wait_for
+from applications.operations.conftest import queue_length, running_worker
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -1,4 +1,4 @@
-"""The verifier: a PostgreSQL server of one run's own, in a container that reaches nothing (docs/adr/0018-verifier.md).
+"""The verifier: a PostgreSQL server of one run's own, in a container that reaches nothing (decision 18: docs/adr).
 
 What is read from the shared folder is small and never followed elsewhere: the container restores what others wrote.
 """

@@ -20,7 +20,7 @@ def check(session: Session) -> None:
     configuration = session.configuration
     found = backups(session.store, configuration.project, configuration.environment)
     if stale := problems(found, now=session.now()):
-        raise BackupError(" ".join(stale) + " What to do: docs/how-to/backups.md")
+        raise BackupError(" ".join(stale) + " What to do: library/docs/how-to/backups.md")
 
 
 def problems(found: Sequence[Backup], *, now: datetime) -> list[str]:

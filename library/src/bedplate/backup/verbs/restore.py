@@ -24,7 +24,7 @@ REASONS: Final = (DAMAGED_DATABASE, MISSING_DATABASE, UNREADABLE_MEDIA)
 WAY_OUT: Final = (
     "If that cannot be mended because what is live is damaged, restore without this backup, and say why: "
     f"--without-backup-first {DAMAGED_DATABASE}, {MISSING_DATABASE} or {UNREADABLE_MEDIA}. What is live is set aside "
-    'all the same. (docs/how-to/backups.md, "When production is damaged")'
+    'all the same. (library/docs/how-to/backups.md, "When production is damaged")'
 )
 
 

@@ -19,7 +19,7 @@ from bedplate.django.anonymising.verification import Expectation
 
 DIFFERENT: Final = """Nothing was changed: the database did not do what it was told to.{}
 Something in the database acts on these tables (a rule, trigger, policy or function), or someone writes to them. Drop it
-in a migration, stop that, or erase the table: docs/how-to/classify-personal-data.md"""
+in a migration, stop that, or erase the table: library/docs/how-to/classify-personal-data.md"""
 
 
 class Database(Protocol):
@@ -118,7 +118,7 @@ def explain(plan: Plan) -> str:
     lines += [f"  {problem}" for problem in plan.problems]
     lines += [
         "Write the rule for app.Model.field in <app>/anonymisation.py, beside models.py; for table.column, which",
-        "no model has, keep_table or erase_table there. docs/how-to/classify-personal-data.md shows how.",
+        "no model has, keep_table or erase_table there. library/docs/how-to/classify-personal-data.md shows how.",
     ]
     return "\n".join(lines)
 

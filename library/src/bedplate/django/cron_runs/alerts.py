@@ -38,7 +38,7 @@ def message(task: str, what: str, details: str) -> str:
             "",
             details or "It printed nothing.",
             "",
-            "All its runs: Administration, Cron, cron runs. What to do: docs/how-to/add-a-cron-task.md",
+            "All its runs: Administration, Cron, cron runs. What to do: library/docs/how-to/add-a-cron-task.md",
         ]
     )
 

@@ -9,7 +9,7 @@ from bedplate.django.media.models import Document
 
 
 @admin.register(Document)
-class DocumentAdmin(admin.ModelAdmin):  # type: ignore[type-arg] # a subscript would need django-stubs to run
+class DocumentAdmin(admin.ModelAdmin):
     """Lists documents, which can be deleted, and not opened."""
 
     list_display = ("__str__", "owner", "size", "uploaded")

@@ -11,7 +11,7 @@ from bedplate.django.media.models import Document
 MOST_DOCUMENTS: Final = 100  # of one person: nobody fills the disk alone
 
 
-class DocumentForm(forms.ModelForm):  # type: ignore[type-arg] # a subscript would need django-stubs to run
+class DocumentForm(forms.ModelForm):
     """A file, for the owner that the form's instance has."""
 
     class Meta:

@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from bedplate.django.operations.models import TaskRun
 
 
-class RecordAdmin(admin.ModelAdmin):  # type: ignore[type-arg] # a subscript would need django-stubs to run
+class RecordAdmin(admin.ModelAdmin):
     """Shows a record: nobody adds, changes or deletes it by hand."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002 - Django's signature

@@ -23,7 +23,7 @@ from bedplate.django.operations.leases import lose
 from bedplate.django.operations.models import TaskRun
 
 if TYPE_CHECKING:
-    from django.contrib.auth.models import AbstractBaseUser
+    from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 
 logger = logging.getLogger(__name__)
 
@@ -106,10 +106,13 @@ class RecordedTask(DjangoTask[Any, Any]):
                 raise Ignore
         return result
 
-    def start(self, *args: Any, requested_by: "AbstractBaseUser | None" = None, **kwargs: Any) -> TaskRun:
+    def start(
+        self, *args: Any, requested_by: "AbstractBaseUser | AnonymousUser | None" = None, **kwargs: Any
+    ) -> TaskRun:
         """Return a new run, queued once the current transaction commits, or when the queue is back."""
         arguments = json.dumps((args, kwargs))
-        who: Any = requested_by  # of the project's own model
+        # Of the project's own model; a stranger's run is for staff alone.
+        who: Any = requested_by if requested_by and requested_by.is_authenticated else None
         run = TaskRun.objects.create(name=self.name, requested_by=who, arguments=arguments, due=timezone.now())
         transaction.on_commit(partial(self.send, run))
         return run

@@ -1,6 +1,6 @@
 """The page that starts the sample task and shows what background tasks did, and its data."""
 
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import Any, Final
 from uuid import UUID
 
 from django.contrib import messages
@@ -18,9 +18,6 @@ from bedplate.django.operations.forms import SampleForm
 from bedplate.django.operations.models import TaskRun
 from bedplate.django.operations.tasks import sample
 
-if TYPE_CHECKING:
-    from django.contrib.auth.models import AbstractBaseUser
-
 RUNS_PER_PAGE: Final = 20
 
 
@@ -31,7 +28,7 @@ def tasks(request: HttpRequest) -> HttpResponse:
     """Return the page of the runs that the user may see; start the sample task on POST."""
     form = SampleForm(request.POST or None)
     if request.method == "POST" and form.is_valid():
-        announce(request, sample.start(**form.cleaned_data, requested_by=cast("AbstractBaseUser", request.user)))
+        announce(request, sample.start(**form.cleaned_data, requested_by=request.user))
         return redirect("tasks")
     runs = TaskRun.objects.visible_to(request.user).select_related("requested_by")
     page = Paginator(runs, RUNS_PER_PAGE).get_page(request.GET.get("page"))

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from embedded.console import explain, unforeseen
+from bedplate.host.embedded.console import explain, unforeseen
 from bedplate.host.project_template import HalfDoneError, TemplateError
 
 INTERRUPTED: Final = 130

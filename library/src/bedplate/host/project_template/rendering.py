@@ -14,8 +14,8 @@ from unicodedata import normalize
 from zoneinfo import available_timezones
 
 from bedplate.host import library_hashes
-from embedded import packages
-from embedded.project import Stamp, fingerprint
+from bedplate.host.embedded import packages
+from bedplate.host.embedded.project import Stamp, fingerprint
 from bedplate.host.project_template import TemplateError
 from bedplate.host.project_template.git import Repository
 

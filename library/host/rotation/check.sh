@@ -1,0 +1,75 @@
+# Checks before a secret is rotated; nothing is changed. Sourced by rotate_secret.sh.
+# shellcheck shell=bash
+
+is_one_of() { # WORD WORDS
+  [[ " $2 " == *" $1 "* ]]
+}
+
+# Sets NEW to what was given, or nothing.
+check_rotation() {
+  local databases
+  check_docker
+  lock_project
+  check_owner
+  check_is_to_rotate
+  follow_dotenv
+  check_secrets
+  check_is_here
+  NEW=''
+  [[ -z $FROM ]] || read_new
+  mapfile -t databases < <(needed_by_web)
+  check_runs "${databases[@]}" nginx web
+}
+
+check_is_to_rotate() {
+  [[ -e .env ]] || refuse 'nothing is installed in this folder: there is no .env.' \
+    'First: ./install_docker.sh --environment prod (library/docs/how-to/first-server.md)'
+  find_environment ''
+  is_server || refuse 'this folder is LOCAL: its secrets are in .env.' \
+    'Change them there (library/docs/how-to/rotate-a-secret.md tells about the database), then: docker compose up --detach'
+}
+
+# A secret that this environment does not mount would change nothing.
+check_is_here() {
+  grep -q "^  $NAME: " "$ENVIRONMENT.yml" || refuse "$(in_capitals "$ENVIRONMENT") has no $NAME: $ENVIRONMENT.yml does not name it." \
+    'On PROD, what reads encrypted backups stays away; on DEV, mail is caught.' \
+    'To restore an encrypted backup there, give the key for that command alone: ./google_storage.sh -r URL --identity-file FILE' \
+    '(library/docs/how-to/backups.md, "The server is gone, and its backups are encrypted")'
+  [[ -w secrets && -r $CURRENT ]] || refuse "you may not change $CURRENT." 'Run this as its owner.'
+}
+
+# Sets NEW to what --from gives, without the line ends behind it. Nobody can type what was cut off, or is several lines.
+read_new() {
+  local file=$FROM least=1
+  if [[ $FROM == - ]]; then
+    file=/dev/stdin
+  else
+    file=$(cd "$CALLED_FROM" && realpath -- "$FROM") && [[ -f $file && -r $file ]] || refuse "there is no file $FROM that you may read."
+  fi
+  NEW=$(cat "$file")
+  NEW=${NEW%$'\r'}
+  for least in $REQUIRED_SECRETS "$NAME:1"; do
+    [[ ${least%:*} != "$NAME" ]] || break
+  done
+  [[ $NEW != *"$PLACEHOLDER"* ]] || refuse "what --from gives holds the placeholder $PLACEHOLDER."
+  ((${#NEW} >= ${least#*:})) || refuse "what --from gives is too short to be $NAME: ${#NEW} characters, ${least#*:} at least."
+  case $NAME in
+    google_credentials)
+      [[ $NEW == '{'*'"type"'*'}' ]] || refuse 'what --from gives is no key of a service account: JSON that names its "type".' \
+        'How to get one: library/docs/how-to/authenticate-google-storage.md'
+      ;;
+    backup_age_identity)
+      [[ $NEW == *AGE-SECRET-KEY-1* ]] || refuse 'what --from gives is no age identity: it holds no AGE-SECRET-KEY-1….' \
+        'age-keygen makes one.'
+      ;;
+    dev_password) check_door "$(as_door "$NEW")" 'what --from gives' ;;
+    *) [[ $NEW != *$'\n'* ]] || refuse 'what --from gives has several lines; a password or a key is one.' ;;
+  esac
+}
+
+check_door() { # VALUE WHERE
+  local problem
+  problem=$(problem_of_door "$1")
+  [[ -z $problem ]] || refuse "$2 cannot be dev_password: $problem" \
+    "Give another password, of $DOOR_LENGTH characters at least and without a colon; or none, and one is made."
+}

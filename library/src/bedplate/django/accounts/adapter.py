@@ -1,0 +1,68 @@
+"""What this site asks of django-allauth."""
+
+from dataclasses import dataclass
+from typing import Any, override
+
+from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.models import EmailConfirmationHMAC
+from allauth.core import context as allauth_context
+from django.conf import settings
+from django.core.mail import EmailMessage, EmailMultiAlternatives
+from django.http import HttpRequest
+
+from bedplate.django.accounts import tasks
+from bedplate.django.accounts.mail import MailRequest, describe_visit
+
+
+@dataclass(frozen=True)
+class Site:
+    """The site as mails name it."""
+
+    name: str
+    domain: str
+
+
+class AccountAdapter(DefaultAccountAdapter):
+    """django-allauth's behavior, with sign-up closed unless ALLOW_SIGNUP opens it, and mails in the project's name.
+
+    A request sends no mail: it starts a task that does (`accounts.tasks`), with the same methods on a `MailRequest`.
+    """
+
+    def is_open_for_signup(self, request: HttpRequest) -> bool:  # noqa: ARG002 (allauth's signature)
+        """Return whether people may make an account for themselves."""
+        return bool(settings.ENVIRONMENT.allow_signup)
+
+    @override
+    def send_confirmation_mail(self, request: HttpRequest, emailconfirmation: Any, signup: bool) -> None:
+        if isinstance(request, MailRequest) or not isinstance(emailconfirmation, EmailConfirmationHMAC):
+            super().send_confirmation_mail(request, emailconfirmation, signup)
+            return
+        address = emailconfirmation.email_address.pk
+        tasks.send_confirmation.start(address=address, signup=signup, visit=describe_visit(request))
+
+    @override
+    def send_account_already_exists_mail(self, email: str) -> None:
+        request = allauth_context.request
+        if isinstance(request, MailRequest):
+            super().send_account_already_exists_mail(email)
+        else:
+            tasks.send_account_already_exists.start(email=email, visit=describe_visit(request))
+
+    @override
+    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
+        request = allauth_context.request
+        # Without this, django-allauth would call the site by the host name of the request.
+        site = Site(name=settings.ENVIRONMENT.project_name, domain=settings.ENVIRONMENT.domain)
+        context = {"request": request, "email": email, "current_site": site, **context}
+        message = self.render_mail(template_prefix, email, context)
+        if isinstance(request, MailRequest):
+            message.send()
+        else:
+            queue(message)
+
+
+def queue(message: EmailMessage) -> None:
+    """Have a worker send the rendered message."""
+    alternatives = message.alternatives if isinstance(message, EmailMultiAlternatives) else []
+    html = next((str(content) for content, _type in alternatives), "")
+    tasks.send_message.start(subject=str(message.subject), text=str(message.body), html=html, to=list(message.to))

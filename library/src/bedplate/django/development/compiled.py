@@ -1,0 +1,76 @@
+"""Compiled catalogs (`django.mo`), which Python reads.
+
+https://www.gnu.org/software/gettext/manual/html_node/MO-Files.html
+"""
+
+import struct
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from bedplate.django.development.catalog import Entry
+
+MAGIC: Final = 0x950412DE
+# Magic number, revision, number of texts; where the tables of texts and of translations are, and of hashes: none.
+HEADER: Final = "7I"
+
+
+def messages(catalog: Iterable[Entry], *, use_fuzzy: bool = False) -> dict[bytes, bytes]:
+    """Return what is translated, and the header, as a compiled catalog has it."""
+    found = {}
+    for entry in catalog:
+        if "msgid" not in entry.fields:
+            continue
+        text = entry.text
+        sure = use_fuzzy or not entry.fuzzy or not text.singular  # a new header is marked as fuzzy
+        if sure and all(entry.translations):
+            key = (f"{text.context}\x04" if text.context else "") + text.singular
+            plural = f"\0{text.plural}" if text.plural else ""
+            found[f"{key}{plural}".encode()] = "\0".join(entry.translations).encode()
+    return found
+
+
+def read(compiled: bytes) -> dict[bytes, bytes]:
+    """Return what a compiled catalog of either byte order holds; an empty one for other or truncated data."""
+    with suppress(struct.error):
+        return _read(compiled)
+    return {}
+
+
+def _read(compiled: bytes) -> dict[bytes, bytes]:
+    for order in "<>":
+        if compiled[:4] == struct.pack(f"{order}I", MAGIC):
+            _, _, number, *tables = struct.unpack_from(f"{order}5I", compiled)
+            keys, values = (struct.unpack_from(f"{order}{2 * number}I", compiled, table) for table in tables)
+            return dict(zip(_strings(compiled, keys), _strings(compiled, values), strict=True))
+    return {}
+
+
+def write(translated: Mapping[bytes, bytes]) -> bytes:
+    """Return the compiled catalog."""
+    keys = sorted(translated)
+    strings = [*keys, *(translated[key] for key in keys)]
+    start = struct.calcsize(HEADER)
+    place = start + 8 * len(strings)
+    table = []
+    for string in strings:
+        table += [len(string), place]
+        place += len(string) + 1
+    header = struct.pack(f"<{HEADER}", MAGIC, 0, len(keys), start, start + 8 * len(keys), 0, start)
+    return header + struct.pack(f"<{len(table)}I", *table) + b"".join(string + b"\0" for string in strings)
+
+
+def replace(file: Path, content: bytes) -> None:
+    """Write a file whole, or leave the one that is there."""
+    beside = file.with_name(f"{file.name}.new")
+    try:
+        beside.write_bytes(content)
+        beside.replace(file)
+    except OSError:
+        beside.unlink(missing_ok=True)
+        raise
+
+
+def _strings(compiled: bytes, table: tuple[int, ...]) -> list[bytes]:
+    return [compiled[place : place + length] for length, place in zip(table[::2], table[1::2], strict=True)]

@@ -1,0 +1,18 @@
+"""`manage.py describe_settings`: the page about every variable."""
+
+from typing import Any
+
+from bedplate.django.development.reference import settings_page
+from django.conf import settings
+from django.core.management.base import BaseCommand
+
+
+class Command(BaseCommand):
+    """Prints docs/reference/settings.md, made from the class of `settings.ENVIRONMENT`."""
+
+    help = "Prints the page about every variable: docs/reference/settings.md."
+    requires_system_checks = ()
+
+    def handle(self, *_: Any, **__: Any) -> None:
+        """Print the page."""
+        self.stdout.write(settings_page(type(settings.ENVIRONMENT)), ending="")

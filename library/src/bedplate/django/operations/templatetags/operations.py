@@ -1,0 +1,28 @@
+"""What pages show of the services that the application needs."""
+
+import json
+
+from django import template
+from django.urls import reverse
+from django.utils.translation import gettext
+
+register = template.Library()
+
+
+@register.simple_tag
+def stack_status() -> str:
+    """Return, as JSON, the properties of the component `StackStatus`: its texts are in the current language."""
+    labels = {
+        "loading": gettext("Checking the services…"),
+        "ok": gettext("Every service answers."),
+        "degraded": gettext("Some services do not answer."),
+        "unreachable": gettext("The site does not answer. Trying again…"),
+        "check_ok": gettext("answers"),
+        "check_unavailable": gettext("does not answer"),
+        "checks": {
+            "database": gettext("Database"),
+            "cache": gettext("Cache"),
+            "broker": gettext("Task queue"),
+        },
+    }
+    return json.dumps({"url": reverse("health-ready"), "labels": labels})

@@ -1,0 +1,159 @@
+"""The secrets of this installation: each value that must not be handed over, and where it is written."""
+
+import ast
+import json
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from bedplate.host.archive.confidential import EXAMPLES
+from bedplate.host.embedded import RefusalError, configuration, google_storage
+
+# A variable is secret by its type in SETTINGS, or by its name. An address is not, but a password in it is.
+SETTINGS: Final = ("library/src/bedplate/environment.py", "web/config/environment.py")
+SECRET_NAME: Final = re.compile("SECRET|PASSWORD|KEY|TOKEN|IDENTITY|CREDENTIAL", re.IGNORECASE)
+ADDRESS_NAME: Final = re.compile("_(URL|URI)$", re.IGNORECASE)
+PASSWORD_IN_ADDRESS: Final = re.compile(r"://[^\s/@:]*:([^\s/@]+)@")
+# A line of a dotenv file, commented out too: it may hold an earlier value. A quoted value may have lines.
+ASSIGNMENT: Final = re.compile(
+    r"""^[ \t#]*(?:export\s+)?(\w+)[ \t]*=[ \t]*("(?:[^"\\]|\\.)*"|'[^']*'|.*)""", re.MULTILINE
+)
+USER: Final = re.compile(r"^[^\s:{}$]+:(\{\w+\}|(?=\$))")  # of HTTP basic auth: user:{PLAIN}password, user:$apr1$…
+AGE_IDENTITY: Final = "AGE-SECRET-KEY-"
+
+# A shorter value stands in texts by chance. How long it must be depends on how many kinds of characters it mixes.
+SHORTEST: Final = {1: 16, 2: 12, 3: 8, 4: 8}
+DISTINCT: Final = 5
+# PostgreSQL's copy of secrets/postgres_password, which only that server can read.
+READABLE_BY_POSTGRESQL: Final = "postgres_server_password"
+
+
+@dataclass(frozen=True)
+class Secret:
+    """A value, and where it is written."""
+
+    value: str
+    place: str
+
+    @property
+    def is_searchable(self) -> bool:
+        """Whether finding this value in a file means something."""
+        tests = (str.islower, str.isupper, str.isdigit, lambda character: not character.isalnum())
+        kinds = sum(any(map(test, self.value)) for test in tests)
+        return len(set(self.value)) >= DISTINCT and len(self.value) >= SHORTEST.get(kinds, SHORTEST[1])
+
+    def parts(self) -> Iterator["Secret"]:
+        """Yield the value without a user name, and its words: each may stand alone elsewhere."""
+        for value in dict.fromkeys([self.without_user, *self.without_user.split()]):
+            yield Secret(value, self.place)
+
+    @property
+    def without_user(self) -> str:
+        """The password in a line for HTTP basic auth; another line as it is."""
+        return USER.sub("", self.value) or self.value
+
+
+def read_secrets(root: Path) -> Iterator[Secret]:
+    """Yield every secret of the installation in this folder. Raise RefusalError where one cannot be read."""
+    example = root / ".env.example"
+    public = {value for _, value, _ in _assignments(example)} if example.exists() else set()
+    for secret in _all_secrets(root):
+        if secret.value and secret.value not in public:
+            yield secret
+
+
+def _all_secrets(root: Path) -> Iterator[Secret]:
+    typed = frozenset[str]().union(*(_secret_settings(root / file) for file in SETTINGS))
+    for file in sorted(root.glob(".env*")):
+        if file.is_file() and not any(file.match(pattern) for pattern in EXAMPLES):
+            yield from _secrets_in_dotenv(file, typed)
+    for file in sorted((root / "secrets").rglob("*")):
+        if file.is_file():
+            yield from _secrets_in_file(file, str(file.relative_to(root)))
+    for credentials in _google_credentials(root):
+        yield from _secrets_in_file(credentials, str(credentials))
+    remotes = root / ".git/config"
+    for password in PASSWORD_IN_ADDRESS.findall(_text(remotes)) if remotes.is_file() else ():
+        yield Secret(password, str(remotes.relative_to(root)))
+
+
+def _secret_settings(file: Path) -> frozenset[str]:
+    """Return the variables that the application's settings say are secret."""
+    if not file.exists():
+        return frozenset()
+    try:
+        nodes = ast.walk(ast.parse(_text(file)))
+    except SyntaxError:  # of a newer Python: their names decide
+        return frozenset()
+    fields = (node for node in nodes if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name))
+    return frozenset(ast.unparse(field.target).upper() for field in fields if "Secret" in ast.unparse(field.annotation))
+
+
+def _google_credentials(root: Path) -> Iterator[Path]:
+    """Yield where `./google_storage.sh -a` keeps this project's credentials: in Docker, and in embedded mode."""
+    for file in filter(Path.exists, (root / ".env", root / ".env.embedded")):
+        variables = {**os.environ, **configuration.read(file)}
+        path = Path(variables.get("GOOGLE_CREDENTIALS") or google_storage.credentials(variables))
+        if path.is_file():
+            yield path
+
+
+def _secrets_in_dotenv(file: Path, typed: frozenset[str]) -> Iterator[Secret]:
+    for name, value, line in _assignments(file):
+        place = f"{name} in {file.name}, line {line}"
+        yield from (Secret(password, place) for password in PASSWORD_IN_ADDRESS.findall(value))
+        if name.upper() in typed or (SECRET_NAME.search(name) and not ADDRESS_NAME.search(name)):
+            yield from (Secret(part.strip(), place) for part in re.split(r"\n|\\n", value))
+
+
+def _assignments(file: Path) -> Iterator[tuple[str, str, int]]:
+    """Yield name, value and line of each variable in a dotenv file, read as loosely as can be."""
+    text = _text(file)
+    for match in ASSIGNMENT.finditer(text):
+        name, value = match[1], match[2].strip()
+        unquoted = value[1:-1] if value[:1] in {'"', "'"} else re.sub(r"\s+#.*", "", value)
+        yield name, unquoted, text.count("\n", 0, match.start()) + 1
+
+
+def _secrets_in_file(file: Path, name: str) -> Iterator[Secret]:
+    """Yield each line of a file of secrets; of JSON, the secret fields: the others are the same for everyone."""
+    text = _text(file)
+    try:
+        fields = json.loads(text)
+    except ValueError:
+        fields = None
+    if isinstance(fields, dict | list):
+        yield from (Secret(value, f"{field} in {name}") for field, value in _secrets_in_json(fields))
+        return
+    has_comments = AGE_IDENTITY in text
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not line.startswith("-----") and not (has_comments and line.startswith("#")):
+            yield Secret(line.strip(), f"{name}, line {number}")
+
+
+def _secrets_in_json(data: Any, name: str = "") -> Iterator[tuple[str, str]]:
+    """Yield name and value of the secret fields: of a private key, each line."""
+    if isinstance(data, dict):
+        for field, value in data.items():
+            yield from _secrets_in_json(value, field)
+    elif isinstance(data, list):
+        for value in data:
+            yield from _secrets_in_json(value, name)
+    elif isinstance(data, str) and SECRET_NAME.search(name) and not ADDRESS_NAME.search(name):
+        yield from ((name, line.strip()) for line in data.splitlines() if not line.startswith("-----"))
+
+
+def _text(file: Path) -> str:
+    """Return what a file holds; what is not UTF-8 comes back as it was when encoded so again."""
+    try:
+        return file.read_bytes().decode(errors="surrogateescape")
+    except OSError as error:
+        if file.name == READABLE_BY_POSTGRESQL:
+            return ""
+        raise RefusalError(
+            f"{file} cannot be read ({error.strerror}), so the archive cannot be searched for what it holds.",
+            "Run this as the user who owns it, or as root.",
+        ) from None

@@ -1,0 +1,109 @@
+"""The variables of embedded mode: `.env.embedded`, written once and never overwritten."""
+
+import os
+import secrets
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from bedplate.host.embedded import RefusalError
+from bedplate.host.embedded.project import Project
+
+PLACEHOLDER: Final = "change-me"
+SHORTEST_SECRET_KEY: Final = 32
+IDENTITY: Final = ("PROJECT_NAME", "DOMAIN", "TIME_ZONE", "DEFAULT_USER_EMAIL", "DEFAULT_FROM_EMAIL")
+REQUIRED: Final = ("SECRET_KEY", "DEFAULT_USER_EMAIL", "DEFAULT_USER_PASSWORD")
+HEADER: Final = """\
+# Embedded mode's variables, made by ./install_embedded.sh, which never changes this file again.
+# Every variable the application reads: docs/reference/settings.md
+"""
+# Ours, or the shell's own: each would change what the application's Python finds, or keep it from caching bytecode.
+DISTURBING: Final = frozenset({"PYTHONPATH", "PYTHONHOME", "PYTHONDONTWRITEBYTECODE", "VIRTUAL_ENV"})
+
+
+def read(file: Path) -> dict[str, str]:
+    """Return the variables that `file` sets: a NAME=value a line, quoted as in a shell, `#` for comments.
+
+    Raise RefusalError, naming the line, where it says something else.
+    """
+    variables = {}
+    for number, line in enumerate(_text(file).splitlines(), start=1):
+        name, equals, value = line.strip().partition("=")
+        if not name or name.startswith("#"):
+            continue
+        try:
+            if not equals or not name.isidentifier():
+                raise ValueError("not NAME=value")
+            variables[name] = " ".join(shlex.split(value, comments=True))
+        except ValueError as error:
+            raise RefusalError(
+                f"{file.name}, line {number}, cannot be read: {error}.", "Correct the line, then run this again."
+            ) from None
+    return variables
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise RefusalError(f"{file.name} cannot be read: {error}.", "Put that right, then run this again.") from None
+
+
+def check(variables: Mapping[str, str], file_name: str) -> None:
+    """Raise RefusalError, naming each required variable that is missing or unusable."""
+    problems = [f"{name} {problem}" for name in REQUIRED if (problem := _problem(name, variables.get(name, "")))]
+    if problems:
+        raise RefusalError(
+            f"{file_name} is not usable: {'; '.join(problems)}.",
+            "Set it there, then run this again.",
+            f"Or move {file_name} away: a new one is made, with new secrets.",
+        )
+
+
+def _problem(name: str, value: str) -> str:
+    if not value:
+        return "is missing or empty"
+    if PLACEHOLDER in value:
+        return f"still holds the placeholder {PLACEHOLDER!r}"
+    if name == "SECRET_KEY" and len(value) < SHORTEST_SECRET_KEY:
+        return f"is shorter than {SHORTEST_SECRET_KEY} characters"
+    return ""
+
+
+def new(example: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables of a project that has none yet: its identity from the example, secrets of its own."""
+    identity = {name: example[name] for name in IDENTITY if example.get(name)}
+    return {
+        "DEFAULT_USER_EMAIL": "admin@localhost",
+        **identity,
+        "DEFAULT_USER_PASSWORD": secrets.token_urlsafe(12),
+        "SECRET_KEY": secrets.token_urlsafe(48),
+    }
+
+
+def write(file: Path, variables: Mapping[str, str]) -> None:
+    """Make `file`, whole from the first moment and readable by its owner only."""
+    lines = [f"{name}={shlex.quote(value)}\n" for name, value in variables.items()]
+    unfinished = file.with_name(f"{file.name}.new")
+    unfinished.unlink(missing_ok=True)
+    unfinished.touch(mode=0o600)
+    unfinished.write_text(HEADER + "".join(lines), encoding="utf-8")
+    unfinished.rename(file)
+
+
+def load(project: Project) -> dict[str, str]:
+    """Return the project's variables, complete, from a file for the owner only; make it where there is none."""
+    if not project.configuration.exists():
+        write(project.configuration, new(read(project.example_configuration)))
+    project.configuration.chmod(0o600)
+    variables = read(project.configuration)
+    check(variables, project.configuration.name)
+    return variables
+
+
+def process_environment(project: Project, variables: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of every process: this one's, then the project's variables, then what the mode fixes."""
+    inherited = {name: value for name, value in os.environ.items() if name not in DISTURBING}
+    fixed = {"ENVIRONMENT": "embedded", "DATA_DIRECTORY": str(project.data), "PYTHONUNBUFFERED": "1"}
+    return {"LOG_FORMAT": "text", **inherited, "DEBUG": "false", **variables, **fixed}

@@ -1,0 +1,157 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from bedplate import environment
+from config.environment import Environment, read_environment
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
+SECRET = "only-for-tests-only-for-tests-only"
+
+
+@pytest.fixture(autouse=True)
+def secrets_directory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """Return the test's own /run/secrets; of the process's environment nothing is left that counts."""
+    for name in Environment.model_fields:
+        monkeypatch.delenv(name.upper(), raising=False)
+    monkeypatch.setattr(environment, "SECRETS_DIRECTORY", tmp_path)
+    return tmp_path
+
+
+def explanation() -> str:
+    with pytest.raises(ImproperlyConfigured) as raised:
+        read_environment()
+    return str(raised.value)
+
+
+def test_every_missing_secret_is_named_at_once() -> None:
+    assert explanation().splitlines()[1:] == ["  SECRET_KEY: is not set", "  POSTGRES_PASSWORD: is not set"]
+
+
+@pytest.mark.parametrize("name", ["SECRET_KEY", "POSTGRES_PASSWORD", "DEFAULT_USER_PASSWORD", "EMAIL_PASSWORD"])
+def test_a_placeholder_is_named_and_its_value_is_not_shown(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv("SECRET_KEY", SECRET)
+    monkeypatch.setenv("POSTGRES_PASSWORD", SECRET)
+    monkeypatch.setenv(name, f"change-me-{SECRET}")
+    assert f"{name}: still holds the placeholder" in explanation()
+    assert SECRET not in explanation()
+
+
+def test_a_short_secret_key_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECRET_KEY", "hunter2")
+    assert "SECRET_KEY" in explanation()
+    assert "hunter2" not in explanation()
+
+
+def test_a_short_key_behind_a_good_one_is_refused(secrets_directory: Path) -> None:
+    (secrets_directory / "secret_key").write_text(f"{SECRET}\nhunter2\n")
+    assert "SECRET_KEY" in explanation()
+
+
+def test_a_secret_that_is_being_replaced_has_lines(secrets_directory: Path) -> None:
+    (secrets_directory / "secret_key").write_text(f"{SECRET}\n{SECRET[::-1]}\n")
+    (secrets_directory / "postgres_password").write_text("the new one\nthe old one\n")
+    assert read_environment().signing_keys == (SECRET, SECRET[::-1])
+    assert read_environment().postgres_passwords == ("the new one", "the old one")
+
+
+def test_an_empty_variable_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECRET_KEY", "")
+    assert "SECRET_KEY: is not set" in explanation()
+
+
+def test_an_unknown_environment_is_refused_with_the_known_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENVIRONMENT", "production")
+    assert "ENVIRONMENT" in explanation()
+    assert "'prod'" in explanation()
+
+
+def test_secrets_are_read_from_files(secrets_directory: Path) -> None:
+    (secrets_directory / "SECRET_KEY").write_text(f"{SECRET}\n")
+    (secrets_directory / "postgres_password").write_text("from a file")
+    found = read_environment()
+    assert found.secret_key.get_secret_value() == SECRET
+    assert found.postgres_password
+    assert found.postgres_password.get_secret_value() == "from a file"
+
+
+def test_a_variable_counts_more_than_a_file(monkeypatch: pytest.MonkeyPatch, secrets_directory: Path) -> None:
+    (secrets_directory / "SECRET_KEY").write_text(SECRET)
+    monkeypatch.setenv("ENVIRONMENT", "embedded")
+    monkeypatch.setenv("SECRET_KEY", SECRET[::-1])
+    assert read_environment().secret_key.get_secret_value() == SECRET[::-1]
+
+
+def test_embedded_mode_needs_no_database_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENVIRONMENT", "embedded")
+    monkeypatch.setenv("SECRET_KEY", SECRET)
+    assert read_environment().embedded
+
+
+def test_a_configuration_shows_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECRET_KEY", SECRET)
+    monkeypatch.setenv("POSTGRES_PASSWORD", SECRET)
+    assert SECRET not in repr(read_environment())
+
+
+def test_where_nothing_is_said_it_is_production(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SECRET_KEY", SECRET)
+    monkeypatch.setenv("POSTGRES_PASSWORD", SECRET)
+    found = read_environment()
+    assert found.environment == "prod"
+    assert found.https
+    assert not found.debug
+    assert not found.catches_mail
+
+
+@pytest.mark.parametrize("zone", ["Europe/Zurch", "../../etc/passwd", "/etc/localtime", "Europe", "CET; rm"])
+def test_a_time_zone_that_does_not_exist_is_named(monkeypatch: pytest.MonkeyPatch, zone: str) -> None:
+    monkeypatch.setenv("TIME_ZONE", zone)
+    assert f"TIME_ZONE: {zone!r} is not a time zone: use an IANA name, such as Europe/Zurich" in explanation()
+
+
+def test_only_a_domain_with_its_subdomains_is_preloaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HSTS_PRELOAD", "true")
+    assert "HSTS_PRELOAD: needs HSTS_INCLUDE_SUBDOMAINS=true" in explanation()
+
+
+@pytest.mark.parametrize(("name", "value"), [("WEB_WORKERS", "0"), ("WEB_THREADS", "many")])
+def test_a_number_of_workers_or_threads_that_cannot_be_is_named(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    assert f"{name}: Input should be" in explanation()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["config.environment"],
+        ["config.serve"],
+        ["celery", "--app=config", "flower"],
+        ["celery", "--app=config", "worker"],
+        ["django", "cron", "--settings=config.settings"],
+    ],
+    ids=" ".join,
+)
+def test_every_process_ends_with_the_reason_alone(command: list[str]) -> None:
+    variables = os.environ | {"SECRET_KEY": SECRET, "ENVIRONMENT": "embedded", "TIME_ZONE": "Europe/Zurch"}
+    variables["DJANGO_SETTINGS_MODULE"] = "config.settings"
+    program = [sys.executable, "-m", *command]
+    ended = subprocess.run(
+        program,
+        cwd=settings.BASE_DIRECTORY,
+        env=variables,
+        capture_output=True,
+        check=False,
+        text=True,
+        timeout=60,
+    )
+    assert ended.returncode == 1
+    assert ended.stdout == ""
+    heading, reason = ended.stderr.splitlines()
+    assert heading.startswith("The configuration is not usable.")
+    assert reason.startswith("  TIME_ZONE: 'Europe/Zurch' is not a time zone")

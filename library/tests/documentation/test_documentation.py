@@ -1,0 +1,135 @@
+"""`python -m bedplate.documentation`: pages show a project's services and pages, and `--check` says which do not."""
+
+from pathlib import Path
+
+import pytest
+from bedplate.documentation.__main__ import main
+from bedplate.documentation.compose import Mount, Service, read
+
+SHARED = """\
+services:
+  web:
+    depends_on: { postgres: { condition: service_healthy } }
+    volumes: [app_data:/data]
+  postgres:
+    volumes: [postgres_data:/var/lib/postgresql]
+"""
+ENVIRONMENT = """\
+services:
+  web:
+    extends: { file: services.yml, service: web }
+    depends_on: [search]
+    ports: ["${BIND_ADDRESS:-0.0.0.0}:${HTTPS_PORT:-443}:8443", 127.0.0.1:8000:8080]
+    volumes: [app_data:/data:ro, ./web:/app, certificates:/certificates]
+    networks: { default: {}, search-network: {} }
+  postgres:
+    extends: { file: services.yml, service: postgres }
+  search:
+    network_mode: none
+    volumes:
+      - { type: volume, source: app_data, target: /data, read_only: true }
+      - { type: bind, source: /srv/words, target: /words }
+      - /cache
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a project with its pages, in whose folder the test is."""
+    (tmp_path / "services.yml").write_text(SHARED)
+    for name in ("docker-compose", "dev", "prod"):
+        (tmp_path / f"{name}.yml").write_text(ENVIRONMENT)
+    (tmp_path / "library/docs/how-to").mkdir(parents=True)
+    (tmp_path / "CHANGELOG.md").write_text("# Changelog\n")
+    (tmp_path / "library/docs/how-to/search.md").write_text("# Search for words\n")
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs/README.md").write_text("# Pages\n\n<!-- made: index, here -->\n<!-- end -->\n\nThe end.\n")
+    parts = "".join(f"<!-- made: {name}, -->\nold\n<!-- end -->\n" for name in ("services", "environments", "volumes"))
+    (tmp_path / "docs/architecture.md").write_text(f"# Architecture\n\n{parts}")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_services_are_read_as_compose_reads_them(project: Path) -> None:
+    """What is extended is added to; a volume at the same place is replaced; folders of the machine are no volumes."""
+    assert read(project / "prod.yml") == [
+        Service(
+            name="web",
+            networks=["default", "search-network"],
+            waits_for=["postgres", "search"],
+            mounts=[Mount("app_data", read_only=True), Mount("certificates", read_only=False)],
+            ports=["443", "127.0.0.1:8000"],
+        ),
+        Service("postgres", ["default"], [], [Mount("postgres_data", read_only=False)], []),
+        Service("search", [], [], [Mount("app_data", read_only=True)], []),
+    ]
+
+
+def test_picture_shows_them(project: Path) -> None:
+    """A box is a network with its services; lines are ports, what a service waits for, and what it shares."""
+    main([])
+    lines = [line.strip() for line in (project / "docs/architecture.md").read_text().splitlines()]
+    assert lines[lines.index('subgraph network_no_network["no network"]') + 1] == "search"
+    assert {
+        'outside(("outside")) -- "443, 127.0.0.1:8000" --> web',
+        "web --> postgres",
+        'web --- network_search_network["network search-network"]',
+        'web -. "volume app_data" .- search',
+        "| `web` | yes, port 443, 127.0.0.1:8000 | yes, port 443, 127.0.0.1:8000 | yes, port 443, 127.0.0.1:8000 |",
+        "| `certificates` | web | none |",
+        "| `app_data` | none | web, search |",
+    } <= set(lines)
+    assert "old" not in lines
+
+
+def test_index_has_every_page(project: Path) -> None:
+    """By its title, the library's too, or the index of its folder where there is one; what is around it stays."""
+    (project / "docs/how-to").mkdir()
+    (project / "docs/how-to/pay.md").write_text("# Pay the bill\n")
+    (project / "docs/adr").mkdir()
+    (project / "docs/adr/README.md").write_text("# What was decided\n")
+    (project / "docs/adr/0001-search.md").write_text("# 1. Search\n")
+    main([])
+    text = (project / "docs/README.md").read_text()
+    assert text.startswith("# Pages\n")
+    assert text.endswith("The end.\n")
+    assert "- [Architecture](architecture.md)\n- [Changelog](../CHANGELOG.md)\n" in text
+    assert (
+        "## How to\n\n- [Pay the bill](how-to/pay.md)\n- [Search for words](../library/docs/how-to/search.md)\n" in text
+    )
+    assert "## Decisions\n\n- [What was decided](adr/README.md)\n" in text
+    assert "0001" not in text
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "page"),
+    [
+        ("library/docs/how-to/new.md", "# Something new\n", "docs/README.md"),
+        ("library/docs/how-to/search.md", "# Look for words\n", "docs/README.md"),
+        ("prod.yml", ENVIRONMENT.replace("[search]", "[]"), "docs/architecture.md"),
+        ("services.yml", SHARED.replace("postgres_data", "tables"), "docs/architecture.md"),
+    ],
+)
+def test_check_names_what_is_not_current(project: Path, file: str, text: str, page: str) -> None:
+    """With the command that makes it again, and changes nothing itself."""
+    main([])
+    main(["--check"])
+    (project / file).write_text(text)
+    before = (project / page).read_text()
+    with pytest.raises(SystemExit, match=f"{page}. To make it again: .*-m bedplate.documentation"):
+        main(["--check"])
+    assert (project / page).read_text() == before
+    main([])
+    main(["--check"])
+
+
+def test_what_cannot_be_made_is_said(project: Path) -> None:
+    """A page that lost its place, a Compose file that is none; a page that a team removed is not missed."""
+    (project / "docs/README.md").write_text("# Pages\n")
+    with pytest.raises(SystemExit, match=r"README.md has no line <!-- made: index"):
+        main([])
+    (project / "docs/README.md").unlink()
+    main([])
+    (project / "prod.yml").write_text("services: [")
+    with pytest.raises(SystemExit, match=r"prod.yml"):
+        main(["--check"])

@@ -1,0 +1,24 @@
+"""A plugin of pytest that prints, of each test that was collected, its place and whether it would be skipped."""
+
+import json
+import sys
+
+import pytest
+
+# In containers: the library's by stack/test_library.py, the application's by a project's tests/test_local.py.
+RUN_BY_THE_STACK = "on PostgreSQL only"
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Print a line of JSON."""
+    functions = [item for item in session.items if isinstance(item, pytest.Function)]
+    tests = [[item.location[0], item.originalname, is_skipped(item)] for item in functions]
+    sys.stdout.write(f"\ncollected: {json.dumps(tests)}\n")
+
+
+def is_skipped(item: pytest.Item) -> bool:
+    """Return whether a mark skips the test, here and now. A condition in words counts as one that holds."""
+    if any(item.iter_markers("skip")):
+        return True
+    marks = (mark for mark in item.iter_markers("skipif") if mark.kwargs.get("reason") != RUN_BY_THE_STACK)
+    return any(bool(condition) for mark in marks for condition in mark.args)

@@ -1,0 +1,28 @@
+"""Installs a server on a machine whose docker answers as told."""
+
+import subprocess
+from pathlib import Path
+from typing import Final
+
+from bedplate.testing.checkout import free_port
+from fake_machine import FakeMachine
+
+DOMAIN: Final = "www.example.com"
+OPTIONS: Final = ("--domain", DOMAIN, "--admin-email", "you@example.com")
+SECRETS: Final = {"secret_key", "postgres_password", "postgres_server_password", "default_user_password"}
+OPTIONAL: Final = {"email_password", "google_credentials", "backup_age_identity"}
+
+
+def install(
+    server: FakeMachine, environment: str = "prod", *options: str, **variables: str
+) -> subprocess.CompletedProcess[str]:
+    """Run the install of a server, with a free port for HTTPS."""
+    variables = {"HTTPS_PORT": str(free_port()), **variables}
+    return server.install("--environment", environment, *OPTIONS, *options, **variables)
+
+
+def installed(server: FakeMachine, environment: str = "prod") -> Path:
+    """Return the folder of a server that is installed."""
+    result = install(server, environment)
+    assert result.returncode == 0, result.stderr
+    return server.checkout

@@ -1,0 +1,93 @@
+"""What these tests share beside `bedplate.testing.stack`: DEV and PROD by turns, users, readings."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from bedplate.testing.browser import log_in
+from bedplate.testing.compose import Stack
+from bedplate.testing.server import EMAIL, Server, running
+from bedplate.testing.visitor import Visitor
+from playwright.sync_api import APIRequestContext, Playwright
+
+READING = "reading"  # how a test's report names one, on its way from the process that ran it
+
+type Report = Callable[[str], None]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option that writes the README's screenshot."""
+    parser.addoption(
+        "--write-screenshot", action="store_true", help="run the tests marked screenshot: they write into docs/"
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what writes into the checkout, unless it is asked for."""
+    # Where these tests are not named on the command line, this file is read too late to add an option.
+    if not config.getoption("write_screenshot", default=False):
+        items[:] = [item for item in items if item.get_closest_marker("screenshot") is None]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Name the marker of what writes into the checkout."""
+    config.addinivalue_line("markers", "screenshot: writes a screenshot into docs/, when asked to")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Show the readings."""
+    for outcome in ("passed", "failed"):
+        for finished in terminalreporter.getreports(outcome):
+            for name, reading in getattr(finished, "user_properties", []):
+                if name == READING and finished.when == "call":
+                    terminalreporter.write_line(f"reading: {reading}")
+
+
+@pytest.fixture
+def report(request: pytest.FixtureRequest) -> Report:
+    """Return what shows a reading at the end of the run, whether or not its test passed."""
+    return lambda reading: request.node.user_properties.append((READING, reading))
+
+
+@pytest.fixture(scope="session", params=["dev", "prod"])
+def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Return DEV, then PROD, each set up from nothing as the how-to tells; nothing of it remains."""
+    with running(request.param, tmp_path_factory.mktemp(request.param) / "site") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def superuser(server: Server) -> Visitor:
+    """Return the server's first user, logged in."""
+    visitor = server.visitor()
+    assert visitor.log_in(EMAIL, server.secret("default_user_password").strip())
+    return visitor
+
+
+@pytest.fixture(scope="session")
+def customer(server: Server) -> Visitor:
+    """Return a user of the server who is not staff, logged in."""
+    make_user(server, "customer@example.com", password="a-customer's-password")
+    visitor = server.visitor()
+    assert visitor.log_in("customer@example.com", "a-customer's-password")
+    return visitor
+
+
+@pytest.fixture(scope="session")
+def member(stack: Stack, playwright: Playwright) -> Iterator[APIRequestContext]:
+    """Return a client in which a user is logged in who is not staff."""
+    make_user(stack, "member@example.com", password="a-member's-password")
+    client = log_in(playwright, stack.url, email="member@example.com", password="a-member's-password")
+    yield client
+    client.dispose()
+
+
+def make_user(stack: Stack, email: str, *, password: str) -> None:
+    """Make a user whose address is confirmed."""
+    stack.manage(
+        "shell",
+        "--no-imports",
+        "--command",
+        "from allauth.account.models import EmailAddress; from users.models import User; "
+        f"user = User.objects.create_user({email!r}, {password!r}); "
+        "EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)",
+    )

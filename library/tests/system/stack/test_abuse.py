@@ -1,0 +1,196 @@
+"""What clients do who mean harm, and that the site serves all others meanwhile."""
+
+import re
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
+
+import pytest
+from bedplate.testing.compose import wait_until
+from bedplate.testing.server import DOMAIN, EMAIL, Server
+from bedplate.testing.visitor import BLOCKED
+
+from stack.abuse import HEAD, connect, crowd, drip_until_closed, say
+from stack.conftest import Report
+from stack.memory import MIB, memory_of
+
+pytestmark = [pytest.mark.stack, pytest.mark.parametrize("server", ["prod"], indirect=True, scope="session")]
+
+UPLOADS: Final = 16
+LARGE: Final = 24 * MIB  # just under what nginx takes: sixteen of them are more than nginx's memory
+STATUS: Final = re.compile(r"HTTP/1\.1 (\d{3}) ")
+
+
+@pytest.fixture(autouse=True)
+def unharmed(server: Server) -> Iterator[None]:
+    """Assert that nothing had to be started anew, and that the site is up."""
+    before = starts(server)
+    yield
+    wait_until(lambda: server.get("/").status == 200, limit=10, what="the site answers after the abuse")
+    assert starts(server) == before
+
+
+def starts(server: Server) -> dict[str, tuple[int, str, bool]]:
+    """Return how often and since when each container runs, and whether it ran out of memory."""
+    return {
+        name: (container["RestartCount"], container["State"]["StartedAt"], container["State"]["OOMKilled"])
+        for name, container in server.containers().items()
+    }
+
+
+def statuses(answer: str) -> list[int]:
+    """Return the statuses of all answers in what came back."""
+    return [int(status) for status in STATUS.findall(answer)]
+
+
+# Too much at once
+
+
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [
+        (f"GET /{'a' * 20_000} HTTP/1.1\r\n{HEAD}\r\n", 414),
+        (f"GET / HTTP/1.1\r\n{HEAD}X-Long: {'a' * 20_000}\r\n\r\n", 400),
+        (f"GET / HTTP/1.1\r\n{HEAD}{''.join(f'X-{n}: {"a" * 1000}\r\n' for n in range(100))}\r\n", 400),
+        (f"GET / HTTP/1.1\r\n{HEAD}Cookie: {'a' * 40_000}\r\n\r\n", 400),
+        (f"POST /accounts/login/ HTTP/1.1\r\n{HEAD}Content-Length: {26 * MIB}\r\n\r\n", 413),
+        (f"POST /accounts/login/ HTTP/1.1\r\n{HEAD}Content-Length: 99999999999999999999\r\n\r\n", 400),
+        (f"POST / HTTP/1.1\r\n{HEAD}Transfer-Encoding: chunked\r\n\r\n{26 * MIB:x}\r\naaaa", 413),
+    ],
+    ids=["address", "header", "headers", "cookie", "body", "number", "chunk"],
+)
+def test_too_much_is_refused(server: Server, request_: str, status: int) -> None:
+    """What is too large is refused by its head, before it is sent."""
+    assert statuses(say(server, request_)) == [status]
+
+
+def test_many_fields_are_refused(server: Server) -> None:
+    """A form of more fields than any page has costs no time."""
+    fields = {f"field{number}": "" for number in range(5000)}
+    visitor = server.visitor()
+    assert visitor.send_form("/accounts/password/reset/", **fields)[0] == 400
+
+
+# Two readings of one request
+
+
+@pytest.mark.parametrize(
+    "framing",
+    [
+        "Content-Length: 6\r\nTransfer-Encoding: chunked\r\n",
+        "Transfer-Encoding: chunked\r\nContent-Length: 6\r\n",
+        "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n",
+        "Transfer-Encoding: identity, chunked\r\n",
+        "Transfer-Encoding: xchunked\r\n",
+        "Transfer-Encoding : chunked\r\n",
+        "Transfer-Encoding:\x0bchunked\r\n",
+        "X: y\rTransfer-Encoding: chunked\r\nContent-Length: 6\r\n",
+        "Content-Length: 6\r\nContent-Length: 44\r\n",
+        "Content-Length: +6\r\n",
+        "Content-Length: 0x6\r\n",
+        "Content-Length: 6, 44\r\n",
+    ],
+)
+def test_no_request_is_smuggled_in_another(server: Server, framing: str) -> None:
+    """A request whose end can be read in two ways gets one answer, a refusal; what is hidden in it gets none."""
+    hidden = f"GET /health/live HTTP/1.1\r\n{HEAD}\r\n"
+    (status,) = statuses(say(server, f"POST / HTTP/1.1\r\n{HEAD}{framing}\r\n0\r\n\r\nX{hidden}"))
+    assert status in {400, 501}
+
+
+def test_no_line_is_smuggled_into_a_header(server: Server) -> None:
+    """An address with a line break in it adds no header to the answer."""
+    for path in ("/flower/%0d%0aX-Injected:%20yes", "/tasks/?page=%0d%0aX-Injected:%20yes", "/%0d%0aX-Injected:%20yes"):
+        assert not re.search(
+            r"^X-Injected", say(server, f"GET {path} HTTP/1.1\r\n{HEAD}Connection: close\r\n\r\n"), re.MULTILINE
+        )
+
+
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [
+        ("GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n", None),
+        (f"GET https://evil.example/ HTTP/1.1\r\n{HEAD}\r\n", None),
+        (f"GET / HTTP/1.1\r\n{HEAD}Host: evil.example\r\n\r\n", 400),
+        ("GET / HTTP/1.1\r\n\r\n", 400),
+        (f"TRACE / HTTP/1.1\r\n{HEAD}\r\n", 405),
+        (f"CONNECT evil.example:443 HTTP/1.1\r\n{HEAD}\r\n", 405),
+    ],
+)
+def test_other_hosts_and_strange_methods(server: Server, request_: str, status: int | None) -> None:
+    """Who asks for another host, wherever it is named, is refused or gets no answer; so is who wants a tunnel."""
+    assert statuses(say(server, request_)) == ([status] if status else [])
+
+
+def test_one_name_counts(server: Server) -> None:
+    """Of a request that names the site in its first line and another host below, the application sees the first."""
+    request = f"GET https://{DOMAIN}/ HTTP/1.1\r\nHost: evil.example:81\r\nConnection: close\r\n\r\n"
+    assert statuses(say(server, request)) == [200]  # for the other one, the application's answer is 400
+
+
+# Slowly, and many
+
+
+def test_slow_clients_are_let_go(server: Server) -> None:
+    """Dozens of clients that never finish a head or a body are cut off; all others are served meanwhile."""
+    head = f"GET / HTTP/1.1\r\n{HEAD}X-Slow: "
+    body = f"POST / HTTP/1.1\r\n{HEAD}Content-Length: 1000\r\n\r\nlogin="
+    with crowd(server, head, 40) as heads, crowd(server, body, 40) as bodies, ThreadPoolExecutor(2) as both:
+        slow_heads = both.submit(drip_until_closed, heads, b"a", limit=60)
+        slow_bodies = both.submit(drip_until_closed, bodies, b"", limit=60)
+        while not (slow_heads.done() and slow_bodies.done()):
+            assert server.get("/accounts/login/").status == 200
+        assert {status for text in slow_heads.result() for status in statuses(text.decode())} <= {408}
+        assert {status for text in slow_bodies.result() for status in statuses(text.decode())} <= {408}
+
+
+def test_uploads_that_stand_still_take_no_memory(server: Server, report: Report) -> None:
+    """Many large uploads that stop before their end wait on the disk: nginx keeps to its memory, and forgets them."""
+    beginning = f"POST / HTTP/1.1\r\n{HEAD}Content-Length: {LARGE}\r\n\r\n" + "a" * (LARGE - 1)
+    with crowd(server, beginning, UPLOADS):
+        wait_until(lambda: waiting_uploads(server) == UPLOADS, limit=30, what="all uploads are on the disk")
+        assert server.get("/").status == 200
+        with crowd(server, beginning[:1000], 20 - UPLOADS):
+            assert statuses(say(server, beginning[:1000])) == [BLOCKED]
+        used = memory_of(server)["nginx"].working_set
+        report(f"nginx, with {UPLOADS} uploads of 24 MiB that stand still: {used / MIB:.0f} MiB (of 256)")
+        assert used < 128 * MIB
+    wait_until(lambda: waiting_uploads(server) == 0, limit=60, what="nothing of them is left on the disk")
+
+
+def waiting_uploads(server: Server) -> int:
+    """Return how many uploads nginx has on its disk, in files without a name: they end with its process, too."""
+    found = "find /proc/[0-9]*/fd -lname '/state/client_body/*' 2>/dev/null | wc -l"
+    return int(server.exec("nginx", "sh", "-c", found))
+
+
+def test_one_address_has_so_many_connections(server: Server) -> None:
+    """Who opens hundreds of requests is refused some of them; whoever comes from elsewhere notices nothing."""
+    body = f"POST / HTTP/1.1\r\n{HEAD}Content-Length: 10\r\n\r\n"
+    with crowd(server, body, 256):
+        one_more = f"GET / HTTP/1.1\r\n{HEAD}Connection: close\r\n\r\n"
+        # Once nginx has read them all.
+        wait_until(lambda: statuses(say(server, one_more)) == [BLOCKED], limit=10, what="one more is refused")
+        password = server.secret("default_user_password").strip()
+        assert server.visit_from("cron", "log_in", EMAIL, password) == "True"
+
+
+def test_who_asks_without_a_pause_is_slowed_not_refused(server: Server, report: Report) -> None:
+    """A thousand requests from one address, twenty at a time, are all answered."""
+
+    def ask_fifty_times(_number: int) -> list[int]:
+        request = f"GET /health/live HTTP/1.1\r\n{HEAD}\r\n"
+        with connect(server) as connection:
+            connection.sendall(request.encode() * 50)
+            answers = b""
+            while answers.count(b"HTTP/1.1 ") < 50:
+                piece = connection.recv(65536)
+                assert piece
+                answers += piece
+            return statuses(answers.decode())
+
+    with ThreadPoolExecutor(20) as many:
+        told = [status for answers in many.map(ask_fifty_times, range(20)) for status in answers]
+    assert told == [200] * 1000
+    used = {name: memory.working_set for name, memory in memory_of(server).items()}
+    report(f"after the abuse: {', '.join(f'{name} {size / MIB:.0f} MiB' for name, size in sorted(used.items()))}")

@@ -1,0 +1,12 @@
+"""The backup system on PostgreSQL: its tests that need a server and its client pass where it runs."""
+
+import pytest
+from bedplate.testing.compose import Stack
+
+pytestmark = pytest.mark.stack
+
+
+def test_backup_system_passes_its_tests_in_its_container(stack: Stack) -> None:
+    """Backups of a real PostgreSQL restore to what was backed up, and damage is found before anything is touched."""
+    tests = ("python", "-m", "pytest", "/library/tests/backup", "-m", "postgresql", "-p", "no:cacheprovider")
+    assert " passed" in stack.compose("run", "--rm", "--no-deps", "--no-TTY", "cron", *tests, limit=1500)

@@ -1,0 +1,63 @@
+"""What the running containers may and may not do."""
+
+from typing import Any, Final
+
+import pytest
+from bedplate.testing.compose import Stack
+
+from stack.hardening import PROMISES
+
+pytestmark = pytest.mark.stack
+
+SERVICES: Final = {"web", "nginx", "postgres", "valkey", "celery", "flower", "cron", "verifier", "npm_watch"}
+
+
+@pytest.fixture(scope="module")
+def containers(stack: Stack) -> dict[str, dict[str, Any]]:
+    """Return what Docker tells of each service's container."""
+    return stack.containers()
+
+
+def test_every_service_runs_and_is_healthy(containers: dict[str, dict[str, Any]]) -> None:
+    """Every service of the stack runs, has a health check, and passes it."""
+    health = {name: container["State"].get("Health", {}).get("Status") for name, container in containers.items()}
+    assert health == dict.fromkeys(SERVICES, "healthy")
+
+
+def test_only_nginx_publishes_a_port(stack: Stack, containers: dict[str, dict[str, Any]]) -> None:
+    """One port leads into the stack: nginx's, from this machine alone."""
+    published = {
+        (name, binding["HostIp"], binding["HostPort"])
+        for name, container in containers.items()
+        for bindings in container["NetworkSettings"]["Ports"].values()
+        for binding in bindings or []
+    }
+    assert published == {("nginx", "127.0.0.1", str(stack.port))}
+
+
+@pytest.mark.parametrize("promise", PROMISES)
+def test_every_container_is_hardened(containers: dict[str, dict[str, Any]], promise: str) -> None:
+    """No container can do more to this machine than its service needs."""
+    assert [name for name, container in containers.items() if not PROMISES[promise](container)] == []
+
+
+def test_nobody_runs_as_a_name_or_as_root_by_chance(stack: Stack, containers: dict[str, dict[str, Any]]) -> None:
+    """Users are numbers: a service's own, or, where the checkout is mounted, the person who runs it."""
+    person = f"{stack.dotenv['HOST_UID']}:{stack.dotenv['HOST_GID']}"
+    users = {name: container["Config"]["User"] for name, container in containers.items()}
+    assert users == {
+        "nginx": "101:101",
+        "postgres": "999:999",
+        "valkey": "999:999",
+        "verifier": "999:999",
+        **dict.fromkeys(("web", "celery", "flower", "cron", "npm_watch"), person),
+    }
+
+
+@pytest.mark.parametrize("service", sorted(SERVICES))
+def test_main_process_has_no_capabilities(stack: Stack, service: str) -> None:
+    """What Docker was told is what the kernel does: no capability, no way to gain one, nothing to write to."""
+    status = stack.exec(service, "sh", "-c", "cat /proc/1/status; if touch /written; then echo writable; fi")
+    values = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
+    assert (int(values["CapEff"], 16), int(values["CapBnd"], 16), values["NoNewPrivs"]) == (0, 0, "1")
+    assert "writable" not in status

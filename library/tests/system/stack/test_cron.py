@@ -1,0 +1,124 @@
+"""Cron: a new task, and what is done about tasks that fail, hang, overlap, are killed, stopped or missed."""
+
+import re
+import time
+from collections.abc import Iterator
+
+import pytest
+from bedplate.testing.compose import Stack, run, wait_until
+from playwright.sync_api import APIRequestContext
+
+from stack.conftest import Report
+from stack.cron import Cron, two_containers
+from stack.production import HARDENED
+
+pytestmark = pytest.mark.stack
+
+SLOW = """bash -c "trap 'echo tidied up; exit 1' TERM; sleep 600 & wait" """
+
+
+@pytest.fixture(scope="module")
+def cron(stack: Stack) -> Iterator[Cron]:
+    """Return cron in two containers, with tasks that run each minute. They were added while it ran."""
+    with two_containers(stack) as cron:
+        cron.follow_how_to()
+        cron.add_task("fails", "sh -c 'echo about to fail; exit 3'")
+        cron.add_task("hangs", "sleep 600", time_limit="1s")
+        cron.add_task("counts", "sh -c 'echo once >>/data/counts'")
+        cron.add_task("slow", SLOW)
+        yield cron
+
+
+def test_new_task_runs_and_is_recorded(cron: Cron, staff: APIRequestContext) -> None:
+    """A task added as the how-to says runs without a rebuild or restart, and its run is in the administration."""
+    last = cron.wait_for("check", "succeeded")
+    assert "no issues" in last.output
+    listed = staff.get("/admin/cron_runs/cronrun/?task=check&state=succeeded").text()
+    (address, *_) = re.findall(r'<th class="field-task"><a href="([^"?]+)', listed)
+    assert "<pre>System check identified no issues" in staff.get(address).text()
+
+
+def test_failed_run_raises_the_alarm(cron: Cron) -> None:
+    """The admins are told of a task that fails, and the record has what it said."""
+    last = cron.wait_for("fails", "failed")
+    assert (last.reason, last.output.strip()) == ("Exited with 3.", "about to fail")
+    cron.wait_for_mail("Cron: fails: Exited with 3.")
+
+
+def test_hanging_run_is_ended_and_raises_the_alarm(cron: Cron) -> None:
+    """A task that hangs is ended at its time limit, and the admins are told."""
+    assert cron.wait_for("hangs", "failed").reason == "Over its time limit."
+    cron.wait_for_mail("Cron: hangs: Over its time limit.")
+
+
+def test_two_containers_run_a_task_once(cron: Cron) -> None:
+    """A run belongs to one container, however many there are."""
+    cron.wait_for("counts", "succeeded")
+    wait_until(
+        lambda: cron.stack.exec("web", "cat", "/data/counts").count("once") == len(cron.runs("counts")),
+        limit=5,  # a run has printed before it is recorded as ended
+        what="each run of counts happened once",
+    )
+
+
+def test_task_never_overlaps_itself(cron: Cron) -> None:
+    """While a run goes on, in either container, the next one is skipped."""
+    last = cron.wait_for("slow", "skipped")
+    assert last.reason == "The run before it has not ended."
+    assert [run.state for run in cron.runs("slow")].count("running") == 1
+
+
+def test_killed_run_raises_the_alarm(cron: Cron) -> None:
+    """When what records a run is killed, the command ends too, the run counts as failed, and the admins are told."""
+    cron.wait_for("slow", "running")
+    index, watched = cron.kill_recorder("slow")
+    wait_until(lambda: not cron.is_running(index, watched), limit=10, what="the unwatched command ends")
+    cron.wait_for_mail("Cron: slow: Killed: the process that ran it is gone.")
+    assert cron.wait_for("slow", "failed").reason.startswith("Killed")
+
+
+def test_stopping_ends_tasks_in_order(cron: Cron) -> None:
+    """A container that stops asks its tasks to end, records how they did, and is soon gone."""
+    cron.wait_for("slow", "running")
+    cron.stack.compose("stop", "cron")
+    last = cron.runs("slow")[-1]
+    assert (last.state, last.reason) == ("failed", "Stopped: its container was told to end.")
+    assert "tidied up" in last.output
+    assert cron.stack.compose("ps", "--all", "--format", "{{.ExitCode}}", "cron").split() == ["0", "0"]
+
+
+def test_missed_daily_task_runs_soon_after(cron: Cron, report: Report) -> None:
+    """What was due while cron was away is reported, and a daily task runs within two minutes."""
+    cron.stack.compose("stop", "cron")
+    yesterday = "update cron_runs_cronrun set scheduled_for = scheduled_for - interval '1 day'"
+    cron.stack.query(f"{yesterday} where task = 'clearsessions' and state = 'scheduled'")
+    started = time.monotonic()
+    cron.stack.compose("up", "-d", "--wait", "--scale", "cron=2", "cron")
+    last = cron.wait_for("clearsessions", "succeeded", limit=120)
+    seconds = time.monotonic() - started
+    report(f"a missed daily task has run {seconds:.0f} s after cron's start (at most 120)")
+    assert seconds < 120
+    assert last.reason.startswith("In place of the run of ")
+    assert [run.state for run in cron.runs("clearsessions")] == ["missed", "succeeded"]
+    cron.wait_for_mail("Cron: clearsessions: Missed. Nothing ran it when it was due; it runs now.")
+
+
+def test_production_image_has_what_tasks_need(stack: Stack) -> None:
+    """The image for DEV and PROD has the crontab, its tasks and their programs, runs as a number, and has no tests."""
+    image = f"{stack.project}-cron:production"
+    folders = (f"--build-context={name}={stack.directory / name}" for name in ("cron", "library"))
+    run("docker", "build", "--target=cron-production", f"--tag={image}", *folders, stack.directory / "web", limit=600)
+    server = stack.exec("postgres", "pg_dump", "--version")
+    programs = "supercronic -test /cron/crontab && pg_dump --version && python -c 'import bedplate.backup, cronsim'"
+    said = run("docker", "run", "--rm", *HARDENED, image, "sh", "-c", f"{programs} && id -u && find /cron -name tests")
+    assert said == f"{server}1000\n"
+
+
+def test_line_that_does_not_parse_stops_the_container(cron: Cron) -> None:
+    """The log of the stopped container has the line, and where it stands."""
+    crontab = cron.stack.directory / "cron/crontab"
+    number = len(crontab.read_text().splitlines()) + 1
+    cron.add_line("61 3 * * * /cron/tasks/never.sh")
+    message = f"/cron/crontab, line {number}: Bad minute: 61 3 * * * /cron/tasks/never.sh"
+    wait_until(lambda: message in cron.log(), limit=20, what="the log has the line")
+    wait_until(lambda: 0 not in cron.restarts(), limit=20, what="the containers have stopped")

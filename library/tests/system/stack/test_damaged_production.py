@@ -1,0 +1,147 @@
+"""Restores when production is damaged, by the commands of the how-to, and with media on a mount of their own."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import pytest
+from bedplate.testing.checkout import ROOT
+from bedplate.testing.compose import Stack, attempt, run
+from documents import commands_of
+
+pytestmark = pytest.mark.stack
+
+SECTION: Final = "When production is damaged"
+MEDIUM: Final = "/data/media/public/portrait.txt"
+PROD: Final[dict[str, dict[str, object]]] = {"cron": {"environment": {"ENVIRONMENT": "prod"}}}
+WITH_MEDIA: Final = ("web", "celery", "flower", "nginx", "cron")
+
+
+@contextmanager
+def overridden(stack: Stack, override: dict[str, object]) -> Iterator[None]:
+    """Have the stack's backup system take it for PROD, with backups in a folder; at the end all is as it was."""
+    file, dotenv = stack.directory / "docker-compose.override.yml", stack.directory / ".env"
+    before = dotenv.read_text()
+    file.write_text(json.dumps(override))
+    dotenv.write_text(f"{before}\nBACKUP_URL=file:///data/backups\n")
+    try:
+        yield
+    finally:
+        file.unlink()
+        dotenv.write_text(before)
+        stack.restore()
+
+
+def home(stack: Stack) -> dict[str, str]:
+    """Return the variables that keep credentials out of the home of who runs the tests."""
+    return {"XDG_CONFIG_HOME": str(stack.directory / ".config"), "CLOUDSDK_CONFIG": str(stack.directory / ".gcloud")}
+
+
+def google_storage(stack: Stack, *arguments: str) -> tuple[int, str]:
+    """Return how `./google_storage.sh` ended, and what it printed."""
+    result = attempt(stack.directory / "google_storage.sh", *arguments, limit=300, variables=home(stack))
+    return result.returncode, result.stdout + result.stderr
+
+
+def succeed(stack: Stack, *arguments: str) -> None:
+    """Run `./google_storage.sh`, which must do what it was told."""
+    status, said = google_storage(stack, *arguments)
+    assert status == 0, said
+
+
+def back_up(stack: Stack) -> None:
+    """Back up, with one upload."""
+    stack.exec("web", "sh", "-c", f"mkdir -p /data/media/public && echo smile >{MEDIUM}")
+    succeed(stack, "-b")
+
+
+def superuser(stack: Stack, sql: str) -> None:
+    """Have PostgreSQL do something outside of the live database."""
+    stack.exec("postgres", "psql", "--username=app", f"--command={sql}", "postgres")
+
+
+def lose_the_database(stack: Stack) -> str:
+    """Drop it."""
+    superuser(stack, "DROP DATABASE app WITH (FORCE)")
+    return "missing-database"
+
+
+# One bit of a file changes, in its first page, as on a disk that fails. Only checksums find it.
+FLIP: Final = r"""byte=$(od -An -tu1 -j8150 -N1 "$1")
+printf "\\$(printf %03o $((byte ^ 1)))" | dd of="$1" bs=1 seek=8150 conv=notrunc status=none"""
+
+
+def damage_a_page(stack: Stack) -> str:
+    """Damage a page of a table on the disk of the stopped server."""
+    path = stack.query("SELECT current_setting('data_directory') || '/' || pg_relation_filepath('users_user')").strip()
+    stack.compose("stop", "postgres")
+    command = ("run", "--rm", "--no-deps", "--no-TTY", "--entrypoint=sh", "postgres", "-euc", FLIP, "flip", path)
+    stack.compose(*command)
+    stack.compose("up", "-d", "--wait", "postgres")
+    return "damaged-database"
+
+
+def lock_a_medium(stack: Stack) -> str:
+    """Have a media file that the containers may not read."""
+    stack.exec("web", "sh", "-c", "echo locked >/data/media/public/locked.txt && chmod 0 /data/media/public/locked.txt")
+    return "unreadable-media"
+
+
+SAYS: Final = {
+    "missing-database": 'database "app" does not exist',
+    "damaged-database": "invalid page in block 0 of relation",
+    "unreadable-media": "Media file public/locked.txt cannot be read",
+}
+
+
+@pytest.mark.parametrize("harm", [lose_the_database, damage_a_page, lock_a_medium])
+def test_how_to_brings_production_back(stack: Stack, harm: Callable[[Stack], str]) -> None:
+    """Without a word the restore is refused, naming the option; with it the site is back, as it was backed up."""
+    with overridden(stack, {"services": PROD}):
+        back_up(stack)
+        users = stack.query("SELECT count(*) FROM users_user")
+        reason = harm(stack)
+        status, said = google_storage(stack, "-r", "latest", "--yes-replace", "prod", "--forget-set-aside")
+        assert status == 1
+        assert SAYS[reason] in said
+        assert "--without-backup-first damaged-database, missing-database or unreadable-media" in said
+        assert said.rstrip().endswith("Nothing was replaced.")
+        assert "Traceback" not in said
+        commands = commands_of(ROOT / "library/docs/how-to/backups.md", section=SECTION)[0]
+        commands = commands.replace("damaged-database", reason)
+        # What an earlier test has set aside may go.
+        commands = commands.replace("--yes-replace prod", "--yes-replace prod --forget-set-aside")
+        run("bash", "-euc", commands, directory=stack.directory, limit=400, variables=home(stack))
+    assert stack.exec("web", "cat", MEDIUM) == "smile\n"
+    assert stack.query("SELECT count(*) FROM users_user") == users
+    public = stack.exec("web", "ls", "/data/media/public").splitlines()
+    assert "portrait.txt" in public
+    assert "locked.txt" not in public
+
+
+def test_media_on_a_volume_of_their_own_are_restored(stack: Stack) -> None:
+    """What is live changes, comes back by --undo, and can be backed up and verified afterwards."""
+    volume = f"{stack.project}_media_data"
+    services: dict[str, dict[str, object]] = {name: {"volumes": ["media_data:/data/media"]} for name in WITH_MEDIA}
+    services["cron"] |= PROD["cron"]
+    with overridden(stack, {"services": services, "volumes": {"media_data": {}}}):
+        user = stack.exec("web", "id", "-u").strip()
+        run("docker", "volume", "create", f"--label=com.docker.compose.project={stack.project}",
+            "--label=com.docker.compose.volume=media_data", volume)  # fmt: skip
+        run("docker", "run", "--rm", f"--volume={volume}:/media", "--user=0", "postgres:18", "chown", user, "/media")
+        stack.compose("up", "-d", "--wait", limit=300)
+        try:
+            back_up(stack)
+            stack.exec("web", "sh", "-c", f"echo late >/data/media/late.txt && rm {MEDIUM}")
+            succeed(stack, "-r", "latest", "--yes-replace", "prod", "--forget-set-aside")
+            listed = stack.exec("web", "sh", "-c", "cd /data/media && find . -type f | grep -v backup_system").split()
+            assert listed == ["./public/portrait.txt"]
+            succeed(stack, "-b")
+            succeed(stack, "--undo", "--yes-replace", "prod")
+            succeed(stack, "-b")
+            succeed(stack, "--verify", "latest")
+        finally:
+            stack.compose("stop", *WITH_MEDIA)
+            stack.compose("rm", "--force", *WITH_MEDIA)
+    run("docker", "volume", "rm", volume)

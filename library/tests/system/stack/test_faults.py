@@ -1,0 +1,97 @@
+"""What visitors notice when a part of PROD dies, and that it comes back by itself."""
+
+import operator
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Final
+
+import pytest
+from bedplate.testing.compose import wait_until
+from bedplate.testing.server import Server
+
+from stack.conftest import Report
+from stack.faults import kill_main_process, kill_one_worker, taken
+from stack.traffic import Traffic
+
+pytestmark = [pytest.mark.stack, pytest.mark.parametrize("server", ["prod"], indirect=True, scope="session")]
+
+BACK_WITHIN: Final = 60  # seconds, on a busy machine; how many it took is reported
+SERVED: Final = 10  # requests of each visitor
+
+
+@pytest.fixture(scope="module")
+def traffic(server: Server) -> Iterator[Traffic]:
+    """Return what visitors do during these tests; forget it at the end."""
+    with Traffic(server).running() as traffic:
+        yield traffic
+    server.exec("valkey", "valkey-cli", "-n", "0", "del", "celery")
+    server.query("DELETE FROM operations_taskrun")
+
+
+def restart(service: str, server: Server) -> None:
+    """Restart the service."""
+    server.compose("restart", service)
+
+
+def move_web(server: Server) -> None:
+    """Start `web` anew while another container has its address."""
+    address = server.address("web")
+    server.compose("stop", "web")
+    with taken(server, address):
+        server.compose("up", "--detach", "--no-deps", "web")
+        assert server.address("web") != address
+
+
+FAULTS: Final[dict[str, Callable[[Server], None]]] = {
+    "a process of web is killed": lambda server: kill_one_worker(server, "web"),
+    "web is killed": lambda server: kill_main_process(server, "web"),
+    "nginx is killed": lambda server: kill_main_process(server, "nginx"),
+    "PostgreSQL is restarted": partial(restart, "postgres"),
+    "Valkey is restarted": partial(restart, "valkey"),
+    "web moves to another address": move_web,
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_site_is_back_by_itself(server: Server, traffic: Traffic, report: Report, fault: str) -> None:
+    """Some requests may fail in between; then all are served again, and no hand has helped."""
+    asked, failed = traffic.requests, len(traffic.failures)
+    FAULTS[fault](server)
+    struck = time.monotonic()
+    wait_until(lambda: server.status("/health/ready") == 200, limit=BACK_WITHIN, what=f"after {fault}: the site serves")
+    took = time.monotonic() - struck
+    wait_for_answers(traffic, 1)  # to each, to what it had asked before
+    back = len(traffic.failures)
+    report(f"{fault}: {back - failed} of {traffic.requests - asked} requests failed, back after {took:.1f} s")
+    wait_for_answers(traffic, SERVED)
+    assert traffic.failures[back:] == []
+
+
+def wait_for_answers(traffic: Traffic, number: int) -> None:
+    """Return when each visitor has got so many more answers."""
+    enough = [answered + number for answered in traffic.answered]
+
+    def have_all() -> bool:
+        return all(map(operator.ge, traffic.answered, enough))
+
+    wait_until(have_all, limit=60, what=f"{number} more answers to each visitor")
+
+
+def test_nothing_needed_a_hand(server: Server, traffic: Traffic) -> None:
+    """What was written is there, every service is healthy, and the worker goes on."""
+    traffic.stop()
+    assert int(server.query("SELECT count(*) FROM operations_taskrun")) >= traffic.written > 0
+    wait_until(lambda: all_are_healthy(server), limit=60, what="every service is healthy")
+    before = done(server)
+    wait_until(lambda: done(server) > before, limit=30, what="the worker works")
+
+
+def all_are_healthy(server: Server) -> bool:
+    """Return whether Docker calls every service healthy."""
+    return all(container["State"]["Health"]["Status"] == "healthy" for container in server.containers().values())
+
+
+def done(server: Server) -> int:
+    """Return how many tasks have succeeded."""
+    return int(server.query("SELECT count(*) FROM operations_taskrun WHERE state = 'succeeded'"))

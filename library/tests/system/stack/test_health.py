@@ -1,0 +1,73 @@
+"""/health/live, /health/ready and /health/background, while what the application needs comes and goes."""
+
+import pytest
+from bedplate.testing.browser import Console, visit
+from bedplate.testing.compose import Stack, wait_until
+from playwright.sync_api import Page, expect
+
+pytestmark = pytest.mark.stack
+
+
+def checks(stack: Stack) -> dict[str, str]:
+    """Return what /health/ready says of each service."""
+    answer = stack.get("/health/ready").json()
+    return {name: check["status"] for name, check in answer["checks"].items()}
+
+
+def test_all_is_well(stack: Stack) -> None:
+    """Both answer 200, at once, to anybody, and are in no cache."""
+    ready, live = stack.get("/health/ready"), stack.get("/health/live")
+    assert (ready.status, live.status) == (200, 200)
+    assert "no-store" in ready.headers["Cache-Control"]
+    assert ready.json()["status"] == "ok"
+    assert checks(stack) == {"database": "ok", "cache": "ok", "broker": "ok"}
+
+
+@pytest.mark.parametrize(
+    ("service", "expected"),
+    [
+        ("postgres", {"database": "unavailable", "cache": "ok", "broker": "ok"}),
+        ("valkey", {"database": "ok", "cache": "unavailable", "broker": "unavailable"}),
+    ],
+)
+def test_missing_service_is_named(stack: Stack, service: str, expected: dict[str, str]) -> None:
+    """While a service is away, `ready` is 503 and names it, `live` stays 200; once it is back, all is well again."""
+    started = stack.containers()["web"]["State"]["StartedAt"]
+    stack.compose("stop", service)
+    try:
+        wait_until(lambda: stack.status("/health/ready") == 503, limit=10, what="/health/ready notices")
+        assert checks(stack) == expected
+        assert stack.status("/health/live") == 200
+    finally:
+        stack.restore()
+    assert stack.containers()["web"]["State"]["StartedAt"] == started
+
+
+def test_outage_shows_on_the_open_page(stack: Stack, page: Page, console: Console) -> None:
+    """The open home page shows an outage while it lasts, by itself."""
+    visit(page, "/")
+    expect(page.locator(".stack-status--ok")).to_be_visible()
+    stack.compose("stop", "valkey")
+    try:
+        expect(page.locator(".stack-status__check--unavailable")).to_contain_text(["Cache", "Task queue"])
+    finally:
+        stack.restore()
+    expect(page.locator(".stack-status--ok")).to_be_visible()
+    console.expect("/health/ready")
+
+
+@pytest.mark.parametrize("part", ["cron", "celery"])
+def test_silence_of_the_background_is_noticed(stack: Stack, part: str) -> None:
+    """A monitor outside sees that cron or the worker is dead; while they live, each is heard of every few seconds."""
+    wait_until(lambda: stack.status("/health/background") == 200, limit=60, what="both are heard of")
+    name = {"cron": "cron", "celery": "worker"}[part]
+    stack.compose("stop", part)
+    try:
+        age = f"cache.set('heartbeat:{name}', time.time() - 301, None)"
+        stack.manage("shell", "-c", f"import time; from django.core.cache import cache; {age}")
+        answer = stack.get("/health/background")
+        assert answer.status == 503
+        assert answer.json()["checks"][name]["error"].startswith("not heard of for 30")
+    finally:
+        stack.restore()
+    wait_until(lambda: stack.status("/health/background") == 200, limit=60, what="both are heard of again")

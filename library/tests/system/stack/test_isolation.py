@@ -1,0 +1,138 @@
+"""An app whose handlers write to storage, cache, queue, mail and HTTP reaches nothing live from a copy."""
+
+import hashlib
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+import pytest
+from bedplate.testing.checkout import copy_checkout, free_port, unique_slug
+from bedplate.testing.compose import Stack, run
+
+pytestmark = pytest.mark.stack
+
+SPY: Final = Path(__file__).parent / "spy"
+LATER: Final = "migrations/0002_traces.py"
+STORE: Final = "file:///data/backups"
+FILL: Final = """
+from django.core.cache import cache
+from spy.models import Note
+Note.objects.create(text="Dear Erika")
+cache.set("precious", "value", timeout=None)
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Live:
+    """All that is live, as hashes and counters."""
+
+    database: str
+    media: str
+    cache: str
+    queue: str
+    mail: str
+    requests: int
+
+
+@dataclass(frozen=True)
+class Spied:
+    """A stack with the app, and a backup of PROD from before its data migration."""
+
+    stack: Stack
+    home: Path
+
+    def shell(self, service: str, command: str) -> str:
+        """Return what a line of shell prints in the service's container."""
+        return self.stack.exec(service, "sh", "-c", command)
+
+    def look(self) -> Live:
+        """Return what is live now."""
+        dump = "pg_dump --username=app --exclude-table-data=cron_runs_cronrun app | grep -v restrict"
+        return Live(
+            database=hashlib.sha256(self.shell("postgres", dump).encode()).hexdigest(),
+            media=self.shell("web", "cd /data/media && find . -type f -exec sha256sum {} + | sort"),
+            cache=self.shell("valkey", "valkey-cli -n 1 --scan | sort"),
+            queue=self.shell("valkey", "valkey-cli -n 0 llen celery"),
+            mail=self.shell("web", "ls /data/mail"),
+            requests=self.stack.compose("logs", "web").count("/spy-http"),
+        )
+
+    def tool(self, *arguments: str) -> str:
+        """Return what ./google_storage.sh prints."""
+        variables = {"XDG_CONFIG_HOME": str(self.home), "CLOUDSDK_CONFIG": str(self.home / "no-gcloud")}
+        script = self.stack.directory / "google_storage.sh"
+        return run(script, *arguments, directory=self.stack.directory, limit=300, variables=variables)
+
+
+def plant(directory: Path, *, later: bool) -> None:
+    """Put the app into the project; its data migration comes later."""
+    shutil.copytree(SPY, directory / "web/spy", dirs_exist_ok=True)
+    if not later:
+        (directory / "web/spy" / LATER).unlink()
+        settings = directory / "web/config/settings.py"
+        settings.write_text(settings.read_text().replace("INSTALLED_APPS = [\n", 'INSTALLED_APPS = [\n    "spy",\n', 1))
+
+
+@pytest.fixture(scope="module")
+def spied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Spied]:
+    """Return the stack: with a file, a cached value and a row that the handlers would remove."""
+    folder = tmp_path_factory.mktemp("spied")
+    stack = Stack(directory=copy_checkout(folder / "site"), project=unique_slug(), port=free_port())
+    plant(stack.directory, later=False)
+    try:
+        stack.install()
+        stack.compose("stop", "celery")  # so that the queue keeps what is put into it
+        stack.manage("shell", "--no-imports", "--command", FILL)
+        as_prod = ("--env", "ENVIRONMENT=prod", "--env", f"BACKUP_URL={STORE}")
+        tool = ("cron", "python", "-m", "bedplate.backup")
+        stack.exec("web", "mkdir", "-p", "/data/backups")
+        stack.compose("run", "--rm", "--no-deps", "--no-TTY", *as_prod, *tool, "--backup", limit=300)
+        plant(stack.directory, later=True)
+        stack.manage("migrate")
+        stack.exec("web", "sh", "-c", "mkdir -p /data/media/private && echo precious >/data/media/private/precious.txt")
+        stack.exec("valkey", "valkey-cli", "-n", "1", "set", ":1:precious", "value")
+        yield Spied(stack, folder)
+    finally:
+        stack.remove()
+
+
+def test_the_handlers_do_reach_what_is_live(spied: Spied) -> None:
+    """By the stack's own deeds, before it was filled: otherwise the other tests would show nothing."""
+    live = spied.look()
+    assert "post_migrate" in live.media
+    assert "trace-migration" in live.cache
+    assert int(live.queue) > 0
+    assert live.mail
+    assert live.requests > 0
+    assert "precious.txt" in live.media
+
+
+def test_a_drill_reaches_nothing_live(spied: Spied) -> None:
+    """It migrates the copy, so the data migration and the handlers run."""
+    before = spied.look()
+    spied.tool("--verify", "latest:prod")
+    assert spied.look() == before
+
+
+def test_an_export_reaches_nothing_live(spied: Spied) -> None:
+    """It erases the rows of the copy."""
+    before = spied.look()
+    spied.stack.compose(
+        "run", "--rm", "--no-deps", "--no-TTY", "cron",
+        "sh", "-c", "python -m bedplate.backup --export database,media >/tmp/export.tar",
+        limit=300,
+    )  # fmt: skip
+    assert spied.look() == before
+
+
+def test_a_restore_reaches_nothing_live(spied: Spied) -> None:
+    """It replaces database and media, as it should: what was there is kept, the rest is as it was."""
+    before = spied.look()
+    spied.tool("-r", "latest:prod")
+    after = spied.look()
+    assert replace(after, database=before.database, media=before.media) == before
+    assert "traces/" not in after.media
+    kept = "cd /data/backup_system/previous-*/media && find . -type f -exec sha256sum {} + | sort"
+    assert spied.stack.exec("web", "sh", "-c", kept) == before.media

@@ -1,0 +1,29 @@
+"""The library in LOCAL's containers: its applications' tests pass on PostgreSQL and Valkey; its code is reloaded."""
+
+import pytest
+from bedplate.testing.compose import Stack, wait_until
+
+from stack.editing import appended
+
+pytestmark = pytest.mark.stack
+
+PROBE = """
+
+from django.http import HttpResponse
+urlpatterns.append(path("reload-probe", lambda request: HttpResponse("new library")))
+"""
+
+
+def test_its_applications_pass_their_tests_in_the_container(stack: Stack) -> None:
+    """They run on the database and the queue that the project has."""
+    tests = ("/library/tests/applications", "--reuse-db", "-p", "no:cacheprovider")
+    assert " passed" in stack.exec("web", "python", "-m", "pytest", *tests, limit=300)
+
+
+def test_changed_library_is_served(stack: Stack) -> None:
+    """Who works on the library sees what is saved there, as in the application."""
+    urls = stack.directory / "library/src/bedplate/django/operations/health_urls.py"
+    assert stack.status("/health/reload-probe") == 404
+    with appended(urls, PROBE):
+        wait_until(lambda: stack.get("/health/reload-probe").text == "new library", limit=20, what="it is served")
+    wait_until(lambda: stack.status("/health/reload-probe") == 404, limit=20, what="the old library is served again")

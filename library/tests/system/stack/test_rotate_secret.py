@@ -1,0 +1,159 @@
+"""./rotate_secret.sh on a server in use: what the how-to says, an interruption, and secrets that do not work."""
+
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import pytest
+from bedplate.testing.checkout import ROOT
+from bedplate.testing.compose import attempt
+from bedplate.testing.server import EMAIL, Server
+from bedplate.testing.visitor import Visitor
+from documents import commands_of
+
+from stack.editing import replaced
+from stack.faults import stopped
+from stack.traffic import Traffic
+
+HOW_TO: Final = ROOT / "library/docs/how-to/rotate-a-secret.md"
+COMMANDS: Final = "".join(commands_of(HOW_TO)).splitlines()
+CONNECT: Final = (
+    "import psycopg, sys; psycopg.connect(host='postgres', user='app', dbname='app', password=sys.argv[1]).close()"
+)
+
+pytestmark = pytest.mark.stack
+on_prod = pytest.mark.parametrize("server", ["prod"], indirect=True, scope="session")
+on_dev = pytest.mark.parametrize("server", ["dev"], indirect=True, scope="session")
+
+
+def rotate(server: Server, name: str) -> None:
+    """Do as the how-to says, to the letter; it is the line with these words."""
+    (command,) = [command for command in COMMANDS if f"./rotate_secret.sh {name} --yes" == command]
+    server.follow(command)
+
+
+def attempt_with(server: Server, name: str, value: str) -> subprocess.CompletedProcess[str]:
+    """Return how the rotation to this value ended."""
+    given = server.directory / "given"
+    given.write_text(value)
+    result = attempt("./rotate_secret.sh", name, "--from", given, "--yes", directory=server.directory, limit=300)
+    given.unlink()
+    return result
+
+
+@contextmanager
+def visited(server: Server, *, visitors: int = 4) -> Iterator[None]:
+    """Let visitors visit; fail when one of them was not served."""
+    traffic = Traffic(server, visitors=visitors)
+    with traffic.running():
+        yield
+    assert traffic.requests > 100
+    assert not traffic.failures
+
+
+def is_logged_in(visitor: Visitor) -> bool:
+    """Return whether the site knows the visitor; one who comes with an earlier key's session gets a new one."""
+    return visitor.ask("/tasks/")[0] == 200
+
+
+def opens_database(server: Server, password: str) -> bool:
+    """Return whether PostgreSQL takes this password."""
+    result = attempt(
+        "docker", "compose", "exec", "--no-TTY", "web", "python", "-c", CONNECT, password, directory=server.directory
+    )
+    assert result.returncode == 0 or "password authentication failed" in result.stderr, result.stderr
+    return result.returncode == 0
+
+
+def assert_nothing_is_left(server: Server) -> None:
+    """Assert that no earlier or later secret lies about, and that each is its owner's alone."""
+    folder = server.directory / "secrets"
+    assert [path.name for path in folder.iterdir() if path.name.startswith(".")] == []
+    assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o600}
+
+
+@on_prod
+def test_secret_key(server: Server, superuser: Visitor, customer: Visitor) -> None:
+    """With a new key nobody is logged out, and no request fails; once the old one is forgotten, it opens nothing."""
+    absent = server.visitor()
+    assert absent.log_in(EMAIL, server.secret("default_user_password").strip())
+    (old,) = server.secret("secret_key").split()
+    # The first request with a new key gives the session another name: what one browser asks, it asks in turn.
+    with visited(server, visitors=1):
+        rotate(server, "secret_key")
+    new, previous = server.secret("secret_key").split()
+    assert previous == old
+    assert len(new) >= 32
+    assert is_logged_in(superuser)
+    assert is_logged_in(customer)
+    rotate(server, "secret_key --forget-previous")
+    assert server.secret("secret_key").split() == [new]
+    assert is_logged_in(superuser)
+    assert is_logged_in(customer)
+    assert not is_logged_in(absent)
+    assert_nothing_is_left(server)
+
+
+def interrupt(server: Server, step: str, console: Path) -> None:
+    """Rotate the database's password; press Ctrl-C once this step is on the console."""
+    command = (server.directory / "rotate_secret.sh", "postgres_password", "--yes")
+    assert stopped(*command, said=step, number=signal.SIGINT, console=console) == 130
+
+
+@on_prod
+def test_database_password(server: Server, tmp_path: Path) -> None:
+    """Interrupted when PostgreSQL has the new one already, the site serves; run again, it ends. The old one is gone."""
+    old = server.secret("postgres_password").strip()
+    with visited(server):
+        interrupt(server, "[5] ", tmp_path / "console")
+        assert "the rotation is not complete" in (tmp_path / "console").read_text()
+        assert server.status("/health/ready") == 200
+        assert not opens_database(server, old)
+        rotate(server, "postgres_password")
+    (new,) = server.secret("postgres_password").split()
+    assert opens_database(server, new)
+    assert server.secret("postgres_server_password").strip() == new
+    assert old not in (server.directory / "rotate_secret.log").read_text()
+    assert new not in (server.directory / "rotate_secret.log").read_text()
+    assert_nothing_is_left(server)
+
+
+@on_prod
+def test_first_users_password(server: Server, superuser: Visitor) -> None:
+    """The first user gets in with the new one alone, and must log in again."""
+    old = server.secret("default_user_password").strip()
+    rotate(server, "default_user_password")
+    assert not is_logged_in(superuser)
+    assert not server.visitor().log_in(EMAIL, old)
+    assert superuser.log_in(EMAIL, server.secret("default_user_password").strip())
+    assert_nothing_is_left(server)
+
+
+@on_prod
+def test_credentials_that_do_not_get_in(server: Server) -> None:
+    """They are tried before cron gets them; the ones before stay in force."""
+    with replaced(server.directory / ".env", "BACKUP_URL=\n", "BACKUP_URL=gs://nobody-has-this\n"):
+        result = attempt_with(server, "google_credentials", '{"type": "service_account"}')
+    assert result.returncode == 1
+    assert "Failed: See whether it gets in" in result.stderr
+    assert "The previous google_credentials is in force" in result.stderr
+    assert server.secret("google_credentials") == ""
+    assert_nothing_is_left(server)
+
+
+@on_dev
+def test_door(server: Server) -> None:
+    """DEV's door opens with the new password alone; one that was chosen elsewhere is taken, too."""
+    old = server.secret("dev_password").strip()
+    assert server.status("/") == 200  # with the password of now, which `server` goes on using
+    assert attempt_with(server, "dev_password", "another-door-password").returncode == 0
+    assert server.secret("dev_password") == "dev:{PLAIN}another-door-password\n"
+    assert server.status("/") == 401
+    assert attempt_with(server, "dev_password", old).returncode == 0
+    assert server.status("/") == 200
+    assert attempt_with(server, "dev_password", "half:of-a-password").returncode == 1  # nginx would take `half`
+    assert server.status("/") == 200
+    assert_nothing_is_left(server)

@@ -1,0 +1,85 @@
+"""The containers and the secrets of DEV and PROD: what they may, who can read them."""
+
+import json
+from typing import Any, Final
+
+import pytest
+from bedplate.testing.server import Server
+
+from stack.hardening import PROMISES
+
+pytestmark = pytest.mark.stack
+
+SERVICES: Final = {"web", "nginx", "postgres", "valkey", "celery", "flower", "cron", "verifier"}
+
+
+@pytest.fixture(scope="session")
+def containers(server: Server) -> dict[str, dict[str, Any]]:
+    """Return what Docker tells of each service's container."""
+    return server.containers()
+
+
+def test_every_service_is_healthy(containers: dict[str, dict[str, Any]]) -> None:
+    """Every service runs, has a health check, and passes it."""
+    health = {name: container["State"].get("Health", {}).get("Status") for name, container in containers.items()}
+    assert health == dict.fromkeys(SERVICES, "healthy")
+
+
+@pytest.mark.parametrize("promise", PROMISES)
+def test_every_container_is_hardened(containers: dict[str, dict[str, Any]], promise: str) -> None:
+    """No container can do more to this machine than its service needs."""
+    assert [name for name, container in containers.items() if not PROMISES[promise](container)] == []
+
+
+def test_users_are_numbers(server: Server, containers: dict[str, dict[str, Any]]) -> None:
+    """Nobody is root, or a name: the databases are themselves, all others the owner of the secrets."""
+    owner = (server.directory / "secrets/secret_key").stat()
+    users = {name: container["Config"]["User"] for name, container in containers.items()}
+    others = SERVICES - {"postgres", "valkey", "verifier"}
+    assert users == {
+        "postgres": "999:999",
+        "valkey": "999:999",
+        "verifier": "999:999",
+        **dict.fromkeys(others, f"{owner.st_uid}:{owner.st_gid}"),
+    }
+    assert owner.st_uid != 0
+
+
+def test_only_nginx_publishes_ports(server: Server, containers: dict[str, dict[str, Any]]) -> None:
+    """Two ports lead into the server, both nginx's, at the address that was asked for."""
+    published = {
+        (name, port, binding["HostIp"], binding["HostPort"])
+        for name, container in containers.items()
+        for port, bindings in container["NetworkSettings"]["Ports"].items()
+        for binding in bindings or []
+    }
+    assert published == {
+        ("nginx", "8080/tcp", "127.0.0.1", str(server.port)),
+        ("nginx", "8443/tcp", "127.0.0.1", str(server.https_port)),
+    }
+
+
+def test_nothing_of_the_checkout_is_mounted(server: Server, containers: dict[str, dict[str, Any]]) -> None:
+    """What runs is in images: of this folder, containers see secrets alone, and each only those that it needs."""
+    mounted = {
+        name: {mount["Source"] for mount in container["Mounts"] if mount["Type"] == "bind"}
+        for name, container in containers.items()
+    }
+    folder = str(server.directory / "secrets")
+    assert all(source.startswith(f"{folder}/") for sources in mounted.values() for source in sources)
+    assert mounted["postgres"] == {f"{folder}/postgres_server_password"}
+    assert mounted["valkey"] == mounted["verifier"] == set()
+    assert f"{folder}/google_credentials" not in mounted["web"]
+    assert not [source for source in mounted["nginx"] if "dev_password" not in source]
+
+
+def test_secrets_are_files_for_few(server: Server) -> None:
+    """No secret can be read by others, nor is one in `.env`, in what Docker tells, or in a container's environment."""
+    folder = server.directory / "secrets"
+    modes = {path.name: path.stat().st_mode & 0o777 for path in [folder, *folder.iterdir()]}
+    assert modes.pop("secrets") == 0o700
+    assert set(modes.values()) == {0o600}
+    values = [path.read_text().strip().rpartition("}")[2] for path in folder.iterdir() if path.stat().st_size]
+    told = json.dumps(server.containers()) + server.compose("config") + (server.directory / ".env").read_text()
+    assert len(values) >= 4
+    assert not [value for value in values if value in told]

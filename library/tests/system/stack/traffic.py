@@ -1,0 +1,110 @@
+"""Visitors who read and write without a pause, over connections that stay open, and what went wrong for them."""
+
+import http.client
+import re
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final, override
+from urllib.parse import urlencode
+
+from bedplate.testing.server import EMAIL, Server
+from bedplate.testing.visitor import Visitor
+
+VISITORS: Final = 4
+PAUSE: Final = 0.08  # seconds between two requests of one visitor: people share this machine with the deploy
+
+
+class Connection(http.client.HTTPSConnection):
+    """A connection to the site's address under the site's name."""
+
+    def __init__(self, visitor: Visitor, number: int) -> None:
+        """Connect as this visitor would, once asked something. It is the connection with this number."""
+        super().__init__(visitor.host.partition(":")[0], context=visitor.context, timeout=30)
+        self.visitor, self.number = visitor, number
+
+    @override
+    def connect(self) -> None:
+        plain = socket.create_connection(self.visitor.address, timeout=self.timeout)
+        self.sock = self.visitor.context.wrap_socket(plain, server_hostname=self.host)
+
+
+class Traffic:
+    """What the visitors did."""
+
+    def __init__(self, server: Server, *, visitors: int = VISITORS, pause: float = PAUSE, writing: bool = True) -> None:
+        """Log one user in, whom all of them are. Each pauses for so many seconds before a request."""
+        self.visitor = server.visitor()
+        assert self.visitor.log_in(EMAIL, server.secret("default_user_password").strip())
+        self.old_file = re.findall(r'href="(/static/[^"]+\.css)"', self.visitor.ask("/")[2])[0]
+        self.pause, self.writing = pause, writing
+        self.requests = 0
+        self.answered = [0] * visitors  # to each of them
+        self.page_seconds: list[float] = []  # how long each page took, static files left out
+        self.written = 0
+        self.failures: list[str] = []
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._threads = [threading.Thread(target=self._visit, args=[number]) for number in range(visitors)]
+
+    @contextmanager
+    def running(self) -> Iterator["Traffic"]:
+        """Let the visitors visit."""
+        for thread in self._threads:
+            thread.start()
+        try:
+            yield self
+        finally:
+            self.stop()
+
+    def stop(self) -> None:
+        """Let each finish what it has begun."""
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _visit(self, number: int) -> None:
+        connection = Connection(self.visitor, number)
+        while not self._stop.is_set():
+            self._ask(connection, "/", expected=200)
+            page = self._ask(connection, "/tasks/", expected=200)
+            if self.writing and (token := re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page)):
+                form = urlencode({"csrfmiddlewaretoken": token[1], "seconds": "1"})
+                self._ask(connection, "/tasks/", body=form, expected=302)
+            self._ask(connection, self.old_file, expected=200)
+        connection.close()
+
+    def _ask(self, connection: Connection, path: str, *, expected: int, body: str | None = None) -> str:
+        """Return the answer's text; note what is not as it should be."""
+        self._stop.wait(self.pause)
+        method, text = "POST" if body else "GET", ""
+        with self._lock:
+            cookies = "; ".join(f"{key}={morsel.value}" for key, morsel in self.visitor.cookies.items())
+        headers, started = {**self.visitor.headers, "Cookie": cookies}, time.monotonic()
+        if body:
+            headers |= {
+                "Content-Type": "application/x-www-form-urlencoded",
+                "Referer": f"https://{self.visitor.host}{path}",
+            }
+        try:
+            connection.request(method, path, body=body, headers=headers)
+            response = connection.getresponse()
+            text = response.read().decode(errors="replace")
+            problem = "" if response.status == expected else str(response.status)
+            with self._lock:
+                for cookie in response.headers.get_all("Set-Cookie", []):
+                    self.visitor.cookies.load(cookie)
+        except (OSError, http.client.HTTPException) as error:
+            problem = repr(error)
+            connection.close()
+        with self._lock:
+            if path != self.old_file:
+                self.page_seconds.append(time.monotonic() - started)
+            self.requests += 1
+            self.answered[connection.number] += 1
+            self.written += bool(body and not problem)
+            if problem:
+                self.failures.append(f"{method} {path}: {problem}")
+        return text

@@ -1,0 +1,119 @@
+"""google_storage.sh: what it hands on to the container, and what it keeps out of it."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from bedplate.testing.checkout import ROOT
+from documents import commands_of
+from fake_machine import FakeMachine
+
+KEY = "AGE-SECRET-KEY-1EXAMPLE"
+
+
+@pytest.fixture
+def stack(machine: FakeMachine, tmp_path: Path) -> FakeMachine:
+    """Return a machine with a stack on it, whose containers print what they are given."""
+    machine.write_dotenv()
+    machine.answer("compose ps *", "1234")
+    docker = (machine.commands / "docker").read_text()
+    machine.command("real-docker", docker.split("\n", 1)[1])
+    machine.command(
+        "docker", f'[[ $* != *"compose run"* ]] || cat >"{tmp_path}/given"\nexec "$(dirname "$0")/real-docker" "$@"'
+    )
+    (tmp_path / "key.txt").write_text(KEY)
+    return machine
+
+
+def google_storage(machine: FakeMachine, directory: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """Return how ./google_storage.sh ended, called from this folder, with the key on its standard input."""
+    return subprocess.run(
+        [machine.checkout / "google_storage.sh", *arguments],
+        cwd=directory,
+        env=machine.environment(),
+        input=KEY,
+        capture_output=True,
+        check=False,
+        text=True,
+        timeout=60,
+    )
+
+
+@pytest.mark.parametrize(
+    "arguments", [("--identity-file", "key.txt"), ("--identity-file=key.txt",), ("--identity-file", "-")]
+)
+def test_identity_comes_on_standard_input(stack: FakeMachine, tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    """The file is mounted nowhere; its path is relative to where the command was called."""
+    result = google_storage(stack, tmp_path, "-r", "latest", *arguments)
+    assert result.returncode == 0, result.stderr
+    (call,) = [call for call in stack.calls() if call.startswith("compose run")]
+    assert call.endswith(f"-r latest {' '.join(arguments).replace('key.txt', '-')}")
+    assert "key.txt" not in call
+    assert (tmp_path / "given").read_text() == KEY
+
+
+@pytest.mark.parametrize("file", ["missing.txt", "."])
+def test_identity_that_cannot_be_read(stack: FakeMachine, tmp_path: Path, file: str) -> None:
+    """The file is named, and nothing runs."""
+    result = google_storage(stack, tmp_path, "-r", "latest", "--identity-file", file)
+    assert result.returncode == 1
+    assert f"There is no identity file {file} that you may read." in result.stderr
+    assert not (tmp_path / "given").exists()
+
+
+RUNNING = "compose ps --all --quiet --status running"
+
+
+@pytest.fixture
+def stopped(stack: FakeMachine, tmp_path: Path) -> FakeMachine:
+    """Return the machine with a stack that is stopped, but for a service and a command that need no database."""
+    stack.answer(f"{RUNNING} postgres")
+    stack.answer(RUNNING, "npm_watch-1\\ncron-1")
+    docker = (stack.commands / "docker").read_text()
+    rules, started = stack.commands / "rules", f"{RUNNING} postgres\\t0\\tpostgres-1"
+    stack.command(
+        "docker",
+        f"[[ $* != 'compose up'* ]] || printf '{started}\\n' >>{rules}\n"
+        f"[[ $* != 'compose run'* ]] || cat {tmp_path}/meanwhile >>{rules}\n" + docker.split("\n", 1)[1],
+    )
+    return stack
+
+
+def meanwhile(tmp_path: Path, *containers: str) -> None:
+    """Have these containers run when the command ends."""
+    (tmp_path / "meanwhile").write_text(f"{RUNNING}\t0\t{'\\n'.join(containers)}\n")
+
+
+@pytest.mark.parametrize("others", [("npm_watch-1", "cron-1"), ("npm_watch-1",), ()])
+def test_what_was_started_for_the_command_is_stopped_again(
+    stopped: FakeMachine, tmp_path: Path, others: tuple[str, ...]
+) -> None:
+    meanwhile(tmp_path, *others, "postgres-1")
+    assert google_storage(stopped, tmp_path, "-b").returncode == 0
+    assert stopped.calls()[-1] == "compose stop postgres"
+
+
+@pytest.mark.parametrize(
+    "containers",
+    [
+        ("npm_watch-1", "cron-1", "postgres-1", "web-1", "nginx-1"),
+        ("npm_watch-1", "postgres-1", "cron-2"),
+        ("npm_watch-2", "cron-1", "postgres-1"),
+        ("npm_watch-1", "cron-1", "postgres-2"),
+    ],
+)
+def test_what_others_started_meanwhile_keeps_its_database(
+    stopped: FakeMachine, tmp_path: Path, containers: tuple[str, ...]
+) -> None:
+    """The site, or a container of another such command, though one of the same service ran before."""
+    meanwhile(tmp_path, *containers)
+    assert google_storage(stopped, tmp_path, "-b").returncode == 0
+    assert not [call for call in stopped.calls() if call.startswith("compose stop")]
+
+
+def test_the_servers_to_try_it_without_google_are_there() -> None:
+    """Both commands of the how-to start, and say what they take."""
+    page = ROOT / "library/docs/how-to/authenticate-google-storage.md"
+    (commands,) = commands_of(page, section="Try it without Google")
+    said = subprocess.run(["bash", "-ec", commands], cwd=ROOT, capture_output=True, check=True, text=True, timeout=60)
+    assert said.stdout.count("usage: python -m ") == 2

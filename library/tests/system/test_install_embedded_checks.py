@@ -1,0 +1,200 @@
+"""What `./install_embedded.sh` says to bad input: before anything is changed, and what to do."""
+
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+import pytest
+from bedplate.testing.checkout import copy_as_shop, free_port
+from embedded_mode import install
+
+# All that the shell part may call.
+TOOLS: Final = "bash dirname env find sed sort"
+NOWHERE: Final = "http://127.0.0.1:9/"
+WITHOUT_REGISTRY: Final = {
+    "PIP_CONFIG_FILE": os.devnull,
+    "PIP_INDEX_URL": NOWHERE,
+    "PIP_FIND_LINKS": "",
+    "PIP_RETRIES": "0",
+    "UV_DEFAULT_INDEX": NOWHERE,
+    "UV_HTTP_RETRIES": "0",
+}
+# Scripts that are a Python of their own name, as far as it can tell; and one whose venv is broken.
+AS_ITSELF: Final = f'exec -a "$0" {Path(sys.executable).resolve()} "$@"'
+BROKEN_VENV: Final = 'case "$*" in *"-m venv"*) echo "No module named ensurepip" >&2; exit 1 ;; esac;'
+COMPLETE: Final = {
+    "SECRET_KEY": "a-secret-key-of-more-than-32-characters",
+    "DEFAULT_USER_EMAIL": "admin@shop.local",
+    "DEFAULT_USER_PASSWORD": "the-first-password",
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return a fresh clone."""
+    return copy_as_shop(tmp_path / "checkout")
+
+
+@pytest.fixture
+def commands(tmp_path: Path) -> Path:
+    """Return a folder to have as the only one on PATH: no Python is in it yet."""
+    commands = tmp_path / "commands"
+    commands.mkdir()
+    for tool in TOOLS.split():
+        (commands / tool).symlink_to(shutil.which(tool) or tool)
+    return commands
+
+
+def machine_of(commands: Path) -> dict[str, str]:
+    """Return the variables of a machine that has only these commands."""
+    return {"PATH": str(commands), "HOME": str(commands), "PYENV_ROOT": ""}
+
+
+def program(path: Path, script: str) -> None:
+    """Make a program."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/usr/bin/env bash\n{script}\n")
+    path.chmod(0o755)
+
+
+def help_with(folder: Path, commands: Path) -> subprocess.CompletedProcess[str]:
+    """Ask for the help text on a machine that has only these commands."""
+    return install(folder, "--help", **machine_of(commands))
+
+
+def write_configuration(folder: Path, **values: str) -> None:
+    """Write a complete `.env.embedded`, with these values in place of the usual ones."""
+    lines = [f"{name}={value}\n" for name, value in (COMPLETE | values).items()]
+    (folder / ".env.embedded").write_text("".join(lines))
+
+
+def refused(folder: Path, *options: str) -> str:
+    """Return what the install says when it refuses. Fail if it does not, or if it has changed something."""
+    completed = install(folder, *options)
+    assert completed.returncode == 1, completed.stdout
+    assert "Stopped, nothing was changed" in completed.stdout
+    assert not (folder / ".venv-embedded").exists()
+    return completed.stdout
+
+
+def test_without_a_new_enough_python_it_tells_what_it_found(folder: Path, commands: Path) -> None:
+    """Given Python 3.11 alone, the message names it, and how to get another one."""
+    program(commands / "python3", 'case "$*" in *assert*) exit 1 ;; *) echo 3.11.2 ;; esac')
+    completed = help_with(folder, commands)
+    assert completed.returncode == 1
+    assert f"3.11.2           {commands / 'python3'}" in completed.stdout
+    assert "uv python install 3.14" in completed.stdout
+
+
+def test_a_python_that_makes_no_environment_is_passed_over(folder: Path, commands: Path) -> None:
+    """Given a first Python whose venv is broken, the next one that works makes the environment, and keeps to it."""
+    program(commands / "python3.14", f'echo "$*" >>{commands}/calls; {BROKEN_VENV} {AS_ITSELF}')
+    program(commands / "python3.13", AS_ITSELF)
+    completed = install(folder, "--setup-only", **machine_of(commands), **WITHOUT_REGISTRY)
+    assert "no network, or a proxy or firewall" in completed.stdout, completed.stdout
+    assert (folder / ".venv-embedded/bin/python").readlink().name == "python3.13"
+    (folder / ".venv-embedded/.complete").write_text("of earlier packages")
+    tried = (commands / "calls").read_text()
+    install(folder, "--setup-only", **machine_of(commands), **WITHOUT_REGISTRY)
+    assert (commands / "calls").read_text() == tried
+
+
+def test_pythons_that_all_make_no_environment_are_named(folder: Path, commands: Path) -> None:
+    """The message names each, how to see why, and how to get another one; nothing is changed."""
+    for name in ("python3.14", "python3.13"):
+        program(commands / name, f"{BROKEN_VENV} {AS_ITSELF}")
+    completed = install(folder, "--setup-only", **machine_of(commands))
+    assert completed.returncode == 1
+    assert "Stopped, nothing was changed" in completed.stdout
+    for name in ("python3.14", "python3.13"):
+        assert f"(cannot make an environment; to see why: {commands / name} -m venv" in completed.stdout
+    assert "uv python install 3.14" in completed.stdout
+    assert not (folder / ".venv-embedded").exists()
+    assert install(folder, "--help", **machine_of(commands)).returncode == 0  # which needs none
+
+
+def test_a_shim_that_refuses_does_not_hide_the_version_in_pyenv_folder(folder: Path, commands: Path) -> None:
+    """Given pyenv's shims without a selected version, its folder of versions is searched."""
+    program(commands / "python3.13", 'echo "pyenv: python3.13: command not found" >&2; exit 127')
+    program(commands / ".pyenv/versions/3.13.0/bin/python", f'exec {sys.executable} "$@"')
+    completed = help_with(folder, commands)
+    assert completed.stdout.startswith("usage: ./install_embedded.sh"), completed.stdout
+
+
+def test_a_python_of_uv_is_found(folder: Path, commands: Path) -> None:
+    """Given no Python on PATH, uv is asked for one it has."""
+    program(commands / "uv", f"echo {commands / 'of-uv'}")
+    program(commands / "of-uv", f'exec {sys.executable} "$@"')
+    completed = help_with(folder, commands)
+    assert completed.stdout.startswith("usage: ./install_embedded.sh"), completed.stdout
+
+
+@pytest.mark.parametrize("port", ["0", "65536", "web", "-1", "8000.5", ""])
+def test_a_port_that_is_none_is_wrong_usage(folder: Path, port: str) -> None:
+    """Exit status 2, and the message says what a port is."""
+    completed = install(folder, f"--port={port}")
+    assert completed.returncode == 2
+    assert "needs a number from 1 to 65535" in completed.stdout
+
+
+def test_a_taken_port_is_named_with_a_way_out(folder: Path) -> None:
+    """The message names the port and the option."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        output = refused(folder, "--port", str(port))
+    assert f"port {port} of 127.0.0.1 cannot be used" in output
+    assert f"--port {port + 1}" in output
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "problem"),
+    [
+        ("SECRET_KEY", "", "SECRET_KEY is missing or empty"),
+        ("SECRET_KEY", "short", "SECRET_KEY is shorter than 32 characters"),
+        ("DEFAULT_USER_PASSWORD", "change-me", "DEFAULT_USER_PASSWORD still holds the placeholder"),
+        ("DEFAULT_USER_EMAIL", "''", "DEFAULT_USER_EMAIL is missing or empty"),
+        ("PROJECT_NAME", "'My project", "line 4, cannot be read: No closing quotation"),
+    ],
+)
+def test_an_unusable_configuration_is_named_and_kept(folder: Path, name: str, value: str, problem: str) -> None:
+    """The message names the variable; the file is not overwritten."""
+    write_configuration(folder, **{name: value})
+    before = (folder / ".env.embedded").read_bytes()
+    assert problem in refused(folder, "--port", str(free_port()))
+    assert (folder / ".env.embedded").read_bytes() == before
+
+
+def test_a_folder_that_is_not_ours_is_refused(folder: Path) -> None:
+    """As root, whose it is; as anybody else, that it cannot be written."""
+    if os.geteuid() == 0:
+        os.chown(folder, 65534, -1)
+        assert f"belongs to {pwd.getpwuid(65534).pw_name}, and you are root" in refused(folder)
+    else:
+        folder.chmod(0o555)
+        assert "is not writable" in refused(folder)
+        folder.chmod(0o755)
+
+
+def test_without_the_package_registry_nothing_half_made_counts(folder: Path) -> None:
+    """The message tells of the network, and the next start begins that step again: it does not count as done."""
+    half_made = folder / ".venv-embedded"
+    for _ in range(2):
+        completed = install(folder, "--setup-only", **WITHOUT_REGISTRY)
+        assert completed.returncode == 1, completed.stdout
+        assert "no network, or a proxy or firewall" in completed.stdout
+        assert half_made.exists()
+        assert not (half_made / ".complete").exists()
+        assert not (half_made / "left over").exists()
+        (half_made / "left over").touch()
+        assert not (folder / "var/embedded/database.sqlite3").exists()
+    assert "this folder is not set up yet" in install(folder, "manage", "check").stdout
+
+
+def test_manage_before_the_set_up_tells_what_to_run_first(folder: Path) -> None:
+    """There is no environment to run the command in."""
+    assert "First run: ./install_embedded.sh --setup-only" in refused(folder, "manage", "check")

@@ -1,0 +1,128 @@
+"""The decisions of embedded mode's install, without running it."""
+
+import os
+import shutil
+from collections import namedtuple
+from pathlib import Path
+
+import pytest
+from bedplate.host.embedded import RefusalError, checks, configuration, explanations, node, packages
+from bedplate.host.embedded.project import Project, Stamp, files_below, fingerprint
+from bedplate.testing.checkout import copy_as_shop
+from embedded_mode import install
+
+DiskUsage = namedtuple("DiskUsage", "total used free")
+
+
+@pytest.mark.parametrize(
+    ("version", "fits"),
+    [
+        ("v18.20.1\n", False),
+        ("v20.18.3\n", False),
+        ("v20.19.0\n", True),
+        ("v21.7.3\n", False),
+        ("v22.11.0\n", False),
+        ("v22.12.0\n", True),
+        ("v24.19.0\n", True),
+        ("", False),
+    ],
+)
+def test_node_is_used_where_vite_runs_on_it(version: str, fits: bool) -> None:
+    """Vite 8 runs on Node 20.19 or 22.12 and newer, not on 21."""
+    assert node.is_supported(version) is fits
+
+
+def test_a_full_disk_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message says how much is free and how much is needed."""
+    (tmp_path / "web").mkdir()
+    (tmp_path / "web/requirements.txt").touch()
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: DiskUsage(10**12, 10**12 - 10**8, 10**8))
+    with pytest.raises(RefusalError, match=r"95 MB are free where .* is, and 700 MB are needed"):
+        checks.check_disk(Project(tmp_path))
+
+
+def test_packages_are_checked_against_their_hashes_with_uv_and_with_pip() -> None:
+    """Whichever tool installs them."""
+    environment, locked = Path("environment"), Path("requirements.txt")
+    for uv in ("/usr/bin/uv", None):
+        *_, install = packages.commands(environment, locked, uv=uv)
+        assert install[-3:] == ["--require-hashes", "--requirement", locked]
+
+
+@pytest.mark.parametrize(
+    ("output", "why"),
+    [
+        ("ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device", "the disk is full"),
+        ("django.db.utils.OperationalError: database is locked", "another program has the database"),
+        (
+            "npm error network request failed, reason: getaddrinfo ENOTFOUND registry.example.org",
+            "could not be fetched",
+        ),
+        ("error: Request failed after 3 retries\n cause: dns error: Failed to fetch", "could not be fetched"),
+        ("something new", "npm failed with exit status 7, see above"),
+    ],
+)
+def test_a_failure_is_explained_from_its_output(output: str, why: str) -> None:
+    """What cannot be explained names the program and its exit status."""
+    error = explanations.failure("npm", 7, output, Path("install.log"))
+    assert why in error.why
+    assert error.output == output
+
+
+def test_of_a_long_output_both_ends_are_shown() -> None:
+    """Some programs tell the cause first, some last."""
+    shown = explanations.ends("\n".join(str(number) for number in range(100))).splitlines()
+    assert (shown[0], shown[6], shown[-1]) == ("0", "…", "99")
+
+
+def test_a_written_configuration_is_read_back_and_usable(tmp_path: Path) -> None:
+    """Names with spaces and quotes included; the secrets differ from one project to the next."""
+    example = {"PROJECT_NAME": "Anna's #1 project", "POSTGRES_PASSWORD": "change-me", "SECRET_KEY": "change-me"}
+    variables = configuration.new(example)
+    configuration.write(tmp_path / ".env.embedded", variables)
+    assert configuration.read(tmp_path / ".env.embedded") == variables
+    configuration.check(variables, ".env.embedded")
+    assert variables["PROJECT_NAME"] == "Anna's #1 project"
+    assert "POSTGRES_PASSWORD" not in variables
+    assert variables["SECRET_KEY"] != configuration.new(example)["SECRET_KEY"]
+
+
+def test_the_mode_decides_over_the_shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A variable that the shell holds for something else does not reach the application."""
+    monkeypatch.setattr(
+        os, "environ", {"ENVIRONMENT": "prod", "DEBUG": "vite:*", "SECRET_KEY": "of the shell", "A": "1"}
+    )
+    environment = configuration.process_environment(Project(tmp_path), {"SECRET_KEY": "of the file"})
+    assert environment["ENVIRONMENT"] == "embedded"
+    assert environment["DEBUG"] == "false"
+    assert environment["SECRET_KEY"] == "of the file"
+    assert environment["A"] == "1"
+
+
+def test_a_folder_is_complete_only_while_its_sources_are_unchanged(tmp_path: Path) -> None:
+    """A changed, added or renamed source makes it incomplete; hidden files do not count."""
+    sources, made = tmp_path / "sources", tmp_path / "made"
+    sources.mkdir()
+    made.mkdir()
+    (sources / "main.ts").write_text("one")
+    assert not stamp(made, sources).is_current()
+    stamp(made, sources).write()
+    (sources / ".cache").write_text("hidden")
+    assert stamp(made, sources).is_current()
+    (sources / "main.ts").rename(sources / "index.ts")
+    assert not stamp(made, sources).is_current()
+
+
+def stamp(made: Path, sources: Path) -> Stamp:
+    """Return the mark of a folder that is made from all of the sources."""
+    return Stamp(made, fingerprint(files_below(sources)))
+
+
+def test_failure_amid_a_set_up_is_a_failure(tmp_path: Path) -> None:
+    """Where the log of the install cannot be written, the command fails, and says why in a line."""
+    folder = copy_as_shop(tmp_path / "checkout")
+    (folder / "var/embedded/install.log").mkdir(parents=True)
+    result = install(folder, "--setup-only")
+    assert result.returncode == 1
+    assert "Is a directory" in result.stdout
+    assert "Traceback" not in result.stdout

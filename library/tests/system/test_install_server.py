@@ -1,0 +1,233 @@
+"""install_docker.sh for DEV and PROD: what it asks, writes and runs."""
+
+import os
+import re
+import stat
+
+import pytest
+import terminals
+from bedplate.testing.checkout import free_port
+from fake_machine import FakeMachine
+from fake_server import DOMAIN, OPTIONAL, OPTIONS, SECRETS, install, installed
+from test_install_docker_checks import assert_refuses, contents
+from test_install_docker_steps import values
+
+
+@pytest.mark.parametrize(("environment", "more"), [("prod", set()), ("dev", {"dev_password"})])
+def test_secrets_are_made(server: FakeMachine, environment: str, more: set[str]) -> None:
+    """Each secret is a file for its owner alone; the necessary ones long, unlike each other, in no other file."""
+    folder = installed(server, environment) / "secrets"
+    files = {path.name: path for path in folder.iterdir()}
+    assert files.keys() == SECRETS | OPTIONAL | more
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert {stat.S_IMODE(path.stat().st_mode) for path in files.values()} == {0o600}
+    assert {name for name, path in files.items() if not path.stat().st_size} == OPTIONAL
+    made = {name: files[name].read_text() for name in SECRETS}
+    assert made.pop("postgres_server_password") == made["postgres_password"]
+    assert len(set(made.values())) == 3
+    assert min(map(len, made.values())) >= 24
+    others = b"".join(content for path, (content, _mode) in contents(server.checkout).items() if path.parent != folder)
+    assert not [secret for secret in made.values() if secret.encode() in others]
+
+
+def test_dotenv_of_a_server(server: FakeMachine) -> None:
+    """`.env` names the environment's file, the site and who runs it, and holds no secret."""
+    result = install(server, HTTPS_PORT="8443", BIND_ADDRESS="127.0.0.1", BACKUP_URL="gs://backups")
+    assert result.returncode == 0, result.stderr
+    made = values(server.checkout / ".env")
+    expected = {
+        "COMPOSE_FILE": "prod.yml",
+        "DOMAIN": DOMAIN,
+        "ADMIN_EMAIL": "you@example.com",
+        "DEFAULT_USER_EMAIL": "you@example.com",
+        "DEFAULT_FROM_EMAIL": f"noreply@{DOMAIN}",
+        "HTTP_PORT": str(server.port),
+        "HTTPS_PORT": "8443",
+        "BIND_ADDRESS": "127.0.0.1",
+        "BACKUP_URL": "gs://backups",
+        "ACME_SERVER": "letsencrypt",
+        "RELEASE": "latest",
+    }
+    assert made | expected == made
+    assert not made.keys() & {"SECRET_KEY", "POSTGRES_PASSWORD", "DEFAULT_USER_PASSWORD"}
+    assert stat.S_IMODE((server.checkout / ".env").stat().st_mode) == 0o600
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root gives files away")
+def test_root_gives_the_secrets_away(server: FakeMachine) -> None:
+    """Installed by root, the containers run as 1000, who owns the secrets; PostgreSQL gets its own from a container."""
+    folder = installed(server) / "secrets"
+    assert {(path.stat().st_uid, path.stat().st_gid) for path in folder.iterdir() if "server" not in path.name} == {
+        (1000, 1000)
+    }
+    assert values(server.checkout / ".env")["HOST_UID"] == "1000"
+    (given,) = [call for call in server.calls() if "--entrypoint chown" in call]
+    assert given.endswith(f"{folder}/postgres_server_password:/secret postgres 999:999 /secret")
+
+
+def test_ports_of_a_server(server: FakeMachine) -> None:
+    """Without a word about ports a server has 80 and 443; the plan says so."""
+    result = server.install("--environment", "prod", *OPTIONS, HTTP_PORT="")
+    ports = re.findall(r"Ports +(.+)", result.stdout) or re.findall(r"port (80|443) is taken", result.stderr)
+    assert ports in (["80 and 443 on 0.0.0.0"], ["80"], ["443"])
+
+
+@pytest.mark.parametrize("missing", ["--domain", "--admin-email"])
+def test_nobody_to_ask(server: FakeMachine, missing: str) -> None:
+    """Without a terminal, what a server needs to know must be given."""
+    at = OPTIONS.index(missing)
+    given = OPTIONS[:at] + OPTIONS[at + 2 :]
+    assert_refuses(server, f"a server needs {missing}", options=("--environment", "prod", *given))
+
+
+def test_terminal_is_asked(server: FakeMachine) -> None:
+    """On a terminal it asks for domain and address, then shows the plan."""
+    command = (server.checkout / "install_docker.sh", "--environment", "dev")
+    process, controller = terminals.start(*command, environment=server.environment(HTTPS_PORT=str(free_port())))
+    for question, answer in (("www.example.com: ", DOMAIN), ("errors: ", "you@example.com"), ("Go on? [Y/n] ", "y")):
+        terminals.read_until(controller, question.encode())
+        os.write(controller, f"{answer}\n".encode())
+    terminals.read_until(controller, b"")
+    os.close(controller)
+    assert process.wait(timeout=30) == 0
+    assert values(server.checkout / ".env")["DOMAIN"] == DOMAIN
+
+
+def test_second_run_changes_nothing(server: FakeMachine) -> None:
+    """Run again without a word, it is the same environment, and no file is another."""
+    before = contents(installed(server))
+    result = server.install()
+    assert result.returncode == 0, result.stderr
+    assert "(PROD) runs:" in result.stdout
+    after = contents(server.checkout)
+    assert {path for path in before.keys() | after.keys() if before.get(path) != after.get(path)} <= {
+        server.checkout / "install_docker.log"
+    }
+
+
+def test_option_changes_a_server(server: FakeMachine) -> None:
+    """What is given again goes into `.env`; all else stays."""
+    before = values(installed(server) / ".env")
+    result = server.install("--domain", "shop.example.com")
+    assert result.returncode == 0, result.stderr
+    assert values(server.checkout / ".env") == before | {"DOMAIN": "shop.example.com"}
+
+
+def test_lost_optional_secret_is_made_again(server: FakeMachine) -> None:
+    """Compose does not start with a file missing: the install makes an empty one."""
+    lost = installed(server) / "secrets/email_password"
+    lost.unlink()
+    assert server.install().returncode == 0
+    assert lost.read_bytes() == b""
+
+
+def test_steps_are_taken_in_order(server: FakeMachine) -> None:
+    """PostgreSQL has its secret before it starts, and the database is migrated before the site starts."""
+    installed(server)
+    acts = [
+        "compose run --rm --no-deps --no-TTY --user 0:0 --cap-add CHOWN --entrypoint chown",
+        "compose up --detach --wait --wait-timeout 180 postgres valkey",
+        "compose run --rm --no-TTY web python manage.py migrate",
+        "compose run --rm --no-TTY web python manage.py create_default_user",
+        "compose up --detach --wait --wait-timeout 300",
+    ]
+    calls = server.calls()
+    places = [next(place for place, call in enumerate(calls) if call.startswith(act)) for act in acts]
+    assert places == sorted(places)
+
+
+def test_summary(server: FakeMachine) -> None:
+    """At the end: the address, the user, where the password is, what is still to do. DEV's door is told."""
+    result = install(server, "dev", HTTPS_PORT="8443")
+    door = (server.checkout / "secrets/dev_password").read_text().strip().partition("{PLAIN}")[2]
+    for text in (
+        f"https://{DOMAIN}:8443\n",
+        "you@example.com",
+        "secrets/default_user_password",
+        f"user dev, password {door} ",
+        "/mail/",
+        "set BACKUP_URL",
+        "maintenance on",
+    ):
+        assert text in result.stdout
+    assert "EMAIL_HOST" not in result.stdout
+
+
+def test_prod_needs_mail(server: FakeMachine) -> None:
+    """PROD is told that it cannot send mail yet, and has no door."""
+    told = install(server).stdout
+    assert "set EMAIL_HOST" in told
+    assert "The door" not in told
+
+
+RENEW = "compose exec --no-TTY cron python -m bedplate.certificates renew"
+
+
+@pytest.mark.parametrize("address", ["203.0.113.7", "100.128.0.1", "172.32.0.1"])
+def test_certificate_is_asked_for(server: FakeMachine, address: str) -> None:
+    """At the end of the install a certificate is asked for; the summary tells what came."""
+    server.command("getent", f"echo '10.0.0.1 STREAM {DOMAIN}'; echo '{address} STREAM'")
+    server.answer(RENEW, f"Certificate of {DOMAIN} is new: nginx serves it within seconds.")
+    result = install(server)
+    assert server.calls()[-1] == RENEW
+    assert "[9/9] Ask for a certificate" in result.stdout
+    assert f"\n  Certificate of {DOMAIN} is new" in result.stdout
+    assert "self-signed" not in result.stdout
+
+
+@pytest.mark.parametrize("address", ["", "127.0.1.1", "10.0.0.1", "172.16.0.1", "192.168.1.1", "100.64.0.1"])
+def test_domain_that_others_do_not_find(server: FakeMachine, address: str) -> None:
+    """While the domain leads to nobody, or to this network alone, nobody is asked: the summary tells how to, later."""
+    server.command("getent", f"echo '{address}'")
+    result = install(server)
+    assert result.returncode == 0
+    assert RENEW not in server.calls()
+    assert f"Why:    nobody was asked for one: {DOMAIN} leads to no public address yet." in result.stdout
+    assert "docker compose exec cron python -m bedplate.certificates renew" in result.stdout
+
+
+def test_issuer_of_ones_own_is_asked(server: FakeMachine) -> None:
+    """A private issuer may know a private address."""
+    install(server, ACME_SERVER="https://ca.example.com/directory")
+    assert server.calls()[-1] == RENEW
+
+
+def test_certificate_is_refused(server: FakeMachine) -> None:
+    """A site without a certificate runs all the same; the summary tells why there is none, and what to do."""
+    server.command("getent", "echo 203.0.113.7 STREAM")
+    server.answer(
+        RENEW,
+        "Failed: certbot's words\\n  Detail: more\\n\\nWhy:    port 80\\nTo do:  open it\\n        More",
+        status=1,
+    )
+    result = install(server)
+    assert result.returncode == 0, result.stderr
+    assert "(PROD) runs:" in result.stdout
+    assert "self-signed until a real one arrives" in result.stdout
+    assert "\n    Why:    port 80\n    To do:  open it\n            More\n" in result.stdout
+    assert "Detail" not in result.stdout
+
+
+def test_issuer_is_switched_off(server: FakeMachine) -> None:
+    """Without an issuer no certificate is promised."""
+    server.answer(RENEW, "ACME_SERVER is off, and no certificate was brought: the site's own is self-signed.")
+    said = install(server, ACME_SERVER="off").stdout
+    assert "self-signed, and nobody is asked for another: ACME_SERVER is off" in said
+    assert "until a real one arrives" not in said
+
+
+def test_summary_says_how_a_change_takes_effect(server: FakeMachine) -> None:
+    """As in the how-to: without a request dropped."""
+    said = install(server).stdout
+    assert "./deploy.sh --restart " in said
+    assert "docker compose up -d" not in said
+
+
+def test_without_certificates_none_is_asked_for(server: FakeMachine) -> None:
+    """A project whose HTTPS ends in front of it has one step less, and the summary says what visitors get."""
+    (server.checkout / "cron/tasks/renew_certificates.sh").unlink()
+    result = install(server)
+    assert result.returncode == 0, result.stderr
+    assert "[8/8] Start everything" in result.stdout
+    assert "what stands before this machine" in result.stdout
+    assert not [call for call in server.calls() if "bedplate.certificates" in call]

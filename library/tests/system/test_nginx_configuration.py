@@ -1,0 +1,84 @@
+"""What gixy, which knows the mistakes that people make in nginx's configuration, says of ours."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+import pytest
+from bedplate.testing.checkout import ROOT
+
+GIXY: Final = Path(sys.executable).with_name("gixy")
+SKIPPED: Final = {
+    "nginx": {
+        # A cache of open files would go on sending those that a deploy, a restore or a maintenance has just replaced.
+        "try_files_is_evil_too",
+    },
+    "library/host/proxy_pass": {
+        "try_files_is_evil_too",  # for the help page alone
+        "host_spoofing",  # what passes was compared with $host before: see $is_plain
+        "default_server_flag",  # both servers include the same line; the first one is the default, and meant to be
+        "proxy_buffering_off",  # the projects' nginx does it; twice is once too often
+    },
+}
+PUBLIC: Final = {"ENTRY": "public", "DIST": "built", "HTTPS_PORT": "443"}
+CONFIGURATIONS: Final = {
+    "local": ("nginx", {"ENTRY": "local", "DIST": "vite", "ACCESS": "open"}),
+    "dev": ("nginx", {**PUBLIC, "ACCESS": "password"}),
+    "prod": ("nginx", {**PUBLIC, "ACCESS": "open"}),
+    "proxy_pass": ("library/host/proxy_pass", {"ENTRY": "https"}),
+}
+
+
+def render(name: str, folder: Path) -> None:
+    """Write what a container has in /etc/nginx and in /tmp, here below `folder`."""
+    source, variables = CONFIGURATIONS[name]
+    values = {
+        "DOMAIN": "www.example.com",
+        "HOSTS": "www.example.com",
+        "HTTPS_PORT": "",
+        "HSTS_INCLUDE_SUBDOMAINS": "",
+        "HSTS_PRELOAD": "",
+        **variables,
+    }
+    for path in (ROOT / source).rglob("*.conf*"):
+        text = re.sub(r"/(?=(tmp|etc/nginx)/)", f"{folder}/", path.read_text())
+        place = folder / "etc/nginx" / path.relative_to(ROOT / source)
+        if path.suffix == ".template":
+            text = re.sub(r"\$\{(\w+)\}", lambda variable: values[variable[1]], text)
+            place = folder / "tmp" / path.relative_to(ROOT / source / "templates").with_suffix("")
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(text)
+    (folder / "tmp/route.conf").write_text("server web:8000 resolve;\n" if source == "nginx" else "")
+    (folder / "etc/nginx/mime.types").write_text("types { text/html html; }\n")
+
+
+def gixy(name: str, folder: Path) -> "subprocess.CompletedProcess[str]":
+    """Return what gixy says of the configuration that was rendered there."""
+    skipped = SKIPPED[CONFIGURATIONS[name][0]]
+    command = (GIXY, "--skips", ",".join(skipped), folder / "etc/nginx/nginx.conf")
+    return subprocess.run(command, capture_output=True, check=False, text=True, timeout=60)
+
+
+def test_both_have_one_image() -> None:
+    """Dependabot looks for new versions in nginx/: it may not change what is in the library."""
+    (image,) = {(ROOT / source / "Dockerfile").read_text().splitlines()[0] for source in SKIPPED}
+    assert image.startswith("FROM nginx:")
+
+
+@pytest.mark.parametrize("name", CONFIGURATIONS)
+def test_gixy_finds_nothing(name: str, tmp_path: Path) -> None:
+    """Every configuration is read as a whole, and clean."""
+    render(name, tmp_path)
+    told = gixy(name, tmp_path)
+    assert "WARNING" not in told.stderr, told.stderr  # such as a file that is not found
+    assert "No issues found" in told.stdout, told.stdout
+
+
+def test_gixy_looks_into_what_is_included(tmp_path: Path) -> None:
+    """A way out of the folder of uploads, in a snippet, would be found."""
+    render("prod", tmp_path)
+    snippet = tmp_path / "etc/nginx/snippets/media.conf"
+    snippet.write_text(snippet.read_text().replace("location /_private/", "location /_private"))
+    assert "alias_traversal" in gixy("prod", tmp_path).stdout

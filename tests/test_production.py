@@ -1,0 +1,21 @@
+"""PROD as `./install_docker.sh --environment prod` sets it up on a server, and the next release of it."""
+
+from bedplate.testing.browser import sign_in
+from bedplate.testing.compose import run
+from bedplate.testing.server import EMAIL, Server
+from playwright.sync_api import Page, expect
+
+
+def test_log_in(production: Server, production_page: Page) -> None:
+    """Over HTTPS the site's first user logs in, and is named."""
+    sign_in(production_page, EMAIL, production.secret("default_user_password").strip())
+    expect(production_page.get_by_role("navigation", name="Account")).to_contain_text(EMAIL)
+
+
+def test_deploy(production: Server, production_page: Page) -> None:
+    """The next release serves once `./deploy.sh` has ended."""
+    footer = production.directory / "web/templates/footer.html"
+    footer.write_text(f"{footer.read_text()}<p>The next release</p>\n")
+    run(production.directory / "deploy.sh", "--yes", "--no-backup", limit=600)
+    production_page.goto("/")
+    expect(production_page.get_by_text("The next release")).to_be_visible()
