@@ -11,8 +11,6 @@ from bedplate.host.project_template.git import Repository
 FILE: Final = "library/pyproject.toml"
 VERSION: Final = re.compile(r"v?(\d+(?:\.\d+){0,2})")
 PARTS: Final = 3
-# 1.0 was not done when its version was set: from this commit on it can bring what came later.
-COMPLETED: Final = {"1.0.0": "96a5d7207a1b1c58c95b67650c28cda680d6b81e"}
 
 
 def releases(base: Repository) -> Mapping[str, str]:
@@ -31,7 +29,7 @@ def releases(base: Repository) -> Mapping[str, str]:
         if version and version != before and VERSION.fullmatch(version):
             found[version] = commit
         before = version
-    return found | {version: commit for version, commit in COMPLETED.items() if base.commit_of(commit)}
+    return found
 
 
 def version_in(base: Repository, commit: str) -> str | None:
