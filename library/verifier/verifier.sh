@@ -28,6 +28,11 @@ main() {
   fi
   rm --recursive --force "$SHARED/requests"
   mkfifo --mode=666 "$SHARED/requests"
+  # One reader stays for as long as this process lives, between two runs too: without a reader, a client takes the verifier for
+  # ended. (To open it for reading waits for a writer: the first line is one.)
+  exec 3<>"$SHARED/requests"
+  exec 4<"$SHARED/requests"
+  exec 3<&-
   trap 'end_run "The verifier was stopped meanwhile. Try again."; exit' TERM
   while :; do
     exec 3<"$SHARED/requests" # waits until it is opened for writing
@@ -111,7 +116,7 @@ TEXT
 
 start_server() {
   local limit=$((SECONDS + 60))
-  postgres -D "$CLUSTER" 3<&- &
+  postgres -D "$CLUSTER" 3<&- 4<&- &
   SERVER=$!
   until pg_isready --quiet --host="$SHARED"; do
     kill -0 "$SERVER" 2>/dev/null && ((SECONDS < limit)) || return 1

@@ -192,6 +192,21 @@ def test_a_killed_drill_leaves_nothing_and_the_next_one_passes(site: Project, mo
     assert (picture(site.configuration.variables), site.remains) == (before, [])
 
 
+def test_a_run_right_after_another_is_answered(site: Project) -> None:
+    """The pipe has a reader also while what the run before left is removed."""
+    for _ in range(100):
+        pipe = verifier._open_pipe(SHARED / "requests")  # noqa: SLF001 - what it is about
+        try:
+            deadline = time.monotonic() + 0.03
+            while time.monotonic() < deadline:
+                assert not verifier.Run(SHARED, "none", pipe).is_deserted()
+        finally:
+            os.close(pipe)
+    fill(site)
+    site.back_up()
+    site.verify()
+
+
 def test_two_drills_at_once_both_pass(site: Project) -> None:
     """One after the other."""
     fill(site)
