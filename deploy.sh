@@ -127,6 +127,7 @@ deploy() { # ASSUME_YES
   act 'Replace the other services, stop the old web' replace_the_others
   trap - EXIT
   show_deploy_summary
+  show_collations
 }
 
 # Runs the next step.

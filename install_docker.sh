@@ -163,6 +163,7 @@ install_project() { # ASSUME_YES PORT_OPTION
   ! asks_for_certificate || step "9/$steps" "Ask for a certificate" ask_for_certificate
   trap - EXIT
   show_summary "$project" "$port" "$user_report"
+  show_collations
 }
 
 # However it ends: what ran before it runs after it.

@@ -6,7 +6,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")"
 # shellcheck source=debian_host.sh
 source debian_host.sh
 
-readonly IMAGES=(python:3.14-slim node:24-slim postgres:18 nginx:1.30 valkey/valkey:9 debian:forky-slim)
+readonly IMAGES=(python:3.14-slim node:24-slim postgres:18-trixie nginx:1.30 valkey/valkey:9 debian:forky-slim)
 readonly DEBIAN=bedplate-base-images/debian:forky
 readonly KEY_LABEL=bedplate.stand-in
 readonly CERTIFICATES=/etc/ssl/certs/ca-certificates.crt

@@ -166,3 +166,10 @@ ignore_signals() {
   trap '' INT TERM HUP PIPE
   set +e
 }
+
+# Prints what Django found as it migrated, if the database's indexes are sorted in another way than its server sorts.
+show_collations() {
+  awk '
+    sub(/.*\(operations\.W001\) /, "") {print "\nNote: " $0; found = 1}
+    END {if (found) print "Until its indexes are sorted anew, rows may not be found: library/docs/how-to/sort-indexes-anew.md"}' "$LOG"
+}

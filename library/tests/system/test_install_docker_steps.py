@@ -38,6 +38,16 @@ def test_steps_are_taken_in_order(machine: FakeMachine) -> None:
     ]
 
 
+def test_other_sorting_of_the_server_is_noted_at_the_end(machine: FakeMachine) -> None:
+    """What Django warns of in the middle is said where people read."""
+    warning = "?: (operations.W001) The database app was sorted by version 2.36, the server has 2.41."
+    assert "Note:" not in machine.install("--yes").stdout
+    machine.answer("* migrate --no-input", f"WARNINGS:\\n{warning}\\n\\tHINT: x")
+    end = machine.install("--yes").stdout.partition("every test\n")[2]
+    assert end.startswith("\nNote: The database app was sorted by version 2.36, the server has 2.41.\nUntil ")
+    assert "library/docs/how-to/sort-indexes-anew.md" in end
+
+
 def test_summary_tells_how_to_go_on(machine: FakeMachine) -> None:
     """At the end: a line a step, the addresses, the user, the password, the next commands."""
     result = machine.install("--yes")

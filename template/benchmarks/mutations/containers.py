@@ -40,7 +40,7 @@ _VERIFIER: Final = (
 )
 _SERVER: Final = (
     "--add-host=postgres:127.0.0.1",  # as the service is called, for those that log in from the same network
-    *("--env=POSTGRES_USER=app", "--env=POSTGRES_DB=app", "--shm-size=256m", "postgres:18"),
+    *("--env=POSTGRES_USER=app", "--env=POSTGRES_DB=app", "--shm-size=256m", "postgres:18-trixie"),
 )
 _UNTIL_READY: Final = "for _ in {1..300}; do pg_isready -qh 127.0.0.1 -U app && exit; sleep 0.2; done; exit 1"
 

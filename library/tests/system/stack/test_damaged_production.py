@@ -129,7 +129,17 @@ def test_media_on_a_volume_of_their_own_are_restored(stack: Stack) -> None:
         user = stack.exec("web", "id", "-u").strip()
         run("docker", "volume", "create", f"--label=com.docker.compose.project={stack.project}",
             "--label=com.docker.compose.volume=media_data", volume)  # fmt: skip
-        run("docker", "run", "--rm", f"--volume={volume}:/media", "--user=0", "postgres:18", "chown", user, "/media")
+        run(
+            "docker",
+            "run",
+            "--rm",
+            f"--volume={volume}:/media",
+            "--user=0",
+            "postgres:18-trixie",
+            "chown",
+            user,
+            "/media",
+        )
         stack.compose("up", "-d", "--wait", limit=300)
         try:
             back_up(stack)

@@ -12,7 +12,6 @@ from bedplate.testing.stack import NewPage
 from documents import calls_of, commands_of
 from playwright.sync_api import Playwright
 
-from stack.conftest import make_user
 from stack.storage import Storage, google_storage
 
 pytestmark = pytest.mark.stack
@@ -97,7 +96,7 @@ def test_backup_is_listed_and_proven(storage: Storage, backup: str) -> None:
 def test_restore_brings_back_database_and_media(storage: Storage, backup: str) -> None:
     """What came after the backup is gone after a restore, and back after --undo; the site serves throughout."""
     stack = storage.stack
-    make_user(stack, "late@example.com", password="came-after-the-backup")
+    stack.make_user("late@example.com", password="came-after-the-backup")
     stack.exec("web", "rm", PICTURE)
     storage.run("-r", backup)
     assert _count(stack, "late@example.com") == 0
@@ -111,7 +110,7 @@ def test_restore_brings_back_database_and_media(storage: Storage, backup: str) -
 def test_production_arrives_anonymised(storage: Storage, playwright: Playwright, new_page: NewPage) -> None:
     """Restored elsewhere, production's people are pseudonyms, and the default user logs in and sees them."""
     stack = storage.stack
-    make_user(stack, CUSTOMER, password="known-to-the-customer")
+    stack.make_user(CUSTOMER, password="known-to-the-customer")
     storage.back_up_as("prod")
     storage.run(*RESTORE)
     try:
@@ -153,7 +152,12 @@ def test_works_while_the_stack_is_down(storage: Storage, backup: str) -> None:
 def amid_a_backup(storage: Storage) -> Iterator[None]:
     """Do something while a command waits that had to start the database; at the end of the block it goes on."""
     stack = storage.stack
-    lock = (f"--volume={stack.project}_app_data:/data", "--entrypoint=flock", "postgres:18", "/data/backup_system/lock")
+    lock = (
+        f"--volume={stack.project}_app_data:/data",
+        "--entrypoint=flock",
+        "postgres:18-trixie",
+        "/data/backup_system/lock",
+    )
     holder = run("docker", "run", "--detach", "--rm", "--init", *lock, "sleep", "infinity").strip()
     try:
         with storage.start("-b") as process:

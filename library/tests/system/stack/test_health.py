@@ -2,7 +2,9 @@
 
 import pytest
 from bedplate.testing.browser import Console, visit
-from bedplate.testing.compose import Stack, wait_until
+from bedplate.testing.checkout import ROOT
+from bedplate.testing.compose import Stack, run, wait_until
+from documents import commands_of
 from playwright.sync_api import Page, expect
 
 pytestmark = pytest.mark.stack
@@ -71,3 +73,18 @@ def test_silence_of_the_background_is_noticed(stack: Stack, part: str) -> None:
     finally:
         stack.restore()
     wait_until(lambda: stack.status("/health/background") == 200, limit=60, what="both are heard of again")
+
+
+def test_other_sorting_of_the_server_is_noticed_and_mended_by_the_page(stack: Stack) -> None:
+    """As after a change of the image; then by the command of the how-to."""
+    (command,) = commands_of(ROOT / "library/docs/how-to/sort-indexes-anew.md")
+    older = "UPDATE pg_database SET datcollversion = '2.0' WHERE datname = current_database()"
+    try:
+        stack.exec("postgres", "psql", "--username=app", "--dbname=app", f"--command={older}")
+        answer = stack.get("/health/background")
+        assert answer.status == 503
+        assert "database app was sorted by version 2.0" in answer.json()["checks"]["collations"]["error"]
+        assert stack.status("/health/ready") == 200
+    finally:
+        assert "sorted as the server sorts" in run("bash", "-ec", command, directory=stack.directory)
+    assert stack.get("/health/background").json()["checks"]["collations"]["status"] == "ok"

@@ -5,7 +5,10 @@ from pathlib import Path
 
 from django.apps import AppConfig
 from django.conf import settings
+from django.core import checks
 from django.utils.translation import gettext_lazy as _
+
+from bedplate.django.operations.collations import check_collations
 
 
 class OperationsConfig(AppConfig):
@@ -17,8 +20,9 @@ class OperationsConfig(AppConfig):
     verbose_name = _("Operations")
 
     def ready(self) -> None:
-        """Have tasks belong to the project's Celery application, and make the folders of embedded mode's queue."""
+        """Have tasks belong to the project's Celery application, register a check, make embedded mode's queue."""
         import_module(settings.TASKS_APPLICATION)
+        checks.register(check_collations, checks.Tags.database)
         for option in ("data_folder_in", "data_folder_out", "control_folder"):
             # Neither Celery nor kombu makes them.
             if folder := settings.CELERY_BROKER_TRANSPORT_OPTIONS.get(option):

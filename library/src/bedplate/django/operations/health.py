@@ -21,7 +21,9 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 from kombu import Connection
 
+from bedplate.django.accounts.second_factor import is_trusted_staff
 from bedplate.django.operations import heartbeat
+from bedplate.django.operations.collations import HINT, CollationsDifferError, differences
 
 logger = logging.getLogger(__name__)
 
@@ -54,8 +56,14 @@ def ready(request: HttpRequest) -> JsonResponse:
 @never_cache
 @require_safe
 def background(request: HttpRequest) -> JsonResponse:
-    """Return whether cron and the worker have been heard of in the last minutes, and 503 if one has not."""
-    return report(request, {part: heartbeat_check(part) for part in heartbeat.parts()})
+    """Return whether cron and the worker have been heard of in the last minutes, and 503 if one has not.
+
+    And 503 if the database's indexes are sorted as its server no longer sorts: the site goes on, a person has to act.
+    """
+    checks = {str(part): heartbeat_check(part) for part in heartbeat.parts()}
+    if not settings.ENVIRONMENT.embedded:
+        checks["collations"] = finding(COLLATIONS.start(), deadline=time.monotonic() + 2 * TIME_LIMIT)
+    return report(request, checks)
 
 
 def heartbeat_check(part: heartbeat.Part) -> dict[str, Any]:
@@ -85,7 +93,7 @@ def may_see_checks(request: HttpRequest, *, has_database: bool) -> bool:
     if settings.ENVIRONMENT.private or "HTTP_X_REAL_IP" not in request.META:
         return True
     try:
-        return has_database and bool(request.user.is_staff)
+        return has_database and is_trusted_staff(request)
     except Error:
         return False
 
@@ -127,6 +135,8 @@ def finding(future: Future[float], *, deadline: float) -> dict[str, Any]:
     """Return what a check found: how long it took, or the class of its error, whose text may hold secrets."""
     try:
         duration = future.result(timeout=max(0, deadline - time.monotonic()))
+    except CollationsDifferError as error:
+        return {"status": "unavailable", "error": str(error)}
     except Exception as error:
         return {"status": "unavailable", "error": type(error).__name__}
     return {"status": "ok", "duration_ms": round(duration, 1)}
@@ -134,10 +144,29 @@ def finding(future: Future[float], *, deadline: float) -> dict[str, Any]:
 
 def check_database() -> None:
     """Raise if the database does not answer a new connection."""
+    with closing(new_connection()) as connection:
+        connection.execute("SELECT 1")
+
+
+def new_connection() -> Any:
+    """Return a connection to the database, with limits of time."""
     wrapper = connections["default"]
     limits = POSTGRESQL_LIMITS if wrapper.vendor == "postgresql" else {}
-    with closing(wrapper.get_new_connection(wrapper.get_connection_params() | limits)) as connection:
-        connection.execute("SELECT 1")
+    return wrapper.get_new_connection(wrapper.get_connection_params() | limits)
+
+
+def check_collations() -> None:
+    """Raise if the database's indexes are sorted as its server no longer sorts; do not if it is away."""
+    wrapper: Any = connections["default"]
+    if wrapper.vendor != "postgresql":
+        return
+    try:
+        with closing(new_connection()) as connection:
+            found = differences(connection.cursor())
+    except wrapper.Database.Error:  # /health/ready says so
+        return
+    if found:
+        raise CollationsDifferError("; ".join(map(str, found)) + f". {HINT}")
 
 
 def check_cache() -> None:
@@ -162,3 +191,4 @@ PROBES: Final = {
     "cache": Probe("cache", check_cache),
     "broker": Probe("broker", check_broker),
 }
+COLLATIONS: Final = Probe("collations", check_collations)

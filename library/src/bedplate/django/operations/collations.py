@@ -1,0 +1,70 @@
+"""Whether indexes of text are sorted as the libraries of the database's server sort now.
+
+A database remembers the version of those libraries (glibc, ICU) that sorted its indexes. An image of another Debian
+release brings other ones: rows are then looked for where they are not, and a unique index lets a second one in.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.core import checks
+from django.db import connections
+
+HINT: Final = "Sort its indexes anew: library/docs/how-to/sort-indexes-anew.md"
+
+# Of the database, of what new ones are made from, and of what programs connect to first. Each database lists hundreds
+# of collations, one for each locale of the system, which are mostly unused: only the used ones are asked for. A library
+# that has no version (musl's) is another one, too.
+DIFFERENT: Final = """
+WITH used AS MATERIALIZED (
+  SELECT attcollation AS oid FROM pg_attribute
+  UNION SELECT unnest(indcollation) FROM pg_index
+  UNION SELECT typcollation FROM pg_type
+  UNION SELECT rngcollation FROM pg_range
+  UNION SELECT unnest(partcollation) FROM pg_partitioned_table
+)
+SELECT 'DATABASE', quote_ident(datname), datcollversion, pg_database_collation_actual_version(oid)
+FROM pg_database
+WHERE datname IN (current_database(), 'template1', 'postgres')
+  AND datcollversion IS NOT NULL AND datcollversion IS DISTINCT FROM pg_database_collation_actual_version(oid)
+UNION ALL
+SELECT 'COLLATION', oid::regcollation::text, collversion, pg_collation_actual_version(oid)
+FROM pg_collation JOIN used USING (oid)
+WHERE collversion IS NOT NULL AND collversion IS DISTINCT FROM pg_collation_actual_version(oid)
+ORDER BY 1 DESC, 2
+"""
+
+
+class CollationsDifferError(Exception):
+    """The database's indexes were sorted by other libraries than its server has now. Its text holds no secret."""
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What was sorted by another version than its server has now; `name` is quoted as in SQL."""
+
+    kind: str  # DATABASE or COLLATION
+    name: str
+    sorted_by: str
+    server_has: str | None
+
+    def __str__(self) -> str:
+        what, now = f"{self.kind.lower()} {self.name}", self.server_has or "none"
+        return f"{what} was sorted by version {self.sorted_by}, the server has {now}"
+
+
+def differences(cursor: Any) -> list[Difference]:
+    """Return what differs in the cursor's PostgreSQL database: nothing, most of the time."""
+    cursor.execute(DIFFERENT)
+    return [Difference(*row) for row in cursor.fetchall()]
+
+
+def check_collations(*, databases: Sequence[str] | None = None, **_options: Any) -> list[checks.CheckMessage]:
+    """Return a warning for each difference. Django asks this check as it migrates, and so do install and deploy."""
+    found: list[checks.CheckMessage] = []
+    for alias in databases or ():
+        if connections[alias].vendor == "postgresql":
+            with connections[alias].cursor() as cursor:
+                found += [checks.Warning(f"The {one}.", hint=HINT, id="operations.W001") for one in differences(cursor)]
+    return found
