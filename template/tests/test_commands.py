@@ -34,6 +34,7 @@ RUN_BY: Final = {
         "The server is gone, and its backups are encrypted": "library/tests/system/stack/test_emergency_restore.py",
         "When production is damaged": "library/tests/system/stack/test_damaged_production.py",
     },
+    f"{HOW_TO}behind-a-proxy.md": {"": "library/tests/system/stack/test_clients.py"},
     f"{HOW_TO}certificates.md": {ALL: "library/tests/system/stack/test_certificates.py"},
     f"{HOW_TO}deploy-and-roll-back.md": {
         "": "library/tests/system/stack/test_deploy.py",
@@ -56,6 +57,7 @@ RUN_BY: Final = {
     f"{HOW_TO}remove-the-frontend.md": {ALL: "template/tests/test_removals.py"},
     f"{HOW_TO}remove-the-proxy.md": {ALL: "template/tests/test_removals.py"},
     f"{HOW_TO}rotate-a-secret.md": {ALL: "library/tests/system/stack/test_rotate_secret.py"},
+    f"{HOW_TO}sort-indexes-anew.md": {"": "library/tests/system/stack/test_health.py"},
     f"{HOW_TO}update.md": {"": "template/tests/test_update.py"},
 }
 # Pages whose other commands stand in those above too, there perhaps with more options; and what runs the rest.

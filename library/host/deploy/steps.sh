@@ -20,7 +20,11 @@ get_images() {
   else
     compose_next build
   fi
-  # A configuration that nginx would not start with is found before anything is replaced.
+  test_nginx
+}
+
+# A configuration that nginx would not start with is found before anything is replaced.
+test_nginx() {
   compose_next run --rm --no-deps --no-TTY nginx nginx -t
 }
 
@@ -30,6 +34,7 @@ name_images() {
   for part in $(parts); do
     ! has_image "$(image_of "$part" "$OLD")" || docker tag "$(image_of "$part" "$OLD")" "$(image_of "$part" "$NEW")"
   done
+  test_nginx
 }
 
 back_up() {

@@ -37,6 +37,10 @@ explain() { # OUTPUT
       why 'something could not be fetched: no network, or a proxy or firewall in between.' \
         'Check the connection (and the proxy settings of Docker: https://docs.docker.com/engine/cli/proxy/); run this again.'
       ;;
+    *'nginx does not start: '*)
+      why "$(sed -n 's/.*nginx does not start: \(.*\) See .*/\1/p' <<<"$1" | head -n 1)" \
+        'Correct it in .env and run this again. More: library/docs/how-to/behind-a-proxy.md'
+      ;;
     *'The configuration is not usable'*)
       why 'a variable in .env is not usable, as said above.' 'Correct it in .env and run this again.'
       ;;

@@ -9,8 +9,10 @@ pull_images() {
   [[ -z $services ]] || docker compose pull --policy missing --ignore-buildable $services
 }
 
+# A configuration that nginx would not start with is found before anything is replaced.
 build_images() {
   docker compose build
+  ! is_server || docker compose run --rm --no-deps --no-TTY nginx nginx -t
 }
 
 start_databases() {

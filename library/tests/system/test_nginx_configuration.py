@@ -40,6 +40,7 @@ def render(name: str, folder: Path) -> None:
         "HTTPS_PORT": "",
         "HSTS_INCLUDE_SUBDOMAINS": "",
         "HSTS_PRELOAD": "",
+        "LISTEN_OPTION": "",
         **variables,
     }
     for path in (ROOT / source).rglob("*.conf*"):
@@ -50,6 +51,7 @@ def render(name: str, folder: Path) -> None:
             place = folder / "tmp" / path.relative_to(ROOT / source / "templates").with_suffix("")
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(text)
+    (folder / "tmp/clients.conf").write_text("set_real_ip_from 192.0.2.10;\nreal_ip_header X-Forwarded-For;\n")
     (folder / "tmp/route.conf").write_text("server web:8000 resolve;\n" if source == "nginx" else "")
     (folder / "etc/nginx/mime.types").write_text("types { text/html html; }\n")
 
