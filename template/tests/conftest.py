@@ -17,10 +17,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give tests that start containers an hour: the first one of a run also builds the images."""
+    """Give tests that start containers 25 minutes: the first one of a run also builds the images."""
     for item in items:
         if item.get_closest_marker("stack") and not item.get_closest_marker("timeout"):
-            item.add_marker(pytest.mark.timeout(3600))
+            item.add_marker(pytest.mark.timeout(1500))
 
 
 @pytest.fixture(scope="session")

@@ -61,6 +61,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "bedplate.django.accounts.middleware.LinkTokenMiddleware",
+    "bedplate.django.accounts.middleware.StaffSecondFactorMiddleware",
 ]
 
 TEMPLATE_LOADERS = [

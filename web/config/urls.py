@@ -7,7 +7,7 @@ from django.urls import include, path
 urlpatterns = [
     path("", include("pages.urls")),
     path("", include("bedplate.django.media.urls")),
-    path("accounts/", include("users.urls")),
+    path("accounts/", include("bedplate.django.accounts.urls")),
     path("accounts/", include("allauth.urls")),
     path("admin/", admin.site.urls),
     path("health/", include("bedplate.django.operations.health_urls")),

@@ -45,12 +45,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeSch
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes longest, so that no process waits for another at the end.
 
-    Give tests that start containers an hour: the first one of a run also builds the images.
+    Give tests that start containers 25 minutes: the first one of a run also builds the images.
     """
     items.sort(key=place_in_line)
     for item in items:
         if item.get_closest_marker("stack") and not item.get_closest_marker("timeout"):
-            item.add_marker(pytest.mark.timeout(3600))
+            item.add_marker(pytest.mark.timeout(1500))
 
 
 def place_in_line(item: pytest.Item) -> int:

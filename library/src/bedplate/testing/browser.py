@@ -17,6 +17,8 @@ from playwright.sync_api import (
     Response,
 )
 
+from bedplate.testing.visitor import code_of, token_of
+
 CHROMIUM: Final = "/usr/bin/chromium"
 NETWORK_CHANGED: Final = "net::ERR_NETWORK_CHANGED"
 OPTIONS: Final = (
@@ -108,11 +110,19 @@ def interrupted_requests(page: Page) -> Iterator[list[str]]:
 
 
 def sign_in(page: Page, email: str, password: str) -> None:
-    """Fill in the login form and send it."""
-    visit(page, "/accounts/login/")
-    page.get_by_label("Email").fill(email)
-    page.get_by_label("Password").fill(password)
-    page.get_by_role("button", name="Sign in", exact=True).click()
+    """Fill in the login form and send it; once more when Chromium broke off what it loads (see `visit`)."""
+    for _attempt in range(5):
+        visit(page, "/accounts/login/")
+        if not page.url.partition("?")[0].endswith("/accounts/login/"):
+            return  # the form had arrived, but not its answer
+        page.get_by_label("Email").fill(email)
+        page.get_by_label("Password").fill(password)
+        with interrupted_requests(page) as interrupted:
+            page.get_by_role("button", name="Sign in", exact=True).click()
+            page.wait_for_load_state("networkidle")
+        if not interrupted:
+            return
+    raise AssertionError("the machine's networks changed at every attempt")
 
 
 def log_in(playwright: Playwright, url: str, *, email: str, password: str) -> APIRequestContext:
@@ -123,10 +133,24 @@ def log_in(playwright: Playwright, url: str, *, email: str, password: str) -> AP
     return client
 
 
+def set_up_second_factor(client: APIRequestContext, password: str) -> None:
+    """Set a device up, as staff of DEV and PROD have to after their first login."""
+    path = "/accounts/2fa/totp/activate/"
+    send_form(client, "/accounts/reauthenticate/", password=password)
+    page = client.get(path).text()
+    secret = re.search(r'value="([A-Z2-7]{32})"', page)
+    assert secret, f"{path} shows no secret"
+    _send(client, path, page, code=code_of(secret[1]))
+
+
 def send_form(client: APIRequestContext, path: str, **fields: str) -> str:
     """Send the form of this page as its user would, and return the address that this led to."""
-    token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', client.get(path).text())
+    return _send(client, path, client.get(path).text(), **fields)
+
+
+def _send(client: APIRequestContext, path: str, page: str, **fields: str) -> str:
+    token = token_of(page)
     assert token, f"{path} has no form"
-    answer = client.post(path, form={**fields, "csrfmiddlewaretoken": token[1]})
+    answer = client.post(path, form={**fields, "csrfmiddlewaretoken": token})
     assert answer.ok, f"{path} answered {answer.status}: {answer.text()[:500]}"
     return answer.url

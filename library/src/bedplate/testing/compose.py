@@ -160,6 +160,17 @@ class Stack:
         """Return what `manage.py …` prints in the container of `web`."""
         return self.exec("web", "python", "manage.py", *arguments)
 
+    def make_user(self, email: str, *, password: str) -> None:
+        """Make a user who is not staff, and whose address is confirmed."""
+        self.manage(
+            "shell",
+            "--no-imports",
+            "--command",
+            "from allauth.account.models import EmailAddress; from django.contrib.auth import get_user_model; "
+            f"user = get_user_model().objects.create_user({email!r}, {password!r}); "
+            "EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)",
+        )
+
     def query(self, sql: str) -> str:
         """Return what PostgreSQL answers, unaligned."""
         return self.exec("postgres", "psql", "--username=app", "--tuples-only", "--no-align", f"--command={sql}", "app")

@@ -1,15 +1,34 @@
 """A visitor of a server, over HTTPS. Needs Python alone, so it can visit from within a container too (see `main`)."""
 
+import base64
+import hashlib
+import hmac
 import http.client
 import re
 import socket
 import ssl
 import sys
+import time
 from http.cookies import SimpleCookie
 from typing import Final
 from urllib.parse import urlencode
 
 BLOCKED: Final = 429
+FOUND: Final = 302
+
+
+def token_of(page: str) -> str:
+    """Return what a form of the page must bring along; nothing if it has none."""
+    found = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page)
+    return found[1] if found else ""
+
+
+def code_of(secret: str) -> str:
+    """Return the code that a device with this secret shows now (TOTP, RFC 6238: SHA-1, 30 s, 6 digits)."""
+    counter = int(time.time() // 30).to_bytes(8)
+    digest = hmac.new(base64.b32decode(secret), counter, hashlib.sha1).digest()
+    start = digest[-1] & 0xF
+    return f"{(int.from_bytes(digest[start : start + 4]) & 0x7FFFFFFF) % 10**6:06}"
 
 
 class Visitor:
@@ -19,6 +38,8 @@ class Visitor:
         """Visit the site `host` (`name`, or `name:port`), which answers at `address` with this certificate (PEM)."""
         self.address = address
         self.host = host
+        self.preamble = ""  # of the PROXY protocol
+        self.device = ""  # the secret of what shows codes, once it is set up
         self.headers = {"Host": host, **({"Authorization": authorization} if authorization else {})}
         self.cookies: SimpleCookie = SimpleCookie()
         self.context = ssl.create_default_context(cadata=certificate)
@@ -29,9 +50,9 @@ class Visitor:
         """Return status, headers and text of the answer. A header is written `x_request_id="…"`."""
         name = self.host.partition(":")[0]
         connection = http.client.HTTPSConnection(*self.address, timeout=30)
-        connection.sock = self.context.wrap_socket(
-            socket.create_connection(self.address, timeout=30), server_hostname=name
-        )
+        plain = socket.create_connection(self.address, timeout=30)
+        plain.sendall(self.preamble.encode())
+        connection.sock = self.context.wrap_socket(plain, server_hostname=name)
         try:
             given = {name.replace("_", "-"): value for name, value in headers.items()}
             cookies = {"Cookie": "; ".join(f"{key}={morsel.value}" for key, morsel in self.cookies.items())}
@@ -46,7 +67,11 @@ class Visitor:
 
     def send_form(self, path: str, *, claims: str = "", **fields: str) -> tuple[int, str]:
         """Return the status of the answer to this page's form, and where it leads; `claims` to come from an address."""
-        if not (token := self.token(path)):
+        return self._send(path, self.ask(path)[2], claims=claims, **fields)
+
+    def _send(self, path: str, page: str, *, claims: str = "", **fields: str) -> tuple[int, str]:
+        token = token_of(page)
+        if not token:
             return BLOCKED, ""
         status, headers, _text = self.ask(
             path,
@@ -60,32 +85,47 @@ class Visitor:
 
     def token(self, path: str) -> str:
         """Return what the page's form must bring along."""
-        found = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', self.ask(path)[2])
-        return found[1] if found else ""
+        return token_of(self.ask(path)[2])
 
     def log_in(self, email: str, password: str) -> bool:
-        """Return whether this user gets in."""
-        return self.send_form("/accounts/login/", login=email, password=password) == (302, "/")
+        """Return whether this user gets in, with the code of the device if one is asked for."""
+        answer = self.send_form("/accounts/login/", login=email, password=password)
+        if self.device and answer == (FOUND, "/accounts/2fa/authenticate/"):
+            answer = self.send_form(answer[1], code=code_of(self.device))
+        return answer == (FOUND, "/")
 
-    def guess(self, times: int) -> list[int]:
-        """Return the statuses of so many logins with wrong passwords, each claiming another address."""
-        return [
-            self.send_form(
-                "/accounts/login/",
-                claims=f"203.0.113.{number % 250 + 1}",
-                login=f"somebody-{number}@example.com",
-                password="a-wrong-password",
-            )[0]
-            for number in range(times)
-        ]
+    def set_up_second_factor(self, password: str) -> bool:
+        """Set a device up, as staff have to after their first login. Return whether it was taken."""
+        page = "/accounts/2fa/totp/activate/"
+        self.send_form("/accounts/reauthenticate/", password=password)
+        text = self.ask(page)[2]
+        self.device = "".join(re.findall(r'value="([A-Z2-7]{32})"', text))
+        return bool(self.device) and self._send(page, text, code=code_of(self.device))[0] == FOUND
+
+    def guess(self, times: int, *, proxy_protocol: bool = False) -> list[int]:
+        """Return the statuses of so many logins with wrong passwords, each claiming another address.
+
+        It is claimed in a header, or by the PROXY protocol.
+        """
+        statuses = []
+        for number in range(times):
+            claims = f"203.0.113.{number % 250 + 1}"
+            self.preamble = f"PROXY TCP4 {claims} 192.0.2.1 50000 443\r\n" if proxy_protocol else ""
+            given = {"login": f"somebody-{number}@example.com", "password": "a-wrong-password"}
+            statuses.append(self.send_form("/accounts/login/", claims=claims, **given)[0])
+        return statuses
 
 
 def main() -> None:
-    """Visit `nginx` in this project's network: `HOST CERTIFICATE AUTHORIZATION guess TIMES | log_in EMAIL PASSWORD`."""
+    """Visit `nginx` in this project's network: `HOST CERTIFICATE AUTHORIZATION ACT`.
+
+    The act is `guess TIMES`, `guess_proxied TIMES` or `log_in EMAIL PASSWORD`.
+    """
     host, certificate, authorization, act, *arguments = sys.argv[1:]
     visitor = Visitor(("nginx", 8443), host=host, certificate=certificate, authorization=authorization)
-    if act == "guess":
-        sys.stdout.write(" ".join(map(str, visitor.guess(int(arguments[0])))))
+    if act.startswith("guess"):
+        statuses = visitor.guess(int(arguments[0]), proxy_protocol=act == "guess_proxied")
+        sys.stdout.write(" ".join(map(str, statuses)))
     else:
         sys.stdout.write(str(visitor.log_in(*arguments)))
 

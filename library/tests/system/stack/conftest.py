@@ -11,6 +11,8 @@ from playwright.sync_api import APIRequestContext, Playwright
 
 READING = "reading"  # how a test's report names one, on its way from the process that ran it
 
+CUSTOMER = ("customer@example.com", "a-customer's-password")
+
 type Report = Callable[[str], None]
 
 
@@ -57,37 +59,27 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 @pytest.fixture(scope="session")
 def superuser(server: Server) -> Visitor:
-    """Return the server's first user, logged in."""
-    visitor = server.visitor()
-    assert visitor.log_in(EMAIL, server.secret("default_user_password").strip())
+    """Return the server's first user, logged in, with the second factor that staff need."""
+    visitor, password = server.visitor(), server.secret("default_user_password").strip()
+    assert visitor.log_in(EMAIL, password)
+    assert visitor.set_up_second_factor(password)
     return visitor
 
 
 @pytest.fixture(scope="session")
 def customer(server: Server) -> Visitor:
     """Return a user of the server who is not staff, logged in."""
-    make_user(server, "customer@example.com", password="a-customer's-password")
+    email, password = CUSTOMER
+    server.make_user(email, password=password)
     visitor = server.visitor()
-    assert visitor.log_in("customer@example.com", "a-customer's-password")
+    assert visitor.log_in(email, password)
     return visitor
 
 
 @pytest.fixture(scope="session")
 def member(stack: Stack, playwright: Playwright) -> Iterator[APIRequestContext]:
     """Return a client in which a user is logged in who is not staff."""
-    make_user(stack, "member@example.com", password="a-member's-password")
+    stack.make_user("member@example.com", password="a-member's-password")
     client = log_in(playwright, stack.url, email="member@example.com", password="a-member's-password")
     yield client
     client.dispose()
-
-
-def make_user(stack: Stack, email: str, *, password: str) -> None:
-    """Make a user whose address is confirmed."""
-    stack.manage(
-        "shell",
-        "--no-imports",
-        "--command",
-        "from allauth.account.models import EmailAddress; from users.models import User; "
-        f"user = User.objects.create_user({email!r}, {password!r}); "
-        "EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)",
-    )

@@ -7,11 +7,11 @@ from typing import Final
 
 import pytest
 from bedplate.testing.compose import wait_until
-from bedplate.testing.server import DOMAIN, EMAIL, Server
+from bedplate.testing.server import DOMAIN, Server
 from bedplate.testing.visitor import BLOCKED
 
 from stack.abuse import HEAD, connect, crowd, drip_until_closed, say
-from stack.conftest import Report
+from stack.conftest import CUSTOMER, Report
 from stack.memory import MIB, memory_of
 
 pytestmark = [pytest.mark.stack, pytest.mark.parametrize("server", ["prod"], indirect=True, scope="session")]
@@ -164,6 +164,7 @@ def waiting_uploads(server: Server) -> int:
     return int(server.exec("nginx", "sh", "-c", found))
 
 
+@pytest.mark.usefixtures("customer")
 def test_one_address_has_so_many_connections(server: Server) -> None:
     """Who opens hundreds of requests is refused some of them; whoever comes from elsewhere notices nothing."""
     body = f"POST / HTTP/1.1\r\n{HEAD}Content-Length: 10\r\n\r\n"
@@ -171,8 +172,7 @@ def test_one_address_has_so_many_connections(server: Server) -> None:
         one_more = f"GET / HTTP/1.1\r\n{HEAD}Connection: close\r\n\r\n"
         # Once nginx has read them all.
         wait_until(lambda: statuses(say(server, one_more)) == [BLOCKED], limit=10, what="one more is refused")
-        password = server.secret("default_user_password").strip()
-        assert server.visit_from("cron", "log_in", EMAIL, password) == "True"
+        assert server.visit_from("cron", "log_in", *CUSTOMER) == "True"
 
 
 def test_who_asks_without_a_pause_is_slowed_not_refused(server: Server, report: Report) -> None:

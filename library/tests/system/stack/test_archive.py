@@ -15,8 +15,6 @@ from documents import calls_of, commands_of
 from packing import is_secret, unpack
 from playwright.sync_api import Playwright
 
-from stack.conftest import make_user
-
 pytestmark = pytest.mark.stack
 
 # As the how-to has it: into acme.zip, beside the project.
@@ -58,7 +56,7 @@ def create_archive(source: Stack, *options: str | Path) -> str:
 def handed_over(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[HandedOver]:
     """Return a stack that was made as HAND_OVER.md says, from the archive of one with a customer and a letter."""
     folder = tmp_path_factory.mktemp("handed over")
-    make_user(stack, CUSTOMER, password=PASSWORD)
+    stack.make_user(CUSTOMER, password=PASSWORD)
     stack.exec("web", "sh", "-c", f"mkdir -p /data/media/letters && echo 'Dear {SOMEBODY}' >'{LETTER}'")
     anonymised, media = stack.directory.parent / "acme.zip", folder / "media.zip"
     with committed(stack.directory):

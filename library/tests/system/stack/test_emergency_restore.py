@@ -13,8 +13,6 @@ from bedplate.testing.server import Server
 from documents import commands_of
 from pyrage import x25519
 
-from stack.conftest import make_user
-
 pytestmark = pytest.mark.stack
 
 HOW_TO: Final = ROOT / "library/docs/how-to/backups.md"
@@ -71,7 +69,7 @@ def test_encrypted_production_comes_back_onto_an_empty_server(tmp_path: Path) ->
     try:
         set_up(old, backups, str(identity.to_public()))
         old.install()
-        make_user(old, CUSTOMER, password="known-to-the-customer")
+        old.make_user(CUSTOMER, password="known-to-the-customer")
         old.exec("web", "sh", "-c", f"mkdir -p /data/media/public && echo smile >'{PICTURE}'")
         url = run("./google_storage.sh", "-b", directory=old.directory, limit=300).strip()
         assert b"smile" not in b"".join(path.read_bytes() for path in backups.rglob("*") if path.is_file())

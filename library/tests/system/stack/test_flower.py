@@ -1,14 +1,23 @@
 """Flower, through nginx, for staff alone."""
 
 import pytest
-from bedplate.testing.browser import visit
+from bedplate.testing.browser import log_in, visit
 from bedplate.testing.compose import Stack, wait_until
-from playwright.sync_api import APIRequestContext, Page, expect
+from playwright.sync_api import APIRequestContext, Page, Playwright, expect
 
 from stack.tasks import start_sample, wait_until_succeeded
 
 pytestmark = pytest.mark.stack
 
+FIRST_ROWS: dict[str, str | float | bool] = {
+    "draw": "1",
+    "start": "0",
+    "length": "10",
+    "search[value]": "",
+    "order[0][column]": "0",
+    "order[0][dir]": "asc",
+    "columns[0][data]": "name",
+}
 ADDRESSES = [
     "/flower/",
     "/flower/metrics",
@@ -44,6 +53,26 @@ def test_commands_are_for_staff_too(stack: Stack, member: APIRequestContext) -> 
     address = "/flower/api/worker/shutdown/celery@nobody"
     assert stack.get(address, method="POST").status == 302
     assert member.post(address).status == 403
+
+
+def test_commands_take_a_permission(stack: Stack, playwright: Playwright) -> None:
+    """Staff may look; to command a worker takes more. Superusers may."""
+    stack.make_user("looker@example.com", password="a-looker's-password")
+    stack.query("UPDATE users_user SET is_staff = true WHERE email = 'looker@example.com'")
+    looker = log_in(playwright, stack.url, email="looker@example.com", password="a-looker's-password")
+    address = "/flower/api/worker/shutdown/celery@nobody"
+    assert looker.get("/flower/api/workers").status == 200
+    assert looker.post(address).status == 403
+    assert looker.post("/flower/tasks/datatable", form=FIRST_ROWS).ok  # as the page of tasks asks: it only reads
+    cookies = "; ".join(f"{cookie['name']}={cookie['value']}" for cookie in looker.storage_state()["cookies"])
+    trick = stack.get(f"{address}/../../../../tasks/datatable", method="POST", Cookie=cookies)
+    assert "recordsTotal" in trick.text or trick.status == 400, trick  # the table, whatever else its address says
+    stack.query(
+        "INSERT INTO users_user_user_permissions (user_id, permission_id) SELECT u.id, p.id FROM users_user AS u, "
+        "auth_permission AS p WHERE u.email = 'looker@example.com' AND p.codename = 'control_workers'"
+    )
+    assert looker.post(address).status == 404  # Flower's: there is no such worker
+    looker.dispose()
 
 
 def test_finished_task_is_shown(staff: APIRequestContext, staff_page: Page) -> None:

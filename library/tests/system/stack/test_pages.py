@@ -7,8 +7,6 @@ from bedplate.testing.browser import Console, sign_in, visit
 from bedplate.testing.compose import Stack, wait_until
 from playwright.sync_api import FilePayload, Page, expect
 
-from stack.conftest import make_user
-
 pytestmark = pytest.mark.stack
 
 # Pixels from the top of an element's text to its end.
@@ -53,7 +51,7 @@ def test_wrong_password(page: Page, stack: Stack) -> None:
 
 def test_password_reset_by_mail(page: Page, stack: Stack) -> None:
     """Who forgot the password gets a mail, readable at /mail/, follows it, and logs in with a new one."""
-    make_user(stack, "forgetful@example.com", password="a-forgotten-password")
+    stack.make_user("forgetful@example.com", password="a-forgotten-password")
     visit(page, "/accounts/login/")
     page.get_by_role("link", name="Forgot your password?").click()
     page.get_by_label("Email").fill("forgetful@example.com")

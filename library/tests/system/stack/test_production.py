@@ -6,10 +6,10 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from bedplate.testing.browser import visit
+from bedplate.testing.browser import log_in, set_up_second_factor, visit
 from bedplate.testing.compose import Stack, run
 from bedplate.testing.stack import NewPage
-from playwright.sync_api import APIRequestContext, expect
+from playwright.sync_api import Playwright, expect
 
 from stack.conftest import Report
 from stack.production import Production, Site
@@ -141,9 +141,14 @@ def test_static_files_are_compressed(site: Site) -> None:
     assert site.get(style, Accept_Encoding="gzip").headers["Content-Encoding"] == "gzip"
 
 
-def test_built_frontend_works(site: Site, staff: APIRequestContext, new_page: NewPage) -> None:
+def test_built_frontend_works(site: Site, stack: Stack, playwright: Playwright, new_page: NewPage) -> None:
     """The built component works in the browser, under the production policy."""
-    page = new_page(base_url=site.url, storage_state=staff.storage_state(), extra_http_headers=HTTPS)
+    stack.make_user("engineer@example.com", password="an-engineer's-password")
+    stack.query("UPDATE users_user SET is_staff = true WHERE email = 'engineer@example.com'")
+    engineer = log_in(playwright, stack.url, email="engineer@example.com", password="an-engineer's-password")
+    set_up_second_factor(engineer, "an-engineer's-password")
+    page = new_page(base_url=site.url, storage_state=engineer.storage_state(), extra_http_headers=HTTPS)
+    engineer.dispose()
     visit(page, "/")
     expect(page.locator(".stack-status--ok")).to_be_visible()
 

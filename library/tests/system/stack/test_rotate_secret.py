@@ -14,6 +14,7 @@ from bedplate.testing.server import EMAIL, Server
 from bedplate.testing.visitor import Visitor
 from documents import commands_of
 
+from stack.conftest import CUSTOMER
 from stack.editing import replaced
 from stack.faults import stopped
 from stack.traffic import Traffic
@@ -79,7 +80,7 @@ def assert_nothing_is_left(server: Server) -> None:
 def test_secret_key(server: Server, superuser: Visitor, customer: Visitor) -> None:
     """With a new key nobody is logged out, and no request fails; once the old one is forgotten, it opens nothing."""
     absent = server.visitor()
-    assert absent.log_in(EMAIL, server.secret("default_user_password").strip())
+    assert absent.log_in(*CUSTOMER)
     (old,) = server.secret("secret_key").split()
     # The first request with a new key gives the session another name: what one browser asks, it asks in turn.
     with visited(server, visitors=1):

@@ -12,11 +12,11 @@ import pytest
 from bedplate.testing.browser import visit
 from bedplate.testing.checkout import ROOT
 from bedplate.testing.compose import Answer, attempt, run, wait_until
-from bedplate.testing.server import DOMAIN, EMAIL, Server
+from bedplate.testing.server import DOMAIN, Server
 from bedplate.testing.stack import NewPage
 from bedplate.testing.visitor import BLOCKED, Visitor
 
-from stack.conftest import Report
+from stack.conftest import CUSTOMER, Report
 from stack.memory import GIB, memory_of
 
 pytestmark = pytest.mark.stack
@@ -213,6 +213,21 @@ def test_flower_is_for_staff(server: Server, superuser: Visitor, customer: Visit
     assert (customer.ask(path)[0], superuser.ask(path)[0]) == (403, 200)
 
 
+def test_staff_need_a_second_factor(server: Server) -> None:
+    """With a password alone, every page leads to the one that sets a second factor up; then they are open."""
+    visitor, password = server.visitor(), "a-colleague's-password"
+    server.make_user("colleague@example.com", password=password)
+    server.query("UPDATE users_user SET is_staff = true WHERE email = 'colleague@example.com'")
+    assert visitor.log_in("colleague@example.com", password)
+    for path in ("/", "/admin/", "/tasks/"):
+        status, headers, _text = visitor.ask(path)
+        assert status == 302
+        assert headers["Location"].startswith("/accounts/2fa/")
+    assert visitor.ask("/flower/")[0] == 403
+    assert visitor.set_up_second_factor(password)
+    assert [visitor.ask(path)[0] for path in ("/", "/admin/", "/tasks/", "/flower/")] == [200] * 4
+
+
 def test_browser_has_nothing_to_complain_of(server: Server, superuser: Visitor, new_page: NewPage) -> None:
     """The home page and Flower work in the browser under their policies; nothing on them is refused."""
     scheme, _, credentials = server.authorization.partition(" ")
@@ -228,6 +243,7 @@ def test_browser_has_nothing_to_complain_of(server: Server, superuser: Visitor, 
     page.locator("#workers-table").wait_for()
 
 
+@pytest.mark.usefixtures("customer")
 def test_guessing_is_stopped(server: Server) -> None:
     """The tenth wrong password is refused, whatever address is claimed, and those after it; others still log in."""
     statuses = [int(status) for status in server.visit_from("cron", "guess", "100").split()]
@@ -235,7 +251,7 @@ def test_guessing_is_stopped(server: Server) -> None:
     assert BLOCKED in statuses[:10]
     assert BLOCKED not in statuses[:5]
     assert statuses.count(BLOCKED) >= 85
-    assert server.visit_from("celery", "log_in", EMAIL, server.secret("default_user_password").strip()) == "True"
+    assert server.visit_from("celery", "log_in", *CUSTOMER) == "True"
 
 
 # Django, and the machine

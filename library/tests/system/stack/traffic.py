@@ -2,6 +2,7 @@
 
 import http.client
 import re
+import secrets
 import socket
 import threading
 import time
@@ -10,7 +11,7 @@ from contextlib import contextmanager
 from typing import Final, override
 from urllib.parse import urlencode
 
-from bedplate.testing.server import EMAIL, Server
+from bedplate.testing.server import Server
 from bedplate.testing.visitor import Visitor
 
 VISITORS: Final = 4
@@ -35,9 +36,10 @@ class Traffic:
     """What the visitors did."""
 
     def __init__(self, server: Server, *, visitors: int = VISITORS, pause: float = PAUSE, writing: bool = True) -> None:
-        """Log one user in, whom all of them are. Each pauses for so many seconds before a request."""
-        self.visitor = server.visitor()
-        assert self.visitor.log_in(EMAIL, server.secret("default_user_password").strip())
+        """Make one user, whom all of them are. Each pauses for so many seconds before a request."""
+        self.visitor, email = server.visitor(), f"visitor-{secrets.token_hex(4)}@example.com"
+        server.make_user(email, password="a-visitor's-password")
+        assert self.visitor.log_in(email, "a-visitor's-password")
         self.old_file = re.findall(r'href="(/static/[^"]+\.css)"', self.visitor.ask("/")[2])[0]
         self.pause, self.writing = pause, writing
         self.requests = 0

@@ -1,5 +1,7 @@
 """django-allauth's pages in the site's design."""
 
+from importlib import import_module
+
 from django.apps import AppConfig
 
 
@@ -9,3 +11,7 @@ class AccountsConfig(AppConfig):
     name = "bedplate.django.accounts"
     label = "bedplate_accounts"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Hear of second factors that are set up."""
+        import_module("bedplate.django.accounts.second_factor")

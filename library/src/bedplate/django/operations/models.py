@@ -137,6 +137,7 @@ class TaskRun(models.Model):
         verbose_name = _("task run")
         verbose_name_plural = _("task runs")
         ordering = ("-created",)
+        permissions = (("control_workers", _("Can command workers, in Flower")),)
         indexes = (
             models.Index(fields=["requested_by", "-created"], name="task_run_requested_by"),
             models.Index(fields=["-created"], name="task_run_created"),

@@ -2,6 +2,6 @@
 
 from django.urls import path
 
-from users import views
+from bedplate.django.accounts import views
 
 urlpatterns = [path("staff-check", views.staff_check, name="staff-check")]
