@@ -57,6 +57,7 @@ def test_the_proxy_protocol_is_believed_of_a_trusted_proxy(server: Server) -> No
     """Who comes past it gets no answer; who speaks it untrusted is served as who they are."""
     with behind(server, proxies=server.address("cron"), protocol="true"):
         start_nginx(server)
+        assert "[warn]" not in server.compose("logs", "--no-log-prefix", "nginx")
         assert guesses(server, "cron", "guess_proxied") == {"200"}
         assert str(BLOCKED) in guesses(server, "celery", "guess_proxied")
         with pytest.raises(OSError, match=r"EOF|reset|closed"):
