@@ -9,8 +9,8 @@ from playwright.sync_api import Page, expect
 def test_log_in(production: Server, production_page: Page) -> None:
     """Over HTTPS the site's first user logs in, is named, and led to the second factor that staff need."""
     sign_in(production_page, EMAIL, production.secret("default_user_password").strip())
-    expect(production_page.get_by_role("navigation", name="Account")).to_contain_text(EMAIL)
-    expect(production_page).to_have_url(f"{production.url}/accounts/2fa/?next=/")
+    expect(production_page.get_by_role("navigation", name="Account", exact=True)).to_contain_text(EMAIL)
+    expect(production_page).to_have_url(f"{production.url}/accounts/2fa/?next=%2F")
 
 
 def test_deploy(production: Server, production_page: Page) -> None:
