@@ -1,6 +1,7 @@
 """Commands of one installation take turns."""
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from bedplate.backup.errors import BackupError
 from bedplate.backup.progress import LineProgress
 from bedplate.backup.session import Installation
 from bedplate.backup.workplace import Workplace
-from project import Configure
+from project import Configure, Project
 from rich.console import Console
 
 
@@ -40,6 +41,19 @@ def test_waiting_ends(tmp_path: Path) -> None:
         workplace.alone(say=print, patience=0),
     ):
         raise AssertionError("two were alone")
+
+
+@pytest.mark.parametrize("act", [Project.back_up, Project.undo])
+def test_a_command_waits_as_long_as_its_installation_says(
+    embedded: Project, monkeypatch: pytest.MonkeyPatch, act: Callable[[Project], object]
+) -> None:
+    """It is refused at once here, where who gave no limit would wait for half an hour."""
+    monkeypatch.setattr(Installation, "patience", 0.0)
+    with (
+        Workplace(embedded.configuration.work).alone(say=print),
+        pytest.raises(BackupError, match="Another backup or restore is running here"),
+    ):
+        act(embedded)
 
 
 def test_a_command_waits_longer_than_a_drill_may_take(configure: Configure) -> None:
