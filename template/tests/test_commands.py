@@ -57,7 +57,7 @@ RUN_BY: Final = {
     f"{HOW_TO}remove-the-frontend.md": {ALL: "template/tests/test_removals.py"},
     f"{HOW_TO}remove-the-proxy.md": {ALL: "template/tests/test_removals.py"},
     f"{HOW_TO}rotate-a-secret.md": {ALL: "library/tests/system/stack/test_rotate_secret.py"},
-    f"{HOW_TO}sort-indexes-anew.md": {"": "library/tests/system/stack/test_health.py"},
+    f"{HOW_TO}rebuild-indexes.md": {"": "library/tests/system/stack/test_health.py"},
     f"{HOW_TO}update.md": {"": "template/tests/test_update.py"},
 }
 # Pages whose other commands stand in those above too, there perhaps with more options; and what runs the rest.

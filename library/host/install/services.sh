@@ -171,5 +171,5 @@ ignore_signals() {
 show_collations() {
   awk '
     sub(/.*\(operations\.W001\) /, "") {print "\nNote: " $0; found = 1}
-    END {if (found) print "Until its indexes are sorted anew, rows may not be found: library/docs/how-to/sort-indexes-anew.md"}' "$LOG"
+    END {if (found) print "Until its indexes are rebuilt, rows may not be found: library/docs/how-to/rebuild-indexes.md"}' "$LOG"
 }

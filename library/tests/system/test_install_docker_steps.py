@@ -45,7 +45,7 @@ def test_other_sorting_of_the_server_is_noted_at_the_end(machine: FakeMachine) -
     machine.answer("* migrate --no-input", f"WARNINGS:\\n{warning}\\n\\tHINT: x")
     end = machine.install("--yes").stdout.partition("every test\n")[2]
     assert end.startswith("\nNote: The database app was sorted by version 2.36, the server has 2.41.\nUntil ")
-    assert "library/docs/how-to/sort-indexes-anew.md" in end
+    assert "library/docs/how-to/rebuild-indexes.md" in end
 
 
 def test_summary_tells_how_to_go_on(machine: FakeMachine) -> None:

@@ -16,9 +16,9 @@ pytestmark = [
 ]
 
 
-def sort_anew() -> str:
+def rebuild() -> str:
     output = StringIO()
-    call_command("sort_indexes_anew", stdout=output)
+    call_command("rebuild_indexes", stdout=output)
     return output.getvalue()
 
 
@@ -41,7 +41,7 @@ def rows() -> Iterator[None]:
     yield
     with connection.cursor() as cursor:
         cursor.execute("DROP TABLE words; DROP COLLATION own")
-    sort_anew()
+    rebuild()
 
 
 def index_file() -> int:
@@ -53,11 +53,11 @@ def index_file() -> int:
 def test_nothing_is_said_of_a_database_that_is_sorted_as_the_server_sorts() -> None:
     assert warnings() == ""
     assert Client().get("/health/background").json()["checks"]["collations"]["status"] == "ok"
-    assert "Nothing to do" in sort_anew()
+    assert "Nothing to do" in rebuild()
 
 
 @pytest.mark.usefixtures("rows")
-def test_it_is_said_until_indexes_are_built_anew() -> None:
+def test_it_is_said_until_indexes_are_rebuilt() -> None:
     with connection.cursor() as cursor:
         found = differences(cursor)
     own = str(connection.settings_dict["NAME"])
@@ -70,7 +70,7 @@ def test_it_is_said_until_indexes_are_built_anew() -> None:
     assert answer.status_code == 503
     assert "was sorted by version 2.0" in answer.json()["checks"]["collations"]["error"]
     before = index_file()
-    assert "Indexes are sorted as the server sorts." in sort_anew()
+    assert "Indexes are sorted as the server sorts." in rebuild()
     assert index_file() != before
     assert warnings() == ""
 
@@ -81,6 +81,6 @@ def test_nothing_is_noted_while_an_index_has_two_rows_of_a_value() -> None:
         cursor.execute("INSERT INTO words VALUES ('twice'), ('twice')")
         cursor.execute("UPDATE pg_index SET indisunique = true WHERE indexrelid = 'sorted'::regclass")
     with pytest.raises(CommandError, match=r"(?s)twice.*remove or change one"):
-        sort_anew()
+        rebuild()
     with connection.cursor() as cursor:
         assert len(differences(cursor)) == 3

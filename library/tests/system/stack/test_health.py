@@ -77,7 +77,7 @@ def test_silence_of_the_background_is_noticed(stack: Stack, part: str) -> None:
 
 def test_other_sorting_of_the_server_is_noticed_and_mended_by_the_page(stack: Stack) -> None:
     """As after a change of the image; then by the command of the how-to."""
-    (command,) = commands_of(ROOT / "library/docs/how-to/sort-indexes-anew.md")
+    (command,) = commands_of(ROOT / "library/docs/how-to/rebuild-indexes.md")
     older = "UPDATE pg_database SET datcollversion = '2.0' WHERE datname = current_database()"
     try:
         stack.exec("postgres", "psql", "--username=app", "--dbname=app", f"--command={older}")

@@ -11,7 +11,7 @@ from typing import Any, Final
 from django.core import checks
 from django.db import connections
 
-HINT: Final = "Sort its indexes anew: library/docs/how-to/sort-indexes-anew.md"
+HINT: Final = "Rebuild its indexes: library/docs/how-to/rebuild-indexes.md"
 
 # Of the database, of what new ones are made from, and of what programs connect to first. Each database lists hundreds
 # of collations, one for each locale of the system, which are mostly unused: only the used ones are asked for. A library

@@ -1,4 +1,4 @@
-"""`manage.py sort_indexes_anew`: after the database's server got other libraries."""
+"""`manage.py rebuild_indexes`: after the database's server got other libraries."""
 
 from typing import Any
 
@@ -8,11 +8,11 @@ from django.db import Error, connection
 
 
 class Command(BaseCommand):
-    """Builds the database's indexes anew, and notes the version of the libraries that sorted them."""
+    """Rebuilds the database's indexes, and notes the version of the libraries that sorted them."""
 
     help = (
-        "Build all indexes of the database anew, after its server got other libraries for sorting (another Debian "
-        "release of its image). Each table waits while its indexes are built."
+        "Rebuild all indexes of the database, after its server got other libraries for sorting (another Debian "
+        "release of its image). Each table waits while its indexes are rebuilt."
     )
     requires_system_checks: tuple[str, ...] = ()
 
@@ -31,12 +31,12 @@ class Command(BaseCommand):
             self._build(cursor)
             refused = [why for difference in found if (why := self._refusal(cursor, difference))]
         if refused:
-            raise CommandError("\n".join(["The indexes are built; this could not be noted:", *refused]))
+            raise CommandError("\n".join(["The indexes are rebuilt; this could not be noted:", *refused]))
         self.stdout.write(self.style.SUCCESS("Indexes are sorted as the server sorts."))
 
     def _build(self, cursor: Any) -> None:
         name = connection.ops.quote_name(str(connection.settings_dict["NAME"]))
-        self.stdout.write("Building the indexes anew …")
+        self.stdout.write("Rebuilding the indexes …")
         try:
             cursor.execute(f"REINDEX DATABASE {name}")
         except Error as error:
