@@ -56,6 +56,11 @@ class Proxy:
         assert status == 0, f"{arguments}: {said}"
         return said
 
+    def workers(self) -> set[str]:
+        """Return the process ids of nginx's workers, of those that are leaving too."""
+        processes = run("docker", "top", f"{self.name}-proxy-1", "-eo", "pid,args").splitlines()
+        return {process.split()[0] for process in processes if "nginx: worker process" in process}
+
     def ask(self, host: str, path: str = "/", **headers: str) -> tuple[int, str]:
         """Return status and text of the answer to this host name."""
         return answer(http.client.HTTPConnection("127.0.0.1", self.port, timeout=LIMIT), host, path, headers)
