@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from faults import faults
 from packages import Package, draw, read_equivalents, read_packages
-from run import HERE, Reading, attempt_all
+from run import HERE, Killed, Reading, attempt_all
 from trial import Outcome, UnusableTestsError, prepare
 
 SHOP = """
@@ -51,9 +51,10 @@ def shop(folder: Path, tests: str) -> Package:
     return Package(name="shop", sources=["shop.py"], tests=["test_shop.py"])
 
 
-def reading(package: Package, folder: Path) -> Reading:
+def reading(package: Package, folder: Path, *, killed: Path | None = None) -> Reading:
     """Return what became of all mutants of the package."""
-    return attempt_all(draw(package, folder, number=0, seed=1), folder)
+    trial = prepare(package, folder, container=None)
+    return attempt_all(draw(package, folder, number=0, seed=1), trial, killed=Killed(killed))
 
 
 def test_weak_tests_leave_survivors(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -72,6 +73,19 @@ def test_strong_tests_leave_none(tmp_path: Path) -> None:
     strong = reading(shop(tmp_path, STRONG), tmp_path)
     assert strong.outcomes == {Outcome.KILLED: strong.outcomes.total()}
     assert strong.share == 1
+
+
+def test_run_goes_on_where_it_was_ended(tmp_path: Path) -> None:
+    """What tests noticed is not tried again, what survived is: a test may have been written for it since."""
+    noticed = tmp_path / "killed"
+    weak = reading(shop(tmp_path, WEAK), tmp_path, killed=noticed)
+    (tmp_path / "test_shop.py").write_text("def test_nothing() -> None:\n    pass\n")
+    assert reading(weak.sample.package, tmp_path, killed=noticed).outcomes == weak.outcomes
+    strong = reading(shop(tmp_path, STRONG), tmp_path, killed=noticed)
+    assert strong.share == 1
+    (tmp_path / "shop.py").write_text(SHOP.replace("price", "cost"))
+    (tmp_path / "test_shop.py").write_text("def test_nothing() -> None:\n    pass\n")
+    assert reading(weak.sample.package, tmp_path, killed=noticed).share == 0  # the code is another, so is each fault
 
 
 def test_mutant_that_hangs_is_ended(tmp_path: Path) -> None:

@@ -5,9 +5,11 @@ Run it with the tests' Python: .venv/bin/python template/benchmarks/mutations/ru
 """
 
 import argparse
+import hashlib
 import signal
 import sys
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -20,11 +22,10 @@ sys.path.append(str(Path(__file__).resolve().parents[3] / "library/tests/system"
 from bedplate.testing.checkout import ROOT, committed, copy_checkout
 from containers import cron_container
 from packages import Equivalents, Mutant, Package, Sample, draw, read_equivalents, read_packages
-from trial import Execute, Outcome, prepare
+from trial import Outcome, Trial, prepare
 
 HERE: Final = Path(__file__).resolve().parent
 GOAL: Final = 0.9
-PROGRESS_EVERY: Final = 10  # mutants
 HEADINGS: Final = (
     f"{'package':24}{'mutants':>8}{'tried':>7}{'killed':>8}{'timed out':>11}{'survived':>10}{'equivalent':>12}"
 )
@@ -56,24 +57,52 @@ def say(text: str) -> None:
     print(text, flush=True)  # noqa: T201 - the reading is the result
 
 
-def attempt_all(
-    sample: Sample, checkout: Path, *, container: Execute | None = None, only_near: bool = False
-) -> Reading:
-    """Return what became of the sample's mutants; each that survives is printed."""
+@dataclass(frozen=True)
+class Killed:
+    """The mutants that tests noticed, in a file, so that a run that was ended goes on where it was.
+
+    Those that survived are not in it: a test that was written since may notice them.
+    """
+
+    file: Path | None = None
+    _digests: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        """Read the file, if there is one."""
+        if self.file and self.file.exists():
+            self._digests.update(self.file.read_text().split())
+
+    def __contains__(self, mutant: Mutant) -> bool:
+        """Whether this very source was noticed."""
+        return _digest(mutant) in self._digests
+
+    def add(self, mutant: Mutant) -> None:
+        """Note one more."""
+        if self.file:
+            with self.file.open("a") as file:
+                file.write(f"{_digest(mutant)}\n")
+
+
+def _digest(mutant: Mutant) -> str:
+    return hashlib.sha256(f"{mutant.file}\n{mutant.fault.source}".encode()).hexdigest()
+
+
+def attempt_all(sample: Sample, trial: Trial, *, killed: Killed) -> Reading:
+    """Return what became of the sample's mutants; each is printed, one that survives as a diff."""
     equivalents = read_equivalents(HERE / "equivalents.toml")
-    say_what_is_gone(sample.package, checkout, equivalents)
+    say_what_is_gone(sample.package, trial.checkout, equivalents)
     reading = Reading(sample)
-    trial = prepare(sample.package, checkout, container=container, only_near=only_near)
-    for number, mutant in enumerate(sample.mutants):
-        if number % PROGRESS_EVERY == 0:
-            say(f"{sample.package.name}: {number} of {len(sample.mutants)} tried")
+    for number, mutant in enumerate(sample.mutants, start=1):
         if mutant.key in equivalents:
             reading.equivalent += 1
             continue
-        outcome = trial.attempt(mutant)
+        start = time.monotonic()
+        outcome = Outcome.KILLED if mutant in killed else trial.attempt(mutant)
         reading.outcomes[outcome] += 1
-        if outcome is not Outcome.KILLED:
-            say(f"{outcome.value}: {mutant}")
+        if outcome is Outcome.KILLED and mutant not in killed:
+            killed.add(mutant)
+        what = mutant.place if outcome is Outcome.KILLED else mutant
+        say(f"{number}/{len(sample.mutants)} {time.monotonic() - start:.0f} s {outcome.value}: {what}")
     return reading
 
 
@@ -109,6 +138,9 @@ def arguments(given: Sequence[str] | None = None) -> argparse.Namespace:
         "--only", action="append", metavar="TEXT", help="of those drawn, the mutants whose FILE:LINE FUNCTION has it"
     )
     parser.add_argument("--near", action="store_true", help="ask only the nearest tests: quick, and a lower limit")
+    parser.add_argument(
+        "--killed", type=Path, metavar="FILE", help="keep here which were noticed, and do not try those again"
+    )
     parser.add_argument("--list", action="store_true", help="print the mutants, try none")
     parser.add_argument("--docker", action="store_true", help="run the tests that need PostgreSQL too, in containers")
     return parser.parse_args(given)
@@ -129,7 +161,10 @@ def main() -> int:
             return 0
         stack.enter_context(committed(checkout))
         container = stack.enter_context(cron_container(checkout)) if options.docker else None
-        readings = [attempt_all(sample, checkout, container=container, only_near=options.near) for sample in samples]
+        readings = []
+        for sample in samples:
+            trial = prepare(sample.package, checkout, container=container, only_near=options.near)
+            readings.append(attempt_all(sample, trial, killed=Killed(options.killed)))
     say("\n".join([f"\n{HEADINGS}   share", *map(str, readings)]))
     return 0 if all(reading.share >= GOAL for reading in readings) else 1
 
