@@ -12,6 +12,7 @@ source "$ROOT/library/host/install/terminal.sh"
 source "$ROOT/library/host/install/dotenv.sh"
 source "$ROOT/library/host/install/environment.sh"
 source "$ROOT/library/host/install/server.sh"
+source "$ROOT/library/host/install/secrets.sh"
 source "$ROOT/library/host/install/check_docker.sh"
 source "$ROOT/library/host/install/lock.sh"
 source "$ROOT/library/host/install/check_project.sh"
@@ -146,8 +147,8 @@ install_project() { # ASSUME_YES PORT_OPTION
     step "2/$steps" "Write secrets/ and .env" write_server_configuration "$project" "$port"
   else
     step "2/$steps" "Write .env" write_dotenv "$project" "$port"
+    note_name "$project"
   fi
-  note_name "$project"
   follow_dotenv
   running=$(running_services | paste -s -d ' ' -)
   # shellcheck disable=SC2064 # what runs now

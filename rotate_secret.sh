@@ -7,15 +7,14 @@ ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 readonly ROOT
 readonly CALLED_FROM=$PWD
 readonly LOG="$ROOT/rotate_secret.log"
-readonly GENERATED='secret_key postgres_password default_user_password dev_password'
 readonly STEP_END_LIMIT=300 # seconds: an interrupted restart goes back to what ran before
-readonly GIVEN='email_password google_credentials backup_age_identity'
 
 # shellcheck source-path=SCRIPTDIR
 source "$ROOT/library/host/install/terminal.sh"
 source "$ROOT/library/host/install/dotenv.sh"
 source "$ROOT/library/host/install/environment.sh"
 source "$ROOT/library/host/install/server.sh"
+source "$ROOT/library/host/install/secrets.sh"
 source "$ROOT/library/host/install/check_docker.sh"
 source "$ROOT/library/host/install/lock.sh"
 source "$ROOT/library/host/install/check_project.sh"
@@ -46,6 +45,7 @@ Made elsewhere, so --from must give it:
   email_password         PROD's, at the SMTP server
   google_credentials     a service account's key; it must get in before it is used
   backup_age_identity    DEV's, to read encrypted backups
+And what else dev.yml or prod.yml lists below `secrets:`. With x-length it is made here; what reads it is replaced.
 
 The previous secret stays in force until the new one works. Whatever fails, or Ctrl-C: what is in secrets/ works, and it says
 whether to run the same command again.
@@ -103,10 +103,8 @@ main() {
 
 check_usage() {
   [[ -n $NAME ]] || wrong_usage 'Which secret? Give its name.'
-  is_one_of "$NAME" "$GENERATED $GIVEN" || wrong_usage "There is no secret '$NAME' to rotate."
   [[ -z $FORGET || $NAME == secret_key ]] || wrong_usage '--forget-previous is for secret_key.'
   [[ -z $FORGET || -z $FROM ]] || wrong_usage '--forget-previous makes no new secret: it takes no --from.'
-  [[ -n $FROM ]] || is_one_of "$NAME" "$GENERATED" || wrong_usage "$NAME is made elsewhere: give it with --from FILE."
 }
 
 rotate() { # ASSUME_YES
@@ -127,7 +125,7 @@ rotate() { # ASSUME_YES
     forget_previous
   else
     keep_next
-    "rotate_$NAME"
+    rotate_by_name
     rm -f "$NEXT" "$PREVIOUS"
   fi
   trap - EXIT

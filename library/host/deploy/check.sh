@@ -8,7 +8,8 @@ check_server_to_deploy() {
   check_is_server
   follow_dotenv
   unset DOTENV
-  check_compose_file
+  find_secrets
+  check_secrets
   local databases
   mapfile -t databases < <(needed_by_web)
   check_runs "${databases[@]}" nginx
@@ -49,13 +50,6 @@ check_backup() {
   [[ -z $BACKUP || -n $ROLLBACK$RESTART || -n $(dotenv_get .env BACKUP_URL) ]] || refuse \
     'there is no place for the backup: BACKUP_URL in .env is empty.' \
     'Set it (library/docs/how-to/backups.md), or deploy without a backup: ./deploy.sh --no-backup'
-}
-
-# What Docker Compose cannot read ends here, before anything is changed.
-check_compose_file() {
-  local said
-  said=$(docker compose config --quiet 2>&1) || refuse "Docker Compose cannot read $(dotenv_get .env COMPOSE_FILE):" \
-    "${said##*$'\n'}" 'Correct the file. To see it as Compose does: docker compose config'
 }
 
 # Where there is no registry, an image that is not here comes from nowhere.

@@ -25,6 +25,7 @@ show_deploy_plan() {
   Backup       $backup
 
 TEXT
+  show_new_secrets
   [[ -n $(web_of "$OLD") ]] || printf '  Note: no web of %s runs; there is nothing to keep serving.\n\n' "$OLD"
 }
 

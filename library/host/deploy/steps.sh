@@ -5,6 +5,7 @@
 # before it is healthy.
 hold_requests() {
   local serving
+  write_secrets "$PROJECT"
   go_back
   mapfile -t serving < <(web_of "$OLD")
   ((${#serving[@]} == 0)) || route "${serving[@]}"

@@ -140,8 +140,12 @@ folder_of() { # PROJECT
     --format '{{.Label "com.docker.compose.project.working_dir"}}' | head -n 1
 }
 
+# Its further lines are the secrets that were made: see note_secrets.
 note_name() { # PROJECT
-  [[ $(head -n 1 "$INSTALLED_AS" 2>/dev/null) == "$1" ]] || printf '%s\n' "$1" >"$INSTALLED_AS"
+  local more=''
+  [[ $(head -n 1 "$INSTALLED_AS" 2>/dev/null) != "$1" ]] || return 0
+  [[ ! -e $INSTALLED_AS ]] || more=$(tail -n +2 "$INSTALLED_AS")
+  printf '%s\n' "$1" ${more:+"$more"} >"$INSTALLED_AS"
 }
 
 port_taken() { # PORT

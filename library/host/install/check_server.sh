@@ -8,6 +8,7 @@ check_server() {
   check_domain "$(going_to_be DOMAIN)"
   check_admin_email "$(going_to_be ADMIN_EMAIL)"
   check_dotenv_holds_no_secret
+  find_secrets
   check_secrets
   check_backup_folder "$(going_to_be BACKUP_URL)"
 }
@@ -48,11 +49,11 @@ lower() { # TEXT
 
 # With a .env, the secrets of that installation must be there. What is there must be worth its name in any case.
 check_secrets() {
-  local name lines=()
-  for name in $REQUIRED_SECRETS; do
-    check_secret "secrets/${name%:*}" "${name#*:}" || true # what it finds is in lines, and told at once below
-  done
-  [[ $ENVIRONMENT != dev || ! -e secrets/dev_password ]] || check_dev_password
+  local name length lines=()
+  while read -r name length; do
+    ((length == 0)) || check_secret "$name" "$length"
+  done < <(printf '%s\n' "${SECRETS[@]}")
+  ! has_secret_named dev_password || [[ ! -e secrets/dev_password ]] || check_dev_password
   ((${#lines[@]} == 0)) || refuse 'secrets/ is not complete:' "${lines[@]}" \
     'Put the earlier ones back. Is there none? This makes one: (umask 077; openssl rand -hex 32 >secrets/NAME)' \
     'The database keeps its password from its first start on: a new postgres_password does not open it.'
@@ -60,7 +61,6 @@ check_secrets() {
 
 check_dev_password() {
   local problem
-  check_secret secrets/dev_password 1
   problem=$(problem_of_door "$(<secrets/dev_password)")
   [[ -z $problem ]] || lines+=("secrets/dev_password: $problem")
 }
@@ -87,18 +87,18 @@ problem_of_door() { # LINE
 }
 
 # Adds to the caller's lines what is wrong with a secret. Where it has lines, the first one is used.
-check_secret() { # FILE LENGTH
-  local value
-  if [[ ! -e $1 ]]; then
-    [[ ! -e .env ]] || lines+=("$1 is missing")
+check_secret() { # NAME LENGTH
+  local value file=secrets/$1
+  if [[ ! -e $file ]]; then
+    [[ ! -e .env ]] || ! had_secret "$1" || lines+=("$file is missing")
     return
   fi
-  [[ -r $1 ]] || refuse "you may not read $1." 'Run this as its owner.'
-  value=$(head -n 1 "$1" | tr -d '[:space:]')
+  [[ -r $file ]] || refuse "you may not read $file." 'Run this as its owner.'
+  value=$(head -n 1 "$file" | tr -d '[:space:]')
   if [[ $value == *"$PLACEHOLDER"* ]]; then
-    lines+=("$1 holds the placeholder $PLACEHOLDER")
+    lines+=("$file holds the placeholder $PLACEHOLDER")
   elif ((${#value} < $2)); then
-    lines+=("$1 is too short to be a secret: ${#value} characters, $2 at least")
+    lines+=("$file is too short to be a secret: ${#value} characters, $2 at least")
   fi
 }
 

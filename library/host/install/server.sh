@@ -1,9 +1,7 @@
 # DEV and PROD: the domain, the secrets. Sourced by install_docker.sh.
 # shellcheck shell=bash
 
-# What must be there, and at least so long; what may be empty; what PostgreSQL's own user reads.
-readonly REQUIRED_SECRETS='secret_key:32 postgres_password:16 default_user_password:12'
-readonly OPTIONAL_SECRETS='email_password google_credentials backup_age_identity'
+# What PostgreSQL's own user reads.
 readonly POSTGRES_SECRET=secrets/postgres_server_password
 
 # The command that goes on from here, whatever is written by then.
@@ -56,7 +54,7 @@ default_http_port() {
 # The step: makes secrets/ and .env, or keeps them and changes what was asked for.
 write_server_configuration() { # PROJECT PORT
   local asked=("HTTP_PORT=$2" ${ASKED[@]+"${ASKED[@]}"}) values=() value owner
-  write_secrets
+  write_secrets "$1"
   if [[ ! -e .env ]]; then
     read -r -a owner <<<"$(owner_ids)"
     while IFS= read -r value; do values+=("$value"); done < <(server_values)
@@ -81,24 +79,6 @@ server_values() {
 as_server_dotenv() {
   sed -E "s|^([A-Z_]+)=$PLACEHOLDER\$|# $ENVIRONMENT.yml: the file in secrets/ of the same name|"
   printf '\n# Which environment this folder is: docker compose needs no --file here.\nCOMPOSE_FILE=%s.yml\n' "$ENVIRONMENT"
-}
-
-# Makes the secrets that are not there yet, each readable by its owner alone from the first byte on.
-write_secrets() {
-  local name
-  (
-    umask 077
-    mkdir -p secrets
-    for name in $REQUIRED_SECRETS; do
-      [[ -e secrets/${name%:*} ]] || secret $((${name#*:} * 3 / 2)) >"secrets/${name%:*}"
-    done
-    for name in $OPTIONAL_SECRETS; do
-      [[ -e secrets/$name ]] || : >"secrets/$name"
-    done
-    [[ $ENVIRONMENT != dev || -e secrets/dev_password ]] || printf 'dev:{PLAIN}%s\n' "$(secret 15)" >secrets/dev_password
-    [[ -e $POSTGRES_SECRET ]] || cat secrets/postgres_password >"$POSTGRES_SECRET"
-  )
-  close_secrets
 }
 
 # Root gives its files to who the containers run as; PostgreSQL's own file belongs to another user already, perhaps.

@@ -13,6 +13,7 @@ check_rotation() {
   check_owner
   check_is_to_rotate
   follow_dotenv
+  find_secrets
   check_secrets
   check_is_here
   NEW=''
@@ -29,18 +30,22 @@ check_is_to_rotate() {
     'Change them there (library/docs/how-to/rotate-a-secret.md tells about the database), then: docker compose up --detach'
 }
 
-# A secret that this environment does not mount would change nothing.
+# A secret that no service of this environment reads would change nothing.
 check_is_here() {
-  grep -q "^  $NAME: " "$ENVIRONMENT.yml" || refuse "$(in_capitals "$ENVIRONMENT") has no $NAME: $ENVIRONMENT.yml does not name it." \
+  local here
+  here=$(secret_names | grep -vxF "${POSTGRES_SECRET##*/}" | paste -s -d ' ' -)
+  is_one_of "$NAME" "$here" || refuse "$(in_capitals "$ENVIRONMENT") has no secret '$NAME' to rotate. It has: $here" \
     'On PROD, what reads encrypted backups stays away; on DEV, mail is caught.' \
     'To restore an encrypted backup there, give the key for that command alone: ./google_storage.sh -r URL --identity-file FILE' \
     '(library/docs/how-to/backups.md, "The server is gone, and its backups are encrypted")'
+  [[ -n $FROM ]] || (($(length_of_secret "$NAME") > 0)) || refuse "$NAME is made elsewhere." "Give it: $(this_command) --from FILE"
+  [[ -e $CURRENT ]] || refuse "there is no $CURRENT yet: its release is not deployed." 'First: ./deploy.sh'
   [[ -w secrets && -r $CURRENT ]] || refuse "you may not change $CURRENT." 'Run this as its owner.'
 }
 
 # Sets NEW to what --from gives, without the line ends behind it. Nobody can type what was cut off, or is several lines.
 read_new() {
-  local file=$FROM least=1
+  local file=$FROM least
   if [[ $FROM == - ]]; then
     file=/dev/stdin
   else
@@ -48,11 +53,11 @@ read_new() {
   fi
   NEW=$(cat "$file")
   NEW=${NEW%$'\r'}
-  for least in $REQUIRED_SECRETS "$NAME:1"; do
-    [[ ${least%:*} != "$NAME" ]] || break
-  done
+  least=$(length_of_secret "$NAME")
+  ((least > 0)) || least=1
   [[ $NEW != *"$PLACEHOLDER"* ]] || refuse "what --from gives holds the placeholder $PLACEHOLDER."
-  ((${#NEW} >= ${least#*:})) || refuse "what --from gives is too short to be $NAME: ${#NEW} characters, ${least#*:} at least."
+  ((${#NEW} >= least)) || [[ $NAME == dev_password ]] ||
+    refuse "what --from gives is too short to be $NAME: ${#NEW} characters, $least at least."
   case $NAME in
     google_credentials)
       [[ $NEW == '{'*'"type"'*'}' ]] || refuse 'what --from gives is no key of a service account: JSON that names its "type".' \

@@ -20,21 +20,13 @@ keep_next() {
   if [[ -n $NEW ]]; then
     (umask 077 && printf '%s\n' "$NEW" >"$NEXT")
   elif [[ ! -s $NEXT ]]; then
-    (umask 077 && make_secret >"$NEXT")
+    (umask 077 && make_secret "$NAME" >"$NEXT")
   fi
   close_secret "$NEXT"
 }
 
 has_lines() {
   is_one_of "$NAME" 'secret_key postgres_password'
-}
-
-make_secret() {
-  case $NAME in
-    secret_key) secret 48 ;;
-    postgres_password) secret 24 ;;
-    *) secret 18 ;;
-  esac
 }
 
 next() {

@@ -7,6 +7,10 @@ act() { # TITLE COMMAND…
   step "$STEP" "$@"
 }
 
+rotate_by_name() {
+  if [[ $(type -t "rotate_$NAME") == function ]]; then "rotate_$NAME"; else rotate_another; fi
+}
+
 rotate_secret_key() {
   act 'Let the next key be taken beside this one' learn
   act 'Restart what reads it' restart
@@ -33,18 +37,14 @@ rotate_dev_password() {
   act 'Replace what reads it' recreate_readers
 }
 
-rotate_email_password() {
-  act 'Put it into secrets/' move_next
-  act 'Restart what reads it' restart
-}
-
 rotate_google_credentials() {
   act 'Put it into secrets/' move_next
   [[ -z $(dotenv_get .env BACKUP_URL) || ! -e google_storage.sh ]] || act 'See whether it gets in' ./google_storage.sh -l
   act 'Replace what reads it' replace_readers
 }
 
-rotate_backup_age_identity() {
+# What needs no more than that its readers have it: given from elsewhere, or of the team's own.
+rotate_another() {
   act 'Put it into secrets/' move_next
   act 'Replace what reads it' replace_readers
 }
@@ -117,10 +117,11 @@ bring_back_what_runs() {
 }
 
 # Prints the services that the rotation replaces itself: it may have begun to, and Docker goes on stopping what it has begun to.
+# Where web is one of them, ./deploy.sh --restart replaces them all, and brings back what it was interrupted in.
 services_that_read_it() {
-  case $NAME in
-    dev_password | google_credentials | backup_age_identity) readers_of "$NAME" ;;
-  esac
+  local readers
+  readers=$(readers_of "$NAME")
+  grep -qx web <<<"$readers" || printf '%s\n' "$readers"
 }
 
 # Prints the services that started while the file in secrets/ was another one.

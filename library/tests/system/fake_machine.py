@@ -28,10 +28,12 @@ CONFIG: Final = (
     )
     + "  postgres:\\n    image: postgres:18-trixie\\n    secrets:\\n      - source: postgres_server_password\\n"
     + "  valkey:\\n    image: valkey/valkey:9\\n"
+    + "%SECRETS%"
 )
 READY: Final = {
     "compose config": CONFIG,
     "compose --env-file * config": CONFIG,
+    "compose --file * config": CONFIG,
     "version *": "26.1.5",
     "compose version *": "2.26.1-4",
     "buildx version": "github.com/docker/buildx 0.13.1 0.13.1",

@@ -10,7 +10,10 @@ from fake_machine import FakeMachine
 DOMAIN: Final = "www.example.com"
 OPTIONS: Final = ("--domain", DOMAIN, "--admin-email", "you@example.com")
 SECRETS: Final = {"secret_key", "postgres_password", "postgres_server_password", "default_user_password"}
-OPTIONAL: Final = {"email_password", "google_credentials", "backup_age_identity"}
+OPTIONAL: Final = {
+    "prod": {"email_password", "google_credentials"},
+    "dev": {"backup_age_identity", "google_credentials"},
+}
 
 
 def install(

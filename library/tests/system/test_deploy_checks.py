@@ -34,7 +34,7 @@ def assert_refuses(machine: FakeMachine, *said: str, options: tuple[str, ...] = 
 
 
 def write_dotenv(machine: FakeMachine, **values: str) -> None:
-    """Write the `.env` of a server."""
+    """Write the `.env` of a server, and the secrets that every one has."""
     usual = {
         "COMPOSE_FILE": "prod.yml",
         "HTTPS_PORT": "443",
@@ -42,6 +42,10 @@ def write_dotenv(machine: FakeMachine, **values: str) -> None:
         "ADMIN_EMAIL": "a@example.com",
     }
     machine.write_dotenv(**usual | {"SECRET_KEY": "", "POSTGRES_PASSWORD": "", "DEFAULT_USER_PASSWORD": ""} | values)
+    folder = machine.checkout / "secrets"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    for name in ("secret_key", "postgres_password", "default_user_password"):
+        (folder / name).write_text(f"a-{name}-of-more-than-32-characters")
 
 
 @pytest.mark.parametrize(
@@ -119,7 +123,7 @@ def test_image_of_the_way_back_is_gone(machine: FakeMachine) -> None:
 def test_compose_file_that_cannot_be_read(machine: FakeMachine) -> None:
     """A mistake in the file is told before anything is changed, in Compose's words."""
     write_dotenv(machine, RELEASE="1.1")
-    machine.answer("compose config --quiet", "services.extra Additional property imge is not allowed", status=15)
+    machine.answer("compose config", "services.extra Additional property imge is not allowed", status=15)
     assert_refuses(machine, "Docker Compose cannot read prod.yml", "Additional property imge")
 
 

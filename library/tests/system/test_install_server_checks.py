@@ -142,7 +142,7 @@ def test_backup_folder_that_nothing_mounts(server: FakeMachine) -> None:
     dotenv.write_text(dotenv.read_text().replace("file:///data/backups", "file:///srv/backups"))
     (server.commands / "calls").unlink()
     assert_refuses(server, *said)
-    server.answer("compose config", "        source: /srv/backups\\n        target: /srv/backups")
+    server.answer("compose config", "        source: /srv/backups\\n        target: /srv/backups\\n%SECRETS%")
     result = server.install()
     assert result.returncode == 0, result.stderr
     assert "they are on this machine; keep copies elsewhere" in result.stdout

@@ -1,0 +1,95 @@
+# The list of a server's secrets: what the Compose files of its environment name below `secrets:`. Which of them are made here,
+# and which have been. Sourced by install_docker.sh, deploy.sh and rotate_secret.sh.
+# shellcheck shell=bash
+
+readonly FIRST_SECRETS='secret_key postgres_password default_user_password' # every server has had these from its install on
+
+# Sets SECRETS: name and length of each secret that a service reads; 0 where nothing is made here.
+find_secrets() {
+  local config
+  config=$(compose_of_environment config 2>&1) || refuse "Docker Compose cannot read $ENVIRONMENT.yml:" \
+    "${config##*$'\n'}" "Correct the file. To see it as Compose does: docker compose --file $ENVIRONMENT.yml config"
+  mapfile -t SECRETS < <(awk '
+    function finish() {if (file ~ "/secrets/" name "$") print name, length_; file = ""; length_ = 0}
+    /^[^ ]/ {finish(); in_secrets = $1 == "secrets:"}
+    in_secrets && /^  [^ ]/ {finish(); name = $1; gsub(/[":]/, "", name)}
+    in_secrets && $1 == "file:" {file = $2}
+    in_secrets && $1 == "x-length:" {length_ = $2 + 0}
+    END {finish()}' <<<"$config")
+  ((${#SECRETS[@]} > 0)) || refuse "$ENVIRONMENT.yml names no secret of the folder secrets/." \
+    'Put its list of secrets back, with secret_key and the others.'
+}
+
+# Docker Compose as .env says, whatever the shell does; where there is none yet, as it is going to.
+compose_of_environment() { # ARGUMENT…
+  if [[ -e .env ]]; then
+    COMPOSE_FILE=$(dotenv_get .env COMPOSE_FILE) docker compose "$@"
+  else
+    DOTENV=.env.example docker compose --file "$ENVIRONMENT.yml" --env-file .env.example "$@"
+  fi
+}
+
+secret_names() {
+  printf '%s\n' "${SECRETS[@]% *}"
+}
+
+has_secret_named() { # NAME
+  [[ " ${SECRETS[*]% *} " == *" $1 "* ]]
+}
+
+# Prints how long a secret is at least; 0 where it may be empty.
+length_of_secret() { # NAME
+  printf '%s\n' "${SECRETS[@]}" | awk -v name="$1" '$1 == name {print $2}'
+}
+
+# Whether this folder had the secret already: a file that is missing now was lost, and another one would not do.
+had_secret() { # NAME
+  [[ " $FIRST_SECRETS " == *" $1 "* ]] || tail -n +2 "$INSTALLED_AS" 2>/dev/null | grep -qxF "$1"
+}
+
+# Makes the secrets that are not there yet, each readable by its owner alone from the first byte on.
+write_secrets() { # PROJECT
+  local name
+  (
+    umask 077
+    mkdir -p secrets
+    for name in $(secret_names); do
+      [[ -e secrets/$name || secrets/$name == "$POSTGRES_SECRET" ]] || make_secret "$name" >"secrets/$name"
+    done
+    [[ -e $POSTGRES_SECRET ]] || ! has_secret_named "${POSTGRES_SECRET##*/}" || head -n 1 secrets/postgres_password >"$POSTGRES_SECRET"
+  )
+  close_secrets
+  note_name "$1"
+  note_secrets
+}
+
+# Prints a new secret; nothing where it is made elsewhere.
+make_secret() { # NAME
+  local length
+  length=$(length_of_secret "$1")
+  ((length > 0)) || return 0
+  [[ $1 != dev_password ]] || printf 'dev:{PLAIN}'
+  secret $((length * 3 / 2))
+}
+
+# Remembers below the project's name which secrets were made, so that one that is lost is not taken for a new one. Another
+# password for DEV's door does as well.
+note_secrets() {
+  local name
+  for name in $(secret_names); do
+    [[ $name == dev_password ]] || had_secret "$name" || printf '%s\n' "$name" >>"$INSTALLED_AS"
+  done
+}
+
+# Prints the secrets that a release brings along, with what there is to do about them.
+show_new_secrets() {
+  local name
+  for name in $(secret_names); do
+    [[ ! -e secrets/$name ]] || continue
+    if (($(length_of_secret "$name") > 0)) || [[ secrets/$name == "$POSTGRES_SECRET" ]]; then
+      printf '  Note: secrets/%s is new, and made now.\n\n' "$name"
+    else
+      printf '  Note: secrets/%s is new, and empty. Give it: ./rotate_secret.sh %s --from FILE\n\n' "$name" "$name"
+    fi
+  done
+}

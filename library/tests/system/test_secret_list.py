@@ -1,0 +1,121 @@
+"""The list of secrets, in dev.yml and prod.yml: what a release adds is there before it is needed, and all follow it."""
+
+import re
+from pathlib import Path
+
+import pytest
+from bedplate.environment import SHORTEST_KEY
+from bedplate.testing.checkout import ROOT
+from fake_machine import FakeMachine
+from fake_server import installed
+from test_deploy_checks import deploy
+from test_rotate_secret_checks import rotate
+from test_rotate_secret_steps import running  # noqa: F401 - a fixture
+
+LISTED = re.compile(r"^  (\w+): \{ file: secrets/\1(?:, x-length: (\d+))? \}", re.MULTILINE)
+FOR_POSTGRESQL = "postgres_server_password"
+ADDED = "  payment_key: { file: secrets/payment_key, x-length: 20 }\n  bank_key: { file: secrets/bank_key }\n"
+
+
+def listed(environment: str) -> dict[str, int]:
+    """Return the secrets of an environment, and how long each is at least: 0 if it is made elsewhere."""
+    text = (ROOT / f"{environment}.yml").read_text().partition("\nsecrets:\n")[2].partition("\n\n")[0]
+    found = {name: int(length or 0) for name, length in LISTED.findall(text)}
+    assert len(found) == len(text.splitlines())
+    return found
+
+
+def add_secrets(folder: Path) -> None:
+    """Let PROD's next release list two secrets more."""
+    prod = folder / "prod.yml"
+    prod.write_text(prod.read_text().replace("\nsecrets:\n", f"\nsecrets:\n{ADDED}"))
+
+
+def assert_added(folder: Path) -> None:
+    """Assert that one of them was made, the other is empty, and each is its owner's alone."""
+    made, empty = folder / "secrets/payment_key", folder / "secrets/bank_key"
+    assert re.fullmatch(r"\w{30,}", made.read_text())
+    assert empty.read_bytes() == b""
+    assert {path.stat().st_mode & 0o777 for path in (made, empty)} == {0o600}
+
+
+def test_deploy_makes_what_its_release_adds(running: FakeMachine) -> None:  # noqa: F811 - that fixture
+    """Compose starts nothing while a file is missing. What has to be given is told before anything is done."""
+    add_secrets(running.checkout)
+    result = deploy(running, "--no-backup")
+    assert "secrets/payment_key is new, and made now." in result.stdout
+    assert "secrets/bank_key is new, and empty. Give it: ./rotate_secret.sh bank_key --from FILE" in result.stdout
+    assert_added(running.checkout)
+    calls = running.calls()
+    assert calls.index("compose config") < min(at for at, call in enumerate(calls) if call.startswith("compose --env"))
+    assert "is new" not in deploy(running, "--no-backup").stdout
+
+
+def test_install_makes_what_was_added(server: FakeMachine) -> None:
+    """So does the install, and the earlier ones stay."""
+    folder = installed(server)
+    before = (folder / "secrets/secret_key").read_text()
+    add_secrets(folder)
+    assert server.install().returncode == 0
+    assert_added(folder)
+    assert (folder / "secrets/secret_key").read_text() == before
+
+
+@pytest.mark.parametrize("command", ["install", "deploy", "rotate"])
+def test_lost_secret_is_not_taken_for_a_new_one(server: FakeMachine, command: str) -> None:
+    """Another one in its place would open nothing that it opened."""
+    folder = installed(server)
+    server.answer("compose ps *", "1234")
+    add_secrets(folder)
+    assert server.install().returncode == 0
+    (folder / "secrets/payment_key").unlink()
+    if command == "install":
+        result = server.install()
+    else:
+        result = deploy(server) if command == "deploy" else rotate(server, "secret_key")
+    assert result.returncode == 1
+    assert "secrets/payment_key is missing" in result.stderr
+    assert not (folder / "secrets/payment_key").exists()
+
+
+def test_secret_of_the_team_is_rotated(running: FakeMachine) -> None:  # noqa: F811 - that fixture
+    """What the list has can be rotated: what reads it is replaced."""
+    add_secrets(running.checkout)
+    deploy(running, "--no-backup")
+    assert rotate(running, "bank_key", "--from", "-", given="of-the-bank").returncode == 0
+    assert (running.checkout / "secrets/bank_key").read_text() == "of-the-bank\n"
+    before = (running.checkout / "secrets/payment_key").read_text()
+    assert rotate(running, "payment_key").returncode == 0
+    assert (running.checkout / "secrets/payment_key").read_text() not in {before, ""}
+    short = rotate(running, "payment_key", "--from", "-", given="short")
+    assert "too short to be payment_key: 5 characters, 20 at least" in short.stderr
+
+
+def test_compose_file_that_cannot_be_read(server: FakeMachine) -> None:
+    """It is named, with what Compose says of it, before anything is changed."""
+    server.answer("compose --file prod.yml * config", "yaml: line 3: mapping values are not allowed", status=15)
+    result = server.install("--environment", "prod", "--domain", "www.example.com", "--admin-email", "you@example.com")
+    assert result.returncode == 1
+    assert "Docker Compose cannot read prod.yml:\n  yaml: line 3" in result.stderr
+    assert not (server.checkout / "secrets").exists()
+
+
+def test_environments_agree() -> None:
+    """DEV and PROD ask the same of a secret that both have, and the application asks no more."""
+    dev, prod = listed("dev"), listed("prod")
+    assert {name: dev[name] for name in dev.keys() & prod} == {name: prod[name] for name in dev.keys() & prod}
+    assert prod["secret_key"] == SHORTEST_KEY
+    assert [name for name, length in (dev | prod).items() if length] == [
+        "secret_key",
+        "postgres_password",
+        "default_user_password",
+        "dev_password",
+    ]
+
+
+@pytest.mark.parametrize("page", ["library/docs/how-to/rotate-a-secret.md", "rotate_secret.sh"])
+def test_each_is_told_of(page: str) -> None:
+    """Whoever has to rotate a secret finds it."""
+    text = (ROOT / page).read_text()
+    secrets = (listed("dev") | listed("prod")).keys() - {FOR_POSTGRESQL}
+    assert [name for name in secrets if name not in text] == []
