@@ -44,7 +44,7 @@ class JSONSerializer:
 def dump_json(value: Any, *, default: Callable[[Any], Any] | None = None) -> bytes:
     """Return the value as JSON. Raise TypeError if it cannot be, with what to do."""
     try:
-        return json.dumps(value, separators=(",", ":"), default=default).encode()
+        return json.dumps(value, default=default).encode()
     except (TypeError, ValueError, RecursionError) as error:
         raise TypeError(
             f"The cache stores JSON, and cannot store this {type(value).__qualname__}: {error}. "
