@@ -58,6 +58,12 @@ def test_no_method_is_an_error(method: str) -> None:
 
 
 @pytest.mark.usefixtures("cache")
+def test_a_key_is_not_one_of_releases_that_stored_pickle() -> None:
+    """They used version 1, and would fail on JSON after a rollback."""
+    assert caches["default"].make_key("name") == ":2:name"
+
+
+@pytest.mark.usefixtures("cache")
 def test_it_is_asked_once_in_a_while(caplog: pytest.LogCaptureFixture) -> None:
     for _ in range(20):
         caches["default"].get("name")

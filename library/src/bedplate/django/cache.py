@@ -46,9 +46,11 @@ class OptionalCache(RedisCache):
             return otherwise
         try:
             return ask()
+        except ResponseError as error:  # an answer, so nothing was waited for: no pause
+            logger.warning("The cache refuses: %s", error)
+            return otherwise
         except (RedisError, OSError) as error:
-            if not isinstance(error, ResponseError):  # which is an answer: nothing was waited for
-                OptionalCache.paused_until = time.monotonic() + PAUSE_SECONDS
+            OptionalCache.paused_until = time.monotonic() + PAUSE_SECONDS
             logger.warning("The cache is out of reach: %s", error)
             return otherwise
 
