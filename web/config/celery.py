@@ -3,14 +3,14 @@
 import os
 from typing import Any
 
-from bedplate.django.broker import use_mended_transport
+from bedplate.django.broker import use_patched_transports
 from bedplate.django.operations.worker import HEARTBEAT_FILE_OPTION, Heartbeat, Leases
 from celery import Celery, Task, signals
 from structlog.contextvars import bind_contextvars, get_contextvars, reset_contextvars
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
-use_mended_transport()
+use_patched_transports()
 app = Celery("config")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()

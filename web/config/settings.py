@@ -120,7 +120,7 @@ DATABASES = {"default": databases()}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 CACHES = {
-    "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+    "default": {"BACKEND": "bedplate.django.cache.MemoryCache"}
     if ENVIRONMENT.embedded or ENVIRONMENT.isolated
     else {
         "BACKEND": "bedplate.django.cache.OptionalCache",

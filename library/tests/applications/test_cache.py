@@ -39,7 +39,28 @@ def test_it_is_empty_and_keeps_nothing() -> None:
     assert cache.get("name", "default") == "default"
     assert cache.add("name", "value") is True
     assert cache.delete("name") is False
+    assert cache.touch("name") is False
+    assert ("name" in cache) is False
+    assert cache.get_or_set("name", lambda: "value") == "value"
+    assert (cache.incr("number"), cache.decr("number", 2)) == (1, -2)
     assert cache.get_many(["name"]) == {}
+    assert cache.set_many({"name": "value"}) == ["name"]
+    cache.delete_many(["name"])
+    cache.clear()
+
+
+@pytest.mark.parametrize("method", ["touch", "has_key", "incr", "clear", "set_many", "delete_many"])
+@pytest.mark.usefixtures("cache")
+def test_no_method_is_an_error(method: str) -> None:
+    """Each is the first to ask: the failure of another has not stopped it from asking."""
+    arguments: dict[str, list[object]] = {"clear": [], "set_many": [{"name": 1}], "delete_many": [["name"]]}
+    getattr(caches["default"], method)(*arguments.get(method, ["name"]))
+
+
+@pytest.mark.usefixtures("cache")
+def test_a_key_is_not_one_of_releases_that_stored_pickle() -> None:
+    """They used version 1, and would fail on JSON after a rollback."""
+    assert caches["default"].make_key("name") == ":2:name"
 
 
 @pytest.mark.usefixtures("cache")

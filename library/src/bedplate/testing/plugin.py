@@ -48,6 +48,4 @@ def staff(db: None) -> AbstractBaseUser:  # noqa: ARG001 - asked for its effect
 @pytest.fixture
 def own_cache(settings: Settings, request: pytest.FixtureRequest) -> None:
     """Give the test a cache that nothing else uses: rate limits are counted there."""
-    settings.CACHES = {
-        "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": request.node.nodeid}
-    }
+    settings.CACHES = {"default": {"BACKEND": "bedplate.django.cache.MemoryCache", "LOCATION": request.node.nodeid}}
