@@ -124,7 +124,7 @@ CACHES = {
     if ENVIRONMENT.embedded or ENVIRONMENT.isolated
     else {
         "BACKEND": "bedplate.django.cache.OptionalCache",
-        "LOCATION": f"{ENVIRONMENT.valkey_url}/1",
+        "LOCATION": ENVIRONMENT.valkey_database(1),
         "OPTIONS": CACHE_OPTIONS,
     },
 }
@@ -280,7 +280,7 @@ def broker() -> str:
     """Return where tasks are put: of an isolated process, nowhere that outlives it."""
     if ENVIRONMENT.isolated:
         return "memory://localhost"
-    return "filesystem://localhost" if ENVIRONMENT.embedded else f"{ENVIRONMENT.valkey_url}/0"
+    return "filesystem://localhost" if ENVIRONMENT.embedded else ENVIRONMENT.valkey_database(0)
 
 
 TASKS_APPLICATION = "config.celery"

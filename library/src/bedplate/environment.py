@@ -4,6 +4,7 @@ import os
 import sys
 from pathlib import Path
 from typing import Any, Final, Literal
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from django.core.exceptions import ImproperlyConfigured
@@ -75,7 +76,9 @@ class Environment(BaseSettings):
         "replaced, the other one follows on a line of its own.",
     )
     valkey_url: str = Field(
-        default="redis://valkey:6379", description="Valkey: cache and task queue. Not used in embedded mode."
+        default="redis://valkey:6379",
+        description="Valkey: cache and task queue, in its databases 1 and 0. `rediss://` is TLS; an authority of your own "
+        "is named at its end: `?ssl_ca_certs=/path/to/ca.pem`. Not used in embedded mode.",
     )
     data_directory: Path = Field(
         default=Path("/data"), description="Folder of uploads, caught mail and, in embedded mode, database and queue."
@@ -208,6 +211,10 @@ class Environment(BaseSettings):
         if value is None and info.data.get("environment") != "embedded":
             raise ValueError("is not set")
         return value
+
+    def valkey_database(self, number: int) -> str:
+        """Return the address of a database of Valkey: its number goes before what `VALKEY_URL` has behind a `?`."""
+        return urlsplit(self.valkey_url)._replace(path=f"/{number}").geturl()
 
     @property
     def signing_keys(self) -> tuple[str, ...]:

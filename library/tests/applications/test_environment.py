@@ -155,3 +155,21 @@ def test_every_process_ends_with_the_reason_alone(command: list[str]) -> None:
     heading, reason = ended.stderr.splitlines()
     assert heading.startswith("The configuration is not usable.")
     assert reason.startswith("  TIME_ZONE: 'Europe/Zurch' is not a time zone")
+
+
+@pytest.mark.parametrize(
+    ("url", "database"),
+    [
+        ("redis://valkey:6379", "redis://valkey:6379/1"),
+        ("redis://valkey:6379/", "redis://valkey:6379/1"),
+        (
+            "rediss://app:secret@cache.example:6380?ssl_ca_certs=/ca.pem",
+            "rediss://app:secret@cache.example:6380/1?ssl_ca_certs=/ca.pem",
+        ),
+    ],
+)
+def test_databases_of_valkey(monkeypatch: pytest.MonkeyPatch, secrets_directory: Path, url: str, database: str) -> None:
+    monkeypatch.setenv("SECRET_KEY", SECRET)
+    monkeypatch.setenv("POSTGRES_PASSWORD", SECRET)
+    (secrets_directory / "valkey_url").write_text(url)  # with a password in it, it is a secret
+    assert read_environment().valkey_database(1) == database
