@@ -5,8 +5,10 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from bedplate.backup.errors import UnusableBackupError
 from bedplate.backup.manifest import Manifest
 from bedplate.backup.stores import Store
+from edited import change_contents, change_manifest
 from outsider import PIN, PINS, found_by_checksum, guesses, readable
 from project import Configure, Project, database_file
 from pyrage import x25519
@@ -72,3 +74,21 @@ def test_names_of_the_dumps_files_are_not_shown(encrypted: Project) -> None:
     manifest = encrypted.back_up()
     assert set(manifest.files) == {"database/1", "contents.json", "media.txt"}
     assert b"sqlite3" not in readable(encrypted)
+
+
+@pytest.mark.parametrize("store", ["folder"], indirect=True)
+@pytest.mark.parametrize("said", [True, False], ids=["", "edited to be called unencrypted"])
+def test_what_a_verification_found_is_not_shown(encrypted: Project, tmp_path: Path, said: bool) -> None:
+    """Errors name tables, roles and rows: people see them, the store does not."""
+    manifest = encrypted.back_up()
+    encrypted.verify()
+    contents = opened(encrypted, manifest, tmp_path / "file")["contents.json"].decode()
+    assert '"pins": 1' in contents
+    change_contents(encrypted, manifest, contents.replace('"pins": 1', '"pins": 2'))
+    change_manifest(encrypted, manifest, honest=True, encrypted=said)
+    assert b"restored and compared" in readable(encrypted)
+    with pytest.raises(UnusableBackupError, match="rows of pins: 2 before, 1 restored"):
+        encrypted.verify()
+    seen = readable(encrypted)
+    assert b"the reason is only in the output of that command" in seen
+    assert b"pins" not in seen
