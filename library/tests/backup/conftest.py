@@ -17,6 +17,7 @@ from fake_person import FakePerson
 from fault_proxy import FaultProxy
 from google.auth.credentials import AnonymousCredentials
 from project import Configure, Project, database_file
+from pyrage import x25519
 
 OURS = ("BACKUP_", "CLOUDSDK_", "GOOGLE_", "POSTGRES_", "STORAGE_")
 
@@ -108,6 +109,12 @@ def person() -> Iterator[FakePerson]:
     person = FakePerson()
     yield person
     person.leave()
+
+
+@pytest.fixture
+def identity() -> x25519.Identity:
+    """Return a private key."""
+    return x25519.Identity.generate()
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """Backups that were edited or damaged in the store, and must be refused."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -41,9 +42,10 @@ def change_manifest(project: Project, manifest: Manifest, *, honest: bool, **val
 
 def change_contents(project: Project, manifest: Manifest, text: str) -> None:
     """Have the backup's contents, all checksums right, say something else."""
-    path = stored(project, manifest, "contents.json")
-    path.write_text(text)
-    file = project.session.transfer.upload_readable(path, manifest.name.object("contents.json"))
+    with project.session.workplace.scratch() as scratch:
+        path = scratch / "contents.json"
+        path.write_text(text)
+        file = project.session.transfer.upload(path, manifest.name.object("contents.json"), scratch=scratch)
     described = json.loads(stored(project, manifest, "manifest.json").read_bytes())["files"]
-    described["contents.json"] |= {"size": file.size, "stored_size": file.stored_size, "sha256": file.sha256}
+    described["contents.json"] = {name: value for name, value in asdict(file).items() if value is not None}
     change_manifest(project, manifest, honest=True, files=described)

@@ -15,12 +15,6 @@ pytestmark = pytest.mark.usefixtures("without_django")
 
 
 @pytest.fixture
-def identity() -> x25519.Identity:
-    """Return a private key."""
-    return x25519.Identity.generate()
-
-
-@pytest.fixture
 def writer(embedded: Project, configure: Configure, identity: x25519.Identity) -> Project:
     """Return a project that can write its backups, and not read them, as PROD should be."""
     note(embedded, "a secret")

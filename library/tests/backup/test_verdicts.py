@@ -108,8 +108,11 @@ def test_another_key_is_no_verdict(encrypted: tuple[Project, Manifest], configur
 def test_damage_that_only_decrypting_finds_is_a_verdict(
     encrypted: tuple[Project, Manifest], offset: int, tmp_path: Path
 ) -> None:
-    project, manifest = encrypted
-    path = tmp_path / "a folder of backups" / manifest.files["database/database.sqlite3"].object
+    """In an object of the media: the manifest has no checksum of those."""
+    project, _ = encrypted
+    (project.media / "large").write_bytes(bytes(10_000))
+    manifest = project.back_up()
+    path = max((tmp_path / "a folder of backups/v1/app/media").iterdir(), key=lambda path: path.stat().st_size)
     data = bytearray(path.read_bytes())
     data[offset if offset < 0 else len(data) // 2] ^= 1
     path.write_bytes(data)

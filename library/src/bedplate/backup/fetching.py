@@ -52,4 +52,14 @@ def fetch_dump(session: Session, manifest: Manifest, folder: Path) -> Contents:
             step.advance(files[name].stored_size)
 
         side_by_side(partial(fetch, name) for name in files)
-    return Contents.from_bytes((folder / CONTENTS).read_bytes(), name=manifest.name)
+    contents = Contents.from_bytes((folder / CONTENTS).read_bytes(), name=manifest.name)
+    _name_dump_files(folder / DUMP, contents)
+    return contents
+
+
+def _name_dump_files(dump: Path, contents: Contents) -> None:
+    """Rename the numbered files of an encrypted backup. Raise UnusableBackupError if others were expected."""
+    if contents.dump_files and contents.dump_files.keys() != {path.name for path in dump.iterdir()}:
+        raise UnusableBackupError(f"The backup has other files than its {CONTENTS} names. Restore another backup.")
+    for number, name in contents.dump_files.items():
+        (dump / number).rename(dump / name)

@@ -1,8 +1,17 @@
-"""What a backup consists of: the manifest, readable by all, and the contents, encrypted if the backup is."""
+"""What a backup consists of: the manifest, readable by all, and the contents, encrypted if the backup is.
+
+Someone who can read the store, and has no key, learns sizes, counts and times of an encrypted backup. What else is
+readable does not depend on the data:
+
+- project, environment and version of the database, by which people choose what to restore where;
+- SHA-256 and CRC32C of encrypted objects: age uses a new random key each time, so the same file never has the same;
+- names of objects: numbers (Contents.dump_files), and for media an HMAC (Encryption.content_name).
+"""
 
 import hashlib
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
@@ -13,9 +22,17 @@ from bedplate.backup.errors import BackupError, UnusableBackupError
 from bedplate.backup.names import CONTENTS, MANIFEST, MEDIA_LIST, BackupName
 
 FORMAT: Final = 1
+FORMAT_OF_ENCRYPTED: Final = 2
+"""With checksums of the encrypted objects. Release 1.0 wrote those of the files, in format 1."""
+FORMATS: Final = (FORMAT, FORMAT_OF_ENCRYPTED)
 
 # What a column of PostgreSQL, and a file of any file system, can hold. JSON has numbers without end.
 LARGEST: Final = (1 << 63) - 1
+
+CHECKSUMS: Final = ("sha256", "stored_sha256")
+
+# `pg_dump --format=directory` and SQLite name files so; none leads out of its folder.
+DUMP_FILE: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.]{0,99}")
 
 # What reading a text raises that is not what was written: no JSON, nested without end, or of other names and types.
 UNREADABLE: Final = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
@@ -55,12 +72,24 @@ class _Typed:
 
 @dataclass(frozen=True, kw_only=True)
 class StoredFile(_Typed):
-    """A file of the backup, and the object that holds it, which differs from it when it is encrypted."""
+    """A file of the backup, and the object that holds it, which differs from it when it is encrypted.
+
+    It has exactly one checksum. The checksum of a file lets anyone test guesses of its contents: that of an encrypted
+    file is only in the encrypted contents (for media). The manifest has the checksum of the encrypted object.
+    """
 
     object: str
     size: int
-    sha256: str
     stored_size: int
+    sha256: str | None = None
+    """Of the file."""
+    stored_sha256: str | None = None
+    """Of the encrypted object."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if (self.sha256 is None) is (self.stored_sha256 is None):
+            raise ValueError("a file has one checksum, sha256 or stored_sha256")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +116,7 @@ class Manifest(_Typed):
     media_files: int
     media_size: int
     files: Mapping[str, StoredFile]
-    """By their names in the backup: `database/toc.dat`, `contents.json`."""
+    """By their names in the backup: `database/toc.dat` (encrypted: `database/1`), `contents.json`."""
 
     @property
     def size(self) -> int:
@@ -96,7 +125,9 @@ class Manifest(_Typed):
 
     def to_bytes(self) -> bytes:
         """Return the manifest as it is stored: JSON with a digest of itself."""
-        value = asdict(self) | {"format": FORMAT, "name": str(self.name)}
+        encrypted = any(file.stored_sha256 for file in self.files.values())
+        version = FORMAT_OF_ENCRYPTED if encrypted else FORMAT
+        value = _as_written(self) | {"format": version, "name": str(self.name)}
         return json.dumps(value | {"digest": digest(value)}, indent=1, sort_keys=True).encode()
 
     @classmethod
@@ -107,7 +138,7 @@ class Manifest(_Typed):
             value: dict[str, Any] = json.loads(data)
             if value.pop("digest") != digest(value):
                 raise BackupError(f"{where} has been changed after it was written. Restore another backup.")
-            if value.pop("format") != FORMAT:
+            if value.pop("format") not in FORMATS:
                 raise BackupError(f"{where} was written by a newer version. Update this project, then restore it.")
             if value["name"] != str(name):
                 raise BackupError(f"{where} belongs to another backup, {value['name']}. Restore that one, or another.")
@@ -117,6 +148,14 @@ class Manifest(_Typed):
         except UNREADABLE as error:
             raise BackupError(f"{where} cannot be read ({error!r}). Restore another backup.") from None
         return found
+
+
+def _as_written(value: "Manifest | Contents") -> dict[str, Any]:
+    """Return the values of a dataclass and of those in it. Of a file's two checksums, the missing one is left out."""
+    return asdict(
+        value,
+        dict_factory=lambda pairs: {name: each for name, each in pairs if each is not None or name not in CHECKSUMS},
+    )
 
 
 def digest(value: Mapping[str, Any]) -> str:
@@ -187,6 +226,16 @@ class Contents(_Typed):
 
     census: Census
     media: tuple[MediaFile, ...]
+    dump_files: Mapping[str, str] = field(default_factory=dict)
+    """In an encrypted backup: the names of the dump's files, by the numbers that the manifest has instead.
+
+    pg_dump's names contain the OIDs of large objects, which an application can choose.
+    """
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not all(map(DUMP_FILE.fullmatch, self.dump_files.values())):
+            raise ValueError("dump_files has a name that no dump has")
 
     @property
     def media_objects(self) -> dict[str, int]:
@@ -195,7 +244,10 @@ class Contents(_Typed):
 
     def to_bytes(self) -> bytes:
         """Return the contents as they are stored."""
-        return json.dumps(asdict(self), indent=1).encode()
+        value = _as_written(self)
+        if not self.dump_files:
+            del value["dump_files"]
+        return json.dumps(value, indent=1).encode()
 
     @classmethod
     def from_bytes(cls, data: bytes, *, name: BackupName) -> "Contents":
@@ -207,6 +259,7 @@ class Contents(_Typed):
             return cls(
                 census=Census(**census | {"sequences": sequences, "roles": tuple(census["roles"])}),
                 media=tuple(_media_file(media) for media in value["media"]),
+                dump_files=value.get("dump_files", {}),
             )
         except UNREADABLE as error:
             where = name.object(CONTENTS)

@@ -4,8 +4,8 @@ v1/<project>/lease.json                     who writes backups of this project j
 v1/<project>/media/<sha256>                 each media file once, whatever its names
 v1/<project>/media/<hmac>-<size>-<crc>.age  the same, encrypted: see encryption.py
 v1/<project>/<environment>/<id>/            one backup:
-    database/…                              the files of `pg_dump --format=directory`
-    contents.json                           row counts, sequences, names of the media
+    database/…                              the files of `pg_dump --format=directory`; encrypted: <number>.age
+    contents.json                           row counts, sequences, names of the media; encrypted: of the dump's files
     media.txt                               the objects that its media are in; never encrypted
     manifest.json                           written last: with it the backup exists
     verification.json                       what the last drill found

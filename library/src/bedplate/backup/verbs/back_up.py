@@ -27,7 +27,7 @@ def back_up_alone(session: Session) -> Manifest:
     with session.writing() as lease, session.workplace.scratch() as scratch:
         remove_unfinished(session, lease)
         name = _new_name(session)
-        files, census = _back_up_database(session, scratch, name)
+        files, census, dump_files = _back_up_database(session, scratch, name)
         media = upload_media(
             configuration.media,
             project=configuration.project,
@@ -35,7 +35,7 @@ def back_up_alone(session: Session) -> Manifest:
             scratch=scratch,
             progress=session.progress,
         )
-        contents = Contents(census=census, media=media)
+        contents = Contents(census=census, media=media, dump_files=dump_files)
         files |= _upload_lists(session, scratch, name, contents)
         manifest = _finish(session, lease, name, files, contents)
     session.workplace.unmark_live()
@@ -49,19 +49,28 @@ def _new_name(session: Session) -> BackupName:
     return BackupName.new(project=project, environment=environment, now=now, after=next(earlier, None))
 
 
-def _back_up_database(session: Session, scratch: Path, name: BackupName) -> tuple[dict[str, StoredFile], Census]:
+def _back_up_database(
+    session: Session, scratch: Path, name: BackupName
+) -> tuple[dict[str, StoredFile], Census, dict[str, str]]:
+    """Return the files by their names in the backup, what they hold, and Contents.dump_files."""
     files: dict[str, StoredFile] = {}
+    numbered: dict[str, str] = {}
 
-    def upload(path: Path) -> None:
-        file = f"database/{path.name}"
+    def upload(path: Path, file: str) -> None:
         files[file] = session.transfer.upload(path, name.object(file), scratch=scratch)
         path.unlink()
 
+    def send(path: Path) -> None:
+        file = path.name
+        if session.configuration.encryption.recipients:
+            file = str(len(numbered) + 1)
+            numbered[file] = path.name
+        crew.submit(partial(upload, path, f"database/{file}"))
+
     with session.progress.step("Back up the database") as step, Crew() as crew:
-        dump = scratch / "database"
-        census = session.database.dump(dump, finished=lambda path: crew.submit(partial(upload, path)), step=step)
+        census = session.database.dump(scratch / "database", finished=send, step=step)
         crew.finish()
-    return files, census
+    return files, census, numbered
 
 
 def _upload_lists(session: Session, scratch: Path, name: BackupName, contents: Contents) -> dict[str, StoredFile]:
