@@ -77,8 +77,8 @@ class Environment(BaseSettings):
     )
     valkey_url: str = Field(
         default="redis://valkey:6379",
-        description="Valkey: cache and task queue, in its databases 1 and 0. `rediss://` is TLS; an authority of your own "
-        "is named at its end: `?ssl_ca_certs=/path/to/ca.pem`. Not used in embedded mode.",
+        description="Valkey: cache and task queue, in its databases 1 and 0. `rediss://` is TLS; an authority of your "
+        "own is named at its end: `?ssl_ca_certs=/path/to/ca.pem`. Not used in embedded mode.",
     )
     data_directory: Path = Field(
         default=Path("/data"), description="Folder of uploads, caught mail and, in embedded mode, database and queue."
