@@ -39,8 +39,8 @@ dropped, but for the second that a changed nginx takes to be replaced.
 First it checks, and changes nothing. Then it
   builds the images from this folder as it stands, or pulls them,
   backs up, publishes the static files, migrates the database,
-  starts the new web beside the old one and waits until it is healthy, leads requests to it,
-  replaces the other services that are built here (celery finishes what it runs, or puts it back), starts what was added,
+  starts services that were added, then the new web beside the old one, waits until it is healthy, leads requests to it,
+  replaces the other services that are built here (celery finishes what it runs, or puts it back),
   and only when all of them are healthy writes the release into .env, and stops the old web.
 
 Whatever fails before that, Ctrl-C, a dropped ssh: the old release goes on, every service of it, what is new is removed,

@@ -124,7 +124,7 @@ CACHES = {
     if ENVIRONMENT.embedded or ENVIRONMENT.isolated
     else {
         "BACKEND": "bedplate.django.cache.OptionalCache",
-        "LOCATION": ENVIRONMENT.valkey_database(1),
+        "LOCATION": ENVIRONMENT.cache_database,
         "OPTIONS": CACHE_OPTIONS,
     },
 }
@@ -280,7 +280,7 @@ def broker() -> str:
     """Return where tasks are put: of an isolated process, nowhere that outlives it."""
     if ENVIRONMENT.isolated:
         return "memory://localhost"
-    return "filesystem://localhost" if ENVIRONMENT.embedded else ENVIRONMENT.valkey_database(0)
+    return "filesystem://localhost" if ENVIRONMENT.embedded else ENVIRONMENT.queue_database
 
 
 TASKS_APPLICATION = "config.celery"

@@ -55,6 +55,7 @@ migration_container() {
 
 start_beside() {
   local existing wanted beside
+  start_added || report_unhealthy
   keep_nginx
   wait_until_settled
   existing=$(containers_of web | wc -l) wanted=$(web_of "$OLD" | wc -l)
@@ -94,7 +95,8 @@ other_services() {
   done
 }
 
-# Starts what the file names, is not built here and does not run: a service that a team added. One that runs is left alone.
+# Starts what the file names, is not built here and does not run: a service that a release or a team added, before the web
+# that may need it. One that runs is left alone.
 start_added() {
   local running service image prefix added=()
   prefix=$(image_prefix)
@@ -119,7 +121,6 @@ replace_the_others() {
   local others
   mapfile -t others < <(other_services)
   replace_services compose_next "${others[@]}" || report_unhealthy
-  start_added || report_unhealthy
   write_release
   go_back
   prune_images

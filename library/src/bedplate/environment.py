@@ -77,8 +77,12 @@ class Environment(BaseSettings):
     )
     valkey_url: str = Field(
         default="redis://valkey:6379",
-        description="Valkey: cache and task queue, in its databases 1 and 0. `rediss://` is TLS; an authority of your "
-        "own is named at its end: `?ssl_ca_certs=/path/to/ca.pem`. Not used in embedded mode.",
+        description="Valkey: the task queue, in its database 0. `rediss://` is TLS; an authority of your own is named "
+        "at its end: `?ssl_ca_certs=/path/to/ca.pem`. Not used in embedded mode.",
+    )
+    cache_url: str = Field(
+        default="redis://cache:6379",
+        description="Valkey: the cache, in its database 1. As `VALKEY_URL`. Not used in embedded mode.",
     )
     data_directory: Path = Field(
         default=Path("/data"), description="Folder of uploads, caught mail and, in embedded mode, database and queue."
@@ -212,9 +216,15 @@ class Environment(BaseSettings):
             raise ValueError("is not set")
         return value
 
-    def valkey_database(self, number: int) -> str:
-        """Return the address of a database of Valkey: its number goes before what `VALKEY_URL` has behind a `?`."""
-        return urlsplit(self.valkey_url)._replace(path=f"/{number}").geturl()
+    @property
+    def queue_database(self) -> str:
+        """The address of the task queue."""
+        return with_database(self.valkey_url, 0)
+
+    @property
+    def cache_database(self) -> str:
+        """The address of the cache: emptying it leaves the queue, where one server holds both."""
+        return with_database(self.cache_url, 1)
 
     @property
     def signing_keys(self) -> tuple[str, ...]:
@@ -245,6 +255,11 @@ class Environment(BaseSettings):
     def catches_mail(self) -> bool:
         """Whether mail is kept in a folder, readable in the browser, in place of being sent."""
         return self.environment != "prod" or self.isolated
+
+
+def with_database(url: str, number: int) -> str:
+    """Return the address of a database of Valkey: its number goes before what the URL has behind a `?`."""
+    return urlsplit(url)._replace(path=f"/{number}").geturl()
 
 
 def lines(secret: SecretStr) -> tuple[str, ...]:

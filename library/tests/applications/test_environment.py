@@ -171,5 +171,7 @@ def test_every_process_ends_with_the_reason_alone(command: list[str]) -> None:
 def test_databases_of_valkey(monkeypatch: pytest.MonkeyPatch, secrets_directory: Path, url: str, database: str) -> None:
     monkeypatch.setenv("SECRET_KEY", SECRET)
     monkeypatch.setenv("POSTGRES_PASSWORD", SECRET)
-    (secrets_directory / "valkey_url").write_text(url)  # with a password in it, it is a secret
-    assert read_environment().valkey_database(1) == database
+    (secrets_directory / "cache_url").write_text(url)  # with a password in it, it is a secret
+    (secrets_directory / "valkey_url").write_text(url)
+    assert read_environment().cache_database == database
+    assert read_environment().queue_database == database.replace("/1", "/0")

@@ -53,6 +53,7 @@ def compose_file(servers: Sequence[Server]) -> dict[str, Any]:
     services: dict[str, Any] = {
         "postgres": extend("postgres") | {"environment": {"POSTGRES_PASSWORD": "${POSTGRES_PASSWORD}"}},
         "valkey": extend("valkey"),
+        "cache": extend("cache"),
         "gunicorn": {
             "image": GUNICORN_IMAGE,
             "build": {"context": str(HERE / "gunicorn"), "args": {"PRODUCTION_IMAGE": WEB_IMAGE}},

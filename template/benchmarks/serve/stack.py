@@ -133,7 +133,7 @@ def build(stack: Stack) -> None:
 def bring_up(stack: Stack, servers: Sequence[Server]) -> None:
     """Start everything, and fill the table."""
     log.info("starting %d servers", len(servers))
-    stack.compose("up", "--detach", "--wait", "--no-build", "postgres", "valkey")
+    stack.compose("up", "--detach", "--wait", "--no-build", "postgres", "valkey", "cache")
     stack.compose("run", "--rm", "-T", SHIPPED.web, "python", "-m", "one_query_page.prepare")
     publish = ("python", "manage.py", "publish_static_files", "/srv/static")
     stack.compose("run", "--rm", "-T", "--volume", f"{PROJECT}_static_files:/srv/static", SHIPPED.web, *publish)

@@ -13,6 +13,7 @@ from bedplate.backup.errors import BackupError
 WITHHELD: Final = (
     "BACKUP_AGE_IDENTITY",
     "BACKUP_URL",
+    "CACHE_URL",
     "CRON_PING_URL",
     "DEFAULT_USER_PASSWORD",
     "EMAIL_HOST",

@@ -9,7 +9,7 @@ from stack.hardening import PROMISES
 
 pytestmark = pytest.mark.stack
 
-SERVICES: Final = {"web", "nginx", "postgres", "valkey", "celery", "flower", "cron", "verifier", "npm_watch"}
+SERVICES: Final = {"web", "nginx", "postgres", "valkey", "cache", "celery", "flower", "cron", "verifier", "npm_watch"}
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +49,7 @@ def test_nobody_runs_as_a_name_or_as_root_by_chance(stack: Stack, containers: di
         "nginx": "101:101",
         "postgres": "999:999",
         "valkey": "999:999",
+        "cache": "999:999",
         "verifier": "999:999",
         **dict.fromkeys(("web", "celery", "flower", "cron", "npm_watch"), person),
     }
@@ -61,3 +62,25 @@ def test_main_process_has_no_capabilities(stack: Stack, service: str) -> None:
     values = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
     assert (int(values["CapEff"], 16), int(values["CapBnd"], 16), values["NoNewPrivs"]) == (0, 0, "1")
     assert "writable" not in status
+
+
+# Writes 200 values of a megabyte, one after the other, more than the service has memory for.
+FILL: Final = """
+head -c 1000000 /dev/zero >/tmp/value
+for number in $(seq 200); do valkey-cli -n 1 -x set "filling-$number" </tmp/value; done >/dev/null
+valkey-cli -n 1 --raw exists filling-1 filling-200
+rm /tmp/value
+"""
+
+
+def test_full_cache_drops_the_oldest(stack: Stack) -> None:
+    """Nothing is refused, the service goes on, and the queue, which may lose nothing, has its own memory."""
+    queue = stack.exec("valkey", "valkey-cli", "config", "get", "maxmemory-policy").split()
+    assert queue == ["maxmemory-policy", "noeviction"]
+    try:
+        assert stack.exec("cache", "sh", "-ec", FILL).strip() == "1"  # the newest alone
+        state = stack.containers()["cache"]["State"]
+        assert (state["OOMKilled"], state["Restarting"], state["Health"]["Status"]) == (False, False, "healthy")
+        assert stack.exec("valkey", "valkey-cli", "-n", "1", "dbsize").strip() == "0"
+    finally:
+        stack.exec("cache", "valkey-cli", "-n", "1", "flushdb")

@@ -184,7 +184,7 @@ def test_release_whose_worker_does_not_start(site: Server, served: None) -> None
     assert result.returncode == 1
     assert "Failed: Replace the other services" in result.stderr
     after = containers(site)
-    unchanged = ("web ", "nginx ", "postgres ", "valkey ")
+    unchanged = ("web ", "nginx ", "postgres ", "valkey ", "cache ")
     assert {name: after[name] for name in after if name.startswith(unchanged)} == {
         name: before[name] for name in before if name.startswith(unchanged)
     }

@@ -139,7 +139,7 @@ def test_prod_is_replaced_only_on_its_name(storage: Storage) -> None:
 def test_works_while_the_stack_is_down(storage: Storage, backup: str) -> None:
     """It starts the database that it needs, and stops it again."""
     stack = storage.stack
-    stack.compose("stop", "web", "celery", "flower", "cron", "nginx", "valkey", "postgres")
+    stack.compose("stop", "web", "celery", "flower", "cron", "nginx", "valkey", "cache", "postgres")
     try:
         assert storage.list()[0]["url"] == backup
         storage.run(*VERIFY)
@@ -174,7 +174,7 @@ def amid_a_backup(storage: Storage) -> Iterator[None]:
 @pytest.fixture
 def stopped(storage: Storage, backup: str) -> Iterator[Stack]:
     """Return the stack, of which nothing runs that the bucket does not need."""
-    storage.stack.compose("stop", "web", "celery", "flower", "cron", "nginx", "valkey", "postgres")
+    storage.stack.compose("stop", "web", "celery", "flower", "cron", "nginx", "valkey", "cache", "postgres")
     yield storage.stack
     storage.stack.restore()
 

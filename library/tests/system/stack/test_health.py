@@ -29,7 +29,8 @@ def test_all_is_well(stack: Stack) -> None:
     ("service", "expected"),
     [
         ("postgres", {"database": "unavailable", "cache": "ok", "broker": "ok"}),
-        ("valkey", {"database": "ok", "cache": "unavailable", "broker": "unavailable"}),
+        ("valkey", {"database": "ok", "cache": "ok", "broker": "unavailable"}),
+        ("cache", {"database": "ok", "cache": "unavailable", "broker": "ok"}),
     ],
 )
 def test_missing_service_is_named(stack: Stack, service: str, expected: dict[str, str]) -> None:
@@ -49,7 +50,7 @@ def test_outage_shows_on_the_open_page(stack: Stack, page: Page, console: Consol
     """The open home page shows an outage while it lasts, by itself."""
     visit(page, "/")
     expect(page.locator(".stack-status--ok")).to_be_visible()
-    stack.compose("stop", "valkey")
+    stack.compose("stop", "valkey", "cache")
     try:
         expect(page.locator(".stack-status__check--unavailable")).to_contain_text(["Cache", "Task queue"])
     finally:

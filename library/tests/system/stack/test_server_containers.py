@@ -10,7 +10,7 @@ from stack.hardening import PROMISES
 
 pytestmark = pytest.mark.stack
 
-SERVICES: Final = {"web", "nginx", "postgres", "valkey", "celery", "flower", "cron", "verifier"}
+SERVICES: Final = {"web", "nginx", "postgres", "valkey", "cache", "celery", "flower", "cron", "verifier"}
 
 
 @pytest.fixture(scope="session")
@@ -35,10 +35,11 @@ def test_users_are_numbers(server: Server, containers: dict[str, dict[str, Any]]
     """Nobody is root, or a name: the databases are themselves, all others the owner of the secrets."""
     owner = (server.directory / "secrets/secret_key").stat()
     users = {name: container["Config"]["User"] for name, container in containers.items()}
-    others = SERVICES - {"postgres", "valkey", "verifier"}
+    others = SERVICES - {"postgres", "valkey", "cache", "verifier"}
     assert users == {
         "postgres": "999:999",
         "valkey": "999:999",
+        "cache": "999:999",
         "verifier": "999:999",
         **dict.fromkeys(others, f"{owner.st_uid}:{owner.st_gid}"),
     }
@@ -68,7 +69,7 @@ def test_nothing_of_the_checkout_is_mounted(server: Server, containers: dict[str
     folder = str(server.directory / "secrets")
     assert all(source.startswith(f"{folder}/") for sources in mounted.values() for source in sources)
     assert mounted["postgres"] == {f"{folder}/postgres_server_password"}
-    assert mounted["valkey"] == mounted["verifier"] == set()
+    assert mounted["valkey"] == mounted["cache"] == mounted["verifier"] == set()
     assert f"{folder}/google_credentials" not in mounted["web"]
     assert not [source for source in mounted["nginx"] if "dev_password" not in source]
 
