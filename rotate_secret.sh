@@ -125,7 +125,7 @@ rotate() { # ASSUME_YES
     forget_previous
   else
     keep_next
-    rotate_by_name
+    rotate_named_secret
     rm -f "$NEXT" "$PREVIOUS"
   fi
   trap - EXIT

@@ -51,7 +51,7 @@ lower() { # TEXT
 check_secrets() {
   local name length lines=()
   while read -r name length; do
-    ((length == 0)) || check_secret "$name" "$length"
+    if ((length > 0)); then check_secret "$name" "$length"; else check_given_secret "$name"; fi
   done < <(printf '%s\n' "${SECRETS[@]}")
   ! has_secret_named dev_password || [[ ! -e secrets/dev_password ]] || check_dev_password
   ((${#lines[@]} == 0)) || refuse 'secrets/ is not complete:' "${lines[@]}" \
@@ -84,6 +84,12 @@ problem_of_door() { # LINE
   elif [[ $password == '{PLAIN}'* ]] && ((${#password} - 7 < DOOR_LENGTH)); then
     printf 'the password is too short: %d characters, %d at least.' "$((${#password} - 7))" "$DOOR_LENGTH"
   fi
+}
+
+# Adds to the caller's lines a secret that was given, or empty, and is gone.
+check_given_secret() { # NAME
+  [[ -e secrets/$1 || secrets/$1 == "$POSTGRES_SECRET" || ! -e .env ]] || ! had_secret "$1" ||
+    lines+=("secrets/$1 is missing; if it was empty: (umask 077; : >secrets/$1)")
 }
 
 # Adds to the caller's lines what is wrong with a secret. Where it has lines, the first one is used.

@@ -4,20 +4,31 @@
 
 readonly FIRST_SECRETS='secret_key postgres_password default_user_password' # every server has had these from its install on
 
-# Sets SECRETS: name and length of each secret that a service reads; 0 where nothing is made here.
+# Sets SECRETS: name and length of each secret that a service reads; 0 where nothing is made here. Secrets that are no files of
+# secrets/ are the team's own affair.
 find_secrets() {
   local config
   config=$(compose_of_environment config 2>&1) || refuse "Docker Compose cannot read $ENVIRONMENT.yml:" \
     "${config##*$'\n'}" "Correct the file. To see it as Compose does: docker compose --file $ENVIRONMENT.yml config"
   mapfile -t SECRETS < <(awk '
-    function finish() {if (file ~ "/secrets/" name "$") print name, length_; file = ""; length_ = 0}
+    function value() {sub(/^ *[^ ]+ /, ""); gsub(/^["\047]|["\047]$/, ""); gsub(/[$][$]/, "$"); return $0}
+    function finish() {if (file == ENVIRON["PWD"] "/secrets/" name) print name, length_; file = ""; length_ = 0}
     /^[^ ]/ {finish(); in_secrets = $1 == "secrets:"}
     in_secrets && /^  [^ ]/ {finish(); name = $1; gsub(/[":]/, "", name)}
-    in_secrets && $1 == "file:" {file = $2}
-    in_secrets && $1 == "x-length:" {length_ = $2 + 0}
+    in_secrets && $1 == "file:" {file = value()}
+    in_secrets && $1 == "x-length:" {length_ = value()}
     END {finish()}' <<<"$config")
   ((${#SECRETS[@]} > 0)) || refuse "$ENVIRONMENT.yml names no secret of the folder secrets/." \
     'Put its list of secrets back, with secret_key and the others.'
+  check_lengths
+}
+
+check_lengths() {
+  local name length
+  while read -r name length; do
+    [[ $length =~ ^(0|[1-9][0-9]{0,3})$ ]] || refuse "x-length of the secret $name is '$length' in $ENVIRONMENT.yml: not a length." \
+      'Write how many characters it has at least: x-length: 32'
+  done < <(printf '%s\n' "${SECRETS[@]}")
 }
 
 # Docker Compose as .env says, whatever the shell does; where there is none yet, as it is going to.
@@ -47,20 +58,25 @@ had_secret() { # NAME
   [[ " $FIRST_SECRETS " == *" $1 "* ]] || tail -n +2 "$INSTALLED_AS" 2>/dev/null | grep -qxF "$1"
 }
 
-# Makes the secrets that are not there yet, each readable by its owner alone from the first byte on.
+# Makes the secrets that are not there yet.
 write_secrets() { # PROJECT
   local name
-  (
-    umask 077
-    mkdir -p secrets
-    for name in $(secret_names); do
-      [[ -e secrets/$name || secrets/$name == "$POSTGRES_SECRET" ]] || make_secret "$name" >"secrets/$name"
-    done
-    [[ -e $POSTGRES_SECRET ]] || ! has_secret_named "${POSTGRES_SECRET##*/}" || head -n 1 secrets/postgres_password >"$POSTGRES_SECRET"
-  )
-  close_secrets
+  (umask 077 && mkdir -p secrets)
+  for name in $(secret_names); do
+    [[ -e secrets/$name || secrets/$name == "$POSTGRES_SECRET" ]] || make_secret "$name" | put_secret "$name" || return
+  done
+  # An empty one is of a disk that was full.
+  [[ -s $POSTGRES_SECRET ]] || ! has_secret_named "${POSTGRES_SECRET##*/}" ||
+    head -n 1 secrets/postgres_password | put_secret "${POSTGRES_SECRET##*/}" || return
   note_name "$1"
   note_secrets
+}
+
+# Puts standard input into a secret, whole or not at all, for its owner alone from the first byte on.
+put_secret() { # NAME
+  local beside=secrets/.$1.new
+  rm -f "$beside"
+  (umask 077 && cat >"$beside") && close_secret "$beside" && mv -f "$beside" "secrets/$1"
 }
 
 # Prints a new secret; nothing where it is made elsewhere.

@@ -55,6 +55,7 @@ default_http_port() {
 write_server_configuration() { # PROJECT PORT
   local asked=("HTTP_PORT=$2" ${ASKED[@]+"${ASKED[@]}"}) values=() value owner
   write_secrets "$1"
+  close_secrets
   if [[ ! -e .env ]]; then
     read -r -a owner <<<"$(owner_ids)"
     while IFS= read -r value; do values+=("$value"); done < <(server_values)
@@ -86,7 +87,7 @@ close_secrets() {
   local file
   chmod 700 secrets
   for file in secrets/*; do
-    [[ $file != "$POSTGRES_SECRET" ]] || continue
+    [[ -f $file && ! -L $file && $file != "$POSTGRES_SECRET" ]] || continue
     close_secret "$file"
   done
 }

@@ -68,7 +68,9 @@ read_new() {
         'age-keygen makes one.'
       ;;
     dev_password) check_door "$(as_door "$NEW")" 'what --from gives' ;;
-    *) [[ $NEW != *$'\n'* ]] || refuse 'what --from gives has several lines; a password or a key is one.' ;;
+    secret_key | postgres_password | default_user_password | email_password)
+      [[ $NEW != *$'\n'* ]] || refuse 'what --from gives has several lines; a password or a key is one.'
+      ;;
   esac
 }
 

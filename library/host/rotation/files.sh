@@ -16,13 +16,15 @@ replace_secret() {
 # The new secret: what was given, what a killed run was about to use, or one made now.
 keep_next() {
   # What a killed run left in place has not been tried; but with lines, it works whatever was done.
-  if has_lines || [[ ! -e $PREVIOUS ]]; then cp -p "$CURRENT" "$PREVIOUS"; fi
-  if [[ -n $NEW ]]; then
-    (umask 077 && printf '%s\n' "$NEW" >"$NEXT")
-  elif [[ ! -s $NEXT ]]; then
-    (umask 077 && make_secret "$NAME" >"$NEXT")
+  if has_lines || [[ ! -e $PREVIOUS ]]; then
+    cp -p "$CURRENT" "$BESIDE"
+    mv -f "$BESIDE" "$PREVIOUS"
   fi
-  close_secret "$NEXT"
+  if [[ -n $NEW ]]; then
+    printf '%s\n' "$NEW" | put_secret ".$NAME.next"
+  elif [[ ! -s $NEXT ]]; then
+    make_secret "$NAME" | put_secret ".$NAME.next"
+  fi
 }
 
 has_lines() {

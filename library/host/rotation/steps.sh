@@ -7,8 +7,11 @@ act() { # TITLE COMMAND…
   step "$STEP" "$@"
 }
 
-rotate_by_name() {
-  if [[ $(type -t "rotate_$NAME") == function ]]; then "rotate_$NAME"; else rotate_another; fi
+rotate_named_secret() {
+  case $NAME in
+    secret_key | postgres_password | default_user_password | dev_password | google_credentials) "rotate_$NAME" ;;
+    *) rotate_another ;;
+  esac
 }
 
 rotate_secret_key() {
@@ -155,7 +158,7 @@ leave_rotation() {
   if [[ -n $FORGET ]] || { has_lines && is_in_use; }; then
     printf '\nWhat is in secrets/ works; the rotation is not complete. To complete it: %s\n' "$(this_command)" >&2
   else
-    mv -f "$PREVIOUS" "$CURRENT"
+    [[ ! -e $PREVIOUS ]] || mv -f "$PREVIOUS" "$CURRENT" # without one, nothing was touched: the disk was full, perhaps
     rm -f "$NEXT"
     printf '\nThe previous %s is in force, as before.\n' "$NAME" >&2
   fi

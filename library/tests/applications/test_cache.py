@@ -1,7 +1,6 @@
 """The cache, while Valkey is away or silent."""
 
 import socket
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -17,7 +16,7 @@ from users.models import User
 @pytest.fixture(params=["refuses", "is silent"])
 def cache(request: pytest.FixtureRequest, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Have the cache at a port that refuses connections, or takes them and says nothing."""
-    monkeypatch.setattr(OptionalCache, "paused_until", 0.0)
+    monkeypatch.setattr(OptionalCache, "paused_until", {})
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         if request.param == "refuses":
@@ -68,8 +67,19 @@ def test_it_is_asked_once_in_a_while(caplog: pytest.LogCaptureFixture) -> None:
     for _ in range(20):
         caches["default"].get("name")
     assert caplog.text.count("The cache is out of reach") == 1
-    OptionalCache.paused_until = time.monotonic()
+    OptionalCache.paused_until.clear()
     caches["default"].get("name")
+    assert caplog.text.count("The cache is out of reach") == 2
+
+
+@pytest.mark.usefixtures("cache")
+def test_another_cache_is_asked_all_the_same(caplog: pytest.LogCaptureFixture, settings: Settings) -> None:
+    """The limits on logins are in the default one, and must not be off since another one is away."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        location = f"redis://127.0.0.1:{server.getsockname()[1]}/1"
+        settings.CACHES = settings.CACHES | {"pages": settings.CACHES["default"] | {"LOCATION": location}}
+        caches["default"].get("name")
+        caches["pages"].get("name")
     assert caplog.text.count("The cache is out of reach") == 2
 
 

@@ -3,6 +3,8 @@
 import json
 import re
 from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
 from typing import Any, Final
 
 import pyrage
@@ -10,7 +12,7 @@ import pytest
 from bedplate.backup.errors import UnusableBackupError
 from bedplate.backup.manifest import Manifest
 from dated import media_of
-from edited import change_contents, refused, stored
+from edited import change_contents, change_manifest, refused, stored
 from project import Configure, Project, note
 from pyrage import x25519
 
@@ -146,3 +148,49 @@ def test_a_file_has_one_checksum(
     change_contents(project, backup, json.dumps(contents))
     with pytest.raises(UnusableBackupError, match=r"contents\.json cannot be read.*sha256"):
         project.verify()
+
+
+def planted(project: Project, carrier: Manifest, objects: dict[str, str]) -> None:
+    """Have a readable backup name these objects as its media; each with the checksum of what is stored."""
+    root = project.configuration.url.removeprefix("file://").replace("%20", " ")
+    contents = json.loads(stored(project, carrier, "contents.json").read_bytes())
+    for path, name in objects.items():
+        data = Path(root, name).read_bytes()
+        described = {"object": name, "size": 1, "stored_size": len(data), "stored_sha256": sha256(data).hexdigest()}
+        contents["media"].append({"path": path, "link": None, "stored": described})
+    change_contents(project, carrier, json.dumps(contents))
+
+
+@pytest.mark.parametrize("what", ["media", "database"])
+def test_nobody_has_an_object_decrypted_by_a_machine_with_the_key(
+    embedded: Project, project: Project, identity: x25519.Identity, configure: Configure, what: str
+) -> None:
+    """Someone who can write to the store, and has no key, edits a readable backup: its media are encrypted objects."""
+    readable = Project(configure(BACKUP_AGE_RECIPIENTS="", BACKUP_AGE_IDENTITY=str(identity)), embedded.store)
+    carrier, encrypted = readable.back_up(), project.back_up()
+    name = encrypted.files["database/1"].object
+    if what == "media":
+        media = project.session.transfer.store.list("v1/app/media/")
+        name = next(each.name for each in media if each.name.endswith(".age"))
+    planted(readable, carrier, {"public/open.txt": name})
+    saying = "cannot be read|media that are not its project's"
+    refused(readable, saying=saying, wanted=f"{project.store.url}/{carrier.name}")
+
+
+def test_a_drill_answers_no_guess(project: Project, backup: Manifest) -> None:
+    """A checksum of the file in place of the object's: that the drill passes would say that the guess was right."""
+    described = json.loads(stored(project, backup, "manifest.json").read_bytes())["files"]
+    with project.session.workplace.scratch() as scratch:
+        project.session.transfer.download(backup.files["database/1"], scratch / "dump")
+        described["database/1"]["sha256"] = sha256((scratch / "dump").read_bytes()).hexdigest()
+    del described["database/1"]["stored_sha256"]
+    change_manifest(project, backup, honest=True, files=described)
+    refused(project, saying="checksums of two kinds", wanted=f"{project.store.url}/{backup.name}")
+
+
+def test_an_object_of_another_backup_is_refused_by_its_name(project: Project, backup: Manifest) -> None:
+    """What is restored as one backup is that backup alone."""
+    described = json.loads(stored(project, backup, "manifest.json").read_bytes())["files"]
+    other = json.loads(stored(project, project.back_up(), "manifest.json").read_bytes())["files"]
+    change_manifest(project, backup, honest=True, files=described | {"database/1": other["database/1"]})
+    refused(project, saying="names an object that is not its own", wanted=f"{project.store.url}/{backup.name}")

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 from bedplate.environment import SHORTEST_KEY
-from bedplate.testing.checkout import ROOT
+from bedplate.testing.checkout import ROOT, free_port
 from fake_machine import FakeMachine
-from fake_server import installed
+from fake_server import install, installed
 from test_deploy_checks import deploy
 from test_rotate_secret_checks import rotate
 from test_rotate_secret_steps import running  # noqa: F401 - a fixture
@@ -82,8 +82,9 @@ def test_secret_of_the_team_is_rotated(running: FakeMachine) -> None:  # noqa: F
     """What the list has can be rotated: what reads it is replaced."""
     add_secrets(running.checkout)
     deploy(running, "--no-backup")
-    assert rotate(running, "bank_key", "--from", "-", given="of-the-bank").returncode == 0
-    assert (running.checkout / "secrets/bank_key").read_text() == "of-the-bank\n"
+    key = "-----BEGIN PRIVATE KEY-----\nof-the-bank\n-----END PRIVATE KEY-----\n"
+    assert rotate(running, "bank_key", "--from", "-", given=key).returncode == 0
+    assert (running.checkout / "secrets/bank_key").read_text() == key
     before = (running.checkout / "secrets/payment_key").read_text()
     assert rotate(running, "payment_key").returncode == 0
     assert (running.checkout / "secrets/payment_key").read_text() not in {before, ""}
@@ -98,6 +99,70 @@ def test_compose_file_that_cannot_be_read(server: FakeMachine) -> None:
     assert result.returncode == 1
     assert "Docker Compose cannot read prod.yml:\n  yaml: line 3" in result.stderr
     assert not (server.checkout / "secrets").exists()
+
+
+@pytest.mark.parametrize("name", ["email_password", "payment_key"])
+def test_given_secret_that_is_lost_is_asked_for(server: FakeMachine, name: str) -> None:
+    """An empty one in its place would leave the site without what it opens."""
+    folder = installed(server)
+    server.answer("compose ps *", "1234")
+    prod = folder / "prod.yml"
+    prod.write_text(
+        prod.read_text().replace("\nsecrets:\n", "\nsecrets:\n  payment_key: { file: secrets/payment_key }\n")
+    )
+    assert server.install().returncode == 0
+    (folder / "secrets" / name).unlink()
+    for result in (server.install(), deploy(server)):
+        assert result.returncode == 1
+        assert f"secrets/{name} is missing; if it was empty: (umask 077; : >secrets/{name})" in result.stderr
+    assert not (folder / "secrets" / name).exists()
+
+
+def test_folder_of_any_name(tmp_path: Path) -> None:
+    """Compose says where a secret is: with blanks, and `$$` for `$`."""
+    server = FakeMachine(tmp_path, port=free_port(), checkout="it's my $project (new)")
+    assert (installed(server) / "secrets/secret_key").stat().st_size
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('  door: { file: secrets/door, x-length: "long" }', "x-length of the secret door is 'long' in prod.yml"),
+        ('  door: { file: secrets/door, x-length: "20" }', ""),
+        ("  door: { file: ours/secrets/door, x-length: 20 }", ""),
+    ],
+)
+def test_other_ways_to_write_it(server: FakeMachine, line: str, said: str) -> None:
+    """A length may be quoted, and is a number; a file in another folder is none of ours."""
+    prod = server.checkout / "prod.yml"
+    prod.write_text(prod.read_text().replace("\nsecrets:\n", f"\nsecrets:\n{line}\n"))
+    result = install(server)
+    assert result.returncode == bool(said)
+    assert said in result.stderr
+    assert (server.checkout / "secrets/door").exists() == (not said and "ours" not in line)
+
+
+def test_deploy_leaves_what_it_did_not_make(running: FakeMachine) -> None:  # noqa: F811 - that fixture
+    """A team keeps other things in secrets/, for other users than ours."""
+    other = running.checkout / "secrets/of_the_team"
+    other.write_text("for others too")
+    other.chmod(0o644)
+    add_secrets(running.checkout)
+    deploy(running, "--no-backup")
+    assert_added(running.checkout)
+    assert other.stat().st_mode & 0o777 == 0o644
+
+
+@pytest.mark.parametrize("name", ["secret_key", "default_user_password"])
+def test_rotation_on_a_full_disk_leaves_the_secret(running: FakeMachine, name: str) -> None:  # noqa: F811 - that fixture
+    """What cannot be kept is not put back over what is in force."""
+    secret = running.checkout / "secrets" / name
+    before = secret.read_text()
+    full = 'for target in "$@"; do :; done; : >"$target"; echo "cp: No space left on device" >&2; exit 1'
+    running.command("cp", full)
+    assert rotate(running, name).returncode == 1
+    assert secret.read_text() == before
+    assert [path.name for path in secret.parent.glob(".*")] == []
 
 
 def test_environments_agree() -> None:

@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import Final
 
 from bedplate.backup import disk
+from bedplate.backup.encryption import SUFFIX
 from bedplate.backup.errors import BackupError, UnusableBackupError
 from bedplate.backup.manifest import Contents, Engine, Manifest
-from bedplate.backup.names import CONTENTS
+from bedplate.backup.names import CONTENTS, media_folder
 from bedplate.backup.session import Session
 from bedplate.backup.transfer import side_by_side
 
@@ -40,6 +41,7 @@ def require_room(session: Session, manifest: Manifest, needed: int) -> None:
 
 def fetch_dump(session: Session, manifest: Manifest, folder: Path) -> Contents:
     """Return the contents of a backup whose dump is now in the folder, each file with the checksum that it had."""
+    require_own_objects(manifest)
     (folder / DUMP).mkdir()
     files = manifest.files
     with session.progress.step("Fetch and check the database") as step:
@@ -53,8 +55,27 @@ def fetch_dump(session: Session, manifest: Manifest, folder: Path) -> Contents:
 
         side_by_side(partial(fetch, name) for name in files)
     contents = Contents.from_bytes((folder / CONTENTS).read_bytes(), name=manifest.name)
+    if not all(name.startswith(media_folder(manifest.name.project)) for name in contents.media_objects):
+        raise UnusableBackupError("The backup names media that are not its project's. It is not restored.")
     _name_dump_files(folder / DUMP, contents)
     return contents
+
+
+def require_own_objects(manifest: Manifest) -> None:
+    """Raise UnusableBackupError when the manifest names an object of another backup, or two kinds of checksums.
+
+    Whoever can write to the store, and has no key, could otherwise have this machine decrypt an object for them into a
+    file that everyone may read, or, by the result of a drill, test a guess of its contents.
+    """
+    for name, file in manifest.files.items():
+        own = manifest.name.object(name)
+        if file.object not in {own, f"{own}{SUFFIX}"}:
+            raise UnusableBackupError(
+                f"The backup names an object that is not its own ({file.object}). Restore another."
+            )
+    encrypted = [file for file in manifest.files.values() if file.object.endswith(SUFFIX)]
+    if len({file.sha256 is None for file in encrypted}) > 1:
+        raise UnusableBackupError("The backup has checksums of two kinds: somebody has edited it. Restore another.")
 
 
 def _name_dump_files(dump: Path, contents: Contents) -> None:

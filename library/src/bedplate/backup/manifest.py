@@ -268,7 +268,10 @@ class Contents(_Typed):
 
 def _media_file(value: dict[str, Any]) -> MediaFile:
     stored = value.pop("stored")
-    return MediaFile(**value, stored=StoredFile(**stored) if stored else None)
+    file = StoredFile(**stored) if stored else None
+    if file and file.sha256 is None:  # only who has read the file knows this one: see fetching.require_own_objects
+        raise ValueError("a media file has no checksum of itself")
+    return MediaFile(**value, stored=file)
 
 
 @dataclass(frozen=True, kw_only=True)

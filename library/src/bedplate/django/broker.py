@@ -36,8 +36,8 @@ class ChannelPatches:
     def _connparams(self, asynchronous: bool = False) -> dict[str, Any]:
         """Return how to reach Valkey."""
         parameters: dict[str, Any] = super()._connparams(asynchronous)  # type: ignore[misc]
-        if parameters.get("ssl_cert_reqs") == ssl.CERT_NONE:  # kombu's default
-            parameters["ssl_cert_reqs"] = ssl.CERT_REQUIRED
+        if any(name.startswith("ssl_") for name in parameters):  # kombu's default is CERT_NONE
+            parameters |= {"ssl_cert_reqs": ssl.CERT_REQUIRED, "ssl_check_hostname": True}
         return parameters
 
 

@@ -34,7 +34,8 @@ VERSION: Final = 2
 class OptionalCache(RedisCache):
     """Django's cache in Valkey, empty while Valkey is out of reach."""
 
-    paused_until: ClassVar[float] = 0.0  # of the monotonic clock, for all threads
+    # Of the monotonic clock, by address, for all threads: that one cache is away is no reason not to ask another.
+    paused_until: ClassVar[dict[str, float]] = {}
 
     def __init__(self, server: str | list[str], params: dict[str, Any]) -> None:
         options = {"serializer": JSONSerializer} | params.get("OPTIONS", {})
@@ -42,7 +43,8 @@ class OptionalCache(RedisCache):
 
     def attempt[Result](self, ask: Callable[[], Result], *, otherwise: Result) -> Result:
         """Return what Valkey answers; `otherwise` if it does not answer, or refuses."""
-        if time.monotonic() < OptionalCache.paused_until:
+        address = ",".join(self._servers)
+        if time.monotonic() < self.paused_until.get(address, 0):
             return otherwise
         try:
             return ask()
@@ -50,7 +52,7 @@ class OptionalCache(RedisCache):
             logger.warning("The cache refuses: %s", error)
             return otherwise
         except (RedisError, OSError) as error:
-            OptionalCache.paused_until = time.monotonic() + PAUSE_SECONDS
+            self.paused_until[address] = time.monotonic() + PAUSE_SECONDS
             logger.warning("The cache is out of reach: %s", error)
             return otherwise
 

@@ -53,10 +53,10 @@ def dump_json(value: Any, *, default: Callable[[Any], Any] | None = None) -> byt
 
 
 def dump_response(response: HttpResponse) -> bytes:
-    """Return status, headers and body. Cookies are left out: they were one visitor's."""
+    """Return status, headers and body. Cookies are left out, as headers too: they were one visitor's."""
     head = {
         "status": response.status_code,
-        "headers": dict(response.items()),
+        "headers": {name: value for name, value in response.items() if name.lower() != "set-cookie"},
         "attributes": {name: getattr(response, name) for name in RESPONSE_ATTRIBUTES if hasattr(response, name)},
     }
     return RESPONSE_PREFIX + dump_json(head, default=list) + b"\n" + response.content  # a policy may have sets

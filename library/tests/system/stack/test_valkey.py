@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import ssl
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -164,11 +165,13 @@ def test_task_outlives_lost_connections_and_is_not_run_twice(broker: Broker, tmp
 def test_certificate_of_a_broker_is_verified(over_tls: ValkeyServer) -> None:
     """Without the authority that has signed it, no address connects: not even one that says not to verify."""
     address = over_tls.url.partition("?")[0]
-    for url in (address, f"{address}?ssl_cert_reqs=none"):
+    for url in (address, f"{address}?ssl_cert_reqs=none", f"{address}?ssl_check_hostname=false"):
         with Connection(url) as connection, pytest.raises(OperationalError, match="CERTIFICATE_VERIFY_FAILED"):
             connection.ensure_connection(max_retries=1, interval_start=0)
-    with Connection(over_tls.url) as connection:
+    with Connection(f"{over_tls.url}&ssl_check_hostname=false") as connection:
         connection.ensure_connection(max_retries=1)
+        parameters = connection.default_channel._connparams()  # type: ignore[attr-defined] # noqa: SLF001
+        assert (parameters["ssl_cert_reqs"], parameters["ssl_check_hostname"]) == (ssl.CERT_REQUIRED, True)
 
 
 class Attack:
