@@ -124,7 +124,7 @@ bring_back_what_runs() {
 services_that_read_it() {
   local readers
   readers=$(readers_of "$NAME")
-  grep -qx web <<<"$readers" || printf '%s\n' "$readers"
+  [[ -z $readers ]] || grep -qx web <<<"$readers" || printf '%s\n' "$readers"
 }
 
 # Prints the services that started while the file in secrets/ was another one.

@@ -154,6 +154,8 @@ def test_uploads_between_the_swaps_are_named_and_kept(mounted: Mounted, argument
     said = " ".join(finished.stderr.split())
     assert "7 media files came after the database was replaced, and before the media were." in said
     assert "folder/new/0 \ufffd.txt" in said
+    assert re.search("folder/new/4 \ufffd[.]txt, …( |$)", said)
+    assert "folder/new/5" not in said
     found = re.search(r"They lie in (\S+/media) \(their names: (\S+)\)", said)
     assert found
     kept, names = found[1], found[2]
