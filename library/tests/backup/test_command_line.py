@@ -1,33 +1,22 @@
 """The command from outside: what its options mean, and how it ends when nothing foresaw what happens."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
 import command
 import pytest
-from bedplate.backup.manifest import digest
 from bedplate.backup.verbs.restore import restore
-from dated import copied, remove
+from dated import moved
 from project import Configure, Project, note, notes
 from pyrage import x25519
 
 
-def of_another_project(project: Project) -> str:
+def of_another_project(project: Project, configure: Configure) -> str:
     """Return the URL of a backup of shop's DEV in the same store."""
-    manifest = copied(project, project.back_up(), project.session.now(), environment="dev")
-    for stored in list(project.store.list(f"{manifest.name}/")):
-        data = project.store.read(stored.name)[0].replace(b"v1/app/dev/", b"v1/shop/dev/")
-        project.store.write(stored.name.replace("v1/app/", "v1/shop/"), data)
-    remove(project, manifest.name)
-    _redigest(project, str(manifest.name).replace("v1/app/", "v1/shop/"))
-    return f"{project.store.url}/{str(manifest.name).replace('v1/app/', 'v1/shop/')}"
-
-
-def _redigest(project: Project, name: str) -> None:
-    value = json.loads(project.store.read(f"{name}/manifest.json")[0])
-    del value["digest"]
-    project.store.write(f"{name}/manifest.json", json.dumps(value | {"digest": digest(value)}).encode())
+    shop = Project(configure(COMPOSE_PROJECT_NAME="shop"), project.store)
+    configure(COMPOSE_PROJECT_NAME="app")
+    manifest = moved(shop, shop.back_up(), project.session.now(), environment="dev")
+    return f"{project.store.url}/{manifest.name}"
 
 
 @pytest.fixture
@@ -58,9 +47,9 @@ def test_in_prod_yes_is_no_name(embedded: Project, arguments: tuple[str, ...]) -
     assert "--yes-replace prod" in result.stderr
 
 
-def test_another_projects_backup_is_restored_when_its_project_is_named(embedded: Project) -> None:
+def test_another_projects_backup_is_restored_when_its_project_is_named(embedded: Project, configure: Configure) -> None:
     """By its URL or as the latest of an environment, listed and proven; not by the URL alone."""
-    url = of_another_project(embedded)
+    url = of_another_project(embedded, configure)
     refused = command.run("--verify", url)
     assert refused.returncode == 1
     assert "say so: --project shop" in refused.stderr
@@ -76,8 +65,8 @@ def test_another_projects_backup_is_restored_when_its_project_is_named(embedded:
 
 
 @pytest.mark.usefixtures("without_django")
-def test_what_is_restored_of_another_project_is_live(embedded: Project) -> None:
-    url = of_another_project(embedded)
+def test_what_is_restored_of_another_project_is_live(embedded: Project, configure: Configure) -> None:
+    url = of_another_project(embedded, configure)
     note(embedded, "three")
     restore(replace(embedded.session, source="shop"), url)
     assert notes(embedded) == ["one", "two"]
