@@ -58,12 +58,12 @@ had_secret() { # NAME
   [[ " $FIRST_SECRETS " == *" $1 "* ]] || tail -n +2 "$INSTALLED_AS" 2>/dev/null | grep -qxF "$1"
 }
 
-# Makes the secrets that are not there yet.
+# Makes the secrets that are not there yet. An empty one is made again, so that the application may read it, whoever made it.
 write_secrets() { # PROJECT
   local name
   (umask 077 && mkdir -p secrets)
   for name in $(secret_names); do
-    [[ -e secrets/$name || secrets/$name == "$POSTGRES_SECRET" ]] || make_secret "$name" | put_secret "$name" || return
+    [[ -s secrets/$name || secrets/$name == "$POSTGRES_SECRET" ]] || make_secret "$name" | put_secret "$name" || return
   done
   # An empty one is of a disk that was full.
   [[ -s $POSTGRES_SECRET ]] || ! has_secret_named "${POSTGRES_SECRET##*/}" ||

@@ -1,5 +1,7 @@
 """What PROD has that DEV has not: no door, and mail that is sent."""
 
+import re
+
 import pytest
 from bedplate.testing.server import DOMAIN, EMAIL, Server
 from documents import calls_of, commands_of
@@ -46,13 +48,19 @@ def test_page_while_web_is_away(server: Server) -> None:
         server.restore()
 
 
-def test_lost_optional_secret_comes_back(server: Server) -> None:
-    """An optional secret that is gone is made anew, empty, by the install, which touches nothing else."""
+def test_lost_secret_is_asked_for(server: Server) -> None:
+    """What was given, or empty, and is gone, is not replaced in silence; what the refusal says to type is enough."""
     folder = server.directory / "secrets"
-    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    before = {path.name: (path.read_bytes(), path.stat().st_uid, path.stat().st_mode) for path in folder.iterdir()}
     (folder / "google_credentials").unlink()
+    with pytest.raises(AssertionError, match=r"google_credentials is missing; if it was empty: (\(.*\))") as refused:
+        server.install()
+    found = re.search(r"if it was empty: (\(.*\))$", str(refused.value), re.MULTILINE)
+    assert found
+    server.follow(found[1])
     assert "was not touched" in server.install()
-    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    after = {path.name: (path.read_bytes(), path.stat().st_uid, path.stat().st_mode) for path in folder.iterdir()}
+    assert after == before
 
 
 def test_how_to_is_right(server: Server) -> None:
