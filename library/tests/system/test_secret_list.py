@@ -165,6 +165,15 @@ def test_rotation_on_a_full_disk_leaves_the_secret(running: FakeMachine, name: s
     assert [path.name for path in secret.parent.glob(".*")] == []
 
 
+def test_empty_copy_for_postgresql_is_made_again(server: FakeMachine) -> None:
+    """A disk that was full leaves one, with which no database could be made."""
+    folder = installed(server)
+    copy = folder / "secrets/postgres_server_password"
+    copy.write_text("")
+    assert server.install().returncode == 0
+    assert copy.read_text().strip() == (folder / "secrets/postgres_password").read_text().strip()
+
+
 def test_environments_agree() -> None:
     """DEV and PROD ask the same of a secret that both have, and the application asks no more."""
     dev, prod = listed("dev"), listed("prod")
