@@ -58,7 +58,7 @@ had_secret() { # NAME
   [[ " $FIRST_SECRETS " == *" $1 "* ]] || tail -n +2 "$INSTALLED_AS" 2>/dev/null | grep -qxF "$1"
 }
 
-# Makes the secrets that are not there yet. An empty one is made again, so that the application may read it, whoever made it.
+# Makes the secrets that are not there yet. An empty one is made again, so that the application may read it.
 write_secrets() { # PROJECT
   local name
   (umask 077 && mkdir -p secrets)

@@ -77,13 +77,9 @@ class Environment(BaseSettings):
     )
     valkey_url: str = Field(
         default="redis://valkey:6379",
-        description="Valkey: the task queue, in its database 0. `rediss://` is TLS; an authority of your own is named "
-        "at its end: `?ssl_ca_certs=/path/to/ca.pem`. Not used in embedded mode.",
+        description="Valkey: the task queue. TLS: `rediss://…?ssl_ca_certs=/path/to/ca.pem`. Not in embedded mode.",
     )
-    cache_url: str = Field(
-        default="redis://cache:6379",
-        description="Valkey: the cache, in its database 1. As `VALKEY_URL`. Not used in embedded mode.",
-    )
+    cache_url: str = Field(default="redis://cache:6379", description="Valkey: the cache; as `VALKEY_URL`.")
     data_directory: Path = Field(
         default=Path("/data"), description="Folder of uploads, caught mail and, in embedded mode, database and queue."
     )

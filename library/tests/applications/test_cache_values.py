@@ -1,4 +1,4 @@
-"""What a cache can keep, and what is made of bytes that somebody else wrote. In containers, the cache is Valkey."""
+"""What a cache can keep, and what is made of bytes that others wrote. In containers, the cache is Valkey."""
 
 import json
 import pickle

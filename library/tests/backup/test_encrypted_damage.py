@@ -162,7 +162,7 @@ def planted(project: Project, carrier: Manifest, objects: dict[str, str]) -> Non
 
 
 @pytest.mark.parametrize("what", ["media", "database"])
-def test_nobody_has_an_object_decrypted_by_a_machine_with_the_key(
+def test_no_one_has_an_object_decrypted_by_a_machine_with_the_key(
     embedded: Project, project: Project, identity: x25519.Identity, configure: Configure, what: str
 ) -> None:
     """Someone who can write to the store, and has no key, edits a readable backup: its media are encrypted objects."""

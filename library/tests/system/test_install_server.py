@@ -114,7 +114,7 @@ def test_option_changes_a_server(server: FakeMachine) -> None:
 
 
 def test_lost_password_of_the_door_is_made_again(server: FakeMachine) -> None:
-    """Another one does as well; the summary tells it."""
+    """Another one does as well; the summary shows it."""
     lost = installed(server, "dev") / "secrets/dev_password"
     lost.unlink()
     assert server.install().returncode == 0

@@ -133,7 +133,7 @@ def test_folder_of_any_name(tmp_path: Path) -> None:
     ],
 )
 def test_other_ways_to_write_it(server: FakeMachine, line: str, said: str) -> None:
-    """A length may be quoted, and is a number; a file in another folder is none of ours."""
+    """A length may be quoted, and is a number; a file in another folder is not ours."""
     prod = server.checkout / "prod.yml"
     prod.write_text(prod.read_text().replace("\nsecrets:\n", f"\nsecrets:\n{line}\n"))
     result = install(server)
@@ -189,7 +189,7 @@ def test_environments_agree() -> None:
 
 @pytest.mark.parametrize("page", ["library/docs/how-to/rotate-a-secret.md", "rotate_secret.sh"])
 def test_each_is_told_of(page: str) -> None:
-    """Whoever has to rotate a secret finds it."""
+    """Who has to rotate a secret finds it."""
     text = (ROOT / page).read_text()
     secrets = (listed("dev") | listed("prod")).keys() - {FOR_POSTGRESQL}
     assert [name for name in secrets if name not in text] == []

@@ -64,7 +64,7 @@ def fetch_dump(session: Session, manifest: Manifest, folder: Path) -> Contents:
 def require_own_objects(manifest: Manifest) -> None:
     """Raise UnusableBackupError when the manifest names an object of another backup, or two kinds of checksums.
 
-    Whoever can write to the store, and has no key, could otherwise have this machine decrypt an object for them into a
+    Who can write to the store, and has no key, could otherwise have this machine decrypt an object for them into a
     file that everyone may read, or, by the result of a drill, test a guess of its contents.
     """
     for name, file in manifest.files.items():
@@ -75,7 +75,7 @@ def require_own_objects(manifest: Manifest) -> None:
             )
     encrypted = [file for file in manifest.files.values() if file.object.endswith(SUFFIX)]
     if len({file.sha256 is None for file in encrypted}) > 1:
-        raise UnusableBackupError("The backup has checksums of two kinds: somebody has edited it. Restore another.")
+        raise UnusableBackupError("The backup has checksums of two kinds: it was edited. Restore another.")
 
 
 def _name_dump_files(dump: Path, contents: Contents) -> None:

@@ -1,4 +1,4 @@
-"""How values are stored in a cache: as JSON, not as pickle, which runs the code of whoever can write to Valkey.
+"""How values are stored in a cache: as JSON, not as pickle, which runs the code of anyone who can write to Valkey.
 
 What can be cached: None, booleans, numbers, strings, and lists and dicts of these. A tuple comes back as a list, the
 keys of a dict as strings, HTML that is marked as safe as a plain string. Responses can be cached too, for `cache_page`.

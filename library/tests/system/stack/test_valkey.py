@@ -185,7 +185,7 @@ class Attack:
 
 
 def test_cache_runs_nothing_that_was_written_into_it(over_tls: ValkeyServer, tmp_path: Path) -> None:
-    """Whoever may write to Valkey puts a pickle where a value is: it counts as not there, and may be replaced."""
+    """One who may write to Valkey puts a pickle where a value is: it counts as not there, and may be replaced."""
     cache = OptionalCache(over_tls.url, {"OPTIONS": dict(OPTIONS)})
     cache.set_many({"name": [1.5], "other": 2})
     for value in (pickle.dumps(Attack(tmp_path / "made")), b"[" * 1_000_000, b"\x80garbage"):
