@@ -40,11 +40,11 @@ class OptionalCache(RedisCache):
     def __init__(self, server: str | list[str], params: dict[str, Any]) -> None:
         options = {"serializer": JSONSerializer} | params.get("OPTIONS", {})
         super().__init__(server, {"VERSION": VERSION} | params | {"OPTIONS": options})
+        self.address = server if isinstance(server, str) else ",".join(server)
 
     def attempt[Result](self, ask: Callable[[], Result], *, otherwise: Result) -> Result:
         """Return what Valkey answers; `otherwise` if it does not answer, or refuses."""
-        address = ",".join(self._servers)
-        if time.monotonic() < self.paused_until.get(address, 0):
+        if time.monotonic() < self.paused_until.get(self.address, 0):
             return otherwise
         try:
             return ask()
@@ -52,7 +52,7 @@ class OptionalCache(RedisCache):
             logger.warning("The cache refuses: %s", error)
             return otherwise
         except (RedisError, OSError) as error:
-            self.paused_until[address] = time.monotonic() + PAUSE_SECONDS
+            self.paused_until[self.address] = time.monotonic() + PAUSE_SECONDS
             logger.warning("The cache is out of reach: %s", error)
             return otherwise
 
