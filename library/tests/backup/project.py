@@ -7,6 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from io import BytesIO, StringIO
 from pathlib import Path
+from typing import LiteralString
 
 from bedplate.backup.configuration import Configuration
 from bedplate.backup.manifest import Manifest
@@ -95,6 +96,8 @@ def _extracted(tar: tarfile.TarFile, name: str) -> bytes:
 
 type MakeProject = Callable[..., Project]
 type MakeDatabase = Callable[..., str]
+type Execute = Callable[[Project | str, LiteralString], None]
+"""Executes SQL as the superuser, in a project's database or in another one."""
 
 
 def database_file(project: Project) -> Path:

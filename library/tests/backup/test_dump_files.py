@@ -105,7 +105,7 @@ LOGIN = Login(host="/nowhere", port=5432, user="nobody", password="")
 @pytest.mark.parametrize(
     "database",
     [
-        lambda _folder: LiveStaging(LOGIN, "site", lambda _server, _name: None),
+        lambda _folder: LiveStaging(LOGIN, "site", lambda _server, _name, _template: []),
         lambda folder: Verifier(LOGIN, "site", Run(folder, "run", 0), lambda: None),
     ],
 )

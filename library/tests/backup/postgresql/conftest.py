@@ -12,26 +12,44 @@ from bedplate.backup.configuration import read_configuration
 from bedplate.backup.stores import Store
 from bedplate.environment import Environment, read_environment
 from picture import connect
-from project import MakeDatabase, MakeProject, Project
+from project import Execute, MakeDatabase, MakeProject, Project
 from psycopg import sql
 
 
 @pytest.fixture(scope="session")
 def server() -> Environment:
-    """Return the server, by the variables of the container."""
+    """Return the server and its superuser, by the variables of the container."""
     return read_environment(environment="local")
 
 
+@pytest.fixture(scope="session")
+def password(server: Environment) -> str:
+    """Return the password of the superuser, and of the role that owns the tests' databases."""
+    assert server.postgres_password is not None
+    return server.postgres_password.get_secret_value()
+
+
+@pytest.fixture(scope="session")
+def owner(server: Environment, password: str) -> Iterator[str]:
+    """Return the role that owns the tests' databases. It is no superuser."""
+    name = f"test_owner_{secrets.token_hex(3)}"
+    with connect(server, "postgres") as connection:
+        create = sql.SQL("CREATE ROLE {} LOGIN CREATEDB PASSWORD {}")
+        connection.execute(create.format(sql.Identifier(name), password))
+        yield name
+        connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(name)))
+
+
 @pytest.fixture(autouse=True)
-def server_variables(server: Environment, environment: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give back to the tests what `environment` takes from them."""
-    password = server.postgres_password
-    assert password is not None
+def server_variables(
+    server: Environment, owner: str, password: str, environment: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Give back to the tests what `environment` takes from them; the role is not the superuser's."""
     monkeypatch.setenv("ENVIRONMENT", "local")
     monkeypatch.setenv("POSTGRES_HOST", server.postgres_host)
     monkeypatch.setenv("POSTGRES_PORT", str(server.postgres_port))
-    monkeypatch.setenv("POSTGRES_USER", server.postgres_user)
-    monkeypatch.setenv("POSTGRES_PASSWORD", password.get_secret_value())
+    monkeypatch.setenv("POSTGRES_USER", owner)
+    monkeypatch.setenv("POSTGRES_PASSWORD", password)
 
 
 @pytest.fixture
@@ -45,24 +63,37 @@ def roles(server: Environment) -> Iterator[list[str]]:
 
 
 @pytest.fixture
-def role(server: Environment, roles: list[str]) -> str:
-    """Return the name of a role."""
+def role(server: Environment, owner: str, roles: list[str]) -> str:
+    """Return the name of a role, which the owner of the databases may become."""
     name = f'test "role" {secrets.token_hex(3)}'
     with connect(server, "postgres") as connection:
-        connection.execute(sql.SQL("CREATE ROLE {}").format(sql.Identifier(name)))
+        connection.execute(sql.SQL("CREATE ROLE {} ROLE {}").format(sql.Identifier(name), sql.Identifier(owner)))
     roles.append(name)
     return name
 
 
 @pytest.fixture
-def databases(server: Environment, roles: list[str]) -> Iterator[MakeDatabase]:
+def as_superuser(server: Environment) -> Execute:
+    """Return what executes SQL as the superuser, in a project's database or another one."""
+
+    def execute(database: Project | str, statements: LiteralString) -> None:
+        name = database if isinstance(database, str) else database.configuration.variables.postgres_db
+        with connect(server, name) as connection:
+            connection.execute(statements)
+
+    return execute
+
+
+@pytest.fixture
+def databases(server: Environment, owner: str, roles: list[str]) -> Iterator[MakeDatabase]:
     """Return what makes a database; all that were made, and what restores made of them, are dropped at the end."""
     prefix = f"test_{secrets.token_hex(3)}"
 
     def make(options: LiteralString = "TEMPLATE template0") -> str:
         name = f"{prefix}_{secrets.token_hex(1)}"
         with connect(server, "postgres") as connection:
-            connection.execute(sql.SQL("CREATE DATABASE {} {}").format(sql.Identifier(name), sql.SQL(options)))
+            create = sql.SQL("CREATE DATABASE {} OWNER {} {}")
+            connection.execute(create.format(sql.Identifier(name), sql.Identifier(owner), sql.SQL(options)))
         return name
 
     yield make
@@ -96,18 +127,23 @@ def project(make_project: MakeProject) -> Project:
     return make_project()
 
 
+@pytest.fixture
+def superusers_project(make_project: MakeProject, server: Environment) -> Project:
+    """Return a project whose role is the superuser, as it is with a server that was set up so."""
+    return make_project(POSTGRES_USER=server.postgres_user)
+
+
 @pytest.fixture(scope="session")
-def migrated(server: Environment) -> Iterator[str]:
+def migrated(server: Environment, owner: str, password: str) -> Iterator[str]:
     """Return the name of a database with the application's tables, to be a template."""
     name = f"test_migrated_{secrets.token_hex(3)}"
-    password = server.postgres_password
-    assert password is not None
     with connect(server, "postgres") as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(name), sql.Identifier(owner)))
         variables = {
             "POSTGRES_DB": name,
             "POSTGRES_HOST": server.postgres_host,
-            "POSTGRES_PASSWORD": password.get_secret_value(),
+            "POSTGRES_USER": owner,
+            "POSTGRES_PASSWORD": password,
             "SECRET_KEY": "only-for-tests-only-for-tests-only",
             "ENVIRONMENT": "local",
         }

@@ -1,15 +1,23 @@
 """Restores when the live database is damaged or gone: PROD's too, once a person says why it cannot be backed up."""
 
+from collections.abc import Callable
 from typing import Final
 
 import pytest
 from bedplate.backup.errors import BackupError, WrongUseError
 from bedplate.backup.verbs.restore import restore
+from bedplate.environment import Environment
 from picture import Picture, connect
 from project import MakeProject, Project
 from psycopg import sql
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.usefixtures("without_django")]
+
+# The first page of a file: one bit of it changes, as on a disk that fails.
+FLIP: Final = r"""f=%s; byte=$(od -An -tu1 -j8150 -N1 $f)
+    printf "\\$(printf %%03o $((byte ^ 1)))" | dd of=$f bs=1 seek=8150 conv=notrunc status=none"""
+
+type Damage = Callable[[], None]
 
 NAMED: Final = r"--without-backup-first damaged-database, missing-database or unreadable-media"
 
@@ -31,6 +39,23 @@ def notes(project: Project) -> list[str]:
         return [note for (note,) in connection.execute("SELECT note FROM notes").fetchall()]
 
 
+@pytest.fixture
+def damage(production: Project, server: Environment) -> Damage:
+    """Return what damages the page of the table's rows on the disk, and makes the server forget it."""
+
+    def flip() -> None:
+        with connect(server, production.configuration.variables.postgres_db) as connection:
+            assert connection.execute("SHOW data_checksums").fetchall() == [("on",)]
+            connection.execute("CREATE EXTENSION pg_buffercache")
+            connection.execute("CHECKPOINT")
+            ((path,),) = connection.execute("SELECT pg_relation_filepath('notes')").fetchall()
+            connection.execute(sql.SQL("COPY (SELECT) TO PROGRAM {}").format(FLIP % path))
+            connection.execute("SELECT pg_buffercache_evict_relation('notes')")
+            connection.execute("DROP EXTENSION pg_buffercache")
+
+    return flip
+
+
 def execute(project: Project, command: str) -> None:
     """Have the server do something to the live database, which is the command's {}."""
     with connect(project.configuration.variables, "postgres") as server:
@@ -47,24 +72,8 @@ def properties(project: Project) -> Picture:
         return {"properties": server.execute(query, [variables.postgres_db]).fetchall()}
 
 
-# The first page of a file: one bit of it changes, as on a disk that fails.
-FLIP: Final = r"""f=%s; byte=$(od -An -tu1 -j8150 -N1 $f)
-    printf "\\$(printf %%03o $((byte ^ 1)))" | dd of=$f bs=1 seek=8150 conv=notrunc status=none"""
-
-
-def damage(project: Project) -> None:
-    """Damage the page of the table's rows on the disk, and have the server forget what it has read of it."""
-    with connect(project.configuration.variables) as connection:
-        assert connection.execute("SHOW data_checksums").fetchall() == [("on",)]
-        connection.execute("CREATE EXTENSION pg_buffercache")
-        connection.execute("CHECKPOINT")
-        ((path,),) = connection.execute("SELECT pg_relation_filepath('notes')").fetchall()
-        connection.execute(sql.SQL("COPY (SELECT) TO PROGRAM {}").format(FLIP % path))
-        connection.execute("SELECT pg_buffercache_evict_relation('notes')")
-
-
-def test_a_damaged_database_is_replaced_once_that_is_said(production: Project) -> None:
-    damage(production)
+def test_a_damaged_database_is_replaced_once_that_is_said(production: Project, damage: Damage) -> None:
+    damage()
     said = rf"(?s)could not be backed up.*invalid page in block 0 of relation.*{NAMED}.*Nothing was replaced\."
     with pytest.raises(BackupError, match=said):
         production.restore()
@@ -79,10 +88,10 @@ def test_a_damaged_database_is_replaced_once_that_is_said(production: Project) -
 
 
 @pytest.mark.parametrize("undone", [1, 2, 3])
-def test_undoing_does_not_forget_that_there_is_no_backup(production: Project, undone: int) -> None:
+def test_undoing_does_not_forget_that_there_is_no_backup(production: Project, damage: Damage, undone: int) -> None:
     """Whichever of the two databases is live, the damaged one is removed only when that is said."""
     without = frozenset({"damaged-database"})
-    damage(production)
+    damage()
     restore(production.session, "latest", without_backup_first=without)
     for number in range(undone):
         if number % 2 == 0:  # what was restored is live
@@ -129,11 +138,11 @@ def test_elsewhere_a_missing_database_needs_no_word(make_project: MakeProject) -
     assert notes(local) == ["one"]
 
 
-def test_a_database_that_was_dropped_by_half_is_replaced(production: Project) -> None:
+def test_a_database_that_was_dropped_by_half_is_replaced(production: Project, server: Environment) -> None:
     """PostgreSQL marks it, and accepts no connections."""
     variables = production.configuration.variables
-    with connect(variables, "postgres") as server:
-        server.execute("UPDATE pg_database SET datconnlimit = -2 WHERE datname = %s", [variables.postgres_db])
+    with connect(server, "postgres") as connection:
+        connection.execute("UPDATE pg_database SET datconnlimit = -2 WHERE datname = %s", [variables.postgres_db])
     with pytest.raises(BackupError, match=NAMED):
         production.restore()
     restore(production.session, "latest", without_backup_first=frozenset({"damaged-database"}))

@@ -20,9 +20,9 @@ LARGE_OBJECT = 3141592653
 
 
 @pytest.fixture
-def plain(make_project: MakeProject, role: str) -> Project:
+def plain(superusers_project: Project, role: str) -> Project:
     """Return a project whose tables, one of them with a PIN, are a role's; its backups are not encrypted."""
-    project = make_project()
+    project = superusers_project
     with connect(project.configuration.variables) as connection:
         connection.execute(f"CREATE TABLE pins AS SELECT '{PIN}' AS pin")
         connection.execute("CREATE TABLE wages AS SELECT '12345' AS wage")

@@ -41,8 +41,9 @@ def test_stock_pg_restore_brings_back_pseudonyms(
     assert site.remains == []
 
 
-def test_owners_and_grants_stay_here(project: Project, role: str, tmp_path: Path) -> None:
+def test_owners_and_grants_stay_here(superusers_project: Project, role: str, tmp_path: Path) -> None:
     """No name of a role leaves the house; and without anonymising, rows come as they are."""
+    project = superusers_project
     with connect(project.configuration.variables) as connection:
         connection.execute("CREATE TABLE notes AS SELECT 'as it is' AS note")
         connection.execute(SQL("GRANT SELECT ON notes TO {0}; ALTER TABLE notes OWNER TO {0}").format(Identifier(role)))

@@ -14,8 +14,9 @@ pytestmark = [pytest.mark.postgresql, pytest.mark.usefixtures("without_django")]
 
 
 @pytest.fixture
-def linked(project: Project) -> Project:
+def linked(superusers_project: Project) -> Project:
     """Return a project whose database reads a table of another server."""
+    project = superusers_project
     with connect(project.configuration.variables) as connection:
         connection.execute("""
             CREATE EXTENSION postgres_fdw;
@@ -75,8 +76,9 @@ def test_a_login_of_a_role_that_is_not_here_does_not_end_a_restore(linked: Proje
 
 
 @pytest.fixture
-def subscribed(project: Project) -> Iterator[Project]:
+def subscribed(superusers_project: Project) -> Iterator[Project]:
     """Return a project whose database has a subscription, without which it can be dropped at the end."""
+    project = superusers_project
     with connect(project.configuration.variables) as connection:
         connection.execute(
             "CREATE SUBSCRIPTION news CONNECTION 'host=db.example.com' PUBLICATION news WITH (connect = false)"

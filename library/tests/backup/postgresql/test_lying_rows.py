@@ -7,7 +7,7 @@ from bedplate.backup.catalogue import read
 from bedplate.backup.errors import BackupError, UnusableBackupError
 from bedplate.backup.manifest import Manifest, Verification
 from picture import connect
-from project import Project
+from project import Execute, Project
 from psycopg import sql
 
 pytestmark = pytest.mark.postgresql
@@ -86,8 +86,10 @@ def test_what_rows_say_keeps_no_backup_from_its_verdict(
 @pytest.mark.parametrize(
     ("body", "said"), [(ENDS_ITSELF, "terminating connection"), (DIALS, "could not establish connection")]
 )
-def test_a_lost_connection_and_a_missing_network_are_no_verdict(project: Project, body: str, said: str) -> None:
-    execute(project, "CREATE EXTENSION dblink")
+def test_a_lost_connection_and_a_missing_network_are_no_verdict(
+    project: Project, as_superuser: Execute, body: str, said: str
+) -> None:
+    as_superuser(project, "CREATE EXTENSION dblink")
     execute(project, OUT_OF_ORDER, body=body)
     backup = project.back_up()
     with pytest.raises(BackupError, match=said) as caught:

@@ -1,17 +1,23 @@
 """Whom the database names: they are given again what they had, or the restore says who is missing."""
 
+from collections.abc import Callable
+
 import pytest
 from bedplate.backup.errors import BackupError
+from bedplate.environment import Environment
 from picture import connect, picture
 from project import Project
 from psycopg import sql
+
+type Forget = Callable[[Project, str], None]
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.usefixtures("without_django")]
 
 
 @pytest.fixture
-def granted(project: Project, role: str) -> Project:
+def granted(superusers_project: Project, role: str) -> Project:
     """Return a project where a role owns one table, and may read another."""
+    project = superusers_project
     with connect(project.configuration.variables) as connection:
         for statement in (
             "CREATE TABLE hers (id integer)",
@@ -25,11 +31,16 @@ def granted(project: Project, role: str) -> Project:
     return project
 
 
-def forget(project: Project, role: str) -> None:
-    """Remove the role, with all that it owns."""
-    with connect(project.configuration.variables) as connection:
-        connection.execute(sql.SQL("DROP OWNED BY {}").format(sql.Identifier(role)))
-        connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(role)))
+@pytest.fixture
+def forget(server: Environment) -> Forget:
+    """Return what removes a role, with all that it owns."""
+
+    def remove(project: Project, role: str) -> None:
+        with connect(server, project.configuration.variables.postgres_db) as connection:
+            connection.execute(sql.SQL("DROP OWNED BY {}").format(sql.Identifier(role)))
+            connection.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(role)))
+
+    return remove
 
 
 def test_owners_and_grants_come_back(granted: Project, role: str) -> None:
@@ -42,7 +53,7 @@ def test_owners_and_grants_come_back(granted: Project, role: str) -> None:
     assert picture(granted.configuration.variables) == before
 
 
-def test_without_the_role_the_rows_come_back_and_people_hear_of_it(granted: Project, role: str) -> None:
+def test_without_the_role_the_rows_come_back_and_people_hear_of_it(granted: Project, role: str, forget: Forget) -> None:
     granted.back_up()
     forget(granted, role)
     granted.restore()
@@ -51,7 +62,7 @@ def test_without_the_role_the_rows_come_back_and_people_hear_of_it(granted: Proj
     assert f"no role {role}: owners and grants were left out" in granted.said.getvalue()
 
 
-def test_a_policy_for_a_role_that_is_missing_stops_the_restore(project: Project, role: str) -> None:
+def test_a_policy_for_a_role_that_is_missing_stops_the_restore(project: Project, role: str, forget: Forget) -> None:
     with connect(project.configuration.variables) as connection:
         connection.execute("CREATE TABLE papers (id integer)")
         connection.execute("ALTER TABLE papers ENABLE ROW LEVEL SECURITY")

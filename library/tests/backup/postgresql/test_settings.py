@@ -61,7 +61,8 @@ def replace_by_its_backup(project: Project) -> None:
     project.restore()
 
 
-def test_settings_are_carried_over(project: Project) -> None:
+def test_settings_are_carried_over(superusers_project: Project) -> None:
+    project = superusers_project
     for setting in SETTINGS:
         alter(project, f"SET {setting}")
     before = properties(project)
@@ -79,7 +80,8 @@ def test_settings_do_not_hinder_the_backup(project: Project) -> None:
     assert properties(project) == before
 
 
-def test_settings_of_a_role_are_carried_over(project: Project, role: str) -> None:
+def test_settings_of_a_role_are_carried_over(superusers_project: Project, role: str) -> None:
+    project = superusers_project
     variables = project.configuration.variables
     with connect(variables, "postgres") as connection:
         change = sql.SQL("ALTER ROLE {} IN DATABASE {} SET search_path TO 'of the role', public")

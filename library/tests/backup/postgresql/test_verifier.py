@@ -12,8 +12,9 @@ from typing import Final, LiteralString
 import pytest
 from bedplate.backup.databases import verifier
 from bedplate.backup.errors import BackupError
+from bedplate.environment import Environment
 from picture import Picture, connect, picture
-from project import Project
+from project import Execute, Project
 from psycopg import sql
 from verifying import LIMIT, is_at_rest, start, wait_until
 
@@ -65,51 +66,53 @@ def trap(project: Project, *, condition: LiteralString) -> None:
         connection.execute("DROP FUNCTION mischief_")
 
 
-def program_has_run(project: Project) -> bool:
+def program_has_run(server: Environment) -> bool:
     """Return whether the program of the trap has run: in the verifier, or beside the live database."""
-    with connect(project.configuration.variables) as connection:
+    with connect(server, "postgres") as connection:
         seen = connection.execute("SELECT pg_stat_file(%s, true) IS NOT NULL", [MARK]).fetchall()
     return (SHARED / "pwned").exists() or seen == [(True,)]
 
 
 @pytest.mark.usefixtures("without_django")
-def test_a_program_for_superusers_is_not_run(project: Project) -> None:
+def test_a_program_for_superusers_is_not_run(project: Project, server: Environment) -> None:
     """The trap looks whether it has the rights, so that a backup with it dumps and restores without an error."""
     trap(project, condition="(SELECT rolsuper FROM pg_roles WHERE rolname = current_user)")
     project.back_up()
     project.verify()
-    assert not program_has_run(project)
+    assert not program_has_run(server)
 
 
 @pytest.mark.usefixtures("without_django")
-def test_a_program_that_is_run_in_any_case_fails_the_drill(project: Project) -> None:
+def test_a_program_that_is_run_in_any_case_fails_the_drill(project: Project, server: Environment) -> None:
     """In PostgreSQL's own words."""
     trap(project, condition="true")
     project.back_up()
     with pytest.raises(BackupError, match="permission denied to COPY to or from an external program"):
         project.verify()
-    assert not program_has_run(project)
+    assert not program_has_run(server)
 
 
 @pytest.mark.usefixtures("without_django")
-def test_what_only_a_superuser_may_restore_is_left_out_and_told(project: Project) -> None:
-    with connect(project.configuration.variables) as connection:
-        connection.execute("""
+def test_what_only_a_superuser_may_restore_is_left_out_and_told(project: Project, as_superuser: Execute) -> None:
+    as_superuser(
+        project,
+        """
             CREATE TABLE kept (id integer); CREATE ROLE no_superusers; DROP ROLE no_superusers;
             CREATE FUNCTION nothing() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN END $$;
             CREATE EVENT TRIGGER "at the end" ON ddl_command_end WHEN TAG IN ('DROP TYPE') EXECUTE FUNCTION nothing();
-        """)
+        """,
+    )
     project.back_up()
     project.verify()
     assert "Left out, as only a superuser may restore them: event trigger at the end." in project.said.getvalue()
-    with connect(project.configuration.variables) as connection:
-        connection.execute('DROP EVENT TRIGGER "at the end"')
+    as_superuser(project, 'DROP EVENT TRIGGER "at the end"')
 
 
 @pytest.mark.usefixtures("without_django")
-def test_an_extension_that_is_not_on_the_list_is_refused_with_the_setting(project: Project) -> None:
-    with connect(project.configuration.variables) as connection:
-        connection.execute("CREATE EXTENSION file_fdw")
+def test_an_extension_that_is_not_on_the_list_is_refused_with_the_setting(
+    project: Project, as_superuser: Execute
+) -> None:
+    as_superuser(project, "CREATE EXTENSION file_fdw")
     project.back_up()
     with pytest.raises(BackupError, match=r"extension file_fdw.* VERIFIER_EXTENSIONS in"):
         project.verify()

@@ -170,11 +170,12 @@ def valkey_container(folder: Path) -> Iterator[ValkeyContainer]:
         run("docker", "rm", "--force", "--volumes", name)
 
 
-def write_certificate(folder: Path) -> None:
-    """Write a key and a certificate for 127.0.0.1 that has signed itself."""
+def write_certificate(folder: Path, *hosts: str) -> None:
+    """Write a key and a certificate for 127.0.0.1 and these hosts that has signed itself."""
     key = ec.generate_private_key(ec.SECP256R1())
-    name, now = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "Valkey")]), datetime.now(UTC)
-    address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    name, now = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "Test")]), datetime.now(UTC)
+    names = [x509.IPAddress(ipaddress.ip_address("127.0.0.1")), *map(x509.DNSName, hosts)]
+    address = x509.SubjectAlternativeName(names)
     builder = x509.CertificateBuilder(name, name, key.public_key(), 1, now, now + timedelta(days=1))
     builder = builder.add_extension(address, critical=False)
     (folder / "cert.pem").write_bytes(builder.sign(key, hashes.SHA256()).public_bytes(Encoding.PEM))

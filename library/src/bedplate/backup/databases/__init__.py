@@ -13,6 +13,9 @@ DJANGO: Final = "django"
 type Finished = Callable[[Path], None]
 """Called with each file of a dump as soon as it is whole."""
 
+type Say = Callable[[str], None]
+"""Shows a line to people."""
+
 
 class Database(Protocol):
     """The live database, and the others that restores need beside it, each known by the id of its restore."""
@@ -37,8 +40,11 @@ class Database(Protocol):
     def size(self) -> int:
         """Return the bytes that the live database takes."""
 
-    def dump(self, folder: Path, *, finished: Finished, step: Step) -> Census:
-        """Return what the live database held at the moment that the files in `folder` show."""
+    def dump(self, folder: Path, *, finished: Finished, step: Step, say: Say) -> Census:
+        """Return what the live database held at the moment that the files in `folder` show.
+
+        It is said what of it the owner of a database could not restore.
+        """
 
     def staging(self, restore: str) -> "StagingDatabase":
         """Return the database that a restore prepares, whether it is there yet or not."""

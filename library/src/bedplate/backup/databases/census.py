@@ -64,19 +64,42 @@ OBJECTS: Final = " UNION ALL ".join(
         _kinds("'types of kind ' || typtype::text", "pg_type", "typnamespace", "typtype IN ('d', 'e', 'r')"),
         "SELECT 'triggers', count(*) FROM pg_trigger WHERE NOT tgisinternal HAVING count(*) > 0",
         "SELECT 'policies', count(*) FROM pg_policy HAVING count(*) > 0",
-        "SELECT 'extensions', count(*) FROM pg_extension",
         "SELECT 'large objects', count(*) FROM pg_largeobject_metadata HAVING count(*) > 0",
         LARGE_OBJECTS,
     ]
 )
 
-# The server's first superuser owns things without an entry in pg_shdepend.
-ROLES: Final = """
-    SELECT rolname FROM pg_roles WHERE oid = 10 OR oid IN (
+
+def _owned(catalogue: str, owner: str, schema: str) -> str:
+    ours = OURS.format(catalogue=catalogue)
+    return f"""
+        SELECT FROM {catalogue} JOIN pg_namespace ON pg_namespace.oid = {schema} WHERE {owner} = 10 AND {ours}
+    """
+
+
+# The server's first superuser owns things without an entry in pg_shdepend, extensions on every server among them.
+OWNED_BY_THE_FIRST: Final = " UNION ALL ".join(
+    [
+        _owned("pg_class", "relowner", "relnamespace"),
+        _owned("pg_proc", "proowner", "pronamespace"),
+        _owned("pg_type", "typowner", "typnamespace"),
+        _owned("pg_operator", "oprowner", "oprnamespace"),
+        _owned("pg_collation", "collowner", "collnamespace"),
+        _owned("pg_statistic_ext", "stxowner", "stxnamespace"),
+        _owned("pg_ts_config", "cfgowner", "cfgnamespace"),
+        _owned("pg_ts_dict", "dictowner", "dictnamespace"),
+        f"SELECT FROM pg_namespace WHERE nspowner = 10 AND {OURS.format(catalogue='pg_namespace')}",
+        "SELECT FROM pg_publication WHERE pubowner = 10",
+        "SELECT FROM pg_foreign_server WHERE srvowner = 10",
+    ]
+)
+
+ROLES: Final = f"""
+    SELECT rolname FROM pg_roles WHERE oid IN (
         SELECT refobjid FROM pg_shdepend JOIN pg_database ON pg_database.oid = dbid AND datname = current_database()
-        WHERE refclassid = 'pg_authid'::regclass)
+        WHERE refclassid = 'pg_authid'::regclass) OR oid = 10 AND EXISTS ({OWNED_BY_THE_FIRST})
     ORDER BY 1
-"""
+"""  # noqa: S608 - made of the constants above
 
 
 def count(connection: Server) -> Census:

@@ -12,12 +12,14 @@ from typing import Final
 import psycopg
 from psycopg import sql
 
-from bedplate.backup.databases import Finished
+from bedplate.backup.databases import Finished, Say
+from bedplate.backup.databases.archive import Archive, Restorer
 from bedplate.backup.databases.census import Server, between, count, sequence_values
 from bedplate.backup.databases.login import MAINTENANCE_DATABASE, Login
+from bedplate.backup.databases.rights import TRIES, drop_database, end_sessions, in_use
 from bedplate.backup.databases.staged import JOBS, LiveStaging, engine_of
-from bedplate.backup.databases.tools import run_tool
-from bedplate.backup.databases.twin import Likeness, create_twin, read_likeness
+from bedplate.backup.databases.tools import require_same_major, run_tool
+from bedplate.backup.databases.twin import EMPTY, Likeness, create_twin, read_likeness
 from bedplate.backup.errors import BackupError
 from bedplate.backup.manifest import Census, Engine
 from bedplate.backup.progress import Step
@@ -30,8 +32,6 @@ COMPOSE_HOST: Final = "postgres"
 LONGEST_NAME: Final = 63
 # The id of a restore. A database whose name goes on otherwise is somebody else's.
 RESTORE: Final = re.compile(r"\d{8}t\d{6}_[0-9a-f]{4}")
-# How often a swap is tried. Each time, whoever is connected is disconnected first.
-SWAPS: Final = 10
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class PostgreSQL:
         with suppress(BackupError), self._maintenance() as server:  # it may not be there yet, or no more
             name = self._named("staging", restore)
             server.execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS false").format(sql.Identifier(name)))
-            server.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
+            end_sessions(server, name)
 
     def size(self) -> int:
         """Return the bytes that the live database takes."""
@@ -79,9 +79,10 @@ class PostgreSQL:
         with self._maintenance() as server:
             return read_likeness(server, self._live)
 
-    def dump(self, folder: Path, *, finished: Finished, step: Step) -> Census:
+    def dump(self, folder: Path, *, finished: Finished, step: Step, say: Say) -> Census:
         """Return what the live database held in the snapshot that the files in `folder` show."""
         with self._connect() as connection, self._connect() as other, ThreadPoolExecutor(1) as counter:
+            require_same_major(connection.info.server_version)
             other.autocommit = True
             before = sequence_values(other)
             # Row security would hide rows from the count; it makes an error of that instead.
@@ -90,7 +91,7 @@ class PostgreSQL:
             (snapshot,) = connection.execute("SELECT pg_export_snapshot()").fetchall()[0]
             census = counter.submit(count, connection)
             try:
-                self._run_pg_dump(folder, snapshot, finished=finished, step=step)
+                self._run_pg_dump(folder, snapshot, finished=finished, step=step, say=say)
             except BackupError:
                 if error := census.exception():  # it ended the snapshot, and pg_dump with it
                     raise error from None
@@ -161,7 +162,7 @@ class PostgreSQL:
     def _drop(self, name: str) -> None:
         self._drop_subscriptions(name)
         with self._maintenance() as server:
-            server.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+            drop_database(server, name)
 
     def _drop_subscriptions(self, name: str) -> None:
         """Drop what keeps a database from being dropped. The slots of subscriptions are on other servers: they stay."""
@@ -179,15 +180,17 @@ class PostgreSQL:
     def _exists(self, server: Server) -> bool:
         return bool(server.execute("SELECT FROM pg_database WHERE datname = %s", [self._live]).fetchall())
 
-    def _create(self, server: Server, name: str) -> None:
-        """Make an empty database like the live one; if that is gone, like the last one that was replaced."""
+    def _create(self, server: Server, name: str, template: str = EMPTY) -> list[str]:
+        """Make an empty database like the live one; if that is gone, like the last one that was replaced.
+
+        Return the settings that the role may not give it.
+        """
         replaced = [self._named("previous", restore) for restore in self.previous()[-1:]]
         if models := [self._live] * self._exists(server) or replaced:
-            create_twin(server, models[0], name)
-        else:
-            owner = sql.Identifier(self.environment.postgres_user)
-            create = sql.SQL("CREATE DATABASE {} TEMPLATE template0 OWNER {}")
-            server.execute(create.format(sql.Identifier(name), owner))
+            return create_twin(server, models[0], name, template=template)
+        create = sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER {}")
+        server.execute(create.format(*map(sql.Identifier, (name, template, self.environment.postgres_user))))
+        return []
 
     def _rename_live(self, restore: str, *, successor: str) -> None:
         """Make the successor live. What was is kept; where there was no database, that is an empty one."""
@@ -199,23 +202,22 @@ class PostgreSQL:
 
     def _rename(self, names: Mapping[str, str]) -> None:
         """Rename databases, in one transaction."""
-        for attempt in range(SWAPS):
-            try:
-                with self._maintenance() as server, server.transaction():
-                    for database in names:
-                        server.execute(
-                            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [database]
-                        )
-                    rename = sql.SQL("ALTER DATABASE {} RENAME TO {}")
-                    # Waits five seconds for those who are being disconnected; nobody new gets in meanwhile.
-                    for database, name in names.items():
-                        server.execute(rename.format(sql.Identifier(database), sql.Identifier(name)))
-                return
-            except psycopg.errors.ObjectInUse as error:
-                if attempt == SWAPS - 1:
-                    raise BackupError(f"The live database could not be swapped: {error}. Stop what uses it.") from None
+        rename = sql.SQL("ALTER DATABASE {} RENAME TO {}")
+        with self._maintenance() as server:
+            for attempt in range(TRIES):
+                try:
+                    with server.transaction():
+                        for database in names:
+                            end_sessions(server, database)
+                        # Waits five seconds for those who are being disconnected; nobody new gets in meanwhile.
+                        for database, name in names.items():
+                            server.execute(rename.format(sql.Identifier(database), sql.Identifier(name)))
+                    return
+                except psycopg.errors.ObjectInUse as error:
+                    if attempt == TRIES - 1:
+                        raise in_use(server, next(iter(names)), error) from None
 
-    def _run_pg_dump(self, folder: Path, snapshot: str, *, finished: Finished, step: Step) -> None:
+    def _run_pg_dump(self, folder: Path, snapshot: str, *, finished: Finished, step: Step, say: Say) -> None:
         reported = set()
 
         def finish(item: int) -> None:
@@ -238,6 +240,8 @@ class PostgreSQL:
             password=self._login.password,
             finished_item=finish,
         )
+        if left_out := Archive(folder).restorable(Restorer()).left_out:
+            say(f"A restore leaves out what only a superuser may make: {', '.join(left_out)}.")
         for path in sorted(set(folder.iterdir()) - reported):
             finished(path)
 

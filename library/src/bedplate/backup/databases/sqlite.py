@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from bedplate.backup.databases import DJANGO, Finished
+from bedplate.backup.databases import DJANGO, Finished, Say
 from bedplate.backup.errors import BackupError, UnusableBackupError
 from bedplate.backup.manifest import Census, Engine, Sequence
 from bedplate.backup.progress import Step
@@ -68,7 +68,7 @@ class SQLite:
         except DamagedError:
             return self.file.stat().st_size
 
-    def dump(self, folder: Path, *, finished: Finished, step: Step) -> Census:
+    def dump(self, folder: Path, *, finished: Finished, step: Step, say: Say) -> Census:  # noqa: ARG002 - there is no superuser
         """Return what the live database held at the moment that the copy in `folder` shows."""
         if not self.file.exists():
             raise BackupError(f"There is no database yet ({self.file}). Run ./install_embedded.sh first.")

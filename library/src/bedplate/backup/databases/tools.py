@@ -44,6 +44,20 @@ OPTIONS: Final = " ".join(
 )
 
 
+def require_same_major(server_version: int) -> None:
+    """Raise BackupError unless the programs here are of the server's major version.
+
+    Older ones are refused by the server; what newer ones write, it may not read.
+    """
+    said = subprocess.run(["pg_dump", "--version"], check=True, capture_output=True, text=True).stdout
+    here, there = said.split()[2].partition(".")[0], str(server_version // 10000)
+    if here != there:
+        raise BackupError(
+            f"The server is PostgreSQL {there}, pg_dump and pg_restore here are {here}: a backup that is restored for sure "
+            "needs both of one major version. The images in services.yml, web/Dockerfile and library/verifier name it."
+        )
+
+
 def run_tool(command: Sequence[str], *, password: str, finished_item: Callable[[int], None]) -> None:
     """Run pg_dump or pg_restore, hearing of each item it finishes. Raise BackupError with its words if it fails."""
     environment = os.environ | {"PGPASSWORD": password, "PGOPTIONS": OPTIONS, "PGCONNECT_TIMEOUT": "10", "LC_ALL": "C"}

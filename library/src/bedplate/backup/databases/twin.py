@@ -29,6 +29,9 @@ GRANTS: Final = """
     CROSS JOIN aclexplode(datacl) LEFT JOIN pg_roles ON pg_roles.oid = grantee WHERE datname = %s
 """
 
+EMPTY: Final = "template0"
+"""The template of a database in which nothing is yet."""
+
 PROVIDERS: Final[dict[str, tuple[LiteralString, LiteralString | None]]] = {
     "c": ("libc", None),
     "i": ("icu", "ICU_LOCALE"),
@@ -36,17 +39,27 @@ PROVIDERS: Final[dict[str, tuple[LiteralString, LiteralString | None]]] = {
 }
 
 
-def create_twin(server: Server, of: str, name: str) -> None:
-    """Make the database `name`. The connection must be in autocommit mode."""
+def create_twin(server: Server, of: str, name: str, *, template: str) -> list[str]:
+    """Make the database `name`. Return the settings that the connection's role may not give it.
+
+    The connection must be in autocommit mode.
+    """
     owner, limit, has_grants, encoding, *order = server.execute(PROPERTIES, [of]).fetchall()[0]
-    create = sql.SQL("CREATE DATABASE {} TEMPLATE template0 OWNER {} CONNECTION LIMIT {} ENCODING {}")
-    server.execute(create.format(sql.Identifier(name), sql.Identifier(owner), limit, encoding) + _sort_order(*order))
+    create = sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER {} CONNECTION LIMIT {} ENCODING {}")
+    identifiers = map(sql.Identifier, (name, template, owner))
+    server.execute(create.format(*identifiers, limit, encoding) + _sort_order(*order))
+    refused = []
     for role, setting in server.execute(SETTINGS, [of]).fetchall():
-        server.execute(_setting(name, role, *setting.split("=", 1)))
+        variable, value = setting.split("=", 1)
+        try:
+            server.execute(_setting(name, role, variable, value))
+        except errors.InsufficientPrivilege:
+            refused.append(f"{variable} of {role}" if role else variable)
     if has_grants:
         server.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(name)))
         for grant in server.execute(GRANTS, [of]).fetchall():
             server.execute(_grant(name, *grant))
+    return refused
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,9 +19,10 @@ from typing import Final
 
 from psycopg import sql
 
-from bedplate.backup.databases.archive import Archive, Restorable
+from bedplate.backup.databases.archive import Archive, Restorable, Restorer
 from bedplate.backup.databases.dump_files import require_own_files
 from bedplate.backup.databases.login import MAINTENANCE_DATABASE, Login
+from bedplate.backup.databases.rights import missing_roles, untrusted
 from bedplate.backup.databases.staged import StagedPostgreSQL
 from bedplate.backup.databases.twin import Likeness, create_alike
 from bedplate.backup.errors import BackupError
@@ -107,20 +108,13 @@ class Verifier(StagedPostgreSQL):
         with self.login.connect(MAINTENANCE_DATABASE) as server:
             server.autocommit = True
             create_alike(server, self.likeness(), self.name)
-            trusted = {
-                name
-                for (name,) in server.execute(
-                    "SELECT DISTINCT name FROM pg_available_extension_versions WHERE trusted"
-                ).fetchall()
-            }
-            known = {role for (role,) in server.execute("SELECT rolname FROM pg_roles").fetchall()}
-            for role in sorted(set(roles or ()) - known):  # policies name them
+            for role in missing_roles(server, roles or ()):  # policies name them
                 server.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(role)))
-        made = {name: schema for name, schema in archive.extensions().items() if name not in trusted}
+            made = untrusted(server, archive.extensions())
         if made:
             wanted = " ".join(f"{name}:{schema.encode().hex()}" for name, schema in made.items())
             self.run.ask(f"extensions {wanted}", answers=("extended",))
-        restorable = archive.restorable(made)
+        restorable = archive.restorable(Restorer(extensions=made))
         options = ["--no-owner", "--no-privileges", "--no-tablespaces", f"--use-list={restorable.file}"]
         self.restore_archive(folder, options=options, step=step)
         return " ".join(_notes(restorable))

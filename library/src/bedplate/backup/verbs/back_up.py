@@ -68,7 +68,7 @@ def _back_up_database(
         crew.submit(partial(upload, path, f"database/{file}"))
 
     with session.progress.step("Back up the database") as step, Crew() as crew:
-        census = session.database.dump(scratch / "database", finished=send, step=step)
+        census = session.database.dump(scratch / "database", finished=send, step=step, say=session.progress.say)
         crew.finish()
     return files, census, numbered
 

@@ -56,7 +56,7 @@ def _export_database(installation: Installation, tar: tarfile.TarFile | None, *,
 def _copy_live_database(installation: Installation, staging: Staging) -> None:
     dump = staging.folder / DUMP
     with installation.progress.step("Read the live database") as step:
-        census = installation.database.dump(dump, finished=lambda _path: None, step=step)
+        census = installation.database.dump(dump, finished=lambda _path: None, step=step, say=lambda _line: None)
     staging.load(dump, census, with_roles=False)  # which are this server's own
     shutil.rmtree(dump)
 
