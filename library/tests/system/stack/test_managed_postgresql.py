@@ -1,8 +1,7 @@
-"""A server of another owner: over TLS only, as a role that is no superuser. Backed up, proven and restored as our own."""
+"""A server of another owner: over TLS only, as a role that is no superuser. Backups work as with our own."""
 
 import secrets
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Final
 
 import pytest
