@@ -53,8 +53,8 @@ def require_same_major(server_version: int) -> None:
     here, there = said.split()[2].partition(".")[0], str(server_version // 10000)
     if here != there:
         raise BackupError(
-            f"The server is PostgreSQL {there}, pg_dump and pg_restore here are {here}. Both must be of one major version, "
-            "which the images in services.yml, web/Dockerfile and library/verifier/Dockerfile name."
+            f"The server is PostgreSQL {there}, pg_dump and pg_restore here are {here}. Both must be of one major "
+            "version, which the images in services.yml, web/Dockerfile and library/verifier/Dockerfile name."
         )
 
 
