@@ -199,4 +199,5 @@ def test_cache_runs_nothing_that_was_written_into_it(over_tls: ValkeyServer, tmp
     assert not (tmp_path / "made").exists()
     cache.set("name", "value")
     assert cache.get("name") == "value"
+    assert "name" in cache
     cache.close()
