@@ -139,8 +139,5 @@ def test_an_error_is_kept_in_a_form_that_every_database_takes() -> None:
 
 def test_no_task_outlasts_the_time_after_which_the_broker_hands_it_out_again(settings: Settings) -> None:
     assert settings.CELERY_TASK_SOFT_TIME_LIMIT < settings.CELERY_TASK_TIME_LIMIT < settings.CELERY_VISIBILITY_TIMEOUT
-    options = settings.CELERY_RESULT_BACKEND_TRANSPORT_OPTIONS, settings.CELERY_BROKER_TRANSPORT_OPTIONS
-    for option in options:
-        assert (
-            option.get("visibility_timeout", settings.CELERY_VISIBILITY_TIMEOUT) == settings.CELERY_VISIBILITY_TIMEOUT
-        )
+    limit = settings.CELERY_BROKER_TRANSPORT_OPTIONS.get("visibility_timeout")  # a queue of files has none
+    assert limit in {None, settings.CELERY_VISIBILITY_TIMEOUT}
