@@ -128,6 +128,29 @@ def project(make_project: MakeProject) -> Project:
 
 
 @pytest.fixture
+def template(server: Environment, as_superuser: Execute) -> Iterator[Execute]:
+    """Return what executes SQL in the template of new databases; at the end its extensions are gone."""
+    yield as_superuser
+    with connect(server, "template1") as connection:
+        query = "SELECT extname FROM pg_extension WHERE extname <> 'plpgsql'"
+        for (name,) in connection.execute(query).fetchall():
+            connection.execute(sql.SQL("DROP EXTENSION {} CASCADE").format(sql.Identifier(name)))
+        others = "SELECT nspname FROM pg_namespace WHERE nspname !~ '^(pg_|information_schema$|public$)'"
+        for (name,) in connection.execute(others).fetchall():
+            connection.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def stranger(server: Environment, roles: list[str]) -> str:
+    """Return a role that the owner of the databases cannot become."""
+    name = f"stranger_{secrets.token_hex(3)}"
+    with connect(server, "postgres") as connection:
+        connection.execute(sql.SQL("CREATE ROLE {}").format(sql.Identifier(name)))
+    roles.append(name)
+    return name
+
+
+@pytest.fixture
 def superusers_project(make_project: MakeProject, server: Environment) -> Project:
     """Return a project whose role is the superuser, as it is with a server that was set up so."""
     return make_project(POSTGRES_USER=server.postgres_user)

@@ -3,35 +3,34 @@
 import os
 import re
 import subprocess
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from bedplate.backup.errors import BackupError
 
 CHOSEN: Final = "chosen.list"
+LATER: Final = "later.list"
+ASKED: Final = "asked.list"
 
 # `pg_restore --list` writes a line for each entry: "3456; 3466 12345 EVENT TRIGGER - name owner".
 ENTRY: Final = r"\d+; \d+ \d+ "
-COMMENT: Final = re.compile(rf"{ENTRY}COMMENT")
-SHOWN: Final = re.compile(rf"{ENTRY}(?:COMMENT \S+ )?")
 SUPERUSERS: Final = re.compile(
-    rf"{ENTRY}(?:COMMENT \S+ )?(?:ACCESS METHOD|EVENT TRIGGER|FOREIGN DATA WRAPPER|OPERATOR (?:CLASS|FAMILY)"
-    r"|PROCEDURAL LANGUAGE|PUBLICATION TABLES IN SCHEMA|SUBSCRIPTION(?: TABLE)?|TEXT SEARCH (?:PARSER|TEMPLATE)"
-    r"|TRANSFORM) "
+    rf"{ENTRY}(?:ACCESS METHOD|EVENT TRIGGER|FOREIGN DATA WRAPPER|OPERATOR (?:CLASS|FAMILY)|PROCEDURAL LANGUAGE"
+    r"|PUBLICATION TABLES IN SCHEMA|SUBSCRIPTION(?: TABLE)?|TEXT SEARCH (?:PARSER|TEMPLATE)|TRANSFORM) "
 )
 # Whether one is of all tables, which is for superusers, its statement alone says.
 PUBLICATION: Final = re.compile(rf"{ENTRY}PUBLICATION - ")
-FOR_ALL_TABLES: Final = re.compile(r"^CREATE PUBLICATION (.*) FOR ALL TABLES\b", re.MULTILINE)
-# What a role gives to others of all that it is going to make.
-DEFAULT_PRIVILEGES: Final = re.compile(rf"{ENTRY}DEFAULT ACL ")
+FOR_ALL_TABLES: Final = re.compile(r'^CREATE PUBLICATION (?:"(?:[^"]|"")*"|[^\s"]+) FOR ALL TABLES\b', re.MULTILINE)
+# What says something about an object, and may be refused while the object is restored.
+ABOUT_OBJECTS: Final = re.compile(rf"{ENTRY}(?:ACL|COMMENT|DEFAULT ACL|SECURITY LABEL) ")
+FUNCTION: Final = re.compile(rf"{ENTRY}(?:FUNCTION|PROCEDURE) ")
+SECURITY_DEFINER: Final = re.compile(r"^    .*\bSECURITY DEFINER\b", re.MULTILINE)
 # Logins to other servers, with their passwords.
 USER_MAPPING: Final = re.compile(rf"{ENTRY}USER MAPPING ")
 EXTENSION: Final = re.compile(rf"{ENTRY}EXTENSION - (?P<name>\S+) ")
 SCHEMA: Final = re.compile(rf"{ENTRY}SCHEMA - (?P<name>.+) ")  # and its owner
-# An extension's owner may comment on it, and no other role.
-COMMENT_ON_EXTENSION: Final = re.compile(rf"{ENTRY}COMMENT \S+ EXTENSION ")
 CREATE_EXTENSION: Final = re.compile(
     r'^CREATE EXTENSION IF NOT EXISTS ("(?:[^"]|"")+"|\S+) WITH SCHEMA ("(?:[^"]|"")+"|[^\s;]+);$', re.MULTILINE
 )
@@ -39,13 +38,12 @@ CREATE_EXTENSION: Final = re.compile(
 
 @dataclass(frozen=True, kw_only=True)
 class Restorer:
-    """Who restores an archive, and into what."""
+    """Who restores an archive and is no superuser, and into what."""
 
-    superuser: bool = False
-    extensions: Mapping[str, str] = field(default_factory=dict)
-    """Those that the database has already, each with its schema."""
-    strangers: Sequence[str] = ()
-    """Roles that it cannot become. What they give to others by default, it cannot set."""
+    extensions: Collection[str] = ()
+    """Those that the database has already."""
+    schemas: Collection[str] = ()
+    """As well."""
     user_mappings: bool = False
     """Whether the logins to other servers are restored, with their passwords."""
 
@@ -56,6 +54,8 @@ class Restorable:
 
     file: Path
     """For `pg_restore --use-list`."""
+    later: Path
+    """The same: grants and comments, of which some may be refused."""
     left_out: tuple[str, ...]
     """What only a superuser may restore."""
     user_mappings: int
@@ -78,61 +78,67 @@ class Archive:
 
     def restorable(self, restorer: Restorer) -> Restorable:
         """Return the entries to restore."""
-        kept, left_out, mappings = [], [], 0
+        kept, later, left_out, mappings = [], [], [], 0
         entries = self._list()
-        publications = set() if restorer.superuser else self._for_all_tables(entries)
+        publications = self._for_all_tables(entries)
         for line in entries:
-            if USER_MAPPING.match(line) and not restorer.user_mappings:
-                mappings += 1
-            elif restorer.superuser:
-                kept.append(line)
-            elif SUPERUSERS.match(line) or line in publications:
+            extension, schema = EXTENSION.match(line), SCHEMA.match(line)
+            if SUPERUSERS.match(line) or line in publications:
                 left_out.append(_shown(line))
-            elif DEFAULT_PRIVILEGES.match(line) and (
-                whose := [r for r in restorer.strangers if line.endswith(f" {r}")]
+            elif USER_MAPPING.match(line) and not restorer.user_mappings:
+                mappings += 1
+            elif ABOUT_OBJECTS.match(line):
+                later.append(line)
+            elif not (extension and extension["name"] in restorer.extensions) and not (
+                schema and schema["name"] in restorer.schemas
             ):
-                left_out.append(f"{_shown(line)} of {whose[0]}")
-            elif not _was_made(line, restorer.extensions):
                 kept.append(line)
-        return Restorable(file=self._chosen(kept), left_out=tuple(left_out), user_mappings=mappings)
+        return Restorable(
+            file=self._chosen(kept),
+            later=self._chosen(later, LATER),
+            left_out=tuple(left_out),
+            user_mappings=mappings,
+        )
 
-    def owners(self, roles: Iterable[str]) -> list[str]:
-        """Return those of the roles that own something."""
-        entries = [line for line in self._list() if not DEFAULT_PRIVILEGES.match(line)]
-        return [role for role in sorted(roles) if any(line.endswith(f" {role}") for line in entries)]
+    def without_user_mappings(self) -> Path:
+        """Return a file for `pg_restore --use-list`: all but the logins of roles to other servers."""
+        return self._chosen(line for line in self._list() if not USER_MAPPING.match(line))
 
-    def _for_all_tables(self, entries: Sequence[str]) -> set[str]:
-        """Return the entries of publications of all tables, and of comments on them, which name them as SQL does."""
-        found = {line: FOR_ALL_TABLES.search(self._statements([line])) for line in entries if PUBLICATION.match(line)}
-        comments = tuple(f"COMMENT - PUBLICATION {match[1]} " for match in found.values() if match)
-        about_them = {line for line in entries if COMMENT.sub("COMMENT", line).startswith(comments)}
-        return {line for line, match in found.items() if match} | about_them
+    def owned(self, roles: Collection[str], *, user: str) -> dict[str, list[str]]:
+        """Return those of the roles that own something, each with its functions that run with their owner's rights."""
+        found: dict[str, list[str]] = {}
+        for line in self._list():
+            # The last words of a line; a role's name may be the end of another's.
+            owner = max((role for role in {*roles, user} if line.endswith(f" {role}")), key=len, default=user)
+            if owner != user and not ABOUT_OBJECTS.match(line):
+                functions = found.setdefault(owner, [])
+                if FUNCTION.match(line) and SECURITY_DEFINER.search(self._statements([line])):
+                    functions.append(_shown(line))
+        return found
+
+    def _for_all_tables(self, entries: Iterable[str]) -> set[str]:
+        """Return the entries of publications of all tables."""
+        publications = (line for line in entries if PUBLICATION.match(line))
+        return {line for line in publications if FOR_ALL_TABLES.search(self._statements([line]))}
 
     def _statements(self, entries: Iterable[str]) -> str:
-        return _pg_restore(f"--use-list={self._chosen(entries)}", "--file=-", str(self.folder))
+        return _pg_restore(f"--use-list={self._chosen(entries, ASKED)}", "--file=-", str(self.folder))
 
-    def _chosen(self, lines: Iterable[str]) -> Path:
-        file = self.folder.parent / CHOSEN
-        file.write_text("".join(f"{line}\n" for line in lines), errors="surrogateescape")
+    def _chosen(self, lines: Iterable[str], name: str = CHOSEN) -> Path:
+        file = self.folder.parent / name
+        file.write_text("".join(f"{line}\n" for line in lines), errors="surrogateescape", newline="\n")
         return file
 
     def _list(self) -> Sequence[str]:
-        return _pg_restore("--list", str(self.folder)).splitlines()
-
-
-def _was_made(line: str, made: Mapping[str, str]) -> bool:
-    extension, schema = EXTENSION.match(line), SCHEMA.match(line)
-    return (
-        COMMENT_ON_EXTENSION.match(line) is not None
-        or (extension is not None and extension["name"] in made)
-        or (schema is not None and schema["name"] in made.values())
-    )
+        # Not splitlines(): a name may have what Unicode calls the end of a line.
+        return _pg_restore("--list", str(self.folder)).split("\n")
 
 
 def _shown(line: str) -> str:
     """Return an entry without its owner, as people are told of it."""
-    entry = SHOWN.sub("", line).rpartition(" ")[0]
-    return re.sub("[A-Z]{2,}", lambda word: word[0].lower(), entry).replace(" - ", " ", 1)
+    entry = re.sub(f"^{ENTRY}", "", line).rpartition(" ")[0]
+    kind = re.sub("[A-Z]{2,}", lambda word: word[0].lower(), entry).replace(" - ", " ", 1)
+    return kind.encode(errors="surrogateescape").decode(errors="replace")  # the list is in the database's encoding
 
 
 def _plain(identifier: str) -> str:
@@ -144,10 +150,8 @@ def _pg_restore(*arguments: str) -> str:
         ["pg_restore", *arguments],
         env=os.environ | {"LC_ALL": "C"},
         capture_output=True,
-        text=True,
-        errors="surrogateescape",
         check=False,
     )
     if result.returncode:
-        raise BackupError(f"pg_restore cannot read the dump: {result.stderr.strip()[-500:]}")
-    return result.stdout
+        raise BackupError(f"pg_restore cannot read the dump: {result.stderr.decode(errors='replace').strip()[-500:]}")
+    return result.stdout.decode(errors="surrogateescape")

@@ -78,7 +78,7 @@ def _owned(catalogue: str, owner: str, schema: str) -> str:
 
 
 # The server's first superuser owns things without an entry in pg_shdepend, extensions on every server among them.
-OWNED_BY_THE_FIRST: Final = " UNION ALL ".join(
+NAMES_THE_FIRST: Final = " UNION ALL ".join(
     [
         _owned("pg_class", "relowner", "relnamespace"),
         _owned("pg_proc", "proowner", "pronamespace"),
@@ -91,13 +91,15 @@ OWNED_BY_THE_FIRST: Final = " UNION ALL ".join(
         f"SELECT FROM pg_namespace WHERE nspowner = 10 AND {OURS.format(catalogue='pg_namespace')}",
         "SELECT FROM pg_publication WHERE pubowner = 10",
         "SELECT FROM pg_foreign_server WHERE srvowner = 10",
+        "SELECT FROM pg_policy WHERE 10 = ANY(polroles)",
+        "SELECT FROM pg_roles WHERE rolsuper AND rolname = current_user",
     ]
 )
 
 ROLES: Final = f"""
     SELECT rolname FROM pg_roles WHERE oid IN (
         SELECT refobjid FROM pg_shdepend JOIN pg_database ON pg_database.oid = dbid AND datname = current_database()
-        WHERE refclassid = 'pg_authid'::regclass) OR oid = 10 AND EXISTS ({OWNED_BY_THE_FIRST})
+        WHERE refclassid = 'pg_authid'::regclass) OR oid = 10 AND EXISTS ({NAMES_THE_FIRST})
     ORDER BY 1
 """  # noqa: S608 - made of the constants above
 

@@ -16,7 +16,7 @@ from bedplate.backup.databases import Finished, Say
 from bedplate.backup.databases.archive import Archive, Restorer
 from bedplate.backup.databases.census import Server, between, count, sequence_values
 from bedplate.backup.databases.login import MAINTENANCE_DATABASE, Login
-from bedplate.backup.databases.rights import TRIES, drop_database, end_sessions, in_use
+from bedplate.backup.databases.rights import TRIES, drop_database, end_sessions, in_use, is_superuser, not_in_dump
 from bedplate.backup.databases.staged import JOBS, LiveStaging, engine_of
 from bedplate.backup.databases.tools import require_same_major, run_tool
 from bedplate.backup.databases.twin import EMPTY, Likeness, create_twin, read_likeness
@@ -91,11 +91,15 @@ class PostgreSQL:
             (snapshot,) = connection.execute("SELECT pg_export_snapshot()").fetchall()[0]
             census = counter.submit(count, connection)
             try:
-                self._run_pg_dump(folder, snapshot, finished=finished, step=step, say=say)
+                last = self._run_pg_dump(folder, snapshot, finished=finished, step=step)
             except BackupError:
                 if error := census.exception():  # it ended the snapshot, and pg_dump with it
                     raise error from None
                 raise
+            if left_out := self._beyond_owner(other, folder):
+                say(f"A restore by {self._login.user}, who is no superuser, leaves out: {', '.join(left_out)}.")
+            for path in last:
+                finished(path)
             return replace(census.result(), sequences=between(before, sequence_values(other)))
 
     def staging(self, restore: str) -> LiveStaging:
@@ -215,9 +219,10 @@ class PostgreSQL:
                     return
                 except psycopg.errors.ObjectInUse as error:
                     if attempt == TRIES - 1:
-                        raise in_use(server, next(iter(names)), error) from None
+                        raise in_use(server, list(names), error) from None
 
-    def _run_pg_dump(self, folder: Path, snapshot: str, *, finished: Finished, step: Step, say: Say) -> None:
+    def _run_pg_dump(self, folder: Path, snapshot: str, *, finished: Finished, step: Step) -> list[Path]:
+        """Return the files that were not reported while it ran."""
         reported = set()
 
         def finish(item: int) -> None:
@@ -240,10 +245,13 @@ class PostgreSQL:
             password=self._login.password,
             finished_item=finish,
         )
-        if left_out := Archive(folder).restorable(Restorer()).left_out:
-            say(f"A restore leaves out what only a superuser may make: {', '.join(left_out)}.")
-        for path in sorted(set(folder.iterdir()) - reported):
-            finished(path)
+        return sorted(set(folder.iterdir()) - reported)
+
+    def _beyond_owner(self, server: Server, folder: Path) -> list[str]:
+        """Return what of the live database its owner cannot restore, as far as that can be known."""
+        if is_superuser(server):
+            return []
+        return [*Archive(folder).restorable(Restorer()).left_out, *not_in_dump(server)]
 
     @contextmanager
     def _maintenance(self) -> Iterator[Server]:

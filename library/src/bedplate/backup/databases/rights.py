@@ -1,6 +1,6 @@
 """What a role may do on its server that is no superuser: whom it may disconnect, and what it may own."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
 
 import psycopg
@@ -17,12 +17,14 @@ WITH_EXTENSIONS: Final = "template1"
 
 # Autovacuum has no role: PostgreSQL sends it away by itself.
 END_SESSIONS: Final = """
-    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-    WHERE datname = %s AND pid <> pg_backend_pid() AND pg_has_role(usesysid, 'USAGE')
+    SELECT pg_terminate_backend(pid) FROM pg_stat_activity JOIN pg_roles ON pg_roles.oid = usesysid
+    WHERE datname = %s AND pid <> pg_backend_pid()
+    AND (pg_has_role(usesysid, 'USAGE') OR pg_has_role('pg_signal_backend', 'USAGE'))
+    AND (NOT rolsuper OR (SELECT rolsuper FROM pg_roles WHERE rolname = current_user))
 """
 SESSIONS: Final = """
-    SELECT usename, application_name, pid FROM pg_stat_activity
-    WHERE datname = %s AND usesysid IS NOT NULL AND pid <> pg_backend_pid() ORDER BY pid
+    SELECT usename, datname, application_name, pid FROM pg_stat_activity
+    WHERE datname = ANY(%s) AND usesysid IS NOT NULL AND pid <> pg_backend_pid() ORDER BY pid
 """
 
 
@@ -32,10 +34,17 @@ def is_superuser(server: Server) -> bool:
     return bool(superuser)
 
 
-def out_of_reach(server: Server, roles: Iterable[str]) -> list[str]:
-    """Return those of the roles that the connection's role is not, and cannot become: it can give them nothing."""
-    query = "SELECT rolname FROM pg_roles WHERE rolname = ANY(%s) AND NOT pg_has_role(oid, 'SET') ORDER BY 1"
-    return [role for (role,) in server.execute(query, [list(roles)]).fetchall()]
+def not_in_dump(server: Server) -> list[str]:
+    """Return what pg_dump leaves out for a role that is no superuser: subscriptions, and options of others' logins."""
+    subscriptions = """
+        SELECT 'subscription ' || subname FROM pg_subscription JOIN pg_database d ON d.oid = subdbid
+        WHERE datname = current_database() ORDER BY 1
+    """
+    logins = """
+        SELECT format('options of the user mapping of %s for the server %s', usename, srvname) FROM pg_user_mappings
+        WHERE umuser <> 0 AND usename <> current_user AND umoptions IS NULL ORDER BY 1
+    """
+    return [what for query in (subscriptions, logins) for (what,) in server.execute(query).fetchall()]
 
 
 def missing_roles(server: Server, roles: Iterable[str]) -> list[str]:
@@ -44,25 +53,37 @@ def missing_roles(server: Server, roles: Iterable[str]) -> list[str]:
     return sorted(set(roles) - known)
 
 
-def untrusted(server: Server, extensions: Mapping[str, str]) -> dict[str, str]:
-    """Return the extensions that the owner of a database may not create on any server, each with its schema."""
+def untrusted(server: Server, extensions: Iterable[str]) -> set[str]:
+    """Return those of the extensions that the owner of a database may not create on any server."""
     query = "SELECT DISTINCT name FROM pg_available_extension_versions WHERE trusted"
-    trusted = {name for (name,) in server.execute(query).fetchall()}
-    return {name: schema for name, schema in extensions.items() if name not in trusted}
+    return set(extensions) - {name for (name,) in server.execute(query).fetchall()}
 
 
-def require_extensions(database: Server, extensions: Mapping[str, str]) -> None:
-    """Create the extensions that its template did not bring along. Raise BackupError, saying what to do, if refused."""
+def extensions_of(database: Server) -> dict[str, str]:
+    """Return the extensions that a database has, each with its schema."""
     query = "SELECT extname, nspname FROM pg_extension JOIN pg_namespace ON pg_namespace.oid = extnamespace"
-    there: dict[str, str] = dict(database.execute(query).fetchall())
+    return dict(database.execute(query).fetchall())
+
+
+def schemas_of(database: Server) -> set[str]:
+    """Return the schemas that a database has."""
+    return {name for (name,) in database.execute("SELECT nspname FROM pg_namespace").fetchall()}
+
+
+def require_extensions(database: Server, extensions: Mapping[str, str], *, untrusted: Collection[str]) -> None:
+    """Create those extensions that a role may not create on any server, unless the database's template brought them.
+
+    Raise BackupError, saying what to do, if that is refused, or one of the template's is in another schema.
+    """
+    there = extensions_of(database)
     for name, schema in extensions.items():
-        if name not in there:
-            _create_extension(database, name, schema)
-        elif there[name] != schema:
+        if name in there and there[name] != schema:
             raise BackupError(
                 f"{WITH_EXTENSIONS} has the extension {name} in the schema {there[name]}, the backup in {schema}. "
-                f"As a superuser: ALTER EXTENSION {name} SET SCHEMA {schema};"
+                f"{_advice(database, schema, sql.SQL('ALTER EXTENSION {} SET SCHEMA {};'), name)}"
             )
+        if name in untrusted and name not in there:
+            _create_extension(database, name, schema)
 
 
 def _create_extension(database: Server, name: str, schema: str) -> None:
@@ -74,10 +95,20 @@ def _create_extension(database: Server, name: str, schema: str) -> None:
     except psycopg.errors.InsufficientPrivilege as error:
         raise BackupError(
             f"Only a superuser may create the extension {name}, which the backup needs ({error.diag.message_primary}). "
-            f"As a superuser, in the database {WITH_EXTENSIONS}, of which new databases are made: "
-            f"CREATE SCHEMA IF NOT EXISTS {schema} AUTHORIZATION {database.info.user}; "
-            f"CREATE EXTENSION {name} SCHEMA {schema}; Then try again."
+            f"{_advice(database, schema, sql.SQL('CREATE EXTENSION {} SCHEMA {};'), name)}"
         ) from None
+
+
+def _advice(database: Server, schema: str, statement: sql.SQL, name: str) -> str:
+    """Return what to do as a superuser. The names are of a backup, perhaps a hostile one: they are quoted."""
+    make = sql.SQL("CREATE SCHEMA IF NOT EXISTS {} AUTHORIZATION {}; ")
+    advice = statement.format(sql.Identifier(name), sql.Identifier(schema))
+    if schema != "public":
+        advice = make.format(sql.Identifier(schema), sql.Identifier(database.info.user)) + advice
+    return (
+        f"As a superuser, in the database {WITH_EXTENSIONS}, of which such databases are made: "
+        f"{advice.as_string(database)} Then try again."
+    )
 
 
 def end_sessions(server: Server, database: str) -> None:
@@ -93,15 +124,15 @@ def drop_database(server: Server, name: str) -> None:
             server.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(name)))
         except psycopg.errors.ObjectInUse as error:
             if attempt == TRIES - 1:
-                raise in_use(server, name, error) from None
+                raise in_use(server, [name], error) from None
         else:
             return
 
 
-def in_use(server: Server, database: str, error: psycopg.errors.ObjectInUse) -> BackupError:
-    """Return what people are told when a database stays in use: by whom, as far as the role may know."""
-    found = server.execute(SESSIONS, [database]).fetchall()
-    who = ", ".join(f"{role} ({program or 'unnamed'}, process {pid})" for role, program, pid in found)
-    return BackupError(
-        f"The database {database} stays in use: {who or str(error).strip()}. Stop what uses it, then try again."
+def in_use(server: Server, databases: Sequence[str], error: psycopg.errors.ObjectInUse) -> BackupError:
+    """Return what people are told when one of the databases stays in use: by whom, as far as the role may know."""
+    found = server.execute(SESSIONS, [list(databases)]).fetchall()
+    who = ", ".join(
+        f"{role} in {database} ({program or 'unnamed'}, process {pid})" for role, database, program, pid in found
     )
+    return BackupError(f"A database stays in use: {who or str(error).strip()}. Stop what uses it, then try again.")

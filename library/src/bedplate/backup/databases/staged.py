@@ -1,29 +1,34 @@
 """A staging database on a PostgreSQL server, whichever: filled from a dump, counted, written into a file."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from bedplate.backup.databases.archive import Archive, Restorer
+import psycopg
+
+from bedplate.backup.databases.archive import Archive, Restorable, Restorer
 from bedplate.backup.databases.census import Server, between, count, sequence_values
 from bedplate.backup.databases.dump_files import require_own_files
 from bedplate.backup.databases.login import MAINTENANCE_DATABASE, Login
 from bedplate.backup.databases.rights import (
     WITH_EXTENSIONS,
+    extensions_of,
+    in_use,
     is_superuser,
     missing_roles,
-    out_of_reach,
     require_extensions,
+    schemas_of,
     untrusted,
 )
-from bedplate.backup.databases.tools import require_same_major, run_tool
+from bedplate.backup.databases.tools import require_same_major, run_as_far_as_allowed, run_tool
 from bedplate.backup.databases.twin import EMPTY
 from bedplate.backup.manifest import Census, Engine
 from bedplate.backup.progress import Step
 
 JOBS: Final = "2"
 EXPORT: Final = "database.dump"
+SHOWN: Final = 20
 
 
 def engine_of(login: Login) -> Engine:
@@ -64,12 +69,24 @@ class StagedPostgreSQL:
     def restore_archive(self, folder: Path, *, options: Sequence[str], step: Step) -> None:
         """Fill the database from the files of a dump."""
         step.expect(sum(1 for _ in folder.iterdir()))
-        common = ["--exit-on-error", f"--jobs={JOBS}", "--format=directory", f"--dbname={self.name}"]
         run_tool(
-            ["pg_restore", *self.login.options, *common, *options, str(folder)],
+            self._pg_restore(folder, "--exit-on-error", f"--jobs={JOBS}", *options),
             password=self.login.password,
             finished_item=lambda _item: step.advance(),
         )
+
+    def restore_as_owner(self, folder: Path, entries: Restorable, *, options: Sequence[str], step: Step) -> list[str]:
+        """Fill the database, as a role that is no superuser. Return the grants and comments that were refused."""
+        options = ["--no-owner", "--no-tablespaces", *options]
+        self.restore_archive(folder, options=[*options, f"--use-list={entries.file}"], step=step)
+        command = self._pg_restore(folder, *options, f"--use-list={entries.later}")
+        refused = run_as_far_as_allowed(command, password=self.login.password)
+        # pg_dump writes one for each extension; those of the server's are the same.
+        return [statement for statement in refused if not statement.startswith("COMMENT ON EXTENSION ")]
+
+    def _pg_restore(self, folder: Path, *options: str) -> list[str]:
+        common = ["--format=directory", f"--dbname={self.name}"]
+        return ["pg_restore", *self.login.options, *common, *options, str(folder)]
 
 
 @dataclass(frozen=True)
@@ -87,27 +104,39 @@ class LiveStaging(StagedPostgreSQL):
             server.autocommit = True
             require_same_major(server.info.server_version)
             missing = missing_roles(server, roles or ())
-            restorer = self._restorer(server, archive, roles or (), user_mappings=not missing)
-            settings = self.create(server, self.name, WITH_EXTENSIONS if restorer.extensions else EMPTY)
-        if restorer.extensions:
+            superuser = is_superuser(server)
+            needed = set() if superuser else untrusted(server, archive.extensions())
+            settings = self._create(server, needed)
+        options = ["--no-privileges"] * bool(missing or roles is None)
+        notes = list[str]()
+        if missing:
+            left_out = "owners and grants were left out, and logins to other servers"
+            notes.append(f"This server has no role {', '.join(missing)}: {left_out}.")
+        if superuser:
+            options += ["--no-owner"] * bool(options)
+            options += [f"--use-list={archive.without_user_mappings()}"] * bool(missing)
+            self.restore_archive(folder, options=options, step=step)
+        else:
             with self.login.connect(self.name) as database:
-                require_extensions(database, restorer.extensions)
-        restored = archive.restorable(restorer)
-        # A role may own only what it might make there, and what it might is restored last: a superuser does not mind.
-        options = ["--no-owner"] * bool(not restorer.superuser or missing or roles is None)
-        options += ["--no-privileges"] * bool(missing or roles is None)
-        self.restore_archive(folder, options=[*options, f"--use-list={restored.file}"], step=step)
-        others = [] if restorer.superuser else archive.owners(set(roles or ()) - {self.login.user})
-        return " ".join(_notes(self.login.user, missing, others, restored.left_out, settings))
+                require_extensions(database, archive.extensions(), untrusted=needed)
+                there, schemas = extensions_of(database), schemas_of(database)
+            restorer = Restorer(extensions=there, schemas=schemas, user_mappings=not missing)
+            entries = archive.restorable(restorer)
+            refused = self.restore_as_owner(folder, entries, options=options, step=step)
+            owned = {} if missing else archive.owned(roles or (), user=self.login.user)
+            notes += _notes(self.login.user, owned, entries, refused, settings)
+        return " ".join(notes)
 
-    def _restorer(self, server: Server, archive: Archive, roles: tuple[str, ...], *, user_mappings: bool) -> Restorer:
-        if is_superuser(server):
-            return Restorer(superuser=True, user_mappings=user_mappings)
-        return Restorer(
-            extensions=untrusted(server, archive.extensions()),
-            strangers=out_of_reach(server, roles),
-            user_mappings=user_mappings,
-        )
+    def _create(self, server: Server, needed: set[str]) -> list[str]:
+        """Make the empty database, of a template that has the extensions which are needed, if there is one."""
+        template = EMPTY
+        if needed:
+            with self.login.connect(WITH_EXTENSIONS) as database:
+                template = WITH_EXTENSIONS if needed & extensions_of(database).keys() else EMPTY
+        try:
+            return self.create(server, self.name, template)
+        except psycopg.errors.ObjectInUse as error:
+            raise in_use(server, [template], error) from None
 
     @property
     def variables(self) -> dict[str, str]:
@@ -116,15 +145,17 @@ class LiveStaging(StagedPostgreSQL):
 
 
 def _notes(
-    user: str, missing: list[str], others: list[str], left_out: tuple[str, ...], settings: list[str]
+    user: str, owned: Mapping[str, list[str]], entries: Restorable, refused: list[str], settings: list[str]
 ) -> Iterator[str]:
-    """Yield what people should know of a restore by that user."""
-    if missing:
-        left_out_too = "owners and grants were left out, and logins to other servers"
-        yield f"This server has no role {', '.join(missing)}: {left_out_too}."
-    elif others:
-        yield f"What belonged to {', '.join(others)} belongs to {user} now, as only a superuser may give it back."
-    if left_out:
-        yield f"Left out, as only a superuser may restore them: {', '.join(left_out)}."
+    """Yield what people should know of a restore by that user, who is no superuser."""
+    if owned:
+        yield f"What belonged to {', '.join(owned)} belongs to {user} now, as only a superuser may give it back."
+    if functions := [function for functions in owned.values() for function in functions]:
+        yield f"These run with the rights of {user} now. See who may call them: {', '.join(functions)}."
+    if entries.left_out:
+        yield f"Left out, as only a superuser may restore them: {', '.join(entries.left_out)}."
+    if refused:
+        more = f"; and {len(refused) - SHOWN} more" if len(refused) > SHOWN else ""
+        yield f"Refused to {user}, and left out: {'; '.join(refused[:SHOWN])}{more}."
     if settings:
         yield f"Left out, as {user} may not give the database these settings: {', '.join(settings)}."

@@ -12,6 +12,8 @@ from bedplate.backup.errors import BackupError, UnusableBackupError
 # Both tools say this of every table and index they are done with, when they work in parallel.
 FINISHED: Final = re.compile(r"finished item (\d+) ")
 LAST_LINES: Final = 15
+# The text of a comment is not shown.
+REFUSED: Final = re.compile(r"^Command was: (.{1,150}?)(?: IS '.*|;?)$", re.MULTILINE)
 SAID: Final = re.compile(r"pg_(?:dump|restore): (?:error|detail|hint): ")
 # A message of the server's, within one of pg_restore: what follows it on other lines quotes rows and statements.
 OF_POSTGRESQL: Final = re.compile(
@@ -80,6 +82,19 @@ def run_tool(command: Sequence[str], *, password: str, finished_item: Callable[[
         said = "\n".join(tail) or f"it ended with {process.returncode}, without a word"
         is_verdict = command[0] == "pg_restore" and first and not is_of_the_server(first)
         raise (UnusableBackupError if is_verdict else BackupError)(f"{command[0]} failed:\n{said}")
+
+
+def run_as_far_as_allowed(command: Sequence[str], *, password: str) -> list[str]:
+    """Run pg_restore, and return the statements that the server refused, as it goes on after each.
+
+    Raise BackupError if it ended for another reason.
+    """
+    environment = os.environ | {"PGPASSWORD": password, "PGOPTIONS": OPTIONS, "PGCONNECT_TIMEOUT": "10", "LC_ALL": "C"}
+    mortal = ["setpriv", "--pdeathsig", "KILL", "--", *command]
+    result = subprocess.run(mortal, env=environment, capture_output=True, text=True, errors="replace", check=False)
+    if result.returncode and "errors ignored on restore" not in result.stderr:
+        raise BackupError(f"{command[0]} failed:\n{result.stderr.strip()[-2000:]}")
+    return REFUSED.findall(result.stderr)
 
 
 def is_of_the_server(line: str) -> bool:

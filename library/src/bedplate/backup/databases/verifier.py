@@ -110,14 +110,18 @@ class Verifier(StagedPostgreSQL):
             create_alike(server, self.likeness(), self.name)
             for role in missing_roles(server, roles or ()):  # policies name them
                 server.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(role)))
-            made = untrusted(server, archive.extensions())
+            needed = untrusted(server, archive.extensions())
+        made = {name: schema for name, schema in archive.extensions().items() if name in needed}
         if made:
-            wanted = " ".join(f"{name}:{schema.encode().hex()}" for name, schema in made.items())
+            wanted = " ".join(f"{name}:{_hexadecimal(schema)}" for name, schema in made.items())
             self.run.ask(f"extensions {wanted}", answers=("extended",))
-        restorable = archive.restorable(Restorer(extensions=made))
-        options = ["--no-owner", "--no-privileges", "--no-tablespaces", f"--use-list={restorable.file}"]
-        self.restore_archive(folder, options=options, step=step)
-        return " ".join(_notes(restorable))
+        entries = archive.restorable(Restorer(extensions=made, schemas=set(made.values())))
+        self.restore_as_owner(folder, entries, options=["--no-privileges"], step=step)
+        return " ".join(_notes(entries))
+
+
+def _hexadecimal(name: str) -> str:
+    return name.encode(errors="surrogateescape").hex()
 
 
 def _notes(restored: Restorable) -> Iterator[str]:
