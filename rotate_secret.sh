@@ -15,6 +15,7 @@ source "$ROOT/library/host/install/dotenv.sh"
 source "$ROOT/library/host/install/environment.sh"
 source "$ROOT/library/host/install/server.sh"
 source "$ROOT/library/host/install/secrets.sh"
+source "$ROOT/library/host/install/passwords.sh"
 source "$ROOT/library/host/install/check_docker.sh"
 source "$ROOT/library/host/install/lock.sh"
 source "$ROOT/library/host/install/check_project.sh"
@@ -40,6 +41,7 @@ Made here, unless --from gives one:
   secret_key             everybody stays logged in: the previous key still opens what it signed
   postgres_password      in PostgreSQL too
   default_user_password  the first user's password on the site becomes this one
+  valkey_url, cache_url  the address of the queue or the cache, with another password; or that of a server elsewhere
   dev_password           DEV's door; nginx is away for about a second
 Made elsewhere, so --from must give it:
   email_password         PROD's, at the SMTP server

@@ -6,6 +6,7 @@
 hold_requests() {
   local serving
   write_secrets "$PROJECT"
+  admit_passwords
   go_back
   mapfile -t serving < <(web_of "$OLD")
   ((${#serving[@]} == 0)) || route "${serving[@]}"
@@ -116,13 +117,15 @@ complete_images() {
   done
 }
 
-# The last step. After it has written .env, --rollback is the way back.
+# The last step. After it has written .env, --rollback is the way back. The servers of passwords come last: before that, the old
+# release may still have to go on, and may know none.
 replace_the_others() {
   local others
   mapfile -t others < <(other_services)
   replace_services compose_next "${others[@]}" || report_unhealthy
   write_release
   go_back
+  settle_passwords
   prune_images
   rm -f "$CANDIDATE"
 }

@@ -42,6 +42,7 @@ undo_replacing() {
 undo() {
   [[ $STEP != "$STEPS" ]] || undo_replacing
   go_back
+  [[ $(dotenv_get .env RELEASE) != "$NEW" ]] || settle_passwords
 }
 
 # The script ends before the deploy did: undo it, however it ended.

@@ -49,9 +49,9 @@ lower() { # TEXT
 
 # With a .env, the secrets of that installation must be there. What is there must be worth its name in any case.
 check_secrets() {
-  local name length lines=()
-  while read -r name length; do
-    if ((length > 0)); then check_secret "$name" "$length"; else check_given_secret "$name"; fi
+  local name length form lines=()
+  while read -r name length form _; do
+    if ((length > 0)); then check_secret "$name" "$length" "$form"; else check_given_secret "$name"; fi
   done < <(printf '%s\n' "${SECRETS[@]}")
   ! has_secret_named dev_password || [[ ! -e secrets/dev_password ]] || check_dev_password
   ((${#lines[@]} == 0)) || refuse 'secrets/ is not complete:' "${lines[@]}" \
@@ -88,21 +88,24 @@ problem_of_door() { # LINE
 
 # Adds to the caller's lines a secret that was given, or empty, and is gone.
 check_given_secret() { # NAME
-  [[ -e secrets/$1 || secrets/$1 == "$POSTGRES_SECRET" || ! -e .env ]] || ! had_secret "$1" ||
+  [[ -e secrets/$1 || ! -e .env ]] || is_derived "$1" || ! had_secret "$1" ||
     lines+=("secrets/$1 is missing; if it was empty: (umask 077; : >secrets/$1)")
 }
 
 # Adds to the caller's lines what is wrong with a secret. Where it has lines, the first one is used.
-check_secret() { # NAME LENGTH
-  local value file=secrets/$1
+check_secret() { # NAME LENGTH FORM
+  local value problem file=secrets/$1
   if [[ ! -e $file ]]; then
-    [[ ! -e .env ]] || ! had_secret "$1" || lines+=("$file is missing")
+    [[ ! -e .env ]] || ! had_secret "$1" || lines+=("$file is missing$([[ $3 == - ]] || printf ': %s' "$3")")
     return
   fi
   [[ -r $file ]] || refuse "you may not read $file." 'Run this as its owner.'
   value=$(head -n 1 "$file" | tr -d '[:space:]')
   if [[ $value == *"$PLACEHOLDER"* ]]; then
     lines+=("$file holds the placeholder $PLACEHOLDER")
+  elif [[ $3 != - && -n $value ]]; then
+    problem=$(problem_of_password "$value" "$2" "$3")
+    [[ -z $problem ]] || lines+=("$file: $problem")
   elif ((${#value} < $2)); then
     lines+=("$file is too short to be a secret: ${#value} characters, $2 at least")
   fi

@@ -82,13 +82,14 @@ as_server_dotenv() {
   printf '\n# Which environment this folder is: docker compose needs no --file here.\nCOMPOSE_FILE=%s.yml\n' "$ENVIRONMENT"
 }
 
-# Root gives its files to who the containers run as; PostgreSQL's own file belongs to another user already, perhaps.
+# Root gives its files to who the containers run as; PostgreSQL's own file belongs to another user already, perhaps, and servers
+# of other users read hashes.
 close_secrets() {
   local file
   chmod 700 secrets
   for file in secrets/*; do
-    [[ -f $file && ! -L $file && $file != "$POSTGRES_SECRET" ]] || continue
-    close_secret "$file"
+    [[ -f $file && ! -L $file ]] || continue
+    is_derived "${file##*/}" || close_secret "$file"
   done
 }
 

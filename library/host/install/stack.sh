@@ -18,7 +18,10 @@ build_images() {
 start_databases() {
   local services
   services=$(needed_by_web)
-  ! is_server || give_postgres_its_secret
+  if is_server; then
+    give_postgres_its_secret
+    admit_passwords
+  fi
   # shellcheck disable=SC2086 # names of services, several
   [[ -z $services ]] || docker compose up --detach --wait --wait-timeout 180 $services || report_unhealthy
 }
@@ -38,7 +41,9 @@ manage() { # COMMAND [ARGUMENT…]
 start_everything() {
   make_mount_points
   docker compose up --detach --wait --wait-timeout 300 || report_unhealthy
-  ! is_server || publish_static_files docker compose
+  is_server || return 0
+  publish_static_files docker compose
+  settle_passwords
 }
 
 # Gives the application's static files to nginx, from a container of this Compose's release.

@@ -32,8 +32,8 @@ check_is_to_rotate() {
 
 # A secret that no service of this environment reads would change nothing.
 check_is_here() {
-  local here
-  here=$(secret_names | grep -vxF "${POSTGRES_SECRET##*/}" | paste -s -d ' ' -)
+  local here secret
+  here=$(for secret in $(secret_names); do is_derived "$secret" || printf '%s\n' "$secret"; done | paste -s -d ' ' -)
   is_one_of "$NAME" "$here" || refuse "$(in_capitals "$ENVIRONMENT") has no secret '$NAME' to rotate. It has: $here" \
     'On PROD, what reads encrypted backups stays away; on DEV, mail is caught.' \
     'To restore an encrypted backup there, give the key for that command alone: ./google_storage.sh -r URL --identity-file FILE' \
@@ -54,10 +54,11 @@ read_new() {
   NEW=$(cat "$file")
   NEW=${NEW%$'\r'}
   least=$(length_of_secret "$NAME")
-  ((least > 0)) || least=1
+  ((least > 0)) && [[ -z $(form_of_secret "$NAME") ]] || least=1
   [[ $NEW != *"$PLACEHOLDER"* ]] || refuse "what --from gives holds the placeholder $PLACEHOLDER."
   ((${#NEW} >= least)) || [[ $NAME == dev_password ]] ||
     refuse "what --from gives is too short to be $NAME: ${#NEW} characters, $least at least."
+  check_new_address
   case $NAME in
     google_credentials)
       [[ $NEW == '{'*'"type"'*'}' ]] || refuse 'what --from gives is no key of a service account: JSON that names its "type".' \
@@ -72,6 +73,16 @@ read_new() {
       [[ $NEW != *$'\n'* ]] || refuse 'what --from gives has several lines; a password or a key is one.'
       ;;
   esac
+}
+
+# An address of ours has a password worth the name; another server's is that server's affair.
+check_new_address() {
+  local form problem
+  form=$(form_of_secret "$NAME")
+  [[ -n $form ]] || return 0
+  [[ $NEW != *[[:space:]]* ]] || refuse 'what --from gives has blanks or several lines; an address is one word.'
+  problem=$(problem_of_password "$NEW" "$(length_of_secret "$NAME")" "$form")
+  [[ -z $problem ]] || refuse "what --from gives cannot be $NAME: $problem"
 }
 
 check_door() { # VALUE WHERE

@@ -10,7 +10,7 @@ act() { # TITLE COMMAND…
 rotate_named_secret() {
   case $NAME in
     secret_key | postgres_password | default_user_password | dev_password | google_credentials) "rotate_$NAME" ;;
-    *) rotate_another ;;
+    *) if [[ -n $(list_of_secret "$NAME") ]]; then rotate_password_of_server; else rotate_another; fi ;;
   esac
 }
 
@@ -44,6 +44,18 @@ rotate_google_credentials() {
   act 'Put it into secrets/' move_next
   [[ -z $(dotenv_get .env BACKUP_URL) || ! -e google_storage.sh ]] || act 'See whether it gets in' ./google_storage.sh -l
   act 'Replace what reads it' replace_readers
+}
+
+rotate_password_of_server() {
+  act 'Let the server take the next beside this one' let_server_take_next
+  act 'Put it into secrets/' move_next
+  act 'Replace what reads it' replace_readers
+  act 'Let the server take the next alone' settle_passwords
+}
+
+let_server_take_next() {
+  add_passwords
+  replace_servers
 }
 
 # What needs no more than that its readers have it: given from elsewhere, or of the team's own.
@@ -116,6 +128,7 @@ bring_back_what_runs() {
   else
     replace_services compose_now ${stale[@]+"${stale[@]}"}
   fi
+  [[ -z $(list_of_secret "$NAME") ]] || settle_passwords
   start_what_is_down
 }
 

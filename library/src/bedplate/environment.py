@@ -75,11 +75,12 @@ class Environment(BaseSettings):
         description="Password of that user. Secret; needed everywhere but in embedded mode. While it is being "
         "replaced, the other one follows on a line of its own.",
     )
-    valkey_url: str = Field(
-        default="redis://valkey:6379",
-        description="Valkey: the task queue. TLS: `rediss://…?ssl_ca_certs=/path/to/ca.pem`. Not in embedded mode.",
+    valkey_url: SecretStr = Field(
+        default=SecretStr("redis://valkey:6379"),
+        description="Valkey: the task queue, with user and password: `redis://queue:…@valkey:6379`. Over TLS: "
+        "`rediss://…?ssl_ca_certs=/path/to/ca.pem`. Secret; not in embedded mode.",
     )
-    cache_url: str = Field(default="redis://cache:6379", description="Valkey: the cache; as `VALKEY_URL`.")
+    cache_url: SecretStr = Field(default=SecretStr("redis://cache:6379"), description="The cache; as `VALKEY_URL`.")
     data_directory: Path = Field(
         default=Path("/data"), description="Folder of uploads, caught mail and, in embedded mode, database and queue."
     )
@@ -215,12 +216,12 @@ class Environment(BaseSettings):
     @property
     def queue_database(self) -> str:
         """The address of the task queue."""
-        return with_database(self.valkey_url, 0)
+        return with_database(self.valkey_url.get_secret_value(), 0)
 
     @property
     def cache_database(self) -> str:
         """The address of the cache: emptying it leaves the queue, where one server holds both."""
-        return with_database(self.cache_url, 1)
+        return with_database(self.cache_url.get_secret_value(), 1)
 
     @property
     def signing_keys(self) -> tuple[str, ...]:

@@ -43,6 +43,26 @@ def test_a_mail_server_that_is_away_makes_nothing_worse(caplog: pytest.LogCaptur
     assert "The mail about an error was not sent: nobody answers" in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("redis://queue:s3cr3t@valkey:6379/0", "redis://queue:[hidden]@valkey:6379/0"),
+        ("rediss://:s3cr3t@cache.example:6380", "rediss://:[hidden]@cache.example:6380"),
+        (
+            "sentinel://app:s%40cr3t@one:26379;sentinel://app:s3cr3t@two:26379",
+            "app:[hidden]@one:26379;sentinel://app:[hid",
+        ),
+        ("redis://valkey:6379", "redis://valkey:6379"),
+    ],
+)
+def test_a_mail_does_not_tell_the_password_of_the_queue(settings: Settings, address: str, shown: str) -> None:
+    settings.ADMINS, settings.CELERY_BROKER_URL = ["admin@example.com"], address
+    handler = ErrorMailHandler()
+    handler.emit(RECORD)
+    assert shown in mail.outbox[0].body
+    assert "cr3t" not in mail.outbox[0].body
+
+
 def page_error(path: str = "/") -> logging.LogRecord:
     """Return what Django logs when a page fails."""
     record = logging.LogRecord("django.request", logging.ERROR, __file__, 1, f"Server Error: {path}", None, None)

@@ -11,7 +11,7 @@ from bedplate.testing.checkout import ROOT, copy_as_shop
 # All that install_docker.sh, and what manages a server, may call besides docker.
 TOOLS: Final = (
     "awk base64 bash cat chmod chown cmp cp date df dirname env find flock grep head id mkdir mv paste perl realpath "
-    "rm sed sleep tail tr wc"
+    "rm sed sha256sum sleep tail tr wc"
 )
 # What `docker compose config` prints, as far as the scripts read it: services, and images with the release of .env.
 SERVICES: Final = ("web web", "nginx nginx", "celery web", "flower web", "cron cron")

@@ -9,7 +9,11 @@ from fake_machine import FakeMachine
 
 DOMAIN: Final = "www.example.com"
 OPTIONS: Final = ("--domain", DOMAIN, "--admin-email", "you@example.com")
-SECRETS: Final = {"secret_key", "postgres_password", "postgres_server_password", "default_user_password"}
+HASHES: Final = {"valkey_server_passwords", "cache_server_passwords"}
+SECRETS: Final = {
+    *("secret_key", "postgres_password", "postgres_server_password", "default_user_password"),
+    *("valkey_url", "cache_url", *HASHES),
+}
 OPTIONAL: Final = {
     "prod": {"email_password", "google_credentials"},
     "dev": {"backup_age_identity", "google_credentials"},

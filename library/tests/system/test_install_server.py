@@ -3,12 +3,14 @@
 import os
 import re
 import stat
+from hashlib import sha256
+from urllib.parse import urlsplit
 
 import pytest
 import terminals
 from bedplate.testing.checkout import free_port
 from fake_machine import FakeMachine
-from fake_server import DOMAIN, OPTIONAL, OPTIONS, SECRETS, install, installed
+from fake_server import DOMAIN, HASHES, OPTIONAL, OPTIONS, SECRETS, install, installed
 from test_install_docker_checks import assert_refuses, contents
 from test_install_docker_steps import values
 
@@ -20,11 +22,16 @@ def test_secrets_are_made(server: FakeMachine, environment: str, more: set[str])
     files = {path.name: path for path in folder.iterdir()}
     assert files.keys() == SECRETS | OPTIONAL[environment] | more
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-    assert {stat.S_IMODE(path.stat().st_mode) for path in files.values()} == {0o600}
+    assert {stat.S_IMODE(path.stat().st_mode) for name, path in files.items() if name not in HASHES} == {0o600}
+    assert {stat.S_IMODE(files[name].stat().st_mode) for name in HASHES} == {0o644}
     assert {name for name, path in files.items() if not path.stat().st_size} == OPTIONAL[environment]
     made = {name: files[name].read_text() for name in SECRETS}
     assert made.pop("postgres_server_password") == made["postgres_password"]
-    assert len(set(made.values())) == 3
+    for name in HASHES:  # of the password alone, as Valkey has it
+        address = urlsplit(made[name.replace("server_passwords", "url")])
+        assert made.pop(name) == f"#{sha256((address.password or '').encode()).hexdigest()}\n"
+        assert len(address.password or "") >= 32
+    assert len(set(made.values())) == 5
     assert min(map(len, made.values())) >= 24
     others = b"".join(content for path, (content, _mode) in contents(server.checkout).items() if path.parent != folder)
     assert not [secret for secret in made.values() if secret.encode() in others]

@@ -12,8 +12,10 @@ from test_deploy_checks import deploy
 from test_rotate_secret_checks import rotate
 from test_rotate_secret_steps import running  # noqa: F401 - a fixture
 
-LISTED = re.compile(r"^  (\w+): \{ file: secrets/\1(?:, x-length: (\d+))? \}", re.MULTILINE)
-FOR_POSTGRESQL = "postgres_server_password"
+LISTED = re.compile(
+    r"^  (\w+): \{ file: secrets/\1(?:, x-length: (\d+))?(?:, x-form: \S+)?(?:, x-hashes-of: \w+)? \}", re.MULTILINE
+)
+DERIVED = {"postgres_server_password", "valkey_server_passwords", "cache_server_passwords"}
 ADDED = "  payment_key: { file: secrets/payment_key, x-length: 20 }\n  bank_key: { file: secrets/bank_key }\n"
 
 
@@ -182,6 +184,8 @@ def test_environments_agree() -> None:
     assert [name for name, length in (dev | prod).items() if length] == [
         "secret_key",
         "postgres_password",
+        "valkey_url",
+        "cache_url",
         "default_user_password",
         "dev_password",
     ]
@@ -191,5 +195,5 @@ def test_environments_agree() -> None:
 def test_each_is_told_of(page: str) -> None:
     """Who has to rotate a secret finds it."""
     text = (ROOT / page).read_text()
-    secrets = (listed("dev") | listed("prod")).keys() - {FOR_POSTGRESQL}
+    secrets = (listed("dev") | listed("prod")).keys() - DERIVED
     assert [name for name in secrets if name not in text] == []

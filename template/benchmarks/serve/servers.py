@@ -52,8 +52,8 @@ def compose_file(servers: Sequence[Server]) -> dict[str, Any]:
     """
     services: dict[str, Any] = {
         "postgres": extend("postgres") | {"environment": {"POSTGRES_PASSWORD": "${POSTGRES_PASSWORD}"}},
-        "valkey": extend("valkey"),
-        "cache": extend("cache"),
+        "valkey": extend("valkey") | {"environment": {"PASSWORDS": ">local"}},
+        "cache": extend("cache") | {"environment": {"PASSWORDS": ">local"}},
         "gunicorn": {
             "image": GUNICORN_IMAGE,
             "build": {"context": str(HERE / "gunicorn"), "args": {"PRODUCTION_IMAGE": WEB_IMAGE}},
@@ -78,7 +78,12 @@ def web(server: Server) -> dict[str, Any]:
     """Return the service: the production image, started by the server's command, with the benchmark's page added."""
     own = {"image": GUNICORN_IMAGE, "command": server.command.replace("$", "$$")} if server.command else {}
     return extend("web") | own | {
-        "environment": {"PYTHONPATH": "/benchmark", "DJANGO_SETTINGS_MODULE": "one_query_page.settings"},
+        "environment": {
+            "PYTHONPATH": "/benchmark",
+            "DJANGO_SETTINGS_MODULE": "one_query_page.settings",
+            "VALKEY_URL": "redis://queue:local@valkey:6379",
+            "CACHE_URL": "redis://cache:local@cache:6379",
+        },
         "volumes": [f"{HERE / 'app'}:/benchmark:ro"],
         "networks": {"default": None, server.name: {"aliases": ["web"]}},
     }  # fmt: skip

@@ -156,6 +156,16 @@ class Stack:
         """Return what the command prints in the service's container."""
         return self.compose("exec", "--no-TTY", service, *command, limit=limit)
 
+    def valkey_url(self, service: str) -> str:
+        """Return the address of `valkey` or `cache`, with the application's user and password."""
+        return {"valkey": "redis://queue:local@valkey:6379", "cache": "redis://cache:local@cache:6379"}[service]
+
+    def valkey(self, service: str, *command: str) -> str:
+        """Return what `valkey` or `cache` answers the application's user, in the queue's database or the cache's."""
+        database = "0" if service == "valkey" else "1"
+        login = ("-u", self.valkey_url(service), "--no-auth-warning", "-n", database)
+        return self.exec(service, "valkey-cli", "-e", *login, *command)
+
     def manage(self, *arguments: str) -> str:
         """Return what `manage.py …` prints in the container of `web`."""
         return self.exec("web", "python", "manage.py", *arguments)

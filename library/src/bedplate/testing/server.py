@@ -56,6 +56,10 @@ class Server(Stack):
         """Return a secret."""
         return (self.directory / "secrets" / name).read_text()
 
+    @override
+    def valkey_url(self, service: str) -> str:
+        return self.secret(f"{service}_url").strip()
+
     @cached_property
     def certificate(self) -> str:
         """The certificate that nginx shows."""

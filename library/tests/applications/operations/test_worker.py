@@ -8,7 +8,6 @@ from celery.exceptions import Ignore
 from django.conf import settings
 from django.core.cache import cache
 from django.utils import timezone
-from redis import Redis
 from structlog.contextvars import bound_contextvars
 from users.models import User
 
@@ -110,18 +109,6 @@ def unwritten(worker: Worker, task_id: str) -> int:
     """Return how often the worker could not write that the task begins."""
     event = "The state of a task's run could not be written"
     return [line.get("task_id") for line in worker.lines() if line["event"] == event].count(task_id)
-
-
-@pytest.mark.skipif(settings.ENVIRONMENT.embedded, reason="a queue of files has no connection to lose")
-def test_a_task_and_its_worker_outlive_a_lost_connection(worker: Worker) -> None:
-    run = wait_for(tasks.count.start(to=10, pause=0.3), TaskRun.State.RUNNING)
-    with Redis.from_url(settings.CELERY_BROKER_URL) as valkey:
-        for kind in ("normal", "pubsub"):
-            valkey.client_kill_filter(_type=kind)
-    assert wait_for(run, SUCCEEDED).attempts == 1
-    wait_for(tasks.count.start(to=1), SUCCEEDED)
-    handed_out = [line for line in worker.lines() if line["event"].endswith(f"[{run.pk}] received")]
-    assert len(handed_out) == 1
 
 
 @pytest.mark.skipif(settings.ENVIRONMENT.embedded, reason="the cache of embedded mode is each process's own")

@@ -48,6 +48,8 @@ class Production:
         run("docker", "build", "--target", "production", library, "--tag", image, directory / "web", limit=600)
         for name in ("SECRET_KEY", "POSTGRES_PASSWORD"):
             (secrets / name.lower()).write_text(stack.dotenv[name])
+        for service in ("valkey", "cache"):
+            (secrets / f"{service}_url").write_text(stack.valkey_url(service))
         secrets.chmod(0o755)  # Docker, too, shows secrets to whoever the container runs as
         return cls(stack=stack, image=image, secrets=secrets)
 

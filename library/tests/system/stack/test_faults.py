@@ -25,7 +25,7 @@ def traffic(server: Server) -> Iterator[Traffic]:
     """Return what visitors do during these tests; forget it at the end."""
     with Traffic(server).running() as traffic:
         yield traffic
-    server.exec("valkey", "valkey-cli", "-n", "0", "del", "celery")
+    server.valkey("valkey", "del", "celery")
     server.query("DELETE FROM operations_taskrun")
 
 

@@ -53,8 +53,8 @@ class Spied:
         return Live(
             database=hashlib.sha256(self.shell("postgres", dump).encode()).hexdigest(),
             media=self.shell("web", "cd /data/media && find . -type f -exec sha256sum {} + | sort"),
-            cache=self.shell("cache", "valkey-cli -n 1 --scan | sort"),
-            queue=self.shell("valkey", "valkey-cli -n 0 llen celery"),
+            cache="\n".join(sorted(self.stack.valkey("cache", "--scan").split())),
+            queue=self.stack.valkey("valkey", "llen", "celery"),
             mail=self.shell("web", "ls /data/mail"),
             requests=self.stack.compose("logs", "web").count("/spy-http"),
         )
@@ -92,7 +92,7 @@ def spied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Spied]:
         plant(stack.directory, later=True)
         stack.manage("migrate")
         stack.exec("web", "sh", "-c", "mkdir -p /data/media/private && echo precious >/data/media/private/precious.txt")
-        stack.exec("cache", "valkey-cli", "-n", "1", "set", ":1:precious", "value")
+        stack.valkey("cache", "set", ":1:precious", "value")
         yield Spied(stack, folder)
     finally:
         stack.remove()

@@ -2,9 +2,11 @@
 
 import json
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import pytest
 from bedplate.testing.server import Server
+from fake_server import HASHES
 
 from stack.hardening import PROMISES
 
@@ -69,7 +71,9 @@ def test_nothing_of_the_checkout_is_mounted(server: Server, containers: dict[str
     folder = str(server.directory / "secrets")
     assert all(source.startswith(f"{folder}/") for sources in mounted.values() for source in sources)
     assert mounted["postgres"] == {f"{folder}/postgres_server_password"}
-    assert mounted["valkey"] == mounted["cache"] == mounted["verifier"] == set()
+    assert mounted["valkey"] == {f"{folder}/valkey_server_passwords"}
+    assert mounted["cache"] == {f"{folder}/cache_server_passwords"}
+    assert mounted["verifier"] == set()
     assert f"{folder}/google_credentials" not in mounted["web"]
     assert not [source for source in mounted["nginx"] if "dev_password" not in source]
 
@@ -79,8 +83,9 @@ def test_secrets_are_files_for_few(server: Server) -> None:
     folder = server.directory / "secrets"
     modes = {path.name: path.stat().st_mode & 0o777 for path in [folder, *folder.iterdir()]}
     assert modes.pop("secrets") == 0o700
-    assert set(modes.values()) == {0o600}
+    assert {name: mode for name, mode in modes.items() if mode != 0o600} == dict.fromkeys(HASHES, 0o644)
     values = [path.read_text().strip().rpartition("}")[2] for path in folder.iterdir() if path.stat().st_size]
     told = json.dumps(server.containers()) + server.compose("config") + (server.directory / ".env").read_text()
+    values += [urlsplit(server.secret(name)).password or "" for name in ("valkey_url", "cache_url")]
     assert len(values) >= 4
     assert not [value for value in values if value in told]

@@ -29,14 +29,14 @@ def test_stop_and_up_keep_the_data(stack: Stack) -> None:
     """After `stop`, nothing answers; after `up -d`, the site and its data are there as before."""
     users = stack.query("select id, email, password from users_user order by id")
     assert stack.dotenv["DEFAULT_USER_EMAIL"] in users
-    stack.compose("exec", "--no-TTY", "valkey", "valkey-cli", "set", "kept", "over a restart")
+    stack.valkey("valkey", "set", "kept", "over a restart")
     stack.compose("stop", limit=180)
     with pytest.raises(ConnectionError):
         stack.get("/")
     stack.compose("up", "-d")
     stack.wait_until_ready()
     assert stack.query("select id, email, password from users_user order by id") == users
-    assert stack.compose("exec", "--no-TTY", "valkey", "valkey-cli", "getdel", "kept").strip() == "over a restart"
+    assert stack.valkey("valkey", "getdel", "kept").strip() == "over a restart"
 
 
 @pytest.mark.usefixtures("stopped_web")

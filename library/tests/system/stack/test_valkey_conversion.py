@@ -1,0 +1,179 @@
+"""A server from before Valkey asked for passwords: a deploy converts it as it serves. Then they are rotated."""
+
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+import pytest
+from bedplate.testing.compose import attempt, wait_until
+from bedplate.testing.server import Server, running
+
+from stack.editing import replaced
+from stack.faults import SHELL, stopped
+from stack.traffic import Traffic
+
+pytestmark = pytest.mark.stack
+
+BEFORE: Final = """
+x-application: &application
+  environment: { VALKEY_URL: "redis://valkey:6379", CACHE_URL: "redis://cache:6379" }
+x-valkey: &valkey
+  secrets: !reset []
+  healthcheck:
+    test: [CMD-SHELL, "valkey-cli ping | grep --quiet PONG"]
+services:
+  web: *application
+  celery: *application
+  flower: *application
+  cron: *application
+  valkey: { <<: *valkey, command: [valkey-server, --appendonly yes, --save ""] }
+  cache: { <<: *valkey, command: [valkey-server, --appendonly no, --save ""] }
+"""
+SECRETS: Final = ("valkey_url", "valkey_server_passwords", "cache_url", "cache_server_passwords")
+TASKS: Final = 30
+START: Final = (
+    f"from bedplate.django.operations.tasks import sample\nfor _ in range({TASKS}): sample.start(seconds=4)\n"
+)
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """Return a PROD whose Valkey asks for no password, and whose application has none."""
+    with running("prod", tmp_path_factory.mktemp("conversion") / "site") as site:
+        before, names = site.directory / "before.yml", site.directory / ".installed_as"
+        before.write_text(BEFORE)
+        site.compose("-f", "prod.yml", "-f", before.name, "up", "--detach", "--wait", limit=300)
+        before.unlink()
+        for name in SECRETS:
+            (site.directory / "secrets" / name).unlink()
+        names.write_text("".join(f"{name}\n" for name in names.read_text().split() if name not in SECRETS))
+        yield site
+
+
+@pytest.fixture(scope="module")
+def traffic(site: Server) -> Iterator[Traffic]:
+    """Return what a visitor does during these tests, who starts a task now and then."""
+    with Traffic(site, visitors=1, pause=0.4).running() as traffic:
+        yield traffic
+
+
+@pytest.fixture(autouse=True)
+def served(traffic: Traffic) -> Iterator[None]:
+    """Fail the test when the visitor was not served in the meantime."""
+    before = traffic.requests
+    yield
+    assert traffic.requests > before
+    assert not traffic.failures
+
+
+def run_script(site: Server, name: str, *options: str) -> subprocess.CompletedProcess[str]:
+    """Return how a script in the project's folder ended."""
+    return attempt(site.directory / name, "--yes", *options, directory=site.directory, limit=300)
+
+
+def succeed(site: Server, name: str, *options: str) -> None:
+    """Run a script in the project's folder; fail unless it succeeds."""
+    result = run_script(site, name, *options)
+    assert result.returncode == 0, result.stdout + result.stderr
+
+
+def servers(site: Server) -> list[str]:
+    """Return the containers of Valkey."""
+    return site.compose("ps", "--quiet", "valkey", "cache").split()
+
+
+def ask_without_password(site: Server, *command: str) -> str:
+    """Return what the queue's server answers to one who has no password."""
+    return site.exec("valkey", "valkey-cli", *command).strip()
+
+
+def opens(site: Server, url: str) -> bool:
+    """Return whether a server lets the user of this address in."""
+    server = urlsplit(url).hostname or ""
+    return site.exec(server, "valkey-cli", "-u", url, "--no-auth-warning", "exists", "1").strip() in {"0", "1"}
+
+
+def assert_works(site: Server) -> None:
+    """Assert that both servers are reached, with a password alone, and that every task ends."""
+    site.wait_until_ready()
+    assert "NOAUTH" in ask_without_password(site, "ping")
+    unfinished = "SELECT count(*) FROM operations_taskrun WHERE state <> 'succeeded'"
+    wait_until(lambda: int(site.query(unfinished)) <= 1, limit=180, what="every task but the visitor's last has ended")
+    assert int(site.query("SELECT count(*) FROM operations_taskrun WHERE state = 'failed'")) == 0
+
+
+def test_interrupted_deploy_leaves_it_as_it_was(site: Server, tmp_path: Path) -> None:
+    """Interrupted when the new release answers already, the old one goes on with the servers that ask for nothing."""
+    before = servers(site)
+    assert ask_without_password(site, "ping") == "PONG"
+    command = (site.directory / "deploy.sh", "--yes", "--no-backup")
+    assert stopped(*command, said="[9/9]", number=signal.SIGINT, console=tmp_path / "console") == 130
+    assert "done." in (tmp_path / "console").read_text()
+    assert servers(site) == before
+    assert ask_without_password(site, "ping") == "PONG"
+    site.wait_until_ready()
+
+
+def test_deploy_converts_it(site: Server) -> None:
+    """No request is dropped, and what waits in the queue is run; then nobody gets in without a password."""
+    assert ask_without_password(site, "set", "kept", "by the append-only file") == "OK"
+    site.exec("web", *SHELL, START)
+    succeed(site, "deploy.sh", "--no-backup")
+    assert int(site.valkey("valkey", "llen", "celery")) > 0, "nothing waited while the server was replaced"
+    assert site.valkey("valkey", "getdel", "kept").strip() == "by the append-only file"
+    assert_works(site)
+
+
+def test_deploy_that_changes_nothing_leaves_it_alone(site: Server) -> None:
+    """Valkey is not replaced again, by a deploy or by Compose."""
+    before = servers(site)
+    succeed(site, "deploy.sh", "--restart")
+    site.compose("up", "--detach", "--wait")
+    assert servers(site) == before
+
+
+def test_rollback(site: Server) -> None:
+    """The release of before knows the address, which has the password."""
+    succeed(site, "deploy.sh", "--no-backup")
+    before = servers(site)
+    succeed(site, "deploy.sh", "--rollback")
+    assert servers(site) == before
+    assert_works(site)
+
+
+@pytest.mark.parametrize("service", ["valkey", "cache"])
+def test_rotation(site: Server, service: str, tmp_path: Path) -> None:
+    """Killed while the application is being replaced, all that runs logs in; run again, the new one alone opens."""
+    old = site.valkey_url(service)
+    command = (site.directory / "rotate_secret.sh", f"{service}_url", "--yes")
+    assert stopped(*command, said="[4]", number=signal.SIGKILL, console=tmp_path / "console") == -signal.SIGKILL
+    assert opens(site, old)
+    assert opens(site, site.valkey_url(service))
+    wait_until(
+        lambda: "is running" not in run_script(site, "rotate_secret.sh", f"{service}_url").stderr,
+        limit=240,
+        what="the killed step has ended, and the rotation",
+    )
+    assert site.valkey_url(service) != old
+    assert not opens(site, old)
+    assert opens(site, site.valkey_url(service))
+    assert_works(site)
+
+
+def test_rotation_that_fails(site: Server) -> None:
+    """A password that can be guessed is refused. Where the application does not start again, the one before stays."""
+    old = site.valkey_url("valkey")
+    given = site.directory / "given"
+    given.write_text("redis://queue:short@valkey:6379")
+    result = run_script(site, "rotate_secret.sh", "valkey_url", "--from", str(given))
+    assert "its password is too short: 5 characters, 32 at least" in result.stderr
+    with replaced(site.directory / ".env", "WEB_WORKERS=2\n", "WEB_WORKERS=0\n"):
+        result = run_script(site, "rotate_secret.sh", "valkey_url")
+    assert result.returncode == 1, result.stdout
+    assert "The previous valkey_url is in force" in result.stderr
+    assert site.valkey_url("valkey") == old
+    assert opens(site, old)
+    assert_works(site)

@@ -1,0 +1,139 @@
+"""The lists of hashes that Valkey is given: made from the secrets, which hold addresses."""
+
+import re
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+import pytest
+from fake_machine import CONFIG, FakeMachine
+from fake_server import install, installed
+from test_deploy_checks import deploy
+from test_rotate_secret_checks import rotate
+from test_rotate_secret_steps import kill_at, running  # noqa: F401 - a fixture
+
+ELSEWHERE: Final = "rediss://default:password@valkey.example.com:6380"
+# The queue's server reads its list, and `web` the address.
+WITH_READERS: Final = CONFIG.replace(
+    "valkey/valkey:9\\n", "valkey/valkey:9\\n    secrets:\\n      - source: valkey_server_passwords\\n"
+).replace("image: shop-web:latest\\n", "image: shop-web:latest\\n    secrets:\\n      - source: valkey_url\\n", 1)
+
+
+def hash_in(address: str) -> str:
+    """Return what lets the password of this address in."""
+    (password,) = re.findall(r"^redis://queue:(\w+)@valkey:6379$", address.strip())
+    return f"#{sha256(password.encode()).hexdigest()}"
+
+
+def address_of(folder: Path) -> str:
+    """Return the queue's address."""
+    return (folder / "secrets/valkey_url").read_text()
+
+
+def hashes_of(folder: Path) -> list[str]:
+    """Return the hashes of the passwords that the queue's server takes."""
+    return (folder / "secrets/valkey_server_passwords").read_text().splitlines()
+
+
+@pytest.fixture
+def deployed(running: FakeMachine) -> FakeMachine:  # noqa: F811 - that fixture
+    """Return a server whose secrets are complete."""
+    for call in ("compose config", "compose --env-file * config"):
+        running.answer(call, WITH_READERS)
+    assert deploy(running, "--no-backup").returncode == 0
+    return running
+
+
+def test_deploy_makes_them(running: FakeMachine) -> None:  # noqa: F811 - that fixture
+    """A server from before Valkey asked for passwords gets address and hash; nothing has to be given."""
+    result = deploy(running, "--no-backup")
+    assert "secrets/valkey_url is new, and made now." in result.stdout
+    assert "secrets/valkey_server_passwords is new, and made now." in result.stdout
+    assert hashes_of(running.checkout) == [hash_in(address_of(running.checkout))]
+
+
+def test_list_that_is_lost_is_made_again(server: FakeMachine) -> None:
+    """It follows from the secret."""
+    folder = installed(server)
+    before = hashes_of(folder)
+    (folder / "secrets/valkey_server_passwords").unlink()
+    assert server.install().returncode == 0
+    assert hashes_of(folder) == before
+
+
+def test_address_that_is_lost_is_asked_for(server: FakeMachine) -> None:
+    """It may have been that of a server elsewhere; how one of ours is written is said."""
+    folder = installed(server)
+    (folder / "secrets/valkey_url").unlink()
+    result = server.install()
+    assert result.returncode == 1
+    assert "secrets/valkey_url is missing: redis://queue:SECRET@valkey:6379" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("address", "problem"),
+    [
+        ("redis://queue:short@valkey:6379", "its password is too short: 5 characters, 32 at least."),
+        ("redis://queue:@valkey:6379/0", "its password must be of letters, digits"),
+        (f"redis://queue:{'p@ss' * 10}@valkey:6379", "its password must be of letters, digits"),
+        ("a-password-of-more-than-32-characters", "it is an address: redis://queue:SECRET@valkey:6379"),
+    ],
+)
+def test_password_that_could_be_guessed_is_refused(deployed: FakeMachine, address: str, problem: str) -> None:
+    """Who reads its hash would find it. Written into the file or given, it is refused, before anything is changed."""
+    before = address_of(deployed.checkout)
+    result = rotate(deployed, "valkey_url", "--from", "-", given=address)
+    assert result.returncode == 1
+    assert f"what --from gives cannot be valkey_url: {problem}" in result.stderr
+    assert address_of(deployed.checkout) == before
+    (deployed.checkout / "secrets/valkey_url").write_text(f"{address}\n")
+    result = deploy(deployed, "--no-backup")
+    assert result.returncode == 1
+    assert f"secrets/valkey_url: {problem}" in result.stderr
+
+
+def test_address_of_a_server_elsewhere(deployed: FakeMachine) -> None:
+    """It is used as it is given, and ours lets nobody in."""
+    assert rotate(deployed, "valkey_url", "--from", "-", given=f"{ELSEWHERE}\n").returncode == 0
+    assert address_of(deployed.checkout) == f"{ELSEWHERE}\n"
+    assert hashes_of(deployed.checkout) == []
+    assert rotate(deployed, "valkey_url").returncode == 0
+    assert hashes_of(deployed.checkout) == [hash_in(address_of(deployed.checkout))]
+
+
+def test_killed_rotation_is_completed(deployed: FakeMachine) -> None:
+    """Killed while the application is replaced, the server takes both passwords; run again, the next alone."""
+    old = hashes_of(deployed.checkout)
+    kill_at(deployed, "tag shop-web:", "valkey_url")
+    new = hash_in(address_of(deployed.checkout))
+    assert hashes_of(deployed.checkout) == [*old, new]
+    assert rotate(deployed, "valkey_url").returncode == 0
+    assert hashes_of(deployed.checkout) == [new] == [hash_in(address_of(deployed.checkout))]
+
+
+def test_failed_rotation_leaves_the_password_of_before(deployed: FakeMachine) -> None:
+    """Both the address and the list are as before."""
+    old = address_of(deployed.checkout)
+    deployed.answer("tag *", "no space left on device", status=1)
+    result = rotate(deployed, "valkey_url")
+    assert result.returncode == 1
+    assert "The previous valkey_url is in force, as before." in result.stderr
+    assert address_of(deployed.checkout) == old
+    assert hashes_of(deployed.checkout) == [hash_in(old)]
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ('  door: { file: secrets/door, x-length: 20, x-form: "tcp://door" }', "x-form of the secret door"),
+        ("  door: { file: secrets/door, x-hashes-of: secret_key }", "x-hashes-of of door is 'secret_key'"),
+    ],
+)
+def test_list_of_secrets_that_cannot_be(server: FakeMachine, line: str, said: str) -> None:
+    """It is said before anything is changed."""
+    prod = server.checkout / "prod.yml"
+    prod.write_text(prod.read_text().replace("\nsecrets:\n", f"\nsecrets:\n{line}\n"))
+    result = install(server)
+    assert result.returncode == 1
+    assert said in result.stderr
+    assert not (server.checkout / "secrets").exists()
