@@ -39,6 +39,7 @@ COMMANDS: Final = {
     "./install_docker.sh --yes": [f"[{step}/9]" for step in range(2, 10)],
     "./rotate_secret.sh --yes secret_key": [f"[{step}] " for step in range(2, 7)],
     "./rotate_secret.sh --yes postgres_password": [f"[{step}] " for step in range(2, 7)],
+    "./rotate_secret.sh --yes valkey_url": [f"[{step}] " for step in range(2, 6)],
     "./rotate_secret.sh --yes email_password --from secrets/secret_key": [f"[{step}] " for step in range(2, 4)],
     "./google_storage.sh -r latest --yes-replace prod": [""] * 6,
 }
