@@ -68,6 +68,7 @@ def test_secrets_and_caches_stay_even_if_committed(checkout: Checkout) -> None:
         names = {name.partition("/")[2] for name in zip_file.namelist()}
     assert not names & set(confidential)
     assert ".env.example" in names
+    assert "as they may hold secrets or are no code" in result.stdout
     assert all(name in result.stdout for name in confidential)
 
 
