@@ -92,6 +92,14 @@ check_given_secret() { # NAME
     lines+=("secrets/$1 is missing; if it was empty: (umask 077; : >secrets/$1)")
 }
 
+# The variable goes before the file: it would be an address without the password.
+check_dotenv_address() { # NAME FORM
+  local key=${1^^} address
+  address=$(dotenv_get .env "$key" 2>/dev/null) || return 0
+  [[ -z $address ]] || ! is_ours "$address" "$2" || refuse "$key in .env is the address of this server, whose password is in secrets/$1." \
+    'Remove the line.'
+}
+
 # Adds to the caller's lines what is wrong with a secret. Where it has lines, the first one is used.
 check_secret() { # NAME LENGTH FORM
   local value problem file=secrets/$1
@@ -100,6 +108,7 @@ check_secret() { # NAME LENGTH FORM
     return
   fi
   [[ -r $file ]] || refuse "you may not read $file." 'Run this as its owner.'
+  [[ $3 == - ]] || check_dotenv_address "$1" "$3"
   value=$(head -n 1 "$file" | tr -d '[:space:]')
   if [[ $value == *"$PLACEHOLDER"* ]]; then
     lines+=("$file holds the placeholder $PLACEHOLDER")

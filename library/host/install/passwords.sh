@@ -27,6 +27,8 @@ problem_of_password() { # ADDRESS LENGTH FORM
   password=$(password_in "$1" "$3")
   if [[ $1 != *://* ]]; then
     printf 'it is an address: %s, or that of another server.' "$3"
+  elif is_ours "$1" "$3" && [[ $1 != "${3%%SECRET*}"*"${3#*SECRET}"* ]]; then
+    printf 'the address of this server is written %s' "$3"
   elif [[ $1 != "${3%%SECRET*}"*"${3#*SECRET}"* ]]; then
     return 0
   elif [[ ! $password =~ ^[A-Za-z0-9._~-]+$ ]]; then
@@ -34,6 +36,17 @@ problem_of_password() { # ADDRESS LENGTH FORM
   elif ((${#password} < $2)); then
     printf 'its password is too short: %d characters, %d at least.' "${#password}" "$2"
   fi
+}
+
+# Whether an address is that of the server in this form, however it is written.
+is_ours() { # ADDRESS FORM
+  [[ $(host_in "$1") == "$(host_in "$2")" ]]
+}
+
+host_in() { # ADDRESS
+  local host=${1#*://}
+  host=${host##*@}
+  printf '%s' "${host%%[:/?]*}"
 }
 
 # Prints what lets the password of this file in, as Valkey has it: # and its SHA-256.
@@ -64,12 +77,33 @@ add_passwords() {
   done < <(password_lists)
 }
 
-# Keeps in the lists the passwords in force alone.
+# Keeps in the lists the passwords in force alone, but for those lists of which something that runs has an earlier one.
 keep_passwords() {
-  local list name
+  local list name stale
   while read -r list name; do
+    stale=$(readers_with_another "$name" | paste -s -d ' ' -)
+    if [[ -n $stale ]]; then
+      printf 'An earlier %s stays in force, as these run with it: %s\n' "$name" "$stale"
+      continue
+    fi
     hash_of "secrets/$name" "$(form_of_secret "$name")" | put_passwords "$list" || return
   done < <(password_lists)
+}
+
+# Prints the services that run with another secret than the one in secrets/: a file that is replaced stays, in what runs, the one
+# before.
+readers_with_another() { # NAME
+  local service id
+  for service in $(readers_of "$1"); do
+    for id in $(docker compose ps --quiet --status running "$service"); do
+      shows_secret "$id" "$1" || printf '%s\n' "$service"
+    done
+  done | awk '!seen[$0]++'
+}
+
+# Whether the container has the file of secrets/ as it is now.
+shows_secret() { # CONTAINER NAME
+  [[ $(docker exec "$1" cat "/run/secrets/$2" </dev/null 2>/dev/null && echo .) == "$(cat "secrets/$2" && echo .)" ]]
 }
 
 # Prints each service that reads a list, and the list.
@@ -81,12 +115,12 @@ servers_and_lists() {
   done
 }
 
-# Prints the servers that run with another list than the one in secrets/: a file that is replaced stays, in what runs, the one before.
+# Prints the servers that run with another list than the one in secrets/.
 servers_with_other_passwords() {
   local server list id
   while read -r server list; do
     for id in $(docker compose ps --quiet "$server"); do
-      docker exec "$id" cat "/run/secrets/$list" </dev/null 2>/dev/null | cmp -s - "secrets/$list" || printf '%s\n' "$server"
+      shows_secret "$id" "$list" || printf '%s\n' "$server"
     done
   done < <(servers_and_lists)
 }
@@ -100,21 +134,30 @@ replace_servers() {
   docker compose up --detach --wait --wait-timeout "${WAIT:-120}" "${stale[@]}"
 }
 
-asks_for_no_password() { # SERVER
-  [[ $(docker compose exec --no-TTY "$1" valkey-cli ping </dev/null 2>/dev/null) == PONG ]]
+# Prints the servers that run since before there were passwords: they have no list, and let in who has none.
+servers_without_list() {
+  local server list id
+  while read -r server list; do
+    for id in $(docker compose ps --quiet --status running "$server"); do
+      docker inspect --format '{{range .Mounts}}{{.Destination}} {{end}}' "$id" </dev/null | grep -F "/run/secrets/$list " >/dev/null ||
+        printf '%s\n' "$server"
+    done
+  done < <(servers_and_lists)
 }
 
 # Before anything starts that uses the password in force: every server that runs takes it. One from before there were passwords
 # learns it as it runs, since what uses it now has none; it forgets it when it starts again.
 admit_passwords() {
-  local server list name form hash others=no
+  local server list name form hash others=no without
+  without=" $(servers_without_list | paste -s -d ' ' -) "
   while read -r server list; do
     name=$(password_lists | awk -v list="$list" '$1 == list {print $2}')
     form=$(form_of_secret "$name")
     hash=$(hash_of "secrets/$name" "$form")
     [[ -n $hash && -n $(docker compose ps --quiet --status running "$server") ]] || continue
-    if asks_for_no_password "$server"; then
-      docker compose exec --no-TTY "$server" valkey-cli -e acl setuser "$(user_in "$form")" on "$hash" '~*' '&*' +@all </dev/null
+    if [[ $without == *" $server "* ]]; then
+      docker compose exec --no-TTY "$server" valkey-cli -e acl setuser "$(user_in "$form")" on "$hash" '~*' '&*' +@all </dev/null ||
+        return
     elif ! docker compose exec --no-TTY "$server" grep -qxF "$hash" "/run/secrets/$list" </dev/null; then
       others=yes
     fi

@@ -31,7 +31,7 @@ check_lengths() {
   while read -r name length form of; do
     [[ $length =~ ^(0|[1-9][0-9]{0,3})$ ]] || refuse "x-length of the secret $name is '$length' in $ENVIRONMENT.yml: not a length." \
       'Write how many characters it has at least: x-length: 32'
-    [[ $form == - || $form == *SECRET* ]] || refuse "x-form of the secret $name in $ENVIRONMENT.yml does not say where SECRET stands." \
+    [[ $form == - || $form == *://*:SECRET@?* ]] || refuse "x-form of the secret $name in $ENVIRONMENT.yml is no address with SECRET in it." \
       'For example: x-form: "redis://queue:SECRET@valkey:6379"'
     [[ $of == - || $(form_of_secret "$of") ]] || refuse "x-hashes-of of $name is '$of' in $ENVIRONMENT.yml: that has no x-form." \
       'Name the secret whose SECRET the server takes.'

@@ -21,6 +21,8 @@ start_databases() {
   if is_server; then
     give_postgres_its_secret
     admit_passwords
+    # One that lets in who has no password is not replaced before what has none.
+    services=$(grep -vxF "$(servers_without_list)" <<<"$services")
   fi
   # shellcheck disable=SC2086 # names of services, several
   [[ -z $services ]] || docker compose up --detach --wait --wait-timeout 180 $services || report_unhealthy
@@ -34,8 +36,9 @@ create_default_user() {
   manage create_default_user
 }
 
+# What web needs runs already.
 manage() { # COMMAND [ARGUMENT…]
-  docker compose run --rm --no-TTY web python manage.py "$@"
+  docker compose run --rm --no-deps --no-TTY web python manage.py "$@"
 }
 
 start_everything() {

@@ -20,6 +20,7 @@ check_rotation() {
   [[ -z $FROM ]] || read_new
   mapfile -t databases < <(needed_by_web)
   check_runs "${databases[@]}" nginx web
+  check_takes_passwords
 }
 
 check_is_to_rotate() {
@@ -28,6 +29,14 @@ check_is_to_rotate() {
   find_environment ''
   is_server || refuse 'this folder is LOCAL: its secrets are in .env.' \
     'Change them there (library/docs/how-to/rotate-a-secret.md tells about the database), then: docker compose up --detach'
+}
+
+# While a server lets in who has no password, what runs has none.
+check_takes_passwords() {
+  local without
+  [[ -n $(list_of_secret "$NAME") ]] || return 0
+  without=$(servers_without_list | paste -s -d ' ' -)
+  [[ -z $without ]] || refuse "$without: asks for no password yet, as a deploy was not completed." 'First: ./deploy.sh'
 }
 
 # A secret that no service of this environment reads would change nothing.

@@ -49,13 +49,21 @@ rotate_google_credentials() {
 rotate_password_of_server() {
   act 'Let the server take the next beside this one' let_server_take_next
   act 'Put it into secrets/' move_next
-  act 'Replace what reads it' replace_readers
+  act 'Replace what reads it' replace_all_readers
   act 'Let the server take the next alone' settle_passwords
 }
 
 let_server_take_next() {
   add_passwords
   replace_servers
+}
+
+# Others than the release's, too: what still has the previous one would be refused.
+replace_all_readers() {
+  local others
+  replace_readers
+  mapfile -t others < <(readers_with_another "$NAME")
+  ((${#others[@]} == 0)) || docker compose up --detach --no-deps --force-recreate --wait --wait-timeout "$WAIT" "${others[@]}"
 }
 
 # What needs no more than that its readers have it: given from elsewhere, or of the team's own.

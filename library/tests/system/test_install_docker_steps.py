@@ -32,8 +32,8 @@ def test_steps_are_taken_in_order(machine: FakeMachine) -> None:
         "compose pull --policy missing --ignore-buildable postgres valkey",
         "compose build",
         "compose up --detach --wait --wait-timeout 180 postgres valkey",
-        "compose run --rm --no-TTY web python manage.py migrate --no-input",
-        "compose run --rm --no-TTY web python manage.py create_default_user",
+        "compose run --rm --no-deps --no-TTY web python manage.py migrate --no-input",
+        "compose run --rm --no-deps --no-TTY web python manage.py create_default_user",
         "compose up --detach --wait --wait-timeout 300",
     ]
 

@@ -134,8 +134,8 @@ def test_steps_are_taken_in_order(server: FakeMachine) -> None:
     acts = [
         "compose run --rm --no-deps --no-TTY --user 0:0 --cap-add CHOWN --entrypoint chown",
         "compose up --detach --wait --wait-timeout 180 postgres valkey",
-        "compose run --rm --no-TTY web python manage.py migrate",
-        "compose run --rm --no-TTY web python manage.py create_default_user",
+        "compose run --rm --no-deps --no-TTY web python manage.py migrate",
+        "compose run --rm --no-deps --no-TTY web python manage.py create_default_user",
         "compose up --detach --wait --wait-timeout 300",
     ]
     calls = server.calls()

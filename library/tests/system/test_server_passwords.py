@@ -35,11 +35,15 @@ def hashes_of(folder: Path) -> list[str]:
     return (folder / "secrets/valkey_server_passwords").read_text().splitlines()
 
 
+MOUNTS: Final = "inspect --format {{range .Mounts}}*"
+
+
 @pytest.fixture
 def deployed(running: FakeMachine) -> FakeMachine:  # noqa: F811 - that fixture
     """Return a server whose secrets are complete."""
     for call in ("compose config", "compose --env-file * config"):
         running.answer(call, WITH_READERS)
+    running.answer(MOUNTS, "/run/secrets/valkey_server_passwords ")
     assert deploy(running, "--no-backup").returncode == 0
     return running
 
@@ -76,6 +80,8 @@ def test_address_that_is_lost_is_asked_for(server: FakeMachine) -> None:
         ("redis://queue:short@valkey:6379", "its password is too short: 5 characters, 32 at least."),
         ("redis://queue:@valkey:6379/0", "its password must be of letters, digits"),
         (f"redis://queue:{'p@ss' * 10}@valkey:6379", "its password must be of letters, digits"),
+        ("redis://valkey:6379", "the address of this server is written redis://queue:SECRET@valkey:6379"),
+        (f"redis://default:{'p' * 40}@valkey/0", "the address of this server is written redis://queue:SECRET@"),
         ("a-password-of-more-than-32-characters", "it is an address: redis://queue:SECRET@valkey:6379"),
     ],
 )
@@ -109,6 +115,37 @@ def test_killed_rotation_is_completed(deployed: FakeMachine) -> None:
     assert hashes_of(deployed.checkout) == [*old, new]
     assert rotate(deployed, "valkey_url").returncode == 0
     assert hashes_of(deployed.checkout) == [new] == [hash_in(address_of(deployed.checkout))]
+
+
+def test_earlier_password_stays_while_something_runs_with_it(deployed: FakeMachine) -> None:
+    """Whatever was left half done: what runs is never refused."""
+    old = hashes_of(deployed.checkout)
+    deployed.answer("exec * cat /run/secrets/valkey_url", "of a container that was not replaced")
+    assert rotate(deployed, "valkey_url").returncode == 0
+    new = hash_in(address_of(deployed.checkout))
+    assert hashes_of(deployed.checkout) == [*old, new]
+    assert any("up --detach --no-deps --force-recreate" in call and call.endswith(" web") for call in deployed.calls())
+    deployed.answer("exec * cat /run/secrets/valkey_url", "")
+    assert deploy(deployed, "--restart").returncode == 0
+    assert hashes_of(deployed.checkout) == [new]
+
+
+def test_rotation_waits_for_the_deploy(deployed: FakeMachine) -> None:
+    """While a server lets in who has no password, what runs has none: it would be locked out."""
+    deployed.answer(MOUNTS, "")
+    result = rotate(deployed, "valkey_url")
+    assert result.returncode == 1
+    assert "valkey: asks for no password yet" in result.stderr
+    assert "First: ./deploy.sh" in result.stderr
+
+
+def test_variable_with_the_address_of_before_is_refused(deployed: FakeMachine) -> None:
+    """It would go before the secret."""
+    dotenv = deployed.checkout / ".env"
+    dotenv.write_text(f"{dotenv.read_text()}VALKEY_URL=redis://valkey:6379\n")
+    result = deploy(deployed, "--no-backup")
+    assert result.returncode == 1
+    assert "VALKEY_URL in .env is the address of this server" in result.stderr
 
 
 def test_failed_rotation_leaves_the_password_of_before(deployed: FakeMachine) -> None:

@@ -21,7 +21,6 @@ BEFORE: Final = """
 x-application: &application
   environment: { VALKEY_URL: "redis://valkey:6379", CACHE_URL: "redis://cache:6379" }
 x-valkey: &valkey
-  secrets: !reset []
   healthcheck:
     test: [CMD-SHELL, "valkey-cli ping | grep --quiet PONG"]
 services:
@@ -29,8 +28,8 @@ services:
   celery: *application
   flower: *application
   cron: *application
-  valkey: { <<: *valkey, command: [valkey-server, --appendonly yes, --save ""] }
-  cache: { <<: *valkey, command: [valkey-server, --appendonly no, --save ""] }
+  valkey: { <<: *valkey, secrets: !reset [], command: [valkey-server, --appendonly yes, --save ""] }
+  cache: { <<: *valkey, secrets: !reset [], command: [valkey-server, --appendonly no, --save ""] }
 """
 SECRETS: Final = ("valkey_url", "valkey_server_passwords", "cache_url", "cache_server_passwords")
 TASKS: Final = 30

@@ -83,6 +83,18 @@ print(cache.get("kept"))
 cache.clear()
 print(cache.get("kept"))
 """
+# Sends the beginning of a value that is larger than the memory of any of the servers, as who needs no password.
+FLOOD: Final = """
+import socket, sys
+
+with socket.create_connection((sys.argv[1], 6379), timeout=60) as connection:
+    connection.sendall(b"*3\\r\\n$4\\r\\nAUTH\\r\\n$6\\r\\nhealth\\r\\n$1\\r\\nx\\r\\n*2\\r\\n$4\\r\\nPING\\r\\n$536870912\\r\\n")
+    try:
+        for _ in range(500):
+            connection.sendall(bytes(1 << 20))
+    except OSError:
+        print("sent away")
+"""
 SUBCOMMANDS: Final = (
     *("acl", "list", "acl", "whoami", "client", "list", "config", "rewrite", "config", "resetstat", "debug", "reload"),
     *("script", "flush", "module", "list", "memory", "stats", "slowlog", "get", "cluster", "reset", "latency", "reset"),
@@ -136,6 +148,22 @@ def test_application_may_not_command_the_server(stack: Stack, service: str) -> N
     """Who has its password can neither configure the server nor have it run what they send, or be copied."""
     url = stack.valkey_url(service)
     assert stack.exec("web", "python", "-c", ATTEMPTS, url, *FORBIDDEN[service]).splitlines() == []
+
+
+@pytest.mark.parametrize("service", SERVERS)
+def test_who_needs_no_password_cannot_take_the_memory(stack: Stack, service: str) -> None:
+    """The client is sent away, and the server goes on."""
+    before = stack.containers()[service]["State"]["StartedAt"]
+    assert stack.exec("web", "python", "-c", FLOOD, service).strip() == "sent away"
+    assert stack.valkey(service, "ping").strip() == "PONG"
+    assert stack.containers()[service]["State"]["StartedAt"] == before
+
+
+def test_nothing_of_the_application_is_refused(stack: Stack) -> None:
+    """Neither its worker, which looks after the queue's bindings once a second, nor Flower or a page."""
+    said = stack.compose("logs", "--no-log-prefix", "celery", "flower", "web", "cron")
+    assert "NoPermission" not in said
+    assert "no permissions" not in said
 
 
 def test_cache_is_emptied(stack: Stack) -> None:
