@@ -42,14 +42,16 @@ main() {
   done
 }
 
-# Carries out the requests, a line each, until the pipe is closed by all who write.
+# Carries out the requests, a line each, until the pipe is closed by all who write. The time limit may come in the middle of one.
 answer_requests() {
-  local line status
+  local part line='' status
   while :; do
     status=0
-    IFS= read -r -t 0.5 line <&3 || status=$?
+    IFS= read -r -t 0.5 part <&3 || status=$?
+    line+=$part
     if ((status == 0)); then
       carry_out "$line"
+      line=''
     elif ((status <= 128)); then # not the time limit, but the end
       return
     fi

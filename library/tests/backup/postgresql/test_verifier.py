@@ -271,6 +271,16 @@ def test_a_hostile_request_starts_nothing(request_line: str) -> None:
     assert not (SHARED / "pwned").exists()
 
 
+def test_a_request_that_comes_in_two_parts_is_answered() -> None:
+    """The verifier looks after its server twice a second, and may do so in the middle of a line."""
+    with _pipe() as ask:
+        name = secrets.token_hex(4)
+        ask(f"{name} sta", end="")
+        time.sleep(0.7)
+        ask("rt")
+        wait_until(lambda: _state() == f"{name} ready", what="the verifier answers")
+
+
 def _state() -> str:
     return (SHARED / "state").read_text().strip() if (SHARED / "state").exists() else ""
 
@@ -278,13 +288,13 @@ def _state() -> str:
 class _pipe:  # noqa: N801 - used as a function
     """The verifier's pipe, and how to write a line into it."""
 
-    def __enter__(self) -> Callable[[str], None]:
+    def __enter__(self) -> Callable[..., None]:
         self.pipe = os.open(SHARED / "requests", os.O_WRONLY)
-        return lambda line: _written(self.pipe, line)
+        return lambda line, end="\n": _written(self.pipe, line + end)
 
     def __exit__(self, *_: object) -> None:
         os.close(self.pipe)
 
 
 def _written(pipe: int, line: str) -> None:
-    assert os.write(pipe, f"{line}\n".encode(errors="surrogateescape")) > 0
+    assert os.write(pipe, line.encode(errors="surrogateescape")) > 0

@@ -110,9 +110,8 @@ def test_upstream_is_its_own_projects(proxy: Proxy, projects: Sequence[Project])
     run(*command, "--env=PROJECT=impostor", f"--volume={program}", "python:3.14-slim", "python", "-u", "/web.py")
     try:
         probe = "import urllib.request as r; r.urlopen('http://localhost:8000/', timeout=1)"
-        wait_until(
-            lambda: run("docker", "exec", name, "python", "-c", f"{probe}; print('ok')"), limit=20, what="it answers"
-        )
+        asked = ("docker", "exec", name, "python", "-c", probe)
+        wait_until(lambda: attempt(*asked).returncode == 0, limit=20, what="it answers")
         for running in projects:
             running.compose("restart", "--timeout=1", "nginx")  # nothing looked up before counts
             running.compose("up", "--detach", "--wait", "--no-build")
