@@ -22,7 +22,7 @@ start_databases() {
     give_postgres_its_secret
     admit_passwords
     # One that lets in who has no password is not replaced before what has none.
-    services=$(grep -vxF "$(servers_without_list)" <<<"$services")
+    services=$(grep -vxF "$(servers_without_list)" <<<"$services") || services='' # none is left
   fi
   # shellcheck disable=SC2086 # names of services, several
   [[ -z $services ]] || docker compose up --detach --wait --wait-timeout 180 $services || report_unhealthy
