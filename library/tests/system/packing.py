@@ -66,7 +66,7 @@ class Checkout(Repository):
         result = self.create(*options, **variables)
         assert result.returncode == 1, result.stdout + result.stderr
         assert "Stopped, nothing was changed" in result.stderr
-        assert saying in result.stderr
+        assert saying in result.stderr, result.stderr
         assert "Traceback" not in result.stderr
         assert not self.output.exists()
         assert self.leftovers() == []

@@ -99,7 +99,7 @@ def test_password_that_could_be_guessed_is_refused(deployed: FakeMachine, addres
 
 
 def test_address_of_a_server_elsewhere(deployed: FakeMachine) -> None:
-    """It is used as it is given, and ours lets nobody in."""
+    """It is used as it is given, and ours lets no one in."""
     assert rotate(deployed, "valkey_url", "--from", "-", given=f"{ELSEWHERE}\n").returncode == 0
     assert address_of(deployed.checkout) == f"{ELSEWHERE}\n"
     assert hashes_of(deployed.checkout) == []

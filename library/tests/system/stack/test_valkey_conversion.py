@@ -117,7 +117,7 @@ def test_interrupted_deploy_leaves_it_as_it_was(site: Server, tmp_path: Path) ->
 
 
 def test_deploy_converts_it(site: Server) -> None:
-    """No request is dropped, and what waits in the queue is run; then nobody gets in without a password."""
+    """No request is dropped, and what waits in the queue is run; then no one gets in without a password."""
     assert ask_without_password(site, "set", "kept", "by the append-only file") == "OK"
     site.exec("web", *SHELL, START)
     succeed(site, "deploy.sh", "--no-backup")

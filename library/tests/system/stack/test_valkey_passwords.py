@@ -1,4 +1,4 @@
-"""Who may do what in Valkey: nobody without a password, and the application's users no more than it needs."""
+"""Who may do what in Valkey: no one without a password, and the application's users no more than it needs."""
 
 import itertools
 import json
