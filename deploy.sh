@@ -14,6 +14,7 @@ source "$ROOT/library/host/install/environment.sh"
 source "$ROOT/library/host/install/server.sh"
 source "$ROOT/library/host/install/secrets.sh"
 source "$ROOT/library/host/install/passwords.sh"
+source "$ROOT/library/host/install/roles.sh"
 source "$ROOT/library/host/install/check_docker.sh"
 source "$ROOT/library/host/install/lock.sh"
 source "$ROOT/library/host/install/check_project.sh"
@@ -130,7 +131,7 @@ deploy() { # ASSUME_YES
   act 'Replace the other services, stop the old web' replace_the_others
   trap - EXIT
   show_deploy_summary
-  show_collations
+  show_notes
 }
 
 # Runs the next step.

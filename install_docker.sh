@@ -14,6 +14,7 @@ source "$ROOT/library/host/install/environment.sh"
 source "$ROOT/library/host/install/server.sh"
 source "$ROOT/library/host/install/secrets.sh"
 source "$ROOT/library/host/install/passwords.sh"
+source "$ROOT/library/host/install/roles.sh"
 source "$ROOT/library/host/install/check_docker.sh"
 source "$ROOT/library/host/install/lock.sh"
 source "$ROOT/library/host/install/check_project.sh"
@@ -165,7 +166,7 @@ install_project() { # ASSUME_YES PORT_OPTION
   ! asks_for_certificate || step "9/$steps" "Ask for a certificate" ask_for_certificate
   trap - EXIT
   show_summary "$project" "$port" "$user_report"
-  show_collations
+  show_notes
 }
 
 # However it ends: what ran before it runs after it.

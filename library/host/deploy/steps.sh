@@ -46,6 +46,7 @@ back_up() {
 
 # A lock that a long query holds is waited for so long: behind a migration that waits, every request would wait too.
 migrate_with_care() {
+  limit_database_role
   compose_next run --rm --no-deps --no-TTY --name "$(migration_container)" --env PGOPTIONS='-c lock_timeout=5s' \
     web python manage.py migrate --no-input
 }

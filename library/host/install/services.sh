@@ -167,9 +167,10 @@ ignore_signals() {
   set +e
 }
 
-# Prints what Django found as it migrated, if the database's indexes are sorted in another way than its server sorts.
-show_collations() {
+# Prints what was noted of the database: its role's rights; its indexes, if they are sorted in another way than its server sorts.
+show_notes() {
   awk '
+    /^Note: PostgreSQL/ {print "\n" $0}
     sub(/.*\(operations\.W001\) /, "") {print "\nNote: " $0; found = 1}
     END {if (found) print "Until its indexes are rebuilt, rows may not be found: library/docs/how-to/rebuild-indexes.md"}' "$LOG"
 }

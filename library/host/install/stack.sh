@@ -26,6 +26,7 @@ start_databases() {
   fi
   # shellcheck disable=SC2086 # names of services, several
   [[ -z $services ]] || docker compose up --detach --wait --wait-timeout 180 $services || report_unhealthy
+  limit_database_role
 }
 
 migrate() {

@@ -32,6 +32,7 @@ def test_steps_are_taken_in_order(machine: FakeMachine) -> None:
         "compose pull --policy missing --ignore-buildable postgres valkey",
         "compose build",
         "compose up --detach --wait --wait-timeout 180 postgres valkey",
+        "compose exec --no-TTY postgres bash -s -- app app",
         "compose run --rm --no-deps --no-TTY web python manage.py migrate --no-input",
         "compose run --rm --no-deps --no-TTY web python manage.py create_default_user",
         "compose up --detach --wait --wait-timeout 300",
@@ -46,6 +47,16 @@ def test_other_sorting_of_the_server_is_noted_at_the_end(machine: FakeMachine) -
     end = machine.install("--yes").stdout.partition("every test\n")[2]
     assert end.startswith("\nNote: The database app was sorted by version 2.36, the server has 2.41.\nUntil ")
     assert "library/docs/how-to/rebuild-indexes.md" in end
+
+
+def test_role_that_stays_a_superuser_is_noted_at_the_end(machine: FakeMachine) -> None:
+    """The install succeeds: the site works as before. Why the role kept its rights is said where people read."""
+    machine.answer("*postgres bash -s*", "Note: PostgreSQL's role app stays a superuser: because")
+    assert machine.install("--yes").stdout.endswith("\nNote: PostgreSQL's role app stays a superuser: because\n")
+    machine.answer("*postgres bash -s*", "psql: error: no server", status=2)
+    result = machine.install("--yes")
+    assert result.returncode == 0, result.stderr
+    assert "\nNote: PostgreSQL's role app may still be a superuser. Why is in " in result.stdout
 
 
 def test_summary_tells_how_to_go_on(machine: FakeMachine) -> None:

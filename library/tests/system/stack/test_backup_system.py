@@ -3,10 +3,13 @@
 import pytest
 from bedplate.testing.compose import Stack
 
+from stack.roles import superuser_variables
+
 pytestmark = pytest.mark.stack
 
 
 def test_backup_system_passes_its_tests_in_its_container(stack: Stack) -> None:
     """Backups of a real PostgreSQL restore to what was backed up, and damage is found before anything is touched."""
     tests = ("python", "-m", "pytest", "/library/tests/backup", "-m", "postgresql", "-p", "no:cacheprovider")
-    assert " passed" in stack.compose("run", "--rm", "--no-deps", "--no-TTY", "cron", *tests, limit=1500)
+    with superuser_variables(stack) as login:
+        assert " passed" in stack.compose("run", "--rm", "--no-deps", "--no-TTY", *login, "cron", *tests, limit=1500)

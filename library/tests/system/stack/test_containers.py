@@ -64,7 +64,8 @@ def test_main_process_has_no_capabilities(stack: Stack, service: str) -> None:
     assert "writable" not in status
 
 
-# Writes 200 values of a megabyte, more than the service has memory for; says what was not accepted, then how many are kept.
+# Writes 200 values of a megabyte, more than the service has memory for; says what was not accepted, then how
+# many are kept.
 FILL: Final = """
 valkey_cli() { valkey-cli --user cache --pass local --no-auth-warning -n 1 "$@"; }
 head -c 1000000 /dev/zero >/tmp/value

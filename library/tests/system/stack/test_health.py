@@ -7,6 +7,8 @@ from bedplate.testing.compose import Stack, run, wait_until
 from documents import commands_of
 from playwright.sync_api import Page, expect
 
+from stack.roles import as_superuser
+
 pytestmark = pytest.mark.stack
 
 
@@ -79,12 +81,13 @@ def test_silence_of_the_background_is_noticed(stack: Stack, part: str) -> None:
 def test_other_sorting_of_the_server_is_noticed_and_mended_by_the_page(stack: Stack) -> None:
     """As after a change of the image; then by the command of the how-to."""
     (command,) = commands_of(ROOT / "library/docs/how-to/rebuild-indexes.md")
-    older = "UPDATE pg_database SET datcollversion = '2.0' WHERE datname = current_database()"
+    older = "UPDATE pg_database SET datcollversion = '2.0' WHERE datallowconn"
     try:
-        stack.exec("postgres", "psql", "--username=app", "--dbname=app", f"--command={older}")
+        as_superuser(stack, older)
         answer = stack.get("/health/background")
         assert answer.status == 503
-        assert "database app was sorted by version 2.0" in answer.json()["checks"]["collations"]["error"]
+        for name in ("app", "postgres", "template1"):
+            assert f"database {name} was sorted by version 2.0" in answer.json()["checks"]["collations"]["error"]
         assert stack.status("/health/ready") == 200
     finally:
         assert "sorted as the server sorts" in run("bash", "-ec", command, directory=stack.directory)
