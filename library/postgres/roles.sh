@@ -102,7 +102,8 @@ AND NOT EXISTS (
 readonly RIGHTS="
 SELECT format('ALTER DATABASE %I OWNER TO bedplate_next_owner', datname) FROM pg_database
 WHERE datname = current_database() AND datdba = 10 AND (datname <> 'postgres' OR datname = :'live');
-SELECT 'GRANT SELECT ON pg_largeobject TO bedplate_next_owner';
+SELECT 'GRANT SELECT ON pg_largeobject TO bedplate_next_owner' FROM pg_database
+WHERE datname = current_database() AND datdba = 'bedplate_next_owner'::regrole;
 SELECT DISTINCT format('GRANT %I TO bedplate_next_owner', rolname) FROM pg_shdepend
 JOIN pg_database ON pg_database.oid = dbid JOIN pg_roles ON pg_roles.oid = refobjid
 WHERE datname = current_database() AND refclassid = 'pg_authid'::regclass AND deptype = 'o'

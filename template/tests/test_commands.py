@@ -32,6 +32,7 @@ RUN_BY: Final = {
     f"{HOW_TO}backups.md": {
         "": "library/tests/system/stack/test_google_storage.py",
         "The server is gone, and its backups are encrypted": "library/tests/system/stack/test_emergency_restore.py",
+        "PostgreSQL's role is no superuser": "library/tests/system/stack/test_roles.py",
         "When production is damaged": "library/tests/system/stack/test_damaged_production.py",
     },
     f"{HOW_TO}behind-a-proxy.md": {"": "library/tests/system/stack/test_clients.py"},

@@ -26,8 +26,8 @@ CONFIG: Final = (
         f"  {service}:\\n    image: shop-{part}:latest\\n" + SAID_OF_SERVICES.get(service, "")
         for service, part in map(str.split, SERVICES)
     )
-    + "  postgres:\\n    environment:\\n      POSTGRES_DB: app\\n      POSTGRES_USER: app\\n    image: postgres:18-trixie\\n"
-    + "    secrets:\\n      - source: postgres_server_password\\n"
+    + "  postgres:\\n    environment:\\n      POSTGRES_DB: app\\n      POSTGRES_USER: app\\n"
+    + "    image: postgres:18-trixie\\n    secrets:\\n      - source: postgres_server_password\\n"
     + "  valkey:\\n    image: valkey/valkey:9\\n"
     + "%SECRETS%"
 )

@@ -3,7 +3,9 @@
 from typing import Final
 
 import pytest
-from bedplate.testing.compose import Stack, attempt
+from bedplate.testing.checkout import ROOT
+from bedplate.testing.compose import Stack, attempt, run
+from documents import commands_of
 
 from stack.roles import as_superuser
 
@@ -94,3 +96,10 @@ def test_superuser_is_out_of_reach(stack: Stack, service: str) -> None:
     assert as_superuser(stack, "SELECT rolpassword IS NULL FROM pg_authid WHERE oid = 10") == "t"
     search = r"find / \( -path /proc -o -path /sys \) -prune -o -name '.s.PGSQL*' -print 2>/dev/null || true"
     assert stack.exec(service, "sh", "-c", search).strip() == ""
+
+
+def test_a_person_acts_as_the_superuser(stack: Stack) -> None:
+    """By the command of the how-to."""
+    (command,) = commands_of(ROOT / "library/docs/how-to/backups.md", section="PostgreSQL's role is no superuser")
+    asked = f"{command.strip()} <<<'SELECT rolsuper FROM pg_roles WHERE rolname = session_user'"
+    assert " t\n" in run("bash", "-ec", asked, directory=stack.directory)

@@ -1,4 +1,7 @@
-"""A server from before Valkey asked for passwords: a deploy converts it as it serves. Then they are rotated."""
+"""A server from before: Valkey asks for no password, and the application is PostgreSQL's superuser.
+
+A deploy converts it as it serves. Then the passwords are rotated.
+"""
 
 import signal
 import subprocess
@@ -13,6 +16,7 @@ from bedplate.testing.server import Server, running
 
 from stack.editing import replaced
 from stack.faults import SHELL, stopped
+from stack.roles import as_superuser
 from stack.traffic import Traffic
 
 pytestmark = pytest.mark.stack
@@ -31,6 +35,21 @@ services:
   valkey: { <<: *valkey, secrets: !reset [], command: [valkey-server, --appendonly yes, --save ""] }
   cache: { <<: *valkey, secrets: !reset [], command: [valkey-server, --appendonly no, --save ""] }
 """
+# As one statement, since no session may rename the role that it logged in with.
+BACK: Final = """
+DO $$ BEGIN
+  CREATE ROLE of_test SUPERUSER;
+  SET LOCAL SESSION AUTHORIZATION of_test;
+  ALTER ROLE app RENAME TO was_app;
+  ALTER ROLE postgres RENAME TO app;
+  ALTER ROLE app PASSWORD '{password}';
+  REASSIGN OWNED BY was_app TO app;
+  DROP OWNED BY was_app;
+  DROP ROLE was_app;
+  RESET SESSION AUTHORIZATION;
+  DROP ROLE of_test;
+END $$
+"""
 SECRETS: Final = ("valkey_url", "valkey_server_passwords", "cache_url", "cache_server_passwords")
 TASKS: Final = 30
 START: Final = (
@@ -40,8 +59,9 @@ START: Final = (
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Return a PROD whose Valkey asks for no password, and whose application has none."""
+    """Return a PROD whose Valkey asks for no password, and whose application is PostgreSQL's superuser."""
     with running("prod", tmp_path_factory.mktemp("conversion") / "site") as site:
+        make_superuser(site)
         before, names = site.directory / "before.yml", site.directory / ".installed_as"
         before.write_text(BEFORE)
         site.compose("-f", "prod.yml", "-f", before.name, "up", "--detach", "--wait", limit=300)
@@ -66,6 +86,21 @@ def served(traffic: Traffic) -> Iterator[None]:
     yield
     assert traffic.requests > before
     assert not traffic.failures
+
+
+def make_superuser(site: Server) -> None:
+    """Give the first superuser the application's name and password, as the image of PostgreSQL had made it."""
+    password = site.secret("postgres_password").strip()
+    as_superuser(site, BACK.format(password=password), database="app")
+
+
+def is_superuser(site: Server) -> bool:
+    """Return whether the application is PostgreSQL's superuser, as its own session sees it."""
+    code = (
+        "from django.db import connection as c; r = c.cursor(); "
+        "r.execute('SELECT rolsuper FROM pg_roles WHERE rolname = session_user'); print(r.fetchone()[0])"
+    )
+    return site.manage("shell", "--no-imports", "--command", code).strip() == "True"
 
 
 def run_script(site: Server, name: str, *options: str) -> subprocess.CompletedProcess[str]:
@@ -98,6 +133,7 @@ def opens(site: Server, url: str) -> bool:
 def assert_works(site: Server) -> None:
     """Assert that both servers are reached, with a password alone, and that every task ends."""
     site.wait_until_ready()
+    assert not is_superuser(site)
     assert "NOAUTH" in ask_without_password(site, "ping")
     unfinished = "SELECT count(*) FROM operations_taskrun WHERE state <> 'succeeded'"
     wait_until(lambda: int(site.query(unfinished)) <= 1, limit=180, what="every task but the visitor's last has ended")
@@ -108,6 +144,7 @@ def test_interrupted_deploy_leaves_it_as_it_was(site: Server, tmp_path: Path) ->
     """Interrupted when the new release answers already, the old one goes on with the servers that ask for nothing."""
     before = servers(site)
     assert ask_without_password(site, "ping") == "PONG"
+    assert is_superuser(site)
     command = (site.directory / "deploy.sh", "--yes", "--no-backup")
     assert stopped(*command, said="[9/9]", number=signal.SIGINT, console=tmp_path / "console") == 130
     assert "done." in (tmp_path / "console").read_text()
@@ -117,7 +154,11 @@ def test_interrupted_deploy_leaves_it_as_it_was(site: Server, tmp_path: Path) ->
 
 
 def test_deploy_converts_it(site: Server) -> None:
-    """No request is dropped, and what waits in the queue is run; then no one gets in without a password."""
+    """No request is dropped, and what waits in the queue is run; then no one gets in without a password.
+
+    PostgreSQL was converted before the new release was interrupted; the old one went on with fewer rights.
+    """
+    assert not is_superuser(site)
     assert ask_without_password(site, "set", "kept", "by the append-only file") == "OK"
     site.exec("web", *SHELL, START)
     succeed(site, "deploy.sh", "--no-backup")
