@@ -92,6 +92,7 @@ lint() {
     ruff check --config web/pyproject.toml template
     ruff format --config web/pyproject.toml --check template
     mypy --config-file library/tests/system/mypy.ini template/benchmarks/reload
+    MYPYPATH=library/tests/system mypy --config-file library/tests/system/mypy.ini template/benchmarks/roles.py
     mypy --config-file library/tests/system/mypy.ini template/benchmarks/soak
     MYPYPATH=template/tests mypy --config-file library/tests/system/mypy.ini template/benchmarks/weight.py
     MYPYPATH=template/tests:template/benchmarks/backup mypy --config-file library/tests/system/mypy.ini template/benchmarks/projects

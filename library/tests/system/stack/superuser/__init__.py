@@ -1,0 +1,1 @@
+"""PostgreSQL as installations had it: its superuser is the application."""
