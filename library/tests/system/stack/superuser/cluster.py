@@ -55,7 +55,7 @@ class Cluster:
         """Return what PostgreSQL answers, by its socket or over a network; what it refuses too."""
         variables = (f"--env=PGPASSWORD={PASSWORD}", *([f"--env=PGHOST={self.name}"] if over else []))
         options = ("--no-psqlrc", "--quiet", "--tuples-only", "--no-align", f"--username={user}", f"--command={sql}")
-        result = attempt("docker", "exec", *variables, self.name, "psql", *options, database)
+        result = attempt("docker", "exec", *variables, self.name, "psql", *options, database, limit=600)
         return (result.stdout + result.stderr).strip()
 
     def application(self, sql: str, *, database: str = "app") -> str:
