@@ -10,7 +10,7 @@ import pytest
 from accounts import PERSON, PRUNING, SERVER, Bucket
 from bedplate.backup.catalogue import backups
 from bedplate.backup.errors import BackupError, ForbiddenError
-from bedplate.backup.stores import Store
+from bedplate.backup.stores import Store, StoredObject
 from bedplate.backup.verbs.check import check
 from bedplate.backup.verbs.list_backups import describe
 from bedplate.backup.verbs.prune import plan_pruning
@@ -226,3 +226,26 @@ def test_who_has_taken_the_key_loses_no_backup(
         with pytest.raises(ForbiddenError, match=r"storage\.objects\.(delete|create)"):
             attack(store, name)
     assert bucket.objects() == before
+
+
+def test_a_file_that_changed_while_it_was_sent(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The backup is right, what was sent stays under a name that promises something else, and pruning removes that."""
+    server = bucket.sign_in(SERVER, **ELSEWHERE)
+    original = (server.media / "a.txt").read_bytes()
+    upload = server.store.upload
+
+    def change_and_upload(name: str, path: Path) -> StoredObject:
+        if "/media/" in name and path.read_bytes() == original:
+            path.write_bytes(b"changed meanwhile")
+        return upload(name, path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(server.store, "upload", change_and_upload)
+        server.back_up()
+    server.verify()
+    (server.media / "a.txt").write_bytes(original)
+    with pytest.raises(ForbiddenError, match=r"storage\.objects\.delete"):
+        server.back_up()
+    bucket.sign_in(PRUNING).prune()
+    server.back_up()
+    server.verify()

@@ -65,7 +65,7 @@ def test_what_a_release_before_found_after_a_roll_back_counts(folder_store: Stor
 
 
 @pytest.mark.parametrize("first", [b"", b"{}", b"[]", b'{"at": "9999-12-31T23:59:59.999999+00:00", "passed": true}'])
-def test_a_first_verdict_that_says_nothing_is_in_nobodys_way(folder_store: Store, first: bytes) -> None:
+def test_a_first_verdict_that_cannot_be_read_hides_no_later_one(folder_store: Store, first: bytes) -> None:
     folder_store.write(FIRST, first)
     assert newest_verdict(folder_store, NAME) is None
     found = verdict(passed=True)
