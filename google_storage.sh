@@ -32,6 +32,7 @@ Backups of this project: database and media, in Google Cloud Storage or a folder
   --undo               bring back what the last restore replaced
   --verify URL         prove a backup: restore it beside everything, and compare
   --check              fail when the newest backup or proof is too old
+  --check-bucket WHO   try what the account of the bucket may do: server, pruning or person
   --prune              remove the backups that retention does not keep
   --embedded           before one of these: embedded mode's, where the stack in Docker is installed too
   -h, --help           this text; once ./install_docker.sh or ./install_embedded.sh has run, with every option

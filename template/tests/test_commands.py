@@ -36,6 +36,10 @@ RUN_BY: Final = {
         "When production is damaged": "library/tests/system/stack/test_damaged_production.py",
     },
     f"{HOW_TO}behind-a-proxy.md": {"": "library/tests/system/stack/test_clients.py"},
+    f"{HOW_TO}bucket-accounts.md": {
+        "Prune on another machine": "library/tests/backup/test_bucket_accounts.py",
+        "Check it": "library/tests/backup/test_check_bucket.py",
+    },
     f"{HOW_TO}certificates.md": {ALL: "library/tests/system/stack/test_certificates.py"},
     f"{HOW_TO}deploy-and-roll-back.md": {
         "": "library/tests/system/stack/test_deploy.py",
@@ -69,7 +73,10 @@ RUN_ELSEWHERE: Final = {
     "git config core.hooksPath .githooks": "library/tests/system/test_contributing.py",
 }
 # What no test can run, and why.
-CANNOT_RUN: Final = {f"{HOW_TO}authenticate-google-storage.md": "`gcloud` acts on an account at Google"}
+CANNOT_RUN: Final = {
+    f"{HOW_TO}authenticate-google-storage.md": "`gcloud` acts on an account at Google",
+    f"{HOW_TO}bucket-accounts.md": "`gcloud` acts on an account at Google",
+}
 
 PAGES: Final = [
     name for name in git(ROOT, "ls-files", "-co", "--exclude-standard", "*.md").split() if (ROOT / name).exists()

@@ -8,6 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from accounts import Bucket
 from bedplate.backup.configuration import Configuration, read_configuration
 from bedplate.backup.stores.folder import FolderStore
 from bedplate.backup.stores.google import GoogleStore
@@ -16,6 +17,7 @@ from bedplate.testing.oauth_server import OAuthServer
 from fake_person import FakePerson
 from fault_proxy import FaultProxy
 from google.auth.credentials import AnonymousCredentials
+from iam import Grant, Iam, grants, roles
 from project import Configure, Project, database_file
 from pyrage import x25519
 
@@ -137,3 +139,12 @@ def embedded(configure: Configure, folder_store: FolderStore) -> Project:
             INSERT INTO notes (note) VALUES ('one'), ('two');
         """)
     return project
+
+
+@pytest.fixture
+def bucket(gcs: str, gcs_server: FakeGcs, proxy: FaultProxy, embedded: Project, configure: Configure) -> Bucket:
+    """Return a bucket whose accounts have the rights that the how-to gives them; `owner` may do everything."""
+    everything = frozenset(permission for role in roles().values() for permission in role)
+    iam = Iam(gcs_server.url, grants() | {"owner": [Grant(everything)]})
+    proxy.judge = iam.judge
+    return Bucket(gcs, proxy, iam, Path(os.environ["GOOGLE_CREDENTIALS"]), configure, embedded)

@@ -1,5 +1,6 @@
 """A store that fails on demand: an HTTP proxy before the real one."""
 
+import json
 import re
 import socket
 import struct
@@ -20,6 +21,13 @@ class Answer:
 
     status: int
     message: str = "told so by the test"
+
+
+@dataclass(frozen=True)
+class Reply:
+    """The request never reaches the store; this document is answered."""
+
+    document: dict[str, Any]
 
 
 class Silence:
@@ -47,7 +55,17 @@ class Rewrite:
     without: bytes
 
 
-type Fault = Answer | Silence | Cut | Flip | Rewrite
+type Fault = Answer | Reply | Silence | Cut | Flip | Rewrite
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a client asks for."""
+
+    method: str
+    path: str
+    authorization: str
+    body: bytes
 
 
 @dataclass
@@ -72,6 +90,7 @@ class FaultProxy(ThreadingHTTPServer):
         self.url = f"http://127.0.0.1:{self.server_port}"
         self.requests: list[str] = []
         self.accepts: Callable[[str | None], bool] = lambda _authorization: True
+        self.judge: Callable[[Request], Fault | None] = lambda _request: None
         self.closing = threading.Event()
         self._rules: list[Rule] = []
         self._lock = threading.Lock()
@@ -92,6 +111,10 @@ class FaultProxy(ThreadingHTTPServer):
     def fail(self, fault: Fault, *, times: int = 1, method: str = "", path: str = "") -> None:
         """Let the next requests of this kind fail."""
         self._rules.append(Rule(fault, times, method, path))
+
+    def forget_when(self) -> None:
+        """Let the store not say when objects came into it: tests date backups back."""
+        self.fail(Rewrite(rb'"timeCreated": *"[^"]*",'), times=10**6, method="GET", path="/o?")
 
     def clear(self) -> None:
         """Let nothing fail any more."""
@@ -126,13 +149,16 @@ class _Handler(BaseHTTPRequestHandler):
         fault = self.server.fault_for(self.command, self.path)
         if not self.server.accepts(self.headers.get("Authorization")):
             fault = Answer(401, "Invalid Credentials")
-        match fault:
+        request = Request(self.command, self.path, self.headers.get("Authorization", ""), body)
+        match self.server.judge(request) or fault:
             case Answer(status, message):
-                self._send(status, {}, f'{{"error": {{"code": {status}, "message": "{message}"}}}}'.encode())
+                self._send(status, {}, json.dumps({"error": {"code": status, "message": message}}).encode())
+            case Reply(document):
+                self._send(200, {"Content-Type": "application/json"}, json.dumps(document).encode())
             case Silence():
                 self.server.closing.wait()
                 self.close_connection = True
-            case _:
+            case fault:
                 self._forward(body, fault)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name for it

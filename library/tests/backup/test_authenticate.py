@@ -65,7 +65,7 @@ def test_an_account_without_the_role_is_told_so(
 ) -> None:
     proxy.fail(Answer(403, "does not have storage.objects.list access"), times=1000)
     key_file = write_json(tmp_path / "key.json", oauth.issuer.new_key())
-    with pytest.raises(AccessError, match=r"storage\.objects\.list access.*Storage Object User"):
+    with pytest.raises(AccessError, match=r"storage\.objects\.list access.*bucket-accounts"):
         authenticate(guarded, key_file=key_file, port=0)
     assert not guarded.variables.google_credentials.exists()
 

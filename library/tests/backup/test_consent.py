@@ -137,7 +137,7 @@ def test_a_person_whose_account_has_no_role_is_named(
     proxy.fail(Answer(403), times=1000)
     attempt = person.authenticate(guarded)
     browse(person.decide())
-    with pytest.raises(AccessError, match=rf"{oauth.issuer.email} has no access.*Storage Object User"):
+    with pytest.raises(AccessError, match=rf"{oauth.issuer.email} has no access.*bucket-accounts"):
         attempt.finish()
     assert not guarded.variables.google_credentials.exists()
 

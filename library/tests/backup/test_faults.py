@@ -79,7 +79,7 @@ def test_a_bucket_that_is_missing_is_named(embedded: Project, gcs: str) -> None:
 def test_who_may_not_read_is_told(remote: Project, proxy: FaultProxy) -> None:
     proxy.fail(Answer(403), times=100_000)
     for work in (remote.back_up, remote.restore):
-        with pytest.raises(AccessError, match="Storage Object User"):
+        with pytest.raises(AccessError, match="bucket-accounts"):
             work()
 
 

@@ -25,9 +25,10 @@ ONE = {"BACKUP_KEEP_DAILY": "1", "BACKUP_KEEP_WEEKLY": "0", "BACKUP_KEEP_MONTHLY
 
 @pytest.fixture(params=["folder", "bucket"])
 def project(request: pytest.FixtureRequest, embedded: Project, configure: Configure) -> Project:
-    """Return a project that keeps the backup of one day, in a folder and in a bucket."""
+    """Return a project that keeps the backup of one day, in a folder and in a bucket, where it can be dated back."""
     if request.param == "folder":
         return Project(configure(**ONE), embedded.store)
+    request.getfixturevalue("proxy").forget_when()
     configuration = configure(**ONE, BACKUP_URL=request.getfixturevalue("gcs"))
     return Project(configuration, configuration.open_store())
 

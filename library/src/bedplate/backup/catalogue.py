@@ -2,15 +2,20 @@
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from bedplate.backup.errors import BackupError, MissingError, UnusableBackupError, WrongUseError
 from bedplate.backup.manifest import Manifest, Verification
-from bedplate.backup.names import LAYOUT, MANIFEST, VERIFICATION, BackupName, split_url
+from bedplate.backup.names import LAYOUT, MANIFEST, BackupName, split_url
 from bedplate.backup.stores import Store
+from bedplate.backup.verdicts import newest_verdict
 
 THREADS = 8
+# Longer than a backup takes (cron/tasks/backup.sh): what came into the store later than that was not made on its date.
+LONGEST: Final = timedelta(days=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,14 +73,23 @@ def read(store: Store, name: BackupName) -> Backup | None:
         manifest = Manifest.from_bytes(data, name=name)
     except BackupError as error:
         return Backup(name=name, url=url, manifest=None, damage=str(error))
-    return Backup(name=name, url=url, manifest=manifest, verification=_verification(store, name))
+    return Backup(name=name, url=url, manifest=manifest, verification=newest_verdict(store, name))
 
 
-def _verification(store: Store, name: BackupName) -> Verification | None:
-    try:
-        return Verification.from_bytes(store.read(name.object(VERIFICATION))[0])
-    except MissingError:
-        return None
+def backdated(store: Store, project: str, environment: str) -> frozenset[str]:
+    """Return the names of an environment's backups that are dated earlier than they came into the store.
+
+    Only PROD's account may create backups. Who has taken it could date false ones so that retention prefers them to
+    true ones.
+    """
+    found = set()
+    for stored in store.list(f"{LAYOUT}/{project}/{environment}/"):
+        folder, _, file = stored.name.rpartition("/")
+        if file == MANIFEST and stored.created:
+            with suppress(WrongUseError):  # not a backup's
+                if stored.created - BackupName.parse(folder).created > LONGEST:
+                    found.add(folder)
+    return frozenset(found)
 
 
 def find(store: Store, project: str, url: str) -> Manifest:

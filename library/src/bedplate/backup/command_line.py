@@ -6,21 +6,27 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from bedplate.backup.actions import (
+    open_session,
+    read_identity,
+    run_authenticate,
+    run_back_up,
+    run_check,
+    run_check_bucket,
+    run_export,
+    run_prune,
+    run_restore,
+    run_undo,
+    run_verify,
+)
+from bedplate.backup.bucket_rights import PURPOSES
 from bedplate.backup.configuration import Configuration, read_configuration
 from bedplate.backup.errors import BackupError, WrongUseError
 from bedplate.backup.interruptions import Interruption, handle_interruptions
-from bedplate.backup.names import SLUG, split_url
-from bedplate.backup.progress import Progress, open_progress
-from bedplate.backup.session import Installation, Session
+from bedplate.backup.progress import open_progress
 from bedplate.backup.unforeseen import report
-from bedplate.backup.verbs.back_up import back_up
-from bedplate.backup.verbs.check import check
-from bedplate.backup.verbs.export import PARTS, export
-from bedplate.backup.verbs.list_backups import list_backups, size
-from bedplate.backup.verbs.prune import plan_pruning, prune
-from bedplate.backup.verbs.restore import REASONS, restore
-from bedplate.backup.verbs.undo import undo
-from bedplate.backup.verbs.verify import verify
+from bedplate.backup.verbs.list_backups import list_backups
+from bedplate.backup.verbs.restore import REASONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,7 +72,17 @@ def run(  # noqa: PLR0913 - an option each
     ] = "",
     undoing: Annotated[bool, typer.Option("--undo", help="Bring back what the last restore replaced.")] = False,
     pruning: Annotated[bool, typer.Option("--prune", help="Remove the backups that retention does not keep.")] = False,
-    checking: Annotated[bool, typer.Option("--check", help="Fail when the newest backup or proof is too old.")] = False,
+    checking: Annotated[
+        bool, typer.Option("--check", help="Fail when the newest backup or proof, or pruning, is too old.")
+    ] = False,
+    checking_bucket: Annotated[
+        str,
+        typer.Option(
+            "--check-bucket",
+            metavar="ACCOUNT",
+            help=f"Try what this account of the bucket may do, and should not: {', '.join(PURPOSES)}.",
+        ),
+    ] = "",
     exporting: Annotated[
         str,
         typer.Option(
@@ -92,7 +108,16 @@ def run(  # noqa: PLR0913 - an option each
         typer.Option(
             "--project",
             metavar="SLUG",
-            help="With -l, -r and --verify: backups of another project, such as this site's other environment.",
+            help="With -l, -r, --verify, --prune and --check-bucket: backups of another project, such as this site's "
+            "other environment.",
+        ),
+    ] = "",
+    environment: Annotated[
+        str,
+        typer.Option(
+            "--environment",
+            metavar="NAME",
+            help="With --prune and --check-bucket: backups of another environment, such as prod.",
         ),
     ] = "",
     identity_file: Annotated[
@@ -132,16 +157,16 @@ def run(  # noqa: PLR0913 - an option each
     """Backups of this project: database and media, in Google Cloud Storage or a folder (BACKUP_URL in .env)."""
     progress = open_progress()
     wanted: dict[str, tuple[object, Callable[[Configuration], None]]] = {
-        "-a": (authenticate, lambda configuration: _authenticate(configuration, key_file=key_file, port=port)),
+        "-a": (authenticate, lambda configuration: run_authenticate(configuration, key_file=key_file, port=port)),
         "-l": (
             listing,
-            lambda configuration: list_backups(_session(configuration, progress, "", project), as_json=as_json),
+            lambda configuration: list_backups(open_session(configuration, progress, project=project), as_json=as_json),
         ),
-        "-b": (backup, lambda configuration: _back_up(_session(configuration, progress))),
+        "-b": (backup, lambda configuration: run_back_up(open_session(configuration, progress))),
         "-r": (
             restoring,
-            lambda configuration: _restore(
-                _session(configuration, progress, restoring, project),
+            lambda configuration: run_restore(
+                open_session(configuration, progress, url=restoring, project=project),
                 restoring,
                 yes_replace,
                 without_backup_first,
@@ -150,17 +175,30 @@ def run(  # noqa: PLR0913 - an option each
         ),
         "--verify": (
             verifying,
-            lambda configuration: _verify(
-                _session(configuration, progress, verifying, project), verifying, scheduled=scheduled
+            lambda configuration: run_verify(
+                open_session(configuration, progress, url=verifying, project=project), verifying, scheduled=scheduled
             ),
         ),
-        "--undo": (undoing, lambda configuration: _undo(_session(configuration, progress), yes_replace)),
+        "--undo": (undoing, lambda configuration: run_undo(open_session(configuration, progress), yes_replace)),
         "--export": (
             exporting,
-            lambda configuration: _export(configuration, progress, exporting, anonymised=not not_anonymised),
+            lambda configuration: run_export(configuration, progress, exporting, anonymised=not not_anonymised),
         ),
-        "--prune": (pruning, lambda configuration: _prune(_session(configuration, progress), dry_run=dry_run)),
-        "--check": (checking, lambda configuration: _check(_session(configuration, progress))),
+        "--prune": (
+            pruning,
+            lambda configuration: run_prune(
+                open_session(configuration, progress, project=project, environment=environment),
+                dry_run=dry_run,
+                scheduled=scheduled,
+            ),
+        ),
+        "--check": (checking, lambda configuration: run_check(open_session(configuration, progress))),
+        "--check-bucket": (
+            checking_bucket,
+            lambda configuration: run_check_bucket(
+                open_session(configuration, progress, project=project, environment=environment), checking_bucket
+            ),
+        ),
     }
     chosen = [name for name, (given, _) in wanted.items() if given]
     if len(chosen) != 1:
@@ -169,7 +207,7 @@ def run(  # noqa: PLR0913 - an option each
         )
     configuration = read_configuration()
     if identity_file:
-        configuration = configuration.with_identity(_read_identity(identity_file))
+        configuration = configuration.with_identity(read_identity(identity_file))
     if scheduled and configuration.environment != "prod":
         progress.say("Not PROD: nothing is scheduled here. ./google_storage.sh does it on demand.")
         return
@@ -200,100 +238,3 @@ def main() -> NoReturn:
 def _end(status: int, text: str) -> NoReturn:
     sys.stderr.write(f"{text}\n")
     sys.exit(status)
-
-
-def _session(configuration: Configuration, progress: Progress, url: str = "", project: str = "") -> Session:
-    if project and not SLUG.fullmatch(project):
-        raise WrongUseError(f"--project takes a project's slug, as in COMPOSE_PROJECT_NAME: not {project}.")
-    store = split_url(url)[0] if "://" in url else None
-    return Session(configuration, progress, configuration.open_store(store), source=project)
-
-
-def _read_identity(file: Path) -> str:
-    try:
-        return sys.stdin.read() if file == Path("-") else file.read_text()
-    except OSError as error:
-        raise WrongUseError(f"The identity file {file} cannot be read: {error.strerror}.") from None
-    except ValueError:
-        raise WrongUseError(f"The identity file {file} is not a text.") from None
-
-
-def _authenticate(configuration: Configuration, *, key_file: Path | None, port: int) -> None:
-    from bedplate.backup.verbs.authenticate import authenticate  # noqa: PLC0415 - Google's packages take half a second
-
-    authenticate(configuration, key_file=key_file, port=port)
-
-
-def _back_up(session: Session) -> None:
-    manifest = back_up(session)
-    session.progress.say(
-        f"Backed up: a database of {size(manifest.database_size)} and {manifest.media_files} media files. "
-        f"Stored: {size(manifest.size)}."
-    )
-    sys.stdout.write(f"{session.store.url}/{manifest.name}\n")
-
-
-def _restore(session: Session, wanted: str, yes_replace: str, without_backup_first: str, *, forget: bool) -> None:
-    reasons = frozenset(without_backup_first.split(",")) if without_backup_first else frozenset[str]()
-    if not reasons <= frozenset(REASONS):
-        raise WrongUseError(f"--without-backup-first takes {', '.join(REASONS)}: not {without_backup_first}.")
-    configuration, progress = session.configuration, session.progress
-    _confirm(configuration, yes_replace)
-    restored = restore(session, wanted, without_backup_first=reasons, forget_set_aside=forget)
-    progress.say(f"Restored {session.store.url}/{restored.manifest.name}, and {restored.media_files} media files.")
-    if restored.anonymised:
-        variables = configuration.variables
-        progress.say(f"Personal data is anonymised. Log in as {variables.default_user_email} (password: see .env).")
-    progress.say("What was here before is kept until the next restore: ./google_storage.sh --undo brings it back.")
-
-
-def _verify(session: Session, wanted: str, *, scheduled: bool) -> None:
-    encryption = session.configuration.encryption
-    if scheduled and encryption.recipients and not encryption.identities:
-        session.progress.say("This server cannot read its backups, as is meant: the drill runs where the key is.")
-        return
-    manifest = verify(session, wanted)
-    session.progress.say(f"Proven: {session.store.url}/{manifest.name} restores to what was backed up.")
-
-
-def _export(configuration: Configuration, progress: Progress, wanted: str, *, anonymised: bool) -> None:
-    parts = frozenset(wanted.split(","))
-    if not parts <= PARTS:
-        raise WrongUseError(f"--export takes {','.join(sorted(PARTS))}, or one of them: not {wanted}.")
-    if sys.stdout.isatty():
-        raise WrongUseError("--export writes a tar to standard output: write > FILE.tar after it.")
-    left_out = export(Installation(configuration, progress), sys.stdout.buffer, parts, anonymised=anonymised)
-    if left_out:
-        progress.say(f"{left_out} media files were left out: no field with the rule KeepFile refers to them.")
-
-
-def _undo(session: Session, yes_replace: str) -> None:
-    _confirm(session.configuration, yes_replace)
-    undo(session)
-    session.progress.say("Undone: what the last restore replaced is live again. Undo again to go back.")
-
-
-def _prune(session: Session, *, dry_run: bool) -> None:
-    decided = plan_pruning(session) if dry_run else prune(session)
-    for name, reasons in decided.keep.items():
-        sys.stdout.write(f"keep    {session.store.url}/{name}: {', '.join(reasons)}\n")
-    for name, reason in decided.remove.items():
-        sys.stdout.write(f"{'remove ' if dry_run else 'removed'} {session.store.url}/{name}: {reason}\n")
-
-
-def _check(session: Session) -> None:
-    check(session)
-    session.progress.say("The newest backup and its proof are recent.")
-
-
-def _confirm(configuration: Configuration, yes_replace: str) -> None:
-    """Have the person say that PROD is to be replaced. Raise WrongUseError if they do not."""
-    environment = configuration.environment
-    if environment != "prod":
-        return
-    if not yes_replace and sys.stdin.isatty():
-        sys.stderr.write(f"This replaces the data of {configuration.project}'s PROD. Type {environment} to go on: ")
-        sys.stderr.flush()
-        yes_replace = sys.stdin.readline().strip()
-    if yes_replace != environment:
-        raise WrongUseError(f"PROD's data is replaced only on --yes-replace {environment}.")

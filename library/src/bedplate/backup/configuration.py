@@ -62,6 +62,11 @@ class Configuration:
             time_zone=variables.time_zone,
         )
 
+    @property
+    def prunes_elsewhere(self) -> bool:
+        """Whether another machine removes this environment's old backups, with an account that may."""
+        return self.variables.backup_pruning == "elsewhere"
+
     @cached_property
     def encryption(self) -> Encryption:
         """The keys to write and to read with."""

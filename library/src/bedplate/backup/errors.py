@@ -30,3 +30,7 @@ class ChangedError(BackupError):
 
 class AccessError(BackupError):
     """The credentials are missing, unusable, or do not get into the store."""
+
+
+class ForbiddenError(AccessError):
+    """The store knows the account, which may not do this."""

@@ -42,6 +42,11 @@ class Lease:
         self._lost: BackupError | None = None
         self._lock = threading.Lock()
 
+    @property
+    def token(self) -> str:
+        """What tells this holder from others of the same installation."""
+        return self._holder.token
+
     def confirm(self) -> None:
         """Renew the lease. Raise BackupError when another machine has taken it: nothing may be written any more."""
         with self._lock:
@@ -75,7 +80,7 @@ class Lease:
         try:
             change()
         except ConflictError:
-            self._generation, found = _current(self._store, self._name)
+            self._generation, found = current_lease(self._store, self._name)
             if found != self._holder:
                 raise
             change()
@@ -111,7 +116,7 @@ def _acquire(store: Store, name: str, *, holder: Holder, seconds: float, say: Ca
     deadline = time.monotonic() + max(PATIENCE, 2 * seconds)
     seen, since = "", 0.0
     while time.monotonic() < deadline:
-        generation, other = _current(store, name)
+        generation, other = current_lease(store, name)
         ours = other.installation == holder.installation
         if generation != seen:
             if not seen and generation != NEW and not ours:
@@ -128,8 +133,8 @@ def _acquire(store: Store, name: str, *, holder: Holder, seconds: float, say: Ca
     raise BackupError("Another machine has been writing backups of this project for half an hour. Try again later.")
 
 
-def _current(store: Store, name: str) -> tuple[str, Holder]:
-    """Return the lease's generation, and who wrote it."""
+def current_lease(store: Store, name: str) -> tuple[str, Holder]:
+    """Return the lease's generation, and who wrote it; NEW when no one holds it."""
     try:
         data, generation = store.read(name)
     except MissingError:

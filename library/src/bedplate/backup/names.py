@@ -8,7 +8,8 @@ v1/<project>/<environment>/<id>/            one backup:
     contents.json                           row counts, sequences, names of the media; encrypted: of the dump's files
     media.txt                               the objects that its media are in; never encrypted
     manifest.json                           written last: with it the backup exists
-    verification.json                       what the last drill found
+    verification.json                       what the first drill found
+    verification-<time>-<random>.json       what a later one found: the last of them counts; see verdicts.py
 """
 
 import re

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from bedplate.backup.names import BackupName
 
+BACKDATED: Final = "dated earlier than it was stored: for people to look at"
 DATED_IN_THE_FUTURE: Final = "dated in the future: for people to look at"
 
 

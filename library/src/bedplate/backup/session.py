@@ -62,7 +62,9 @@ class Session(Installation):
 
     store: Store
     source: str = ""
-    """The project whose backups are listed, restored and verified; empty: this one."""
+    """The project whose backups are listed, restored, verified and pruned; empty: this one."""
+    source_environment: str = ""
+    """The environment whose backups are pruned; empty: this one."""
 
     @property
     def source_project(self) -> str:
@@ -77,16 +79,21 @@ class Session(Installation):
         return latest(self.store, self.source_project, environment, now=self.now(), say=self.progress.say)
 
     @property
+    def pruned_environment(self) -> str:
+        """The environment whose backups are pruned."""
+        return self.source_environment or self.configuration.environment
+
+    @property
     def transfer(self) -> Transfer:
         """The way into the store and back."""
         return Transfer(store=self.store, encryption=self.configuration.encryption)
 
     @contextmanager
-    def writing(self) -> Iterator[Lease]:
-        """Hold the lease of the project's backups. To be called by who is alone in the workplace."""
+    def writing(self, project: str = "") -> Iterator[Lease]:
+        """Hold the lease of a project's backups; empty: this one's. To be called by who is alone in the workplace."""
         with hold_lease(
             self.store,
-            lease_name(self.configuration.project),
+            lease_name(project or self.configuration.project),
             holder=self.workplace.installation,
             seconds=self.configuration.variables.backup_lease_seconds,
             say=self.progress.say,

@@ -4,13 +4,14 @@ import secrets
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from bedplate.backup.checksums import Checksums, checksums
 from bedplate.backup.encryption import SUFFIX, Encryption
-from bedplate.backup.errors import ChangedError, MissingError, UnusableBackupError
+from bedplate.backup.errors import ChangedError, ForbiddenError, MissingError, UnusableBackupError
 from bedplate.backup.manifest import StoredFile
 from bedplate.backup.stores import Store, StoredObject
 
@@ -98,7 +99,8 @@ class Transfer:
     def _send(self, path: Path, name: str, sent: Checksums) -> StoredObject:
         stored = self.store.upload(name, path)
         if (stored.size, stored.crc32c) != (sent.size, sent.crc32c):
-            self.store.delete(name)  # nothing may be found under a name that promises something else
+            with suppress(ForbiddenError):  # then pruning removes it: no backup needs it
+                self.store.delete(name)  # nothing may be found under a name that promises something else
             raise ChangedError(f"{name} did not arrive as it was sent (or has changed meanwhile). Try again.")
         return stored
 

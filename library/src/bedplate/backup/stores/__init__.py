@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -18,6 +19,8 @@ class StoredObject:
     crc32c: str | None
     generation: str
     """Another one whenever the object is written anew."""
+    created: datetime | None = None
+    """When, by the clock of a store that nobody who may write there can set: Google's. A folder has none such."""
 
 
 class Store(Protocol):

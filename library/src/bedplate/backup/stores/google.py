@@ -16,7 +16,15 @@ from google.cloud import storage
 from google.cloud.storage.exceptions import DataCorruption, InvalidResponse
 from google.cloud.storage.retry import DEFAULT_RETRY
 
-from bedplate.backup.errors import AccessError, BackupError, ConflictError, MissingError, WrongUseError
+from bedplate.backup.checksums import crc32c_of
+from bedplate.backup.errors import (
+    AccessError,
+    BackupError,
+    ConflictError,
+    ForbiddenError,
+    MissingError,
+    WrongUseError,
+)
 from bedplate.backup.stores import StoredObject
 
 # Seconds without an answer, and seconds of trying again while the store answers 429 or 5xx, or hangs up.
@@ -29,7 +37,12 @@ WRITER: Final = "written-by"
 os.environ.setdefault("DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA", "true")
 
 AUTHENTICATE_AGAIN: Final = "Authenticate this machine again: ./google_storage.sh -a"
-ANOTHER_ACCOUNT: Final = "Give it the role Storage Object User on the bucket, or authenticate with another account."
+ACCOUNTS: Final = (
+    "Which account may do what: library/docs/how-to/bucket-accounts.md. What this one may: "
+    "./google_storage.sh --check-bucket server, pruning or person"
+)
+# An object is there already; without the right to overwrite, Google may say that first.
+IN_THE_WAY: Final = (api.PreconditionFailed, api.Forbidden)
 
 
 class GoogleStore:
@@ -76,19 +89,29 @@ class GoogleStore:
         with self._explained(name, of_bucket=True):
             try:
                 blob.upload_from_string(data, "application/json", **condition, **self._options)
-            except api.PreconditionFailed:
+            except IN_THE_WAY:
                 # Perhaps by this very call: the first answer was lost, and the client tried again.
                 if not self._wrote(blob):
                     raise
         return self._describe(blob)
 
     def upload(self, name: str, path: Path) -> StoredObject:
-        """Return the object that was made of a file."""
+        """Return the object that was made of a file. One that is there already, with these contents, is left alone.
+
+        So an account without the right to overwrite may be sent here again after an answer was lost.
+        """
         with self._explained(name, of_bucket=True):
             try:
-                return self._upload(name, path)
+                return self._upload(name, path, generation=0)
+            except IN_THE_WAY:
+                found = self._found(name)
+                if found is None:
+                    raise
             except DataCorruption:  # the client has removed it
-                return self._upload(name, path)
+                return self._upload(name, path, generation=0)
+            if (found.size, found.crc32c) == (path.stat().st_size, crc32c_of(path)):
+                return self._describe(found)
+            return self._upload(name, path, generation=found.generation)
 
     def download(self, name: str, path: Path) -> None:
         """Write an object into a file."""
@@ -103,19 +126,45 @@ class GoogleStore:
         except MissingError:
             return
 
-    def _upload(self, name: str, path: Path) -> StoredObject:
+    def granted(self, permissions: Sequence[str]) -> frozenset[str] | None:
+        """Return which of these permissions the account has on the bucket; None if Google does not say."""
+        try:
+            with self._explained("", of_bucket=True):
+                return frozenset(self._bucket.test_iam_permissions(list(permissions), **self._options))
+        except ForbiddenError:
+            return None
+
+    def description(self) -> dict[str, Any] | None:
+        """Return the bucket's settings, as Google's API says them; None if the account may not read them."""
+        try:
+            with self._explained("", of_bucket=True):
+                self._bucket.reload(**self._options)
+        except ForbiddenError:
+            return None
+        return dict(self._bucket._properties)  # noqa: SLF001 - soft delete and what else has no property of its own
+
+    def _upload(self, name: str, path: Path, *, generation: int) -> StoredObject:
         blob = self._blob(name)
         blob.chunk_size = PIECE
-        blob.upload_from_filename(path, "application/octet-stream", checksum="crc32c", **self._options)
+        condition: dict[str, Any] = {"if_generation_match": generation, "checksum": "crc32c"}
+        blob.upload_from_filename(path, "application/octet-stream", **condition, **self._options)
         return self._describe(blob)
 
     def _wrote(self, blob: storage.Blob) -> bool:
         writer = blob.metadata
         try:
             blob.reload(**self._options)
-        except api.NotFound:
+        except (api.NotFound, api.Forbidden):
             return False
         return bool(blob.metadata == writer)
+
+    def _found(self, name: str) -> storage.Blob | None:
+        blob = self._blob(name)
+        try:
+            blob.reload(**self._options)
+        except (api.NotFound, api.Forbidden):
+            return None
+        return blob
 
     def _blob(self, name: str) -> storage.Blob:
         blob: storage.Blob = self._bucket.blob(self._folder + name)
@@ -124,7 +173,9 @@ class GoogleStore:
     def _describe(self, blob: storage.Blob) -> StoredObject:
         name = str(blob.name).removeprefix(self._folder)
         size = int(blob.size or 0)  # some servers leave out what is 0
-        return StoredObject(name=name, size=size, crc32c=blob.crc32c, generation=str(blob.generation))
+        return StoredObject(
+            name=name, size=size, crc32c=blob.crc32c, generation=str(blob.generation), created=blob.time_created
+        )
 
     @contextmanager
     def _explained(self, name: str, *, of_bucket: bool = False) -> Iterator[None]:
@@ -150,7 +201,7 @@ def _explain(error: Exception, where: str) -> BackupError:
     if isinstance(error, api.Unauthorized) or (isinstance(error, auth.RefreshError) and not error.retryable):
         return AccessError(f"Google does not accept the credentials ({why}). {AUTHENTICATE_AGAIN}")
     if isinstance(error, api.Forbidden):
-        return AccessError(f"The account may not do this with {where} ({why}). {ANOTHER_ACCOUNT}")
+        return ForbiddenError(f"The account may not do this with {where} ({why}). {ACCOUNTS}")
     return BackupError(f"{where}: the store does not do it ({why}). Try again later.")
 
 

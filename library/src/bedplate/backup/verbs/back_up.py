@@ -4,6 +4,7 @@ from functools import partial
 from pathlib import Path
 
 from bedplate.backup.catalogue import names
+from bedplate.backup.errors import ForbiddenError
 from bedplate.backup.lease import Lease
 from bedplate.backup.manifest import Census, Contents, Manifest, StoredFile
 from bedplate.backup.media import upload_media
@@ -25,7 +26,7 @@ def back_up_alone(session: Session) -> Manifest:
     """Return the backup that was made by who is alone in the workplace."""
     configuration = session.configuration
     with session.writing() as lease, session.workplace.scratch() as scratch:
-        remove_unfinished(session, lease)
+        _remove_unfinished(session, lease)
         name = _new_name(session)
         files, census, dump_files = _back_up_database(session, scratch, name)
         media = upload_media(
@@ -40,6 +41,15 @@ def back_up_alone(session: Session) -> Manifest:
         manifest = _finish(session, lease, name, files, contents)
     session.workplace.unmark_live()
     return manifest
+
+
+def _remove_unfinished(session: Session, lease: Lease) -> None:
+    if session.configuration.prunes_elsewhere:
+        return
+    try:
+        remove_unfinished(session, lease)
+    except ForbiddenError as error:
+        session.progress.say(f"What an interrupted backup left is still there. {error}")
 
 
 def _new_name(session: Session) -> BackupName:

@@ -98,7 +98,7 @@ def _back_up_first(session: Session, without: frozenset[str]) -> None:
         return
     session.progress.say("A backup of PROD first, so that nothing can be lost.")
     try:
-        back_up_alone(replace(session, store=session.configuration.open_store()))
+        back_up_alone(replace(session, store=session.configuration.open_store(), source=""))
     except (BackupError, OSError) as error:
         raise BackupError(f"PROD could not be backed up before it is replaced: {error}\n{WAY_OUT}") from error
 

@@ -10,11 +10,11 @@ from bedplate.backup.errors import BackupError, UnusableBackupError
 from bedplate.backup.fetching import DUMP, fetch_dump, require_compatible, require_room
 from bedplate.backup.manifest import Contents, Manifest, StoredFile, Verification
 from bedplate.backup.media_paths import require_safe_paths
-from bedplate.backup.names import VERIFICATION
 from bedplate.backup.separate import alone_with_scratch, limited_work, separate_staging
 from bedplate.backup.session import Session
 from bedplate.backup.staging import Staging
 from bedplate.backup.transfer import THREADS, side_by_side
+from bedplate.backup.verdicts import record_verdict
 
 # What is recorded of an encrypted backup: anyone who can read the store can read it, and errors quote names and rows.
 PASSED: Final = "restored and compared"
@@ -75,7 +75,7 @@ def _record(session: Session, manifest: Manifest, *, passed: bool, message: str)
         message = PASSED if passed else FAILED
     verification = Verification(at=session.now(), passed=passed, message=message)
     try:
-        session.store.write(manifest.name.object(VERIFICATION), verification.to_bytes())
+        record_verdict(session.store, manifest.name, verification)
     except BackupError as error:
         session.progress.say(f"The result could not be recorded: {error}")
         if passed:

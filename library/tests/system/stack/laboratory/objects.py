@@ -96,8 +96,11 @@ class Inspector:
         damage: list[str] = []
         needed: set[str] = set()
         for manifest in manifests:
-            files, extras = _files_of(objects, manifest)
-            needed |= {manifest, *files, *extras}
+            files = _files_of(objects, manifest)
+            verdicts = manifest.replace(
+                "/manifest.json", "/verification"
+            )  # verification.json, and one for each later drill
+            needed |= {manifest, *files, *(name for name in versions if name.startswith(verdicts))}
             damage += [name for name, sha256 in files.items() if self._hash(objects, versions, name) != sha256]
         left = [name for name in versions if name not in needed]
         media = [name for name in left if name.split("/")[2:3] == ["media"] and "/." not in name]
@@ -117,14 +120,13 @@ class Inspector:
         return self.seen[key]
 
 
-def _files_of(objects: Objects, manifest: str) -> tuple[dict[str, str], set[str]]:
-    """Return the objects that a backup consists of with their SHA-256, and the names of others that may be there."""
+def _files_of(objects: Objects, manifest: str) -> dict[str, str]:
+    """Return the objects that a backup consists of with their SHA-256."""
     value: dict[str, Any] = json.loads(objects.read(manifest))
     files = {file["object"]: file["sha256"] for file in value["files"].values()}
     contents = json.loads(objects.read(value["files"]["contents.json"]["object"]))
     stored = [media["stored"] for media in contents["media"] if media["stored"]]
-    folder = manifest.rpartition("/")[0]
-    return files | {file["object"]: file["sha256"] for file in stored}, {f"{folder}/verification.json"}
+    return files | {file["object"]: file["sha256"] for file in stored}
 
 
 def open_objects(url: str, *, emulator: str) -> Objects:

@@ -1,0 +1,159 @@
+"""What each option of `./google_storage.sh` does, and what people read of it."""
+
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from bedplate.backup.bucket_rights import Finding
+from bedplate.backup.configuration import Configuration
+from bedplate.backup.errors import BackupError, WrongUseError
+from bedplate.backup.names import SLUG, split_url
+from bedplate.backup.progress import Progress
+from bedplate.backup.session import Installation, Session
+from bedplate.backup.verbs.back_up import back_up
+from bedplate.backup.verbs.check import check
+from bedplate.backup.verbs.export import PARTS, export
+from bedplate.backup.verbs.list_backups import WIDTH_OF_A_FILE, size
+from bedplate.backup.verbs.prune import plan_pruning, prune
+from bedplate.backup.verbs.restore import REASONS, restore
+from bedplate.backup.verbs.undo import undo
+from bedplate.backup.verbs.verify import verify
+
+
+def open_session(
+    configuration: Configuration, progress: Progress, *, url: str = "", project: str = "", environment: str = ""
+) -> Session:
+    """Return what a verb works with: the store of a backup's URL, or this project's own."""
+    if project and not SLUG.fullmatch(project):
+        raise WrongUseError(f"--project takes a project's slug, as in COMPOSE_PROJECT_NAME: not {project}.")
+    if environment and not SLUG.fullmatch(environment):
+        raise WrongUseError(f"--environment takes an environment's name, such as prod: not {environment}.")
+    store = configuration.open_store(split_url(url)[0] if "://" in url else None)
+    return Session(configuration, progress, store, source=project, source_environment=environment)
+
+
+def read_identity(file: Path) -> str:
+    """Return the age keys in a file; of standard input for `-`."""
+    try:
+        return sys.stdin.read() if file == Path("-") else file.read_text()
+    except OSError as error:
+        raise WrongUseError(f"The identity file {file} cannot be read: {error.strerror}.") from None
+    except ValueError:
+        raise WrongUseError(f"The identity file {file} is not a text.") from None
+
+
+def run_authenticate(configuration: Configuration, *, key_file: Path | None, port: int) -> None:
+    """Store credentials, once they are proven."""
+    from bedplate.backup.verbs.authenticate import authenticate  # noqa: PLC0415 - Google's packages take half a second
+
+    authenticate(configuration, key_file=key_file, port=port)
+
+
+def run_back_up(session: Session) -> None:
+    """Make a backup and print its URL."""
+    manifest = back_up(session)
+    session.progress.say(
+        f"Backed up: a database of {size(manifest.database_size)} and {manifest.media_files} media files. "
+        f"Stored: {size(manifest.size)}."
+    )
+    sys.stdout.write(f"{session.store.url}/{manifest.name}\n")
+
+
+def run_restore(session: Session, wanted: str, yes_replace: str, without_backup_first: str, *, forget: bool) -> None:
+    """Restore, and say what came of it."""
+    reasons = frozenset(without_backup_first.split(",")) if without_backup_first else frozenset[str]()
+    if not reasons <= frozenset(REASONS):
+        raise WrongUseError(f"--without-backup-first takes {', '.join(REASONS)}: not {without_backup_first}.")
+    configuration, progress = session.configuration, session.progress
+    _confirm(configuration, yes_replace)
+    restored = restore(session, wanted, without_backup_first=reasons, forget_set_aside=forget)
+    progress.say(f"Restored {session.store.url}/{restored.manifest.name}, and {restored.media_files} media files.")
+    if restored.anonymised:
+        variables = configuration.variables
+        progress.say(f"Personal data is anonymised. Log in as {variables.default_user_email} (password: see .env).")
+    progress.say("What was here before is kept until the next restore: ./google_storage.sh --undo brings it back.")
+
+
+def run_verify(session: Session, wanted: str, *, scheduled: bool) -> None:
+    """Prove a backup."""
+    encryption = session.configuration.encryption
+    if scheduled and encryption.recipients and not encryption.identities:
+        session.progress.say("This server cannot read its backups, as is meant: the drill runs where the key is.")
+        return
+    manifest = verify(session, wanted)
+    session.progress.say(f"Proven: {session.store.url}/{manifest.name} restores to what was backed up.")
+
+
+def run_export(configuration: Configuration, progress: Progress, wanted: str, *, anonymised: bool) -> None:
+    """Write an export to standard output."""
+    parts = frozenset(wanted.split(","))
+    if not parts <= PARTS:
+        raise WrongUseError(f"--export takes {','.join(sorted(PARTS))}, or one of them: not {wanted}.")
+    if sys.stdout.isatty():
+        raise WrongUseError("--export writes a tar to standard output: write > FILE.tar after it.")
+    left_out = export(Installation(configuration, progress), sys.stdout.buffer, parts, anonymised=anonymised)
+    if left_out:
+        progress.say(f"{left_out} media files were left out: no field with the rule KeepFile refers to them.")
+
+
+def run_undo(session: Session, yes_replace: str) -> None:
+    """Bring back what the last restore replaced."""
+    _confirm(session.configuration, yes_replace)
+    undo(session)
+    session.progress.say("Undone: what the last restore replaced is live again. Undo again to go back.")
+
+
+def run_prune(session: Session, *, dry_run: bool, scheduled: bool) -> None:
+    """Print what retention keeps and removes."""
+    if scheduled and session.configuration.prunes_elsewhere:
+        session.progress.say("Nothing is removed here: pruning runs elsewhere (BACKUP_PRUNING).")
+        return
+    decided = plan_pruning(session) if dry_run else prune(session)
+    for name, reasons in decided.keep.items():
+        sys.stdout.write(f"keep    {session.store.url}/{name}: {', '.join(reasons)}\n")
+    for name, reason in decided.remove.items():
+        sys.stdout.write(f"{'remove ' if dry_run else 'removed'} {session.store.url}/{name}: {reason}\n")
+
+
+def run_check(session: Session) -> None:
+    """Say that all is well, or fail."""
+    check(session)
+    session.progress.say("The newest backup and its proof are recent.")
+
+
+def _confirm(configuration: Configuration, yes_replace: str) -> None:
+    """Have the person say that PROD is to be replaced. Raise WrongUseError if they do not."""
+    environment = configuration.environment
+    if environment != "prod":
+        return
+    if not yes_replace and sys.stdin.isatty():
+        sys.stderr.write(f"This replaces the data of {configuration.project}'s PROD. Type {environment} to go on: ")
+        sys.stderr.flush()
+        yes_replace = sys.stdin.readline().strip()
+    if yes_replace != environment:
+        raise WrongUseError(f"PROD's data is replaced only on --yes-replace {environment}.")
+
+
+def run_check_bucket(session: Session, purpose: str) -> None:
+    """Print what an account of the bucket may do. Raise BackupError when that is not what it should be."""
+    from bedplate.backup.verbs.check_bucket import check_bucket  # noqa: PLC0415 - Google's packages take half a second
+
+    findings = check_bucket(session, purpose)
+    console = Console()
+    Console(width=None if console.is_terminal else WIDTH_OF_A_FILE).print(_table(findings))
+    if wrong := [finding for finding in findings if not finding.good]:
+        advice = " ".join(finding.advice for finding in wrong if finding.advice)
+        raise BackupError(
+            f"{len(wrong)} of {len(findings)} are not as they should be for the account of a {purpose}. {advice} "
+            "How: library/docs/how-to/bucket-accounts.md"
+        )
+    session.progress.say(f"The account and the bucket are as they should be for: {purpose}.")
+
+
+def _table(findings: list[Finding]) -> Table:
+    table = Table("What", "Expected", "Found", "", box=None, pad_edge=False)
+    for finding in findings:
+        table.add_row(finding.what, finding.expected, finding.found, "" if finding.good else "[red]wrong[/]")
+    return table

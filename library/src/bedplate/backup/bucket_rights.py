@@ -1,0 +1,109 @@
+"""Which rights each account of a bucket should have, and what is made of those it has. No bucket is asked here."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+SERVER, PRUNING, PERSON = PURPOSES = ("server", "pruning", "person")
+
+LIST: Final = "storage.objects.list"
+READ: Final = "storage.objects.get"
+CREATE: Final = "storage.objects.create"
+DELETE: Final = "storage.objects.delete"
+LEASE: Final = f"{DELETE} on lease.json alone"
+# Less would be over before a long weekend is.
+SOFT_DELETE_DAYS: Final = 7
+
+
+@dataclass(frozen=True)
+class Right:
+    """A right, in words and as Google names it, and the accounts that should have it."""
+
+    what: str
+    permission: str
+    expected_of: frozenset[str] = frozenset()
+    unimportant_of: frozenset[str] = frozenset()
+    """Accounts of which it is not asked."""
+
+
+RIGHTS: Final = (
+    Right("list backups", LIST, frozenset(PURPOSES)),
+    Right("read them", READ, frozenset(PURPOSES)),
+    Right("create objects", CREATE, frozenset({SERVER, PRUNING})),
+    Right("overwrite or delete backups", DELETE, frozenset({PRUNING})),
+    Right("renew and release the lease", LEASE, frozenset({SERVER, PRUNING}), unimportant_of=frozenset({PERSON})),
+    Right("change metadata and holds", "storage.objects.update", unimportant_of=frozenset({PRUNING})),
+    Right("set how long objects are retained", "storage.objects.setRetention"),
+    Right("shorten that", "storage.objects.overrideUnlockedRetention"),
+    Right("give rights to single objects", "storage.objects.setIamPolicy"),
+    Right("give rights to the bucket", "storage.buckets.setIamPolicy"),
+    Right("change the bucket", "storage.buckets.update"),
+    Right("delete the bucket", "storage.buckets.delete"),
+)
+# What Google can be asked for. The lease's right is on one object: it does not show in an answer about the bucket.
+ASKED: Final = tuple(right.permission for right in RIGHTS if right.permission != LEASE)
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A line of the table."""
+
+    what: str
+    expected: str
+    found: str
+    good: bool
+    advice: str = ""
+
+
+def judge_rights(purpose: str, tried: Mapping[str, bool], granted: Collection[str] | None) -> list[Finding]:
+    """Return a finding for each right.
+
+    `tried`: what an attempt found, by permission. `granted`: of ASKED, what Google says that the account has on the
+    bucket; None if it does not say. A right that should be there has to have worked; of one that should not, either of
+    both is enough.
+    """
+    return [
+        _judge(right, expected=purpose in right.expected_of, tried=tried, granted=granted)
+        for right in RIGHTS
+        if purpose not in right.unimportant_of
+    ]
+
+
+def _judge(right: Right, *, expected: bool, tried: Mapping[str, bool], granted: Collection[str] | None) -> Finding:
+    evidence = [tried[right.permission]] if right.permission in tried else []
+    if granted is not None and not (expected and evidence):
+        evidence.append(right.permission in granted)
+    what = f"{right.what}: {right.permission}"
+    if not evidence:
+        return Finding(what, _word(expected), "not seen", good=not expected)
+    has = any(evidence)
+    advice = "" if has == expected else f"{'Give' if expected else 'Take away'} {right.permission}."
+    return Finding(what, _word(expected), _word(has), good=has == expected, advice=advice)
+
+
+def _word(has: bool) -> str:
+    return "yes" if has else "no"
+
+
+def judge_bucket(bucket: Mapping[str, Any] | None) -> list[Finding]:
+    """Return a finding for each of the bucket's settings, from its description; None: the account may not read it."""
+    said = bucket or {}
+    access = said.get("iamConfiguration", {})
+    public = str(access.get("publicAccessPrevention", "inherited"))
+    uniform = bool(access.get("uniformBucketLevelAccess", {}).get("enabled"))
+    versioning = bool(said.get("versioning", {}).get("enabled"))
+    days = int(said.get("softDeletePolicy", {}).get("retentionDurationSeconds", 0)) // 86400
+    retained = int(said.get("retentionPolicy", {}).get("retentionPeriod", 0))
+    settings = [
+        ("public access prevention", "enforced", public, public == "enforced"),
+        ("uniform bucket-level access", "on", "on" if uniform else "off", uniform),
+        ("object versioning", "on", "on" if versioning else "off", versioning),
+        ("soft delete", f"{SOFT_DELETE_DAYS} days or more", f"{days} days", days >= SOFT_DELETE_DAYS),
+        ("retention policy of the whole bucket", "none", f"{retained} s" if retained else "none", not retained),
+    ]
+    if bucket is None:
+        return [Finding(what, expected, "not seen", good=True) for what, expected, _, _ in settings]
+    return [
+        Finding(what, expected, found, good, "" if good else f"Set {what}: {expected}.")
+        for what, expected, found, good in settings
+    ]

@@ -1,0 +1,121 @@
+"""Accounts with rights, as Google Cloud Storage has them: what a FaultProxy asks before it lets a request through.
+
+The rights are those that the commands of a how-to page give: `gcloud` itself cannot run here.
+"""
+
+import json
+import re
+import shlex
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import parse_qs, quote, unquote, urlsplit
+
+import requests
+from bedplate.testing.checkout import ROOT
+from fault_proxy import Answer, Fault, Reply, Request
+
+PAGE: Final = ROOT / "library/docs/how-to/bucket-accounts.md"
+BINDING: Final = "gcloud storage buckets add-iam-policy-binding gs://BUCKET "
+CONDITION: Final = re.compile(r'title=\w+,expression=resource\.name == "projects/_/buckets/BUCKET/objects/(.+)"')
+LIMIT: Final = 20
+
+
+@dataclass(frozen=True)
+class Grant:
+    """A role that an account has: on the whole bucket, or on one object of it."""
+
+    permissions: frozenset[str]
+    only: str = ""
+
+
+def commands(section: str, page: Path = PAGE) -> list[list[str]]:
+    """Return the arguments of each `./google_storage.sh` in the commands of one section."""
+    text = page.read_text().partition(f"\n## {section}\n")[2].partition("\n## ")[0]
+    block = re.findall(r"^```sh\n(.+?)^```$", text, re.MULTILINE | re.DOTALL)[0]
+    calls = [shlex.split(line) for line in block.splitlines()]
+    assert {call[0] for call in calls} == {"./google_storage.sh"}
+    return [call[1:] for call in calls]
+
+
+def roles(page: Path = PAGE) -> dict[str, frozenset[str]]:
+    """Return the permissions of each role, as the page's table lists them."""
+    rows = re.findall(r"^\| `(roles/[\w.]+)` \| (.+) \|$", page.read_text(), re.MULTILINE)
+    return {role: frozenset(re.findall(r"`(storage\.\w+\.\w+)`", permissions)) for role, permissions in rows}
+
+
+def grants(page: Path = PAGE, *, project: str = "app") -> dict[str, list[Grant]]:
+    """Return what the page's commands give to each account: `backups-server`, `backups-pruning`, `team`."""
+    known, found = roles(page), dict[str, list[Grant]]()
+    for command in page.read_text().replace("\\\n", " ").splitlines():
+        if not command.startswith(BINDING):
+            continue
+        options = dict(option.removeprefix("--").split("=", 1) for option in shlex.split(command.removeprefix(BINDING)))
+        condition = CONDITION.fullmatch(options["condition"])
+        assert condition or options["condition"] == "None", "gcloud would ask for one"
+        account = options["member"].partition(":")[2].partition("@")[0]
+        only = condition[1].replace("PROJECT", project) if condition else ""
+        found.setdefault(account, []).append(Grant(known[options["role"]], only))
+    return found
+
+
+@dataclass
+class Iam:
+    """What the accounts of a bucket may, by their tokens: an account's name is its token, and its refresh token."""
+
+    store: str
+    accounts: dict[str, list[Grant]]
+    bucket: dict[str, Any] = field(default_factory=dict)
+    """What the bucket says of itself."""
+    refused: list[str] = field(default_factory=list)
+
+    def judge(self, request: Request) -> Fault | None:
+        """Return what Google answers to whom may not; None to let the request through."""
+        path = unquote(urlsplit(request.path).path)
+        if path == "/token":
+            account = parse_qs(request.body.decode())["refresh_token"][0]
+            return Reply({"access_token": account, "expires_in": 3600, "token_type": "Bearer"})
+        account = request.authorization.removeprefix("Bearer ")
+        if account not in self.accounts:
+            return Answer(401, "Invalid Credentials")
+        query = parse_qs(urlsplit(request.path).query)
+        if "upload_id" in query:  # who has a session's address may go on with it
+            return None
+        if path.endswith("/iam/testPermissions"):
+            return Reply({"permissions": [name for name in query["permissions"] if self._may(account, name, "")]})
+        for permission, name in _needed(request, path, query, self._exists):
+            if not self._may(account, permission, name):
+                self.refused.append(f"{account} {permission} {name}")
+                return Answer(
+                    403,
+                    f"{account}@test-project.iam.gserviceaccount.com does not have {permission} access to the Google "
+                    f"Cloud Storage object. Permission '{permission}' denied on resource (or it may not exist).",
+                )
+        return Reply(self.bucket) if re.fullmatch(r"/storage/v1/b/[^/]+", path) else None
+
+    def _may(self, account: str, permission: str, name: str) -> bool:
+        return any(permission in grant.permissions and grant.only in {"", name} for grant in self.accounts[account])
+
+    def _exists(self, bucket: str, name: str) -> bool:
+        url = f"{self.store}/storage/v1/b/{bucket}/o/{quote(name, safe='')}"
+        return requests.get(url, timeout=LIMIT).status_code == 200
+
+
+def _needed(request: Request, path: str, query: dict[str, list[str]], exists: Any) -> list[tuple[str, str]]:
+    """Return the permissions that a request takes, each with the object: see "IAM permissions for JSON methods"."""
+    match = re.fullmatch(r"(/upload|/download)?/storage/v1/b/([^/]+)(?:/o(?:/(.+))?)?", path)
+    assert match, f"the tests know no such request: {request.method} {path}"
+    prefix, bucket, name = match.groups()
+    if prefix == "/upload":
+        name = query["name"][0] if "name" in query else _name_in(request.body)
+        return [("storage.objects.create", name), *[("storage.objects.delete", name)] * exists(bucket, name)]
+    if not name:
+        of_objects = path.endswith("/o")
+        return [("storage.objects.list" if of_objects and request.method == "GET" else "storage.buckets.get", "")]
+    return [(f"storage.objects.{ {'GET': 'get', 'DELETE': 'delete', 'PATCH': 'update'}[request.method] }", name)]
+
+
+def _name_in(body: bytes) -> str:
+    """Return the name in the JSON that an upload begins with, perhaps as the first of several parts."""
+    document, _ = json.JSONDecoder().raw_decode(body[body.index(b"{") :].decode(errors="replace"))
+    return str(document["name"])

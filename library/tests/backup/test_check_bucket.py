@@ -1,0 +1,146 @@
+"""`--check-bucket` finds each right that an account has too much or too little, and touches no backup."""
+
+import re
+
+import command
+import pytest
+from accounts import PERSON, PRUNING, SERVER, Bucket
+from bedplate.backup.bucket_rights import ASKED, RIGHTS
+from bedplate.backup.verbs.check_bucket import check_bucket
+from iam import Grant, commands
+from project import Project
+
+pytestmark = pytest.mark.usefixtures("without_django")
+
+ACCOUNTS = {SERVER: "server", PRUNING: "pruning", PERSON: "person"}
+AS_IT_SHOULD_BE = {
+    "iamConfiguration": {"publicAccessPrevention": "enforced", "uniformBucketLevelAccess": {"enabled": True}},
+    "versioning": {"enabled": True},
+    "softDeletePolicy": {"retentionDurationSeconds": "2592000"},
+}
+PROBE = "v1/app/embedded/check-bucket.json"
+
+
+@pytest.fixture(autouse=True)
+def good_bucket(bucket: Bucket) -> None:
+    """Let the settings of the bucket be those of the how-to."""
+    bucket.iam.bucket = AS_IT_SHOULD_BE
+
+
+def table(result: command.Result) -> list[list[str]]:
+    """Return the cells of what was printed."""
+    return [re.split(r" {2,}", line.strip()) for line in result.stdout.splitlines()]
+
+
+def wrong(project: Project, purpose: str) -> dict[str, tuple[str, str]]:
+    """Return what is not as it should be: what was expected, and what was found."""
+    found = check_bucket(project.session, purpose)
+    return {
+        finding.what.partition(": ")[2] or finding.what: (finding.expected, finding.found)
+        for finding in found
+        if not finding.good
+    }
+
+
+@pytest.mark.parametrize("account", ACCOUNTS)
+def test_the_accounts_of_the_how_to_are_as_they_should_be(bucket: Bucket, account: str) -> None:
+    """Twice: the probe of the first time is there, or not. Backups and lease are as before."""
+    bucket.sign_in(SERVER, BACKUP_PRUNING="elsewhere").back_up()
+    before = bucket.objects()
+    for _ in range(2):
+        assert wrong(bucket.sign_in(account), ACCOUNTS[account]) == {}
+    left = bucket.objects()
+    assert left.keys() - before.keys() == ({PROBE} if account == SERVER else set())
+    assert before.items() <= left.items()
+    assert len(left.get(PROBE, b"")) < 100
+
+
+def test_a_probe_that_was_left_is_no_backup(bucket: Bucket) -> None:
+    """The night goes on beside it."""
+    server = bucket.sign_in(SERVER, BACKUP_PRUNING="elsewhere")
+    check_bucket(server.session, "server")
+    made = server.back_up()
+    assert server.verify() == made
+    bucket.sign_in(PRUNING).prune()
+    assert server.verify() == made
+
+
+@pytest.mark.parametrize("permission", ASKED)
+def test_each_right_too_much_is_found(bucket: Bucket, permission: str) -> None:
+    """Of the account of PROD and of a person; also where it is given for the backups alone, not for the bucket."""
+    for account, purpose in ((SERVER, "server"), (PERSON, "person")):
+        expected = {right.permission for right in RIGHTS if purpose in right.expected_of}
+        bucket.iam.accounts["too much"] = [*bucket.iam.accounts[account], Grant(frozenset({permission}))]
+        found = wrong(bucket.sign_in("too much"), purpose)
+        assert found == ({} if permission in expected else {permission: ("no", "yes")})
+
+
+@pytest.mark.parametrize("missing", ["list", "get", "create", "delete"])
+def test_each_right_too_little_is_found(bucket: Bucket, missing: str) -> None:
+    """Of the accounts of PROD and for pruning."""
+    permission = f"storage.objects.{missing}"
+    for account in (SERVER, PRUNING):
+        given = bucket.iam.accounts[account]
+        bucket.iam.accounts["too little"] = [Grant(grant.permissions - {permission}, grant.only) for grant in given]
+        found = wrong(bucket.sign_in("too little"), ACCOUNTS[account])
+        lease = "storage.objects.delete on lease.json alone"
+        expected = {
+            "list": {permission: ("yes", "no")},
+            "get": {permission: ("yes", "no"), lease: ("yes", "no")},
+            "create": {permission: ("yes", "no"), lease: ("yes", "no")},
+            "delete": {lease: ("yes", "no")} | ({permission: ("yes", "no")} if account == PRUNING else {}),
+        }
+        assert found == expected[missing]
+
+
+def test_what_is_wrong_with_the_bucket_is_found(bucket: Bucket) -> None:
+    bucket.iam.bucket = {
+        "softDeletePolicy": {"retentionDurationSeconds": "0"},
+        "retentionPolicy": {"retentionPeriod": "86400"},
+    }
+    assert wrong(bucket.sign_in(PRUNING), "pruning") == {
+        "public access prevention": ("enforced", "inherited"),
+        "uniform bucket-level access": ("on", "off"),
+        "object versioning": ("on", "off"),
+        "soft delete": ("7 days or more", "0 days"),
+        "retention policy of the whole bucket": ("none", "86400 s"),
+    }
+
+
+def test_what_the_command_prints(bucket: Bucket) -> None:
+    """From outside, by the commands of bucket-accounts.md: a table, what to do, and an exit status."""
+    for account, arguments in zip(ACCOUNTS, commands("Check it"), strict=True):
+        bucket.sign_in(account)
+        good = command.run(*arguments)
+        purpose = ACCOUNTS[account]
+        assert good.stderr == f"The account and the bucket are as they should be for: {purpose}.\n"
+        assert ["list backups: storage.objects.list", "yes", "yes"] in table(good)
+        assert ["object versioning", "on", "on" if account == PRUNING else "not seen"] in table(good)
+        may_delete = "yes" if account == PRUNING else "no"
+        assert ["overwrite or delete backups: storage.objects.delete", may_delete, may_delete] in table(good)
+    bucket.sign_in("owner")
+    bad = command.run("--check-bucket", "server")
+    assert bad.returncode == 1
+    assert ["overwrite or delete backups: storage.objects.delete", "no", "yes", "wrong"] in table(bad)
+    assert "Take away storage.objects.delete." in bad.stderr
+    assert "library/docs/how-to/bucket-accounts.md" in bad.stderr
+
+
+@pytest.mark.parametrize(
+    ("url", "purpose", "said"),
+    [("file:///tmp", "server", "a folder has no accounts"), ("", "root", "server, pruning, person: not root")],
+)
+def test_what_cannot_be_checked(bucket: Bucket, url: str, purpose: str, said: str) -> None:
+    """From outside: wrong use, in words."""
+    bucket.sign_in(SERVER)
+    result = command.run("--check-bucket", purpose, BACKUP_URL=url or bucket.url)
+    assert result.returncode == 2
+    assert said in result.stderr
+
+
+def test_credentials_that_are_not_accepted_are_no_missing_right(bucket: Bucket) -> None:
+    """From outside: nothing is printed as if it were known."""
+    bucket.sign_in("stranger")
+    result = command.run("--check-bucket", "person")
+    assert (result.returncode, result.stdout) == (1, "")
+    assert "Google does not accept the credentials" in result.stderr
