@@ -11,7 +11,7 @@ set -euo pipefail
 readonly ROLE=${POSTGRES_USER:-postgres}
 readonly DATABASE=${POSTGRES_DB:-$ROLE}
 readonly NEXT=bedplate_next_owner SUPERUSER=postgres CONVERTER=bedplate_converter
-readonly TRIES=10 PAUSE=2
+readonly TRIES=5 PAUSE=3
 
 # A hostile name in a schema of the search path changes nothing, nor does an event trigger. Who waits for a table that a long
 # transaction holds makes others wait: two seconds, long enough for autovacuum to give way.
@@ -39,7 +39,7 @@ is_bootstrap() {
   local answer
   answer=$(PGUSER=$ROLE PGDATABASE=$DATABASE psql --no-psqlrc --no-password --quiet --tuples-only --no-align \
     --command='SELECT oid = 10 FROM pg_catalog.pg_roles WHERE rolname = session_user') ||
-    refuse 'it does not get in by the socket, as PostgreSQL says above. Its database, name and pg_hba.conf are as the image made them?'
+    refuse 'it does not get in by the socket, as PostgreSQL says above. Are its name, its database and pg_hba.conf as the image made them?'
   [[ $answer == t ]]
 }
 

@@ -4,11 +4,10 @@
 # Gives the application's role no more rights than those of an owner, where it is the superuser that the image made: in a new
 # database, and in one from before. What cannot be done is noted; the site works as before, and the next time tries again.
 limit_database_role() {
-  local server role database
-  role=$(dotenv_get .env POSTGRES_USER) database=$(dotenv_get .env POSTGRES_DB)
+  local server
   for server in $(database_services); do
-    docker compose exec --no-TTY "$server" bash -s -- "${role:-app}" "${database:-app}" <library/postgres/roles.sh ||
-      printf 'Note: PostgreSQL'\''s role %s may still be a superuser. Why is in %s\n' "${role:-app}" "$LOG"
+    docker compose exec --no-TTY "$server" bash -s <library/postgres/roles.sh ||
+      printf 'Note: PostgreSQL: not all was done. What it said is in %s\n' "$LOG"
   done
 }
 

@@ -43,13 +43,32 @@ CREATE SUBSCRIPTION news CONNECTION 'host=nowhere.invalid' PUBLICATION news WITH
 SELECT lo_from_bytea(0, 'a large object') FROM generate_series(1, 500);
 CREATE TABLE of_other (id int); ALTER TABLE of_other OWNER TO other_owner; CREATE TABLE of_both (id int); ALTER TABLE of_both OWNER TO both_ways;
 
+-- Of roles that lead to a superuser, or to the server's files; of one that is its member; of what a superuser runs.
+CREATE ROLE ops; GRANT pg_execute_server_program TO ops; CREATE TABLE of_ops (id int); ALTER TABLE of_ops OWNER TO ops;
+CREATE ROLE chief SUPERUSER; CREATE ROLE chain; GRANT chief TO chain; CREATE TABLE of_chain (id int); ALTER TABLE of_chain OWNER TO chain;
+GRANT pg_read_server_files TO app; GRANT pg_monitor TO app;
+CREATE ROLE limited; GRANT app TO limited WITH INHERIT FALSE, SET FALSE;
+CREATE FUNCTION as_number(text) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT length($1)';
+CREATE CAST (text AS int) WITH FUNCTION as_number(text) AS ASSIGNMENT;
+CREATE SERVER near FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host 'nowhere.invalid');
+CREATE USER MAPPING FOR app SERVER near OPTIONS (user 'postgres', password_required 'false');
+CREATE SERVER programs FOREIGN DATA WRAPPER file_fdw;
+CREATE FOREIGN TABLE runs (line text) SERVER programs OPTIONS (program 'true');
+CREATE SCHEMA shop; CREATE TABLE shop.orders (id int PRIMARY KEY); INSERT INTO shop.orders VALUES (1);
+CREATE TABLE shop.lines (id int REFERENCES shop.orders);
+
 CREATE FUNCTION no_change() RETURNS event_trigger LANGUAGE plpgsql AS $$
   BEGIN IF tg_tag LIKE 'ALTER%' THEN RAISE 'nothing may be changed'; END IF; END
 $$;
 CREATE EVENT TRIGGER no_change ON ddl_command_start EXECUTE FUNCTION no_change();
 
-CREATE DATABASE app_previous_1; CREATE DATABASE of_other OWNER other_owner;
+CREATE DATABASE app_previous_1; CREATE DATABASE of_other OWNER other_owner; CREATE DATABASE "dbname=template1";
+CREATE DATABASE "with
+a line"; CREATE DATABASE closed ALLOW_CONNECTIONS false;
+CREATE DATABASE archive; ALTER DATABASE archive SET default_transaction_read_only = on;
 \connect app_previous_1
 CREATE TABLE earlier (id int);
 \connect of_other
 CREATE TABLE left_there (id int);
+\connect template1
+CREATE FUNCTION in_all() RETURNS int LANGUAGE sql SECURITY DEFINER AS 'SELECT 1';
