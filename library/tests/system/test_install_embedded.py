@@ -10,6 +10,7 @@ import pytest
 from bedplate.testing.checkout import free_port
 from embedded_mode import (
     SERVING,
+    Process,
     Running,
     install,
     manage,
@@ -27,13 +28,13 @@ HOW = {signal.SIGKILL: "killed by SIGKILL", signal.SIGTERM: "exit status 0|kille
 
 
 def test_an_interrupted_set_up_leaves_no_process_and_can_be_run_again(
-    interrupted: tuple[int, str], folder: Path
+    interrupted: tuple[int, str, list[Process]],
 ) -> None:
     """Ctrl-C amid a step: exit status 130, nothing of it goes on."""
-    status, output = interrupted
+    status, output, left = interrupted
     assert status == 130
     assert "Interrupted. Nothing is lost" in output
-    assert processes_of(folder) == []
+    assert left == []
 
 
 def test_secrets_are_random_and_for_the_owner_only(installed: Path) -> None:
