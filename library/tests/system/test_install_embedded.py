@@ -55,6 +55,13 @@ def test_the_printed_user_logs_in_and_a_task_moves_to_100_percent(running: Runni
     assert percent(visitor, path) == 100
 
 
+def test_what_web_and_worker_say_is_shown_while_they_run(running: Running) -> None:
+    """Each line with the name of the one that says it."""
+    wait_until_succeeded(visitor_logged_in(running), start_task(visitor_logged_in(running), seconds=1))
+    shown = ("\nweb    | ", "\nworker | ")
+    wait_for(lambda: all(line in running.output for line in shown), what="both say something", limit=20)
+
+
 def test_the_worker_sends_the_mail_of_a_forgotten_password(running: Running) -> None:
     """The page answers at once, for any address; the mail to the one that has an account is caught a moment later."""
     visitor = visitor_logged_in(running)
@@ -109,7 +116,9 @@ def test_a_second_set_up_makes_nothing_anew(installed: Path) -> None:
     """Environment, assets and static files stay as they are while their sources are unchanged."""
     marks = [installed / made / ".complete" for made in (".venv-embedded", "web/static/dist", "web/staticfiles")]
     before = [mark.stat().st_mtime_ns for mark in marks]
-    assert install(installed, "--setup-only").returncode == 0
+    again = install(installed, "--setup-only")
+    assert again.returncode == 0
+    assert "All is set up. To run it: ./install_embedded.sh" in again.stdout
     assert [mark.stat().st_mtime_ns for mark in marks] == before
 
 
