@@ -1,6 +1,7 @@
 """The mutation run (template/benchmarks/mutations): which faults it makes, and what it says of tests that miss some."""
 
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -98,6 +99,22 @@ def test_mutant_that_hangs_is_ended(tmp_path: Path) -> None:
     trial = prepare(package, tmp_path, container=None, least=2)
     (endless,) = (mutant for mutant in package.mutants(tmp_path) if mutant.fault.after == "pass")
     assert trial.attempt(endless) is Outcome.TIMED_OUT
+
+
+def test_fault_is_seen_by_what_tests_start(tmp_path: Path) -> None:
+    """The checkout's own Python finds the library in it, as `bedplate.pth` of its packages says."""
+    library = tmp_path / "library/src/bedplate"
+    library.mkdir(parents=True)
+    (library / "__init__.py").write_text("ANSWER = 42\n")
+    (tmp_path / ".venv").symlink_to(sys.prefix)
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    (tmp_path / "test_answer.py").write_text(
+        "import subprocess, sys\n"
+        "def test() -> None:\n"
+        "    subprocess.run([sys.executable, '-c', 'import bedplate; assert bedplate.ANSWER == 42'], check=True)\n"
+    )
+    package = Package(name="answer", sources=["library/src/bedplate/*.py"], tests=["test_answer.py"])
+    assert reading(package, tmp_path).outcomes == {Outcome.KILLED: 1}
 
 
 def test_tests_that_fail_of_themselves_are_refused(tmp_path: Path) -> None:

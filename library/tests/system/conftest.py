@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import pytest
 from bedplate.testing.checkout import copy_as_shop, free_port
-from embedded_mode import SERVING, Running, install, wait_for
+from embedded_mode import SERVING, Process, Running, install, processes_of, wait_for
 from fake_machine import FakeMachine
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
@@ -80,16 +80,17 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def interrupted(folder: Path) -> tuple[int, str]:
-    """Return how a first set-up ended that was interrupted amid its longest step."""
+def interrupted(folder: Path) -> tuple[int, str, list[Process]]:
+    """Return how a first set-up ended that was interrupted amid its longest step, and what still ran then."""
     with closing(Running(folder, "--setup-only")) as running:
         running.wait_until_said("Python ")
         wait_for((folder / ".venv-embedded").exists, what="the environment is begun")
-        return running.end(signal.SIGINT), running.output
+        ended = running.end(signal.SIGINT), running.output
+    return *ended, processes_of(folder)
 
 
 @pytest.fixture(scope="session")
-def installed(folder: Path, interrupted: tuple[int, str]) -> Path:
+def installed(folder: Path, interrupted: tuple[int, str, list[Process]]) -> Path:
     """Return the clone, set up after that interruption."""
     completed = install(folder, "--setup-only")
     assert completed.returncode == 0, completed.stdout

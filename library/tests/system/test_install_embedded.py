@@ -10,6 +10,7 @@ import pytest
 from bedplate.testing.checkout import free_port
 from embedded_mode import (
     SERVING,
+    Process,
     Running,
     install,
     manage,
@@ -27,13 +28,13 @@ HOW = {signal.SIGKILL: "killed by SIGKILL", signal.SIGTERM: "exit status 0|kille
 
 
 def test_an_interrupted_set_up_leaves_no_process_and_can_be_run_again(
-    interrupted: tuple[int, str], folder: Path
+    interrupted: tuple[int, str, list[Process]],
 ) -> None:
     """Ctrl-C amid a step: exit status 130, nothing of it goes on."""
-    status, output = interrupted
+    status, output, left = interrupted
     assert status == 130
     assert "Interrupted. Nothing is lost" in output
-    assert processes_of(folder) == []
+    assert left == []
 
 
 def test_secrets_are_random_and_for_the_owner_only(installed: Path) -> None:
@@ -52,6 +53,13 @@ def test_the_printed_user_logs_in_and_a_task_moves_to_100_percent(running: Runni
     wait_for(lambda: 0 < percent(visitor, path) < 100, what="the task is on its way", limit=30)
     wait_until_succeeded(visitor, path)
     assert percent(visitor, path) == 100
+
+
+def test_what_web_and_worker_say_is_shown_while_they_run(running: Running) -> None:
+    """Each line with the name of the one that says it."""
+    wait_until_succeeded(visitor_logged_in(running), start_task(visitor_logged_in(running), seconds=1))
+    shown = ("\nweb    | ", "\nworker | ")
+    wait_for(lambda: all(line in running.output for line in shown), what="both say something", limit=20)
 
 
 def test_the_worker_sends_the_mail_of_a_forgotten_password(running: Running) -> None:
@@ -108,7 +116,9 @@ def test_a_second_set_up_makes_nothing_anew(installed: Path) -> None:
     """Environment, assets and static files stay as they are while their sources are unchanged."""
     marks = [installed / made / ".complete" for made in (".venv-embedded", "web/static/dist", "web/staticfiles")]
     before = [mark.stat().st_mtime_ns for mark in marks]
-    assert install(installed, "--setup-only").returncode == 0
+    again = install(installed, "--setup-only")
+    assert again.returncode == 0
+    assert "All is set up. To run it: ./install_embedded.sh" in again.stdout
     assert [mark.stat().st_mtime_ns for mark in marks] == before
 
 

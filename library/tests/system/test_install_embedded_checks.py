@@ -132,6 +132,7 @@ def test_a_python_of_uv_is_found(folder: Path, commands: Path) -> None:
     program(commands / "of-uv", f'exec {sys.executable} "$@"')
     completed = help_with(folder, commands)
     assert completed.stdout.startswith("usage: ./install_embedded.sh"), completed.stdout
+    assert "./install_embedded.sh manage COMMAND" in completed.stdout
 
 
 @pytest.mark.parametrize("port", ["0", "65536", "web", "-1", "8000.5", ""])
@@ -165,7 +166,9 @@ def test_an_unusable_configuration_is_named_and_kept(folder: Path, name: str, va
     """The message names the variable; the file is not overwritten."""
     write_configuration(folder, **{name: value})
     before = (folder / ".env.embedded").read_bytes()
-    assert problem in refused(folder, "--port", str(free_port()))
+    output = refused(folder, "--port", str(free_port()))
+    assert problem in output
+    assert "Stopped, nothing was changed: .env.embedded" in output  # the reason first, then what to do
     assert (folder / ".env.embedded").read_bytes() == before
 
 

@@ -131,13 +131,14 @@ def group_in(folder: Path) -> Iterator[Group]:
 
 def test_command_that_fails_is_explained_and_ends_the_others(tmp_path: Path) -> None:
     """Of two steps side by side, the one that goes on would be waited for in vain."""
-    programs = ("print('no space left'); raise SystemExit(1)", "__import__('time').sleep(600)")
+    fails = "import os; os.write(1, b'\\xff no space left'); raise SystemExit(1)"  # with a byte that is no UTF-8
+    programs = (fails, "__import__('time').sleep(600)")
     with group_in(tmp_path) as group:
         steps = [partial(group.run, [sys.executable, "-c", program], folder=tmp_path) for program in programs]
         with pytest.raises(EmbeddedError) as failed:
             group.run_side_by_side(*steps)
     assert "no space left" in failed.value.output
-    assert "no space left" in (tmp_path / "install.log").read_text()
+    assert (tmp_path / "install.log").read_bytes() == b"\xff no space left"
 
 
 def test_processes_end_with_the_group(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from collections import namedtuple
 from pathlib import Path
 
 import pytest
-from bedplate.host.embedded import RefusalError, checks, configuration, explanations, node, packages
+from bedplate.host.embedded import RefusalError, checks, configuration, explanations, google_storage, node, packages
 from bedplate.host.embedded.project import Project, Stamp, files_below, fingerprint
 from bedplate.testing.checkout import copy_as_shop
 from embedded_mode import install
@@ -97,6 +97,32 @@ def test_the_mode_decides_over_the_shell(tmp_path: Path, monkeypatch: pytest.Mon
     assert environment["DEBUG"] == "false"
     assert environment["SECRET_KEY"] == "of the file"
     assert environment["A"] == "1"
+
+
+@pytest.mark.parametrize(
+    ("given", "used"),
+    [
+        ({}, "google_storage/shop/credentials.json"),
+        ({"GOOGLE_CREDENTIALS": "/keys/shop.json"}, "/keys/shop.json"),
+    ],
+    ids=["usual", "given"],
+)
+def test_backups_know_where_the_credentials_for_google_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: dict[str, str], used: str
+) -> None:
+    """Outside of the checkout, in a folder of the project's name, unless `.env.embedded` names another file."""
+    variables = {"COMPOSE_PROJECT_NAME": "shop", **given}
+    project = Project(tmp_path)
+    configuration.write(project.configuration, {**configuration.new({}), **variables})
+    monkeypatch.setattr(os, "environ", {"XDG_CONFIG_HOME": str(tmp_path / "own")})
+    monkeypatch.setattr(os, "chdir", lambda _folder: None)
+    monkeypatch.setattr(google_storage, "_install_packages", lambda _project: None)
+    became: list[tuple[list[str], dict[str, str]]] = []
+    monkeypatch.setattr(os, "execve", lambda _program, command, environment: became.append((command, environment)))
+    google_storage.become(project, ["--list"])
+    [(command, environment)] = became
+    assert command[1:] == ["-m", "bedplate.backup", "--list"]
+    assert environment["GOOGLE_CREDENTIALS"] == str(tmp_path / "own" / used)
 
 
 def test_a_folder_is_complete_only_while_its_sources_are_unchanged(tmp_path: Path) -> None:

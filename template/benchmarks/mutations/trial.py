@@ -90,14 +90,14 @@ def near(package: Package, checkout: Path, stem: str) -> list[TestRun]:
     """Return the run of the tests that notice most faults of a file soonest, where there are some."""
     directory, tests = checkout / package.directory, shlex.split(package.near.format(stem=stem))
     found = tuple(test for test in tests if (directory / test).exists())
-    return [TestRun(arguments=found, execute=in_directory(directory))] if found else []
+    return [TestRun(arguments=found, execute=in_directory(directory, checkout))] if found else []
 
 
 def prepare(
     package: Package, checkout: Path, *, container: Execute | None, only_near: bool = False, least: float = LEAST
 ) -> Trial:
     """Return a trial of the package: with all its tests, or only with those that are near."""
-    here = in_directory(checkout / package.directory)
+    here = in_directory(checkout / package.directory, checkout)
     asked = _asked(package, here, container, only_near=only_near)
     runs = [TestRun(arguments=tuple(shlex.split(tests)), execute=execute) for tests, execute in asked]
     return Trial(checkout=checkout, package=package, runs=runs, least=least)
@@ -116,11 +116,16 @@ def _asked(
         yield from ((tests, container) for tests in package.container_tests)
 
 
-def in_directory(directory: Path) -> Execute:
-    """Return what runs pytest in a directory, by the Python that runs this."""
+def in_directory(directory: Path, checkout: Path) -> Execute:
+    """Return what runs pytest in a directory of the checkout.
+
+    Its own Python does, where it has one: what the tests start then finds the checkout's code as they do.
+    """
+    own = checkout / ".venv/bin/python"
+    python = str(own) if own.exists() else sys.executable
 
     def execute(arguments: Sequence[str], limit: float) -> int | None:
-        command = [sys.executable, *PYTEST, *arguments]
+        command = [python, *PYTEST, *arguments]
         return run_for(command, limit, directory=directory)
 
     return execute

@@ -234,6 +234,15 @@ def test_kinds_of_columns_that_may_hold_text(database: PostgreSQL, archive: None
     assert columns(database) - before == {f"archive.kinds.{name}" for name in "abcdefghijkl"}
 
 
+def test_kinds_of_columns_that_hold_no_text(database: PostgreSQL, archive: None) -> None:
+    before = columns(database)
+    execute(
+        "CREATE TABLE archive.kinds (a boolean, b smallint, c integer, d bigint, e real, f double precision, "
+        "g numeric, h oid, i uuid, j date, k time, l timetz, m timestamp, n timestamptz, o interval)",
+    )
+    assert columns(database) == before
+
+
 @pytest.fixture
 def logins_elsewhere(transactional_db: None) -> Iterator[None]:
     """Make logins to other servers."""
