@@ -69,7 +69,7 @@ def test_they_cost_no_true_one_and_are_named(
     decided = project.prune()
     assert stored_backups(project) == names(true) | names(false)
     for manifest in false:
-        assert decided.keep[manifest.name] == ["dated earlier than it was stored: for people to look at"]
+        assert decided.keep[manifest.name] == ["dated otherwise than it was stored: for people to look at"]
 
 
 def test_a_backup_that_took_its_time_is_a_true_one(
@@ -90,6 +90,17 @@ def test_the_check_does_not_wait_for_them_to_be_pruned(
     record(project, newest.name, passed=True)
     keep_time(project.store, monkeypatch, names(false) | names(older), after=30 * DAY)
     check(project.session)
+
+
+def test_they_cost_no_true_one_when_their_day_has_come(
+    project: Project, true: list[Manifest], false: list[Manifest], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stored days before their dates: nor is one of them what `latest` restores."""
+    keep_time(project.store, monkeypatch, names(false), after=-3 * DAY)
+    decided = project.prune()
+    assert stored_backups(project) == names(true) | names(false)
+    assert {str(name) for name, why in decided.keep.items() if "otherwise" in why[0]} == names(false)
+    assert str(project.session.find("latest").name) in names(true)
 
 
 def test_google_says_when_an_object_came(google_store: GoogleStore) -> None:

@@ -81,6 +81,18 @@ def test_a_verdict_from_the_end_of_time_stops_no_drill(folder_store: Store) -> N
     assert len(list(folder_store.list("v1/"))) == 2
 
 
+@pytest.mark.parametrize("name", ["verification-29991231T235959999999Z-00000000.json", "verification.json"])
+def test_a_verdict_with_a_false_time_is_outdated_by_the_next(google_store: Store, name: str) -> None:
+    """By the time at which each came into the store, which is Google's to say."""
+    end = datetime.max.replace(tzinfo=UTC)
+    google_store.write(NAME.object(name), verdict(passed=True, at=end).to_bytes())
+    found = verdict(passed=False)
+    record_verdict(google_store, NAME, found)
+    assert newest_verdict(google_store, NAME) == found
+    record_verdict(google_store, NAME, verdict(passed=True))
+    assert newest_verdict(google_store, NAME) == verdict(passed=True)
+
+
 @pytest.mark.parametrize(
     "name",
     [

@@ -136,7 +136,12 @@ def test_reasons_and_the_day_of_a_failed_backup() -> None:
     policy = Policy(daily=1, weekly=1, monthly=1)
     decided = plan([morning, noon, evening], policy, now=NOW, verified=[morning], failed=[noon, evening])
     assert decided.keep == {
-        evening: ["the newest"],
+        evening: [
+            "the newest",
+            "newest of the day 2026-05-05",
+            "newest of the week 2026-W19",
+            "newest of the month 2026-05",
+        ],
         morning: [
             "the newest that is verified",
             "newest of the day 2026-05-05",
@@ -145,6 +150,14 @@ def test_reasons_and_the_day_of_a_failed_backup() -> None:
         ],
     }
     assert decided.remove == {noon: "not the newest of one of the last 1 days, 1 weeks, 1 months"}
+
+
+@given(names, policies, some.randoms())
+def test_no_verdict_removes_what_stays_without_it(backups: set[BackupName], policy: Policy, chance: Random) -> None:
+    """Who can write into the store can write verdicts: that a backup failed costs none."""
+    failed = {name for name in backups if chance.random() < 0.4}
+    without = plan(backups, policy, now=NOW, verified=[])
+    assert without.keep.keys() <= plan(backups, policy, now=NOW, verified=[], failed=failed).keep.keys()
 
 
 def test_without_backups_there_is_nothing_to_decide() -> None:

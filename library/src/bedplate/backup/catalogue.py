@@ -9,7 +9,7 @@ from typing import Final
 
 from bedplate.backup.errors import BackupError, MissingError, UnusableBackupError, WrongUseError
 from bedplate.backup.manifest import Manifest, Verification
-from bedplate.backup.names import LAYOUT, MANIFEST, BackupName, split_url
+from bedplate.backup.names import CLOCK_TOLERANCE, LAYOUT, MANIFEST, BackupName, split_url
 from bedplate.backup.stores import Store
 from bedplate.backup.verdicts import newest_verdict
 
@@ -76,20 +76,25 @@ def read(store: Store, name: BackupName) -> Backup | None:
     return Backup(name=name, url=url, manifest=manifest, verification=newest_verdict(store, name))
 
 
-def backdated(store: Store, project: str, environment: str) -> frozenset[str]:
-    """Return the names of an environment's backups that are dated earlier than they came into the store.
+def misdated(store: Store, project: str, environment: str) -> frozenset[str]:
+    """Return the names of an environment's backups that are dated more than a day before they were stored, or after.
 
     Only PROD's account may create backups. Who has taken it could date false ones so that retention prefers them to
-    true ones.
+    true ones, now or when their day comes.
     """
-    found = set()
+    stored = _stored_after(store, project, environment)
+    return frozenset(name for name, after in stored.items() if after > LONGEST or after < -CLOCK_TOLERANCE)
+
+
+def _stored_after(store: Store, project: str, environment: str) -> dict[str, timedelta]:
+    """Return by backups' names how long after its date each came into the store, where the store says that."""
+    found = {}
     for stored in store.list(f"{LAYOUT}/{project}/{environment}/"):
         folder, _, file = stored.name.rpartition("/")
         if file == MANIFEST and stored.created:
             with suppress(WrongUseError):  # not a backup's
-                if stored.created - BackupName.parse(folder).created > LONGEST:
-                    found.add(folder)
-    return frozenset(found)
+                found[folder] = stored.created - BackupName.parse(folder).created
+    return found
 
 
 def find(store: Store, project: str, url: str) -> Manifest:
@@ -110,15 +115,18 @@ def find(store: Store, project: str, url: str) -> Manifest:
 
 
 def latest(store: Store, project: str, environment: str, *, now: datetime, say: Callable[[str], None]) -> Manifest:
-    """Return the manifest of an environment's newest backup, but for those dated in the future.
+    """Return the manifest of an environment's newest backup, but for those dated in the future, when stored or now.
 
     Raise BackupError when there is none, or it is damaged.
     """
     but = ""
+    stored = _stored_after(store, project, environment)
     for backup in backups(store, project, environment):
-        if not backup.name.is_in_the_future(now):
+        ahead = stored.get(str(backup.name), timedelta(0)) < -CLOCK_TOLERANCE
+        if not ahead and not backup.name.is_in_the_future(now):
             return _whole(backup)
-        say(f"Skipped: {backup.url} is dated in the future. To have it all the same, give its URL.")
+        was = "was stored before its date" if ahead else "is dated in the future"
+        say(f"Skipped: {backup.url} {was}. To have it all the same, give its URL.")
         but = " that is not dated in the future"
     raise BackupError(
         f"{store.url} has no backup of {environment}{but}. ./google_storage.sh -l lists those of all environments."

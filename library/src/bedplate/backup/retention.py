@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from bedplate.backup.names import BackupName
 
-BACKDATED: Final = "dated earlier than it was stored: for people to look at"
+MISDATED: Final = "dated otherwise than it was stored: for people to look at"
 DATED_IN_THE_FUTURE: Final = "dated in the future: for people to look at"
 
 
@@ -40,8 +40,9 @@ def plan(
 ) -> Plan:
     """Return what to keep of one environment's backups, and what to remove.
 
-    The newest backup is always kept, and so is the newest one that is verified. Of a day, week or month, a backup whose
-    verification failed is kept only if there is no other. Those dated in the future are kept, and count for nothing.
+    The newest backup is always kept, and so is the newest one that is verified. Of a day, week or month, the newest
+    whose verification has not failed is kept beside a newer one that failed: a verdict may be false. Those dated in the
+    future are kept, and count for nothing.
     """
     every = sorted(backups, reverse=True)
     newest_first = [backup for backup in every if not backup.is_in_the_future(now)]
@@ -54,8 +55,9 @@ def plan(
     if proven:
         reasons[proven[0]].append("the newest that is verified")
     for name, count, period in _rules(policy):
-        for backup in _best_of_each(newest_first, period, failed)[:count]:
-            reasons[backup].append(name.format(period(backup)))
+        for kept in _newest_of_each(newest_first, period, failed)[:count]:
+            for backup in kept:
+                reasons[backup].append(name.format(period(backup)))
     return Plan(
         keep={backup: why for backup, why in reasons.items() if why},
         remove={backup: _why_removed(policy) for backup, why in reasons.items() if not why},
@@ -75,15 +77,17 @@ def _rules(policy: Policy) -> list[tuple[str, int, Callable[[BackupName], str]]]
     ]
 
 
-def _best_of_each(
+def _newest_of_each(
     newest_first: list[BackupName], period: Callable[[BackupName], Hashable], failed: Collection[BackupName]
-) -> list[BackupName]:
-    """Return the newest backup of each period whose verification has not failed, or else the newest."""
-    best: dict[Hashable, BackupName] = {}
+) -> list[set[BackupName]]:
+    """Return for each period the newest backup, and the newest whose verification has not failed."""
+    every: dict[Hashable, BackupName] = {}
+    good: dict[Hashable, BackupName] = {}
     for backup in newest_first:
-        if best.setdefault(period(backup), backup) in failed and backup not in failed:
-            best[period(backup)] = backup
-    return list(best.values())
+        every.setdefault(period(backup), backup)
+        if backup not in failed:
+            good.setdefault(period(backup), backup)
+    return [{newest, good.get(when, newest)} for when, newest in every.items()]
 
 
 def _why_removed(policy: Policy) -> str:

@@ -1,7 +1,7 @@
 """What drills found of a backup. Each verdict is an object of its own: PROD's account may not overwrite one.
 
 The first is `verification.json`, the one object that release 1.0 knows; later ones have their time in the name. A
-release before this one overwrites the first: the later of both counts.
+release before this one overwrites the first. The last counts.
 """
 
 import re
@@ -9,7 +9,7 @@ import secrets
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from bedplate.backup.errors import ConflictError, MissingError
+from bedplate.backup.errors import ConflictError, ForbiddenError, MissingError
 from bedplate.backup.manifest import Verification
 from bedplate.backup.names import VERIFICATION, BackupName
 from bedplate.backup.stores import NEW, Store
@@ -18,6 +18,7 @@ LATER: Final = re.compile(r"verification-([12][0-9]{7}T[0-9]{12}Z)-[0-9a-f]{8}\.
 TIME: Final = "%Y%m%dT%H%M%S%fZ"
 # No clock of ours is ahead of it; an edited verdict may be.
 LATEST: Final = datetime(2999, 1, 1, tzinfo=UTC)
+FIRST_OF_ALL: Final = datetime.min.replace(tzinfo=UTC)
 
 
 def newest_verdict(store: Store, name: BackupName) -> Verification | None:
@@ -31,8 +32,8 @@ def record_verdict(store: Store, name: BackupName, verification: Verification) -
     if last is None:
         try:
             store.write(name.object(VERIFICATION), verification.to_bytes(), generation=NEW)
-        except ConflictError:  # another machine was quicker
-            last = datetime.min.replace(tzinfo=UTC)
+        except (ConflictError, ForbiddenError):  # another machine was quicker: Google may say either
+            last = FIRST_OF_ALL
         else:
             return
     moment = max(verification.at.astimezone(UTC), min(last, LATEST) + timedelta(microseconds=1))
@@ -41,15 +42,20 @@ def record_verdict(store: Store, name: BackupName, verification: Verification) -
 
 
 def _newest(store: Store, name: BackupName) -> tuple[datetime | None, Verification | None]:
-    """Return when the last verdict was recorded, by its name if it has a time there; and the verdict."""
-    names = [stored.name.removeprefix(f"{name}/") for stored in store.list(name.object("verification"))]
-    later = max(((moment, found) for found in names if (moment := _moment(found))), default=None)
-    first = _read(store, name, VERIFICATION) if VERIFICATION in names else None
-    if later and (first is None or first.at < later[0]):
-        return later[0], _read(store, name, later[1])
-    if VERIFICATION in names:
-        return first.at if first else datetime.min.replace(tzinfo=UTC), first
-    return None, None
+    """Return when the last verdict was recorded, by its name if it has a time there; and the verdict.
+
+    Google says when each came, which no account can set. Where the store does not say, the times in names count.
+    """
+    stored = {each.name.removeprefix(f"{name}/"): each.created for each in store.list(name.object("verification"))}
+    moments = {found: moment for found in stored if (moment := _moment(found))}
+    later = max(moments, key=lambda found: (stored[found] or moments[found], moments[found]), default=None)
+    if VERIFICATION not in stored:
+        return (moments[later], _read(store, name, later)) if later else (None, None)
+    first = _read(store, name, VERIFICATION)
+    arrived = stored[VERIFICATION] or (first.at if first else FIRST_OF_ALL)
+    if later and arrived < (stored[later] or moments[later]):
+        return moments[later], _read(store, name, later)
+    return max([first.at if first else FIRST_OF_ALL, *moments.values()]), first
 
 
 def _moment(name: str) -> datetime | None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from bedplate.backup.catalogue import Backup, backdated, backups
+from bedplate.backup.catalogue import Backup, backups, misdated
 from bedplate.backup.errors import BackupError
 from bedplate.backup.names import CLOCK_TOLERANCE
 from bedplate.backup.session import Session
@@ -33,7 +33,7 @@ def _overdue(session: Session, found: Sequence[Backup]) -> list[str]:
     """Return, in a sentence, how many backups retention would have removed three days ago, and would now."""
     configuration, now = session.configuration, session.now()
     then = now - OVERDUE
-    false = backdated(session.store, configuration.project, configuration.environment)
+    false = misdated(session.store, configuration.project, configuration.environment)
     older = [backup for backup in found if backup.name.created <= then]
     before = plan_of(older, configuration, now=then, false=false).remove
     left = before.keys() & plan_of(found, configuration, now=now, false=false).remove

@@ -6,12 +6,12 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from bedplate.backup.catalogue import Backup, backdated, backups, names
+from bedplate.backup.catalogue import Backup, backups, misdated, names
 from bedplate.backup.configuration import Configuration
 from bedplate.backup.errors import BackupError, ForbiddenError
 from bedplate.backup.lease import Lease
 from bedplate.backup.names import LAYOUT, MANIFEST, MEDIA_LIST, BackupName, media_folder
-from bedplate.backup.retention import BACKDATED, Plan, plan
+from bedplate.backup.retention import MISDATED, Plan, plan
 from bedplate.backup.session import Session
 from bedplate.backup.stores.folder import UNFINISHED
 
@@ -24,7 +24,7 @@ def plan_pruning(session: Session) -> Plan:
     found = backups(session.store, session.source_project, environment)
     if session.source_environment and not found:
         raise BackupError(f"{session.store.url} has no backups of {session.source_project}'s {environment}.")
-    false = backdated(session.store, session.source_project, environment)
+    false = misdated(session.store, session.source_project, environment)
     return plan_of(found, session.configuration, now=session.now(), false=false)
 
 
@@ -45,8 +45,8 @@ def plan_of(
         failed={backup.name for backup in found if backup.failed},
     )
     damaged = {backup.name: ["cannot be read: for people to look at"] for backup in found if not backup.manifest}
-    dated_back = {backup.name: [BACKDATED] for backup in every if str(backup.name) in false}
-    return replace(decided, keep=decided.keep | damaged | dated_back)
+    odd = {backup.name: [MISDATED] for backup in every if str(backup.name) in false}
+    return replace(decided, keep=decided.keep | damaged | odd)
 
 
 def prune(session: Session) -> Plan:
@@ -112,4 +112,7 @@ def _media_of(session: Session, backup: Backup) -> list[str]:
     data, _ = session.store.read(name)
     if hashlib.sha256(data).hexdigest() != backup.manifest.files[MEDIA_LIST].sha256:
         raise BackupError(f"{name} is damaged.")
-    return data.decode().splitlines()
+    try:
+        return data.decode().splitlines()
+    except ValueError:
+        raise BackupError(f"{name} is not a text.") from None
