@@ -118,8 +118,7 @@ class Environment(BaseSettings):
     backup_keep_weekly: int = Field(default=8, ge=0, description="Of how many weeks the newest backup is kept.")
     backup_keep_monthly: int = Field(default=12, ge=0, description="Of how many months the newest backup is kept.")
     backup_pruning: Literal["here", "elsewhere"] = Field(
-        default="here",
-        description="Where PROD's old backups are removed: `elsewhere` if its account of the bucket may not delete.",
+        default="here", description="Where PROD's old backups go: `elsewhere` if its account may not delete."
     )
     backup_age_recipients: str = Field(
         default="", description="age public keys, separated by spaces, to encrypt backups for. Empty: not encrypted."

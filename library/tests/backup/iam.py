@@ -7,6 +7,7 @@ import json
 import re
 import shlex
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qs, quote, unquote, urlsplit
@@ -16,6 +17,7 @@ from bedplate.testing.checkout import ROOT
 from fault_proxy import Answer, Fault, Reply, Request
 
 PAGE: Final = ROOT / "library/docs/how-to/bucket-accounts.md"
+ROLE: Final = "gcloud iam roles create "
 BINDING: Final = "gcloud storage buckets add-iam-policy-binding gs://BUCKET "
 CONDITION: Final = re.compile(r'title=\w+,expression=resource\.name == "projects/_/buckets/BUCKET/objects/(.+)"')
 LIMIT: Final = 20
@@ -23,10 +25,14 @@ LIMIT: Final = 20
 
 @dataclass(frozen=True)
 class Grant:
-    """A role that an account has: on the whole bucket, or on one object of it."""
+    """A role that an account has: on the whole bucket, or on one object of it, or on names of a pattern (`v1/*`)."""
 
     permissions: frozenset[str]
     only: str = ""
+
+    def gives(self, permission: str, name: str) -> bool:
+        """Return whether it gives this for an object; without a name: for the bucket."""
+        return permission in self.permissions and (not self.only or (bool(name) and fnmatchcase(name, self.only)))
 
 
 def commands(section: str, page: Path = PAGE) -> list[list[str]]:
@@ -40,17 +46,31 @@ def commands(section: str, page: Path = PAGE) -> list[list[str]]:
 
 def roles(page: Path = PAGE) -> dict[str, frozenset[str]]:
     """Return the permissions of each role, as the page's table lists them."""
-    rows = re.findall(r"^\| `(roles/[\w.]+)` \| (.+) \|$", page.read_text(), re.MULTILINE)
+    rows = re.findall(r"^\| `((?:projects/GOOGLE_PROJECT/)?roles/[\w.]+)` \| (.+) \|$", page.read_text(), re.MULTILINE)
     return {role: frozenset(re.findall(r"`(storage\.\w+\.\w+)`", permissions)) for role, permissions in rows}
+
+
+def roles_made(page: Path = PAGE) -> dict[str, frozenset[str]]:
+    """Return the permissions of each role that the page's commands make."""
+    found = dict[str, frozenset[str]]()
+    for command in _commands_of(page, ROLE):
+        name, *rest = shlex.split(command)
+        options = dict(option.removeprefix("--").split("=", 1) for option in rest)
+        found[f"projects/{options['project']}/roles/{name}"] = frozenset(options["permissions"].split(","))
+    return found
+
+
+def _commands_of(page: Path, beginning: str) -> list[str]:
+    """Return what follows this beginning of a command, for each that the page shows."""
+    lines = page.read_text().replace("\\\n", " ").splitlines()
+    return [line.removeprefix(beginning) for line in lines if line.startswith(beginning)]
 
 
 def grants(page: Path = PAGE, *, project: str = "app") -> dict[str, list[Grant]]:
     """Return what the page's commands give to each account: `backups-server`, `backups-pruning`, `team`."""
     known, found = roles(page), dict[str, list[Grant]]()
-    for command in page.read_text().replace("\\\n", " ").splitlines():
-        if not command.startswith(BINDING):
-            continue
-        options = dict(option.removeprefix("--").split("=", 1) for option in shlex.split(command.removeprefix(BINDING)))
+    for command in _commands_of(page, BINDING):
+        options = dict(option.removeprefix("--").split("=", 1) for option in shlex.split(command))
         condition = CONDITION.fullmatch(options["condition"])
         assert condition or options["condition"] == "None", "gcloud would ask for one"
         account = options["member"].partition(":")[2].partition("@")[0]
@@ -94,7 +114,7 @@ class Iam:
         return Reply(self.bucket) if re.fullmatch(r"/storage/v1/b/[^/]+", path) else None
 
     def _may(self, account: str, permission: str, name: str) -> bool:
-        return any(permission in grant.permissions and grant.only in {"", name} for grant in self.accounts[account])
+        return any(grant.gives(permission, name) for grant in self.accounts[account])
 
     def _exists(self, bucket: str, name: str) -> bool:
         url = f"{self.store}/storage/v1/b/{bucket}/o/{quote(name, safe='')}"

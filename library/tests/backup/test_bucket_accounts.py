@@ -16,7 +16,7 @@ from bedplate.backup.verbs.list_backups import describe
 from bedplate.backup.verbs.prune import plan_pruning
 from dated import copied, remove, stored_backups
 from fault_proxy import Cut, Fault, FaultProxy, Request
-from iam import commands, grants
+from iam import commands, grants, roles, roles_made
 from project import note, notes
 
 pytestmark = pytest.mark.usefixtures("without_django")
@@ -48,8 +48,11 @@ def test_the_page_gives_these_rights() -> None:
     read = frozenset({"storage.objects.get", "storage.objects.list"})
     create, delete = "storage.objects.create", "storage.objects.delete"
     everything = read | {create, delete, "storage.objects.update"}
+    lease = frozenset({"storage.objects.get", create, delete})
+    assert roles_made().items() <= roles().items()
+    assert list(roles_made().values()) == [lease]
     assert page == {
-        SERVER: {(read, ""), (frozenset({create}), ""), (everything, "v1/app/lease.json")},
+        SERVER: {(read, ""), (frozenset({create}), ""), (lease, "v1/app/lease.json")},
         PRUNING: {(everything, ""), (frozenset({"storage.buckets.get", "storage.objects.list"}), "")},
         PERSON: {(read, "")},
     }

@@ -1,11 +1,12 @@
 """`--check-bucket` finds each right that an account has too much or too little, and touches no backup."""
 
 import re
+from typing import Any
 
 import command
 import pytest
 from accounts import PERSON, PRUNING, SERVER, Bucket
-from bedplate.backup.bucket_rights import ASKED, RIGHTS
+from bedplate.backup.bucket_rights import ASKED, RIGHTS, judge_bucket
 from bedplate.backup.verbs.check_bucket import check_bucket
 from iam import Grant, commands
 from project import Project
@@ -17,7 +18,9 @@ AS_IT_SHOULD_BE = {
     "iamConfiguration": {"publicAccessPrevention": "enforced", "uniformBucketLevelAccess": {"enabled": True}},
     "versioning": {"enabled": True},
     "softDeletePolicy": {"retentionDurationSeconds": "2592000"},
+    "lifecycle": {"rule": [{"action": {"type": "Delete"}, "condition": {"daysSinceNoncurrentTime": 14}}]},
 }
+DELETE = "storage.objects.delete"
 PROBE = "v1/app/embedded/check-bucket.json"
 
 
@@ -75,6 +78,51 @@ def test_each_right_too_much_is_found(bucket: Bucket, permission: str) -> None:
         assert found == ({} if permission in expected else {permission: ("no", "yes")})
 
 
+@pytest.mark.parametrize(
+    "names",
+    [
+        "check-bucket-*",
+        "v1/*",
+        "v1/app/media/*",
+        "v1/app/media/*.age",
+        "v1/app/embedded/2*",
+        "*/manifest.json",
+        "*/verification.json",
+        "*/verification-*.json",
+        "*/contents.json",
+        "*/media.txt",
+        "v1/app/*/database/*",
+        "v1/app/*/database/*.age",
+        "v1/app/prod/*",
+        "v1/app/prod/20250102T*",
+        "v1/app/new-*",
+        "v1/shop/*",
+        "v1/shop/media/*",
+        "v1/shop/dev/*",
+        "v1/check-bucket-*/*",
+        "v1/app/check-bucket-*/*",
+        "*/lease.json",
+    ],
+)
+def test_a_right_by_a_condition_on_names_is_found(bucket: Bucket, names: str) -> None:
+    """Which Google does not tell: it is asked about the bucket. No object is harmed, nor a lease."""
+    owner = bucket.sign_in("owner")
+    there = ("app/prod/20250102T030405Z-000000/manifest.json", "app/new-one/x", "shop/dev/x", "shop/media/x")
+    for name in (*there, "shop/lease.json"):
+        owner.store.write(f"v1/{name}", b"{}")
+    before = bucket.objects()
+    too_much = [Grant(frozenset({DELETE}), names)]
+    for account, purpose in ((SERVER, "server"), (PERSON, "person")):
+        bucket.iam.accounts["too much"] = bucket.iam.accounts[account] + too_much
+        assert wrong(bucket.sign_in("too much"), purpose) == {DELETE: ("no", "yes")}
+    assert before.items() <= bucket.objects().items()
+    assert bucket.objects().keys() - before.keys() <= {PROBE}
+    if names != "v1/*":
+        lists_and_creates = [grant for grant in bucket.iam.accounts[SERVER] if not grant.only]
+        bucket.iam.accounts["too little"] = [*lists_and_creates, *too_much, Grant(frozenset({DELETE}), "*lease.json")]
+        assert wrong(bucket.sign_in("too little"), "pruning") == {DELETE: ("yes", "no")}
+
+
 @pytest.mark.parametrize("missing", ["list", "get", "create", "delete"])
 def test_each_right_too_little_is_found(bucket: Bucket, missing: str) -> None:
     """Of the accounts of PROD and for pruning."""
@@ -97,6 +145,8 @@ def test_what_is_wrong_with_the_bucket_is_found(bucket: Bucket) -> None:
     bucket.iam.bucket = {
         "softDeletePolicy": {"retentionDurationSeconds": "0"},
         "retentionPolicy": {"retentionPeriod": "86400"},
+        "lifecycle": {"rule": [{"action": {"type": "Delete"}, "condition": {"age": 1}}]},
+        "defaultEventBasedHold": True,
     }
     assert wrong(bucket.sign_in(PRUNING), "pruning") == {
         "public access prevention": ("enforced", "inherited"),
@@ -104,7 +154,31 @@ def test_what_is_wrong_with_the_bucket_is_found(bucket: Bucket) -> None:
         "object versioning": ("on", "off"),
         "soft delete": ("7 days or more", "0 days"),
         "retention policy of the whole bucket": ("none", "86400 s"),
+        "lifecycle rules that delete live objects": ("none", "1"),
+        "default event-based hold": ("off", "on"),
     }
+
+
+@pytest.mark.parametrize(
+    ("action", "condition", "deletes"),
+    [
+        ("Delete", {"age": 400}, True),
+        ("Delete", {"isLive": True, "matchesPrefix": ["v1/app/media/"]}, True),
+        ("Delete", {"numNewerVersions": 0}, True),
+        ("Delete", {"numNewerVersions": 3}, False),
+        ("Delete", {"daysSinceNoncurrentTime": 0}, False),
+        ("Delete", {"noncurrentTimeBefore": "2026-01-01"}, False),
+        ("Delete", {"age": 14, "isLive": False}, False),
+        ("SetStorageClass", {"age": 30}, False),
+        ("AbortIncompleteMultipartUpload", {"age": 1}, False),
+    ],
+)
+def test_a_lifecycle_rule_that_deletes_backups_is_found(action: str, condition: dict[str, Any], deletes: bool) -> None:
+    rule = {"action": {"type": action}, "condition": condition}
+    bad = [
+        finding.what for finding in judge_bucket(AS_IT_SHOULD_BE | {"lifecycle": {"rule": [rule]}}) if not finding.good
+    ]
+    assert bad == ["lifecycle rules that delete live objects"] * deletes
 
 
 def test_what_the_command_prints(bucket: Bucket) -> None:

@@ -78,6 +78,16 @@ def test_a_project_has_a_slug(embedded: Project) -> None:
     assert "takes a project's slug" in result.stderr
 
 
+@pytest.mark.parametrize(
+    "arguments", [("-l",), ("-b",), ("--check",), ("-r", "latest"), ("--verify", "latest"), ("--undo",), ("-a",)]
+)
+def test_an_environment_is_for_pruning_and_checking_a_bucket(embedded: Project, arguments: tuple[str, ...]) -> None:
+    """Elsewhere it would be ignored: of the backup that was restored, someone would think that it was PROD's."""
+    result = command.run(*arguments, "--environment", "prod")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert f"--environment belongs to --prune and --check-bucket: not to {arguments[0]}." in result.stderr
+
+
 @pytest.fixture
 def identity(embedded: Project, configure: Configure) -> str:
     """Return the key of a backup that the project has, and the project has not."""

@@ -33,13 +33,18 @@ RIGHTS: Final = (
     Right("overwrite or delete backups", DELETE, frozenset({PRUNING})),
     Right("renew and release the lease", LEASE, frozenset({SERVER, PRUNING}), unimportant_of=frozenset({PERSON})),
     Right("change metadata and holds", "storage.objects.update", unimportant_of=frozenset({PRUNING})),
+    # It renames: the name that others know is gone.
+    Right("move objects", "storage.objects.move", unimportant_of=frozenset({PRUNING})),
     Right("set how long objects are retained", "storage.objects.setRetention"),
     Right("shorten that", "storage.objects.overrideUnlockedRetention"),
     Right("give rights to single objects", "storage.objects.setIamPolicy"),
+    Right("give rights to folders", "storage.managedFolders.setIamPolicy"),
     Right("give rights to the bucket", "storage.buckets.setIamPolicy"),
     Right("change the bucket", "storage.buckets.update"),
     Right("delete the bucket", "storage.buckets.delete"),
 )
+# A lifecycle rule with one of these conditions deletes noncurrent versions alone.
+OF_NONCURRENT: Final = ("daysSinceNoncurrentTime", "noncurrentTimeBefore", "numNewerVersions")
 # What Google can be asked for. The lease's right is on one object: it does not show in an answer about the bucket.
 ASKED: Final = tuple(right.permission for right in RIGHTS if right.permission != LEASE)
 
@@ -93,6 +98,8 @@ def judge_bucket(bucket: Mapping[str, Any] | None) -> list[Finding]:
     uniform = bool(access.get("uniformBucketLevelAccess", {}).get("enabled"))
     versioning = bool(said.get("versioning", {}).get("enabled"))
     days = int(said.get("softDeletePolicy", {}).get("retentionDurationSeconds", 0)) // 86400
+    deleting = sum(map(_deletes_live_objects, said.get("lifecycle", {}).get("rule", [])))
+    held = bool(said.get("defaultEventBasedHold"))
     retained = int(said.get("retentionPolicy", {}).get("retentionPeriod", 0))
     settings = [
         ("public access prevention", "enforced", public, public == "enforced"),
@@ -100,6 +107,8 @@ def judge_bucket(bucket: Mapping[str, Any] | None) -> list[Finding]:
         ("object versioning", "on", "on" if versioning else "off", versioning),
         ("soft delete", f"{SOFT_DELETE_DAYS} days or more", f"{days} days", days >= SOFT_DELETE_DAYS),
         ("retention policy of the whole bucket", "none", f"{retained} s" if retained else "none", not retained),
+        ("lifecycle rules that delete live objects", "none", str(deleting or "none"), not deleting),
+        ("default event-based hold", "off", "on" if held else "off", not held),
     ]
     if bucket is None:
         return [Finding(what, expected, "not seen", good=True) for what, expected, _, _ in settings]
@@ -107,3 +116,11 @@ def judge_bucket(bucket: Mapping[str, Any] | None) -> list[Finding]:
         Finding(what, expected, found, good, "" if good else f"Set {what}: {expected}.")
         for what, expected, found, good in settings
     ]
+
+
+def _deletes_live_objects(rule: Mapping[str, Any]) -> bool:
+    condition = rule.get("condition", {})
+    if rule.get("action", {}).get("type") != "Delete" or condition.get("isLive") is False:
+        return False
+    # Each live object has 0 newer versions.
+    return not any(condition.get(name) is not None for name in OF_NONCURRENT) or condition.get("numNewerVersions") == 0

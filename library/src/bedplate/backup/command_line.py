@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 FAILED, WRONG_USE = 1, 2
+WITH_ENVIRONMENT = ("--prune", "--check-bucket")
 
 EXAMPLES = """\b
 Examples:
@@ -204,6 +205,11 @@ def run(  # noqa: PLR0913 - an option each
     if len(chosen) != 1:
         raise WrongUseError(
             f"Ask for one of {', '.join(wanted)}: not {' and '.join(chosen) or 'nothing'}. --help explains them."
+        )
+    if environment and chosen[0] not in WITH_ENVIRONMENT:
+        raise WrongUseError(
+            f"--environment belongs to {' and '.join(WITH_ENVIRONMENT)}: not to {chosen[0]}. "
+            "-r and --verify take latest:ENVIRONMENT; -l lists all."
         )
     configuration = read_configuration()
     if identity_file:

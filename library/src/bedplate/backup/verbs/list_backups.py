@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from bedplate.backup.catalogue import Backup, backups
 from bedplate.backup.session import Session
@@ -53,15 +54,20 @@ def _table(found: Iterable[Backup], *, now: datetime) -> Table:
     for backup in found:
         name, manifest = backup.name, backup.manifest
         table.add_row(
-            backup.url,
+            _harmless(backup.url),
             f"{name.created:%Y-%m-%d %H:%M}",
             "future" if name.is_in_the_future(now) else age(now - name.created),
             name.environment,
             size(manifest.size) if manifest else "?",
-            f"{manifest.engine.name} {manifest.engine.version}" if manifest else "?",
+            _harmless(f"{manifest.engine.name} {manifest.engine.version}") if manifest else "?",
             _verified(backup),
         )
     return table
+
+
+def _harmless(text: str) -> Text:
+    """Return what whoever may write to the store has written, neither as markup nor as commands to the terminal."""
+    return Text("".join(character for character in text if character.isprintable()))
 
 
 def _verified(backup: Backup) -> str:
