@@ -10,6 +10,8 @@ from bedplate.testing.checkout import ROOT
 from bedplate.testing.compose import Stack, attempt, run
 from documents import commands_of
 
+from stack.roles import as_superuser
+
 pytestmark = pytest.mark.stack
 
 SECTION: Final = "When production is damaged"
@@ -56,14 +58,9 @@ def back_up(stack: Stack) -> None:
     succeed(stack, "-b")
 
 
-def superuser(stack: Stack, sql: str) -> None:
-    """Have PostgreSQL do something outside of the live database."""
-    stack.exec("postgres", "psql", "--username=app", f"--command={sql}", "postgres")
-
-
 def lose_the_database(stack: Stack) -> str:
     """Drop it."""
-    superuser(stack, "DROP DATABASE app WITH (FORCE)")
+    as_superuser(stack, "DROP DATABASE app WITH (FORCE)", database="postgres")
     return "missing-database"
 
 
@@ -74,7 +71,7 @@ printf "\\$(printf %03o $((byte ^ 1)))" | dd of="$1" bs=1 seek=8150 conv=notrunc
 
 def damage_a_page(stack: Stack) -> str:
     """Damage a page of a table on the disk of the stopped server."""
-    path = stack.query("SELECT current_setting('data_directory') || '/' || pg_relation_filepath('users_user')").strip()
+    path = as_superuser(stack, "SELECT current_setting('data_directory') || '/' || pg_relation_filepath('users_user')")
     stack.compose("stop", "postgres")
     command = ("run", "--rm", "--no-deps", "--no-TTY", "--entrypoint=sh", "postgres", "-euc", FLIP, "flip", path)
     stack.compose(*command)
