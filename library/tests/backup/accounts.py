@@ -38,6 +38,6 @@ class Bucket:
         return Project(configuration, GoogleStore(self.url, load_credentials(self.key), patience=5), self.project.said)
 
     def objects(self, select: Callable[[str], bool] = lambda _name: True) -> dict[str, bytes]:
-        """Return what is in the bucket, whoever may see it."""
+        """Return what is in the bucket, whatever an account may see."""
         store = self.sign_in("owner").store
         return {found.name: store.read(found.name)[0] for found in store.list("") if select(found.name)}

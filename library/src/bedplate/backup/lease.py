@@ -44,7 +44,7 @@ class Lease:
 
     @property
     def token(self) -> str:
-        """What tells this holder from others of the same installation."""
+        """What this holder has and others of the same installation have not."""
         return self._holder.token
 
     def confirm(self) -> None:

@@ -20,7 +20,7 @@ class StoredObject:
     generation: str
     """Another one whenever the object is written anew."""
     created: datetime | None = None
-    """When, by the clock of a store that nobody who may write there can set: Google's. A folder has none such."""
+    """When, by a clock that no account of the store can set: Google's. A folder has none such."""
 
 
 class Store(Protocol):

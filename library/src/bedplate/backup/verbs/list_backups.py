@@ -66,7 +66,7 @@ def _table(found: Iterable[Backup], *, now: datetime) -> Table:
 
 
 def _harmless(text: str) -> Text:
-    """Return what whoever may write to the store has written, neither as markup nor as commands to the terminal."""
+    """Return a text of the store, which others may have written, neither as markup nor as commands to the terminal."""
     return Text("".join(character for character in text if character.isprintable()))
 
 

@@ -72,7 +72,7 @@ def _prune(session: Session) -> Plan:
 
 
 def remove_unfinished(session: Session, lease: Lease) -> None:
-    """Remove what interrupted backups of an environment left. Who holds the lease knows that nobody writes them."""
+    """Remove what interrupted backups of an environment left. While the lease is held, no other writes them."""
     project, environment = session.source_project, session.pruned_environment
     finished = {backup.name for backup in backups(session.store, project, environment)}
     for stored in list(session.store.list(f"{LAYOUT}/{project}/{UNFINISHED}")):  # of a lease, in a folder
