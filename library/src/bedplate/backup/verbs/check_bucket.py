@@ -111,7 +111,7 @@ def _names_of_media(project: str) -> Iterator[str]:
 
 
 def _names_of_backup(folder: str) -> Iterator[str]:
-    """Yield what the objects of a backup could be called that was never made: its time has more microseconds than a second."""
+    """Yield names as of a backup that was never made: its time has more microseconds than a second."""
     backup = f"{folder}/{datetime.now(UTC).strftime(TIME_FORMAT)}-fffff{secrets.token_hex(1)[0]}"
     for name in (MANIFEST, VERIFICATION, CONTENTS, MEDIA_LIST, "database/toc.dat", "database/1.age"):
         yield f"{backup}/{name}"
