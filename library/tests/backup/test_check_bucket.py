@@ -181,6 +181,11 @@ def test_a_lifecycle_rule_that_deletes_backups_is_found(action: str, condition: 
     assert bad == ["lifecycle rules that delete live objects"] * deletes
 
 
+def test_a_bucket_that_is_as_it_should_be_reads_so() -> None:
+    findings = [finding for finding in judge_bucket(AS_IT_SHOULD_BE) if finding.what != "soft delete"]
+    assert [finding.found for finding in findings] == [finding.expected for finding in findings]
+
+
 def test_what_the_command_prints(bucket: Bucket) -> None:
     """From outside, by the commands of bucket-accounts.md: a table, what to do, and an exit status."""
     for account, arguments in zip(ACCOUNTS, commands("Check it"), strict=True):
