@@ -22,7 +22,7 @@ FILL = """
 CREATE TABLE large (id bigserial PRIMARY KEY, data text);
 INSERT INTO large (data) SELECT repeat('x', 960) FROM generate_series(1, {megabytes} * 1000)
 """
-# Logs in anew each time, and writes: what a visitor's request does.
+# Logs in each time, and writes: what a visitor's request does.
 VISIT = """
 until [ -e /tmp/enough ]; do
   begun=$(date +%s%N)

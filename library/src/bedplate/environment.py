@@ -91,13 +91,9 @@ class Environment(BaseSettings):
         description="Who issues the certificate of DEV and PROD, by ACME: `letsencrypt`; `staging`, Let's Encrypt's "
         "for trying; another, by the address of its directory; `off`: nobody, it is brought by hand.",
     )
-    acme_email: str = Field(
-        default="", description="Whom the issuer of the certificate may write to. Empty: `ADMIN_EMAIL`."
-    )
+    acme_email: str = Field(default="", description="Whom the certificate's issuer may write to. Empty: `ADMIN_EMAIL`.")
 
-    default_user_email: str = Field(
-        default="admin@localhost", description="E-mail of the first user, made by the install scripts."
-    )
+    default_user_email: str = Field(default="admin@localhost", description="E-mail of the first user.")
     default_user_password: SecretStr | None = Field(
         default=None, description="Password of the first user. Used once, when that user is made."
     )
