@@ -1,11 +1,6 @@
 #!/usr/bin/env bash
-# A zip to hand the project over with. `./create_archive.sh --help` tells what is in it.
+# The earlier name of `./bedplate archive`. It goes with release 1.3.
 set -euo pipefail
 
-ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
-readonly ROOT
-
-# shellcheck source-path=SCRIPTDIR
-source "$ROOT/library/host/install/python.sh"
-
-become_program bedplate.host.archive '' "$@"
+printf '%s is now ./bedplate archive; this name goes with release 1.3.\n' "$0" >&2
+exec "$(dirname "${BASH_SOURCE[0]}")/bedplate" archive "$@"

@@ -1,11 +1,6 @@
 #!/usr/bin/env bash
-# A new project, made from this clone. `./new_project.sh --help` tells how.
+# The earlier name of `./bedplate new`. It goes with release 1.3.
 set -euo pipefail
 
-ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
-readonly ROOT
-
-# shellcheck source-path=SCRIPTDIR
-source "$ROOT/library/host/install/python.sh"
-
-become_program new_project .venv-template "$@"
+printf '%s is now ./bedplate new; this name goes with release 1.3.\n' "$0" >&2
+exec "$(dirname "${BASH_SOURCE[0]}")/bedplate" new "$@"

@@ -1,11 +1,6 @@
 #!/usr/bin/env bash
-# What the base project has learned since, brought into this project. `./update_project.sh --help` tells how.
+# The earlier name of `./bedplate update`. It goes with release 1.3.
 set -euo pipefail
 
-ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
-readonly ROOT
-
-# shellcheck source-path=SCRIPTDIR
-source "$ROOT/library/host/install/python.sh"
-
-become_program bedplate.host.project_template .venv-template "$@"
+printf '%s is now ./bedplate update; this name goes with release 1.3.\n' "$0" >&2
+exec "$(dirname "${BASH_SOURCE[0]}")/bedplate" update "$@"

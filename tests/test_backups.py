@@ -1,4 +1,4 @@
-"""`./google_storage.sh` in LOCAL: what is backed up comes back."""
+"""`./google_storage.sh` in LOCAL: a backup comes back."""
 
 from bedplate.testing.compose import Stack, run
 from playwright.sync_api import Page, expect
@@ -7,7 +7,7 @@ ADD_USER = "from users.models import User; User.objects.create_user('late@exampl
 
 
 def test_backup_comes_back(staff_page: Page, stack: Stack) -> None:
-    """A backup is verified; restored, it leaves the site as it was: who came later is gone, the others are there."""
+    """A verified backup restores the site as it was: later users are gone, the others are there."""
     storage = stack.directory / "google_storage.sh"
     backup = run(storage, "-b", limit=300).strip()
     run(storage, "--verify", backup, limit=300)

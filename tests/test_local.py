@@ -21,7 +21,7 @@ def test_log_in(page: Page, stack: Stack) -> None:
 
 
 def test_background_task(staff_page: Page) -> None:
-    """A task that is started on its page runs to its end, which the page shows by itself."""
+    """A task started on its page runs to its end, and the page shows it by itself."""
     staff_page.goto("/tasks/")
     staff_page.get_by_label("Duration in seconds").fill("2")
     staff_page.get_by_role("button", name="Start").click()

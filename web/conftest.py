@@ -1,3 +1,3 @@
-"""What the tests of every app use: the fixtures of `bedplate.testing`."""
+"""Test fixtures for all apps, from `bedplate.testing`."""
 
 pytest_plugins = ["bedplate.testing.plugin", "bedplate.testing.worker"]

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Runs in PostgreSQL's container: makes the role that the image made a superuser, the application's, the owner of its databases
-# and no more (decision 28: docs/adr). Usage: docker compose exec --no-TTY postgres bash -s <library/postgres/roles.sh
+# Runs in PostgreSQL's container. The image creates the application's role as a superuser; this makes it an ordinary role that owns its
+# databases (decision 28: docs/adr). Usage: docker compose exec --no-TTY postgres bash -s <library/postgres/roles.sh
 #
-# The superuser stays, under the name postgres, without a password: its way in is this container's socket. What the
-# application owns goes to a new role first, one object after the other. That one is a superuser meanwhile, and cannot log in:
-# what runs with its owner's rights works as before. Then one transaction exchanges the names, and takes these rights from it.
-# Ended at any moment before that, everything works as it did; run again, it goes on.
+# The superuser stays, under the name postgres, without a password: it connects only through this container's socket. First, all objects
+# of the application are given to a new role, one by one. That role is a superuser meanwhile, and cannot log in:
+# code that runs with its owner's rights works as before. Then one transaction swaps the names, and revokes the superuser right.
+# If it is interrupted before that, everything works as before; run it again to continue.
 set -euo pipefail
 
 readonly ROLE=${POSTGRES_USER:-postgres}
@@ -13,19 +13,19 @@ readonly DATABASE=${POSTGRES_DB:-$ROLE}
 readonly NEXT=bedplate_next_owner SUPERUSER=postgres CONVERTER=bedplate_converter
 readonly TRIES=5 PAUSE=3
 
-# A hostile name in a schema of the search path changes nothing, nor does an event trigger. Who waits for a table that a long
-# transaction holds makes others wait: two seconds, long enough for autovacuum to give way.
+# Safe against malicious names in schemas of the search path, and against event triggers. Waiting for a table that a long
+# transaction locks makes others wait: two seconds, long enough for autovacuum to yield.
 readonly OPTIONS='-c search_path=pg_catalog -c event_triggers=off -c lock_timeout=2s -c client_min_messages=warning
   -c default_transaction_read_only=off'
 
-# A name with = in it would be taken for an address, were it given as an option.
+# By variables: as an option, a name that contains = would be read as a connection string.
 as() { # ROLE DATABASE [OPTION…]
   PGUSER=$1 PGDATABASE=$2 PGOPTIONS=${OPTIONS//$'\n'/} psql --no-psqlrc --no-password --quiet --tuples-only --no-align \
     --set=ON_ERROR_STOP=1 --set=role="$ROLE" --set=live="$DATABASE" --set=next="$NEXT" --set=superuser="$SUPERUSER" \
     --set=converter="$CONVERTER" "${@:3}"
 }
 
-refuse() {
+abort() {
   printf 'Note: PostgreSQL'\''s role %s may still be a superuser: %s\n' "$ROLE" "$*"
   exit 3
 }
@@ -34,12 +34,12 @@ note() {
   printf 'Note: PostgreSQL: %s\n' "$*"
 }
 
-# Whether the application's role is the one that the cluster was made with.
+# Succeeds if the application's role is the bootstrap superuser of the cluster.
 is_bootstrap() {
   local answer
   answer=$(PGUSER=$ROLE PGDATABASE=$DATABASE psql --no-psqlrc --no-password --quiet --tuples-only --no-align \
     --command='SELECT oid = 10 FROM pg_catalog.pg_roles WHERE rolname = session_user') ||
-    refuse 'it does not get in by the socket, as PostgreSQL says above. Are its name, its database and pg_hba.conf as the image made them?'
+    abort 'it cannot connect through the socket, as PostgreSQL says above. Are its name, its database and pg_hba.conf as the image made them?'
   [[ $answer == t ]]
 }
 
@@ -50,15 +50,15 @@ readonly TAKEN="SELECT 1 FROM pg_roles WHERE rolname = :'superuser'"
 readonly SHARED="SELECT 1 FROM pg_auth_members JOIN pg_roles ON pg_roles.oid = roleid WHERE rolname = :'next'"
 
 require_way() {
-  [[ $ROLE != "$SUPERUSER" ]] || refuse "its name is the superuser's. Give the application a role of its own, in POSTGRES_USER."
+  [[ $ROLE != "$SUPERUSER" ]] || abort "its name is the superuser's. Give the application a role of its own, in POSTGRES_USER."
   [[ -z $(as "$ROLE" "$DATABASE" <<<"$TAKEN") ]] ||
-    refuse "there is another role named $SUPERUSER. Rename that one: ALTER ROLE $SUPERUSER RENAME TO …"
+    abort "there is another role named $SUPERUSER. Rename that one: ALTER ROLE $SUPERUSER RENAME TO …"
   [[ -z $(as "$ROLE" "$DATABASE" <<<"$SHARED") ]] ||
-    refuse "a role named $NEXT was made by others: it has members. Drop or rename it."
+    abort "a role named $NEXT was made by others: it has members. Drop or rename it."
   [[ -n $(as "$ROLE" "$DATABASE" <<<"$TRUSTED") ]] ||
-    refuse 'pg_hba.conf has no line "local all all trust", by which a superuser without a password gets in.'
+    abort 'pg_hba.conf has no line "local all all trust", which a superuser without a password needs.'
   [[ -z $(as "$ROLE" "$DATABASE" <<<'SELECT 1 FROM pg_stat_replication WHERE usesysid = 10') ]] ||
-    refuse "a standby or another reader of the log uses it. Give that one a role of its own, with REPLICATION."
+    abort "a standby or another reader of the log uses it. Give that one a role of its own, with REPLICATION."
 }
 
 make_next_owner() {
@@ -68,8 +68,8 @@ ALTER ROLE :"next" NOLOGIN SUPERUSER CREATEDB NOCREATEROLE NOREPLICATION NOBYPAS
 SQL
 }
 
-# Prints the databases that may have something of the application's, each with a NUL: previous ones, too, and the template of new
-# ones. One that could not be dropped (-2) lets no role in.
+# Prints the databases that may have objects of the application, separated by NUL: also previous ones, and the template of new
+# ones. A database whose removal failed (-2) accepts no connections.
 databases() {
   as "$ROLE" "$DATABASE" --record-separator-zero <<'SQL'
 SELECT datname FROM pg_database
@@ -77,8 +77,8 @@ WHERE datallowconn AND datconnlimit <> -2 AND (NOT datistemplate OR datname IN (
 SQL
 }
 
-# The statements that give what the application's role has in a database to the next owner, and what those have who could become
-# that role: they keep its use so. What belongs to an extension, or goes with another object, stays, and what KEPT names.
+# Statements that give the objects of the application's role in a database to the next owner, also those of members of
+# that role: so members can still use them. Objects of an extension, dependent objects, and those listed in KEPT stay.
 readonly OWNED="
 WITH owners AS (
   SELECT 10::oid AS owner
@@ -118,15 +118,15 @@ AND NOT EXISTS (
   )
 ) \gexec"
 
-# Roles by which one comes to a superuser, the server's files or its programs, whatever the way.
+# Roles that give access, directly or not, to a superuser, the server's files or its programs.
 readonly POWERFUL="
 SELECT DISTINCT x.oid FROM pg_roles AS x, pg_roles AS p WHERE pg_has_role(x.oid, p.oid, 'MEMBER') AND x.oid <> 10 AND (
   p.rolsuper OR p.rolcreaterole OR p.rolreplication OR p.rolbypassrls
   OR p.rolname IN ('pg_execute_server_program', 'pg_read_server_files', 'pg_write_server_files')
 )"
 
-# The rights that go with a database, beside its objects: default privileges, logins to other servers (those that an owner may
-# have), membership in the roles of others who own something in it.
+# The rights in a database in addition to its objects: default privileges, user mappings of other servers (those that an owner may
+# have), membership in other roles that own objects in it.
 readonly RIGHTS="
 SELECT DISTINCT format('GRANT %I TO %I', rolname, :'next') FROM pg_shdepend
 JOIN pg_database ON pg_database.oid = dbid JOIN pg_roles ON pg_roles.oid = refobjid
@@ -151,13 +151,13 @@ SELECT format('%s GRANT %s ON %s TO %s%s', first, privilege_type, kind, CASE gra
   CASE WHEN is_grantable AND grantee <> 0 THEN ' WITH GRANT OPTION' END)
 FROM defaults, aclexplode(defaclacl) \gexec"
 
-# The databases themselves, closed ones too, and the places where tables may be.
+# The databases themselves, also closed ones, and the tablespaces.
 readonly SERVER="
 SELECT format('ALTER DATABASE %I OWNER TO %I', datname, :'next') FROM pg_database
 WHERE datdba = 10 AND (datname NOT IN ('postgres', 'template0', 'template1') OR datname = :'live') \gexec
 SELECT format('GRANT CREATE ON TABLESPACE %I TO %I', spcname, :'next') FROM pg_tablespace WHERE spcowner = 10 AND oid >= 16384 \gexec"
 
-# Fails when an object is in use for too long, or PostgreSQL refuses.
+# Fails if an object is in use for too long, or on an error of PostgreSQL.
 give_away() { # DATABASE
   as "$ROLE" "$1" --set=receiver="$NEXT" <<<"SET synchronous_commit = off; $RIGHTS $OWNED"
 }
@@ -167,9 +167,9 @@ give_all_away() { # DATABASE
   for ((try = 1; try <= TRIES; try++)); do
     ! give_away "$1" || return 0
     printf 'In the database %s something is in use, or was refused (try %d of %d).\n' "$1" "$try" "$TRIES"
-    sleep "$PAUSE" # others have their turn
+    sleep "$PAUSE" # let others finish
   done
-  refuse "not everything in the database $1 could be given to another owner, as PostgreSQL says above. If a long transaction \
+  abort "not everything in the database $1 could be given to another owner, as PostgreSQL says above. If a long transaction \
 holds it, run this again when that has ended."
 }
 
@@ -179,7 +179,7 @@ FROM pg_extension JOIN pg_namespace ON pg_namespace.oid = extnamespace
 JOIN pg_available_extension_versions AS v ON v.name = extname AND v.version = extversion
 WHERE NOT trusted AND nspname <> 'pg_catalog'"
 
-# An extension that a superuser alone may create is in the template of new databases afterwards: a restore makes one.
+# Adds extensions that only a superuser may create to the template of new databases, because a restore creates one.
 prepare_template() {
   local statements
   statements=$(as "$ROLE" "$DATABASE" <<<"$UNTRUSTED")
@@ -209,20 +209,20 @@ UPDATE pg_db_role_setting SET setrole = (SELECT oid FROM pg_roles WHERE rolname 
 RESET SESSION AUTHORIZATION;
 DROP ROLE :\"converter\";"
 
-# Exchanges the names, whole or not at all. What was made meanwhile in the live database goes along. PostgreSQL lets no session
-# rename the role that it logged in with, so it acts as a third one, which is gone at the end.
+# Swaps the names in one transaction, with objects that were created meanwhile in the live database. PostgreSQL lets no session
+# rename its own login role, so it acts as a third role, which it drops at the end.
 exchange() {
   as "$ROLE" "$DATABASE" --single-transaction --set=receiver="$NEXT" <<<"$EXCHANGE"
 }
 
-# Sessions from before have the superuser's rights until they end. Those that have done nothing for a minute are ended: Django
-# opens another. The others end with their containers, or within ten minutes (CONN_MAX_AGE).
+# Existing sessions keep the superuser's rights until they end. Those that were idle for a minute are ended: Django
+# reconnects. The others end with their containers, or within ten minutes (CONN_MAX_AGE).
 readonly END_SESSIONS="
 SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usesysid = 10 AND backend_type = 'client backend'
 AND pid <> pg_backend_pid() AND state = 'idle' AND state_change < now() - interval '1 minute'"
 
-# What stays with the superuser, as PostgreSQL lets no other role own it, or as a superuser would run it; and what the
-# application could use until now.
+# Objects that stay with the superuser, because PostgreSQL lets no other role own them, or because a superuser would run them; and
+# roles whose rights the application loses.
 readonly KEPT="
 SELECT 'event trigger ' || evtname FROM pg_event_trigger WHERE evtowner = 10
 UNION ALL SELECT 'function ' || oid::regprocedure FROM pg_proc
@@ -245,7 +245,7 @@ report() {
     found=$(as "$SUPERUSER" "$database" <<<"$KEPT" | paste -s -d ',' - | sed 's/,/, /g')
     [[ -z $found ]] || note "in the database $database, these stay with the superuser $SUPERUSER: $found"
     found=$(as "$SUPERUSER" "$database" <<<"$PROGRAMS" | paste -s -d ' ' -)
-    [[ -z $found ]] || note "in the database $database, who reads these still runs a program on the server: $found"
+    [[ -z $found ]] || note "in the database $database, reading these tables still runs a program on the server: $found"
   done
   found=$(as "$SUPERUSER" "$DATABASE" <<<'SELECT rolname FROM pg_roles WHERE rolsuper AND oid <> 10' | paste -s -d ' ' -)
   [[ -z $found ]] || note "these roles are superusers, too: $found"
@@ -254,18 +254,18 @@ report() {
 main() {
   local all database
   exec 8>/tmp/bedplate-roles.lock
-  flock 8 # one that was interrupted on the host goes on here
+  flock 8 # a run that was interrupted on the host may continue here
   is_bootstrap || exit 0
   require_way
   mapfile -d '' -t all < <(databases)
   make_next_owner
   prepare_template
-  as "$ROLE" "$DATABASE" <<<"$SERVER" || refuse 'PostgreSQL says above why.'
+  as "$ROLE" "$DATABASE" <<<"$SERVER" || abort 'PostgreSQL says above why.'
   for database in "${all[@]}"; do
     give_all_away "$database"
   done
-  exchange || refuse 'the names could not be exchanged, as PostgreSQL says above.'
-  for database in "${all[@]}"; do # what was made between
+  exchange || abort 'the names could not be exchanged, as PostgreSQL says above.'
+  for database in "${all[@]}"; do # objects that were created meanwhile
     as "$SUPERUSER" "$database" --set=receiver="$ROLE" <<<"$OWNED" || note "something in the database $database is in use, and not given away"
   done
   as "$SUPERUSER" "$DATABASE" <<<"$END_SESSIONS" >/dev/null

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Waits until cron opens a pipe and asks for a PostgreSQL server. Makes a new one, and removes it when the pipe is closed,
-# which the kernel does when cron is killed, or when the disk runs low. decision 18 (docs/adr)
+# Waits until cron opens a pipe and requests a PostgreSQL server. Creates one, and removes it when the pipe is closed
+# (by the kernel, if cron is killed) or when the disk runs low. decision 18 (docs/adr)
 #
 # A request is a line:   RUN start
 #                        RUN extensions NAME:SCHEMA…   (SCHEMA in hexadecimal)
@@ -9,10 +9,10 @@ set -euo pipefail
 
 readonly SHARED=/run/verifier CLUSTER=/var/lib/verifier/cluster
 readonly RESERVE_MB=${RESERVE_MB:-1024} # the run ends before the disk has less
-# Untrusted extensions that may be made, by the superuser. None of these gives other roles a file or a program.
+# Untrusted extensions that the superuser may create. None of them gives other roles access to files or programs.
 readonly HARMLESS='amcheck autoinc bloom dblink earthdistance insert_username moddatetime pg_buffercache pg_freespacemap
   pg_prewarm pg_stat_statements pg_visibility pgrowlocks pgstattuple postgres_fdw refint sslinfo xml2'
-read -ra EXTENSIONS -d '' <<<"${EXTENSIONS:-$HARMLESS}" || true # it reads to the end, and calls that an error
+read -ra EXTENSIONS -d '' <<<"${EXTENSIONS:-$HARMLESS}" || true # read fails at the end of the input
 readonly EXTENSIONS
 readonly DATABASE=restored ROLE=restorer
 RUN='' SERVER='' PASSWORD=''
@@ -23,13 +23,13 @@ main() {
   clean_up
   if is_name "${previous%% *}"; then
     RUN=${previous%% *}
-    tell 'ended: The verifier was stopped meanwhile. Try again.'
+    report 'ended: The verifier was stopped meanwhile. Try again.'
     RUN=''
   fi
   rm --recursive --force "$SHARED/requests"
   mkfifo --mode=666 "$SHARED/requests"
-  # One reader stays for as long as this process lives, between two runs too: without a reader, a client takes the verifier for
-  # ended. (To open it for reading waits for a writer: the first line is one.)
+  # One reader stays open while this process lives, also between two runs: without a reader, a client assumes that the verifier
+  # ended. (Opening it for reading waits for a writer: the first line is one.)
   exec 3<>"$SHARED/requests"
   exec 4<"$SHARED/requests"
   exec 3<&-
@@ -42,7 +42,7 @@ main() {
   done
 }
 
-# Carries out the requests, a line each, until the pipe is closed by all who write. The time limit may come in the middle of one.
+# Processes the requests, one per line, until all writers have closed the pipe. The time limit may expire in the middle of a line.
 answer_requests() {
   local part line='' status
   while :; do
@@ -50,7 +50,7 @@ answer_requests() {
     IFS= read -r -t 0.5 part <&3 || status=$?
     line+=$part
     if ((status == 0)); then
-      carry_out "$line"
+      process "$line"
       line=''
     elif ((status <= 128)); then # not the time limit, but the end
       return
@@ -59,7 +59,7 @@ answer_requests() {
   done
 }
 
-carry_out() { # LINE
+process() { # LINE
   local run verb rest
   read -r run verb rest <<<"$1"
   if is_name "$run" && [[ $verb == start ]]; then
@@ -79,18 +79,18 @@ is_name() { # TEXT
 }
 
 begin_run() {
-  tell starting
+  report starting
   clean_up
   if ! has_room; then
     end_run "$(disk_is_low)"
   elif make_cluster && start_server && create_role; then
-    tell ready
+    report ready
   else
     end_run 'The verifier could not start a server. See: docker compose logs verifier'
   fi
 }
 
-# The superuser's password exists in this process alone.
+# Only this process knows the superuser's password.
 make_cluster() {
   PASSWORD=$(head --bytes=24 /dev/urandom | base64)
   initdb --pgdata="$CLUSTER" --username=postgres --pwfile=<(printf '%s\n' "$PASSWORD") --auth=scram-sha-256 \
@@ -103,7 +103,7 @@ TEXT
 listen_addresses = ''
 unix_socket_directories = '$SHARED'
 max_connections = 20
-# Nothing here outlives a crash, or needs to.
+# The data need not survive a crash.
 fsync = off
 synchronous_commit = off
 full_page_writes = off
@@ -111,7 +111,7 @@ wal_level = minimal
 max_wal_senders = 0
 autovacuum = off
 maintenance_work_mem = 128MB
-# Errors go to the client alone. In a log, they would show personal data.
+# Errors go only to the client. In a log, they would show personal data.
 log_min_messages = fatal
 TEXT
 }
@@ -130,24 +130,24 @@ create_role() {
   execute postgres <<<"CREATE ROLE $ROLE LOGIN CREATEDB CREATEROLE BYPASSRLS"
 }
 
-# In a database that is empty still: nothing that was restored can be in an extension's way while the superuser makes it.
+# Runs in an empty database: no restored object can affect an extension while the superuser creates it.
 create_extensions() { # NAME:SCHEMA…
   local item name schema
   for item in "$@"; do
     name=${item%%:*} schema=${item#*:}
     if ! [[ $item =~ ^[a-z0-9_-]{1,63}:([0-9a-f]{2}){1,63}$ ]]; then
-      tell 'refused: This is not the name of an extension.' && return
+      report 'refused: This is not the name of an extension.' && return
     elif [[ " ${EXTENSIONS[*]} " != *" $name "* ]]; then
-      tell "refused: Only a superuser may create the extension $name, and it is not on the list. If you trust it, add it to VERIFIER_EXTENSIONS in .env, then: docker compose up -d verifier"
+      report "refused: Only a superuser may create the extension $name, and it is not on the list. If you trust it, add it to VERIFIER_EXTENSIONS in .env, then: docker compose up -d verifier"
       return
     fi
     printf -v schema '%b' "${schema//??/\\x&}"
-    [[ $schema != pg_* && $schema != information_schema ]] || { tell "refused: The extension $name may not be in a schema of PostgreSQL's own." && return; }
+    [[ $schema != pg_* && $schema != information_schema ]] || { report "refused: The extension $name may not be in a schema of PostgreSQL's own." && return; }
     if ! create_extension "$name" "$schema"; then
-      tell "refused: The extension $name could not be created. See: docker compose logs verifier" && return
+      report "refused: The extension $name could not be created. See: docker compose logs verifier" && return
     fi
   done
-  tell extended
+  report extended
 }
 
 create_extension() { # NAME SCHEMA
@@ -158,7 +158,7 @@ CREATE SCHEMA IF NOT EXISTS :"schema";
 ALTER SCHEMA :"schema" OWNER TO :"role";
 \endif
 CREATE EXTENSION :"name" SCHEMA :"schema" CASCADE;
--- For its foreign servers. They cannot be reached from here.
+-- For its foreign servers, which cannot be reached from here.
 SELECT format('GRANT USAGE ON FOREIGN DATA WRAPPER %I TO %I', fdwname, :'role') FROM pg_foreign_data_wrapper \gexec
 SQL
 }
@@ -170,7 +170,7 @@ execute() { # DATABASE OPTION… <SQL
     --dbname="$database" "$@" >/dev/null
 }
 
-# Ends the run when its server is gone, or when the disk has less than the reserve.
+# Ends the run if its server has died, or if the disk has less than the reserve.
 watch() {
   if ! kill -0 "$SERVER" 2>/dev/null; then
     end_run "The verifier's server ended by itself: out of memory, perhaps. See: docker compose logs verifier"
@@ -189,9 +189,9 @@ disk_is_low() {
   printf "The verifier's disk had less than %d MB left, the reserve (BACKUP_DISK_RESERVE_MB): the work was ended before the disk was full. Make room." "$RESERVE_MB"
 }
 
-# Ends the server, if one runs, and removes all that it wrote. First it says why: the client reads it when the connection is lost.
+# Ends the server, if one runs, and removes its files. First it writes the reason: the client reads it when the connection is lost.
 end_run() { # WHY
-  [[ -z $RUN || -z $1 ]] || tell "ended: $1"
+  [[ -z $RUN || -z $1 ]] || report "ended: $1"
   if [[ -n $SERVER ]]; then
     kill -QUIT "$SERVER" 2>/dev/null || true # it may have ended by itself
     wait "$SERVER" || true                   # with the status of a server that was ended
@@ -204,7 +204,7 @@ clean_up() {
   rm --recursive --force "$CLUSTER" "$SHARED"/.s.PGSQL.* /dev/shm/PostgreSQL.*
 }
 
-tell() { # STATE
+report() { # STATE
   printf '%s %s\n' "$RUN" "$1" >"$SHARED/state.new"
   mv --force "$SHARED/state.new" "$SHARED/state"
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes the base images that our Dockerfiles and Compose files name be there; see usage below.
+# Provides the base images that our Dockerfiles and Compose files name; see usage below.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")"
@@ -15,7 +15,7 @@ usage() {
   cat <<TEXT
 Usage: template/base_images/build.sh [--force] [--help]
 
-Makes these images be there: ${IMAGES[*]}
+Provides these images: ${IMAGES[*]}
 Each is pulled. Where no registry answers, a stand-in with the same contract is made from Debian's
 packages (on Debian 12 or 13, as root), and made again when its recipe in this folder changes.
   --force  make every stand-in again, from the packages of today
@@ -40,7 +40,7 @@ quietly() {
 # The folder of python:3.14-slim is python, of valkey/valkey:9 valkey.
 folder_of() { basename "${1%:*}"; }
 
-# What the contents of a stand-in depend on, as one checksum: the recipe, and what it takes from this machine.
+# The inputs of a stand-in, as one checksum: the recipe, and the data that it takes from this machine.
 debian_key() { { printf '%s\n' "${MIRROR}" && cat debian.sh "${CERTIFICATES}"; } | sha256sum | cut --characters=1-16; }
 
 key_of() {

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# What engine.sh and build.sh both need to know of the machine; sourced, never run.
+# Facts about the machine for engine.sh and build.sh; sourced, never run.
 
 fail() {
   printf '%s: %s\n' "$(basename "$0" .sh)" "$*" >&2
@@ -8,7 +8,7 @@ fail() {
 
 say() { printf '%s: %s\n' "$(basename "$0" .sh)" "$*"; }
 
-# Prints the value of one variable of /etc/os-release, an empty line where there is none.
+# Prints the value of one variable of /etc/os-release, an empty line if it is not set.
 os_release() (
   # shellcheck source=/dev/null
   [[ ! -r /etc/os-release ]] || . /etc/os-release
@@ -17,7 +17,7 @@ os_release() (
 
 is_debian_root() { [[ ${EUID} == 0 && $(os_release ID) == debian && $(os_release VERSION_ID) =~ ^1[23]$ ]]; }
 
-# Prints the address this machine takes its Debian packages from, as apt reports it; fails where there is none.
+# Prints the address this machine takes its Debian packages from, as apt reports it; fails without one.
 debian_mirror() {
   local uri release codename
   codename=$(os_release VERSION_CODENAME)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes a Docker engine with Compose answer on this machine; see usage below.
+# Provides a Docker engine with Compose on this machine; see usage below.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")"
@@ -67,7 +67,7 @@ install_packages() {
 runs() { pgrep --exact --runstates D,I,R,S "$1" >/dev/null; }
 
 # A killed daemon leaves files that stop its successor: a pid that may be another process's by now,
-# and a socket nobody listens on.
+# and a socket without a listener.
 remove_stale_files() {
   runs containerd || rm -f /run/containerd/containerd.sock /run/docker/containerd/containerd.{pid,sock}
   rm -f /run/docker.pid

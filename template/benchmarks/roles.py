@@ -22,7 +22,7 @@ FILL = """
 CREATE TABLE large (id bigserial PRIMARY KEY, data text);
 INSERT INTO large (data) SELECT repeat('x', 960) FROM generate_series(1, {megabytes} * 1000)
 """
-# Logs in each time, and writes: what a visitor's request does.
+# Log in each time, and write, as a visitor's request does.
 VISIT = """
 until [ -e /tmp/enough ]; do
   begun=$(date +%s%N)
@@ -49,7 +49,7 @@ def main() -> None:
 
 
 def large_database(made: Cluster, megabytes: int) -> str:
-    """Return how long the conversion took, how many of a visitor's requests failed meanwhile, and the slowest."""
+    """Return the duration of the conversion, the failed requests of a visitor meanwhile, and the slowest."""
     made.psql(FILL.format(megabytes=megabytes), user="app")
     size = made.psql("SELECT pg_size_pretty(pg_database_size('app'))", user="app")
     answers: list[str] = []

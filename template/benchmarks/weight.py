@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Weighs a new project: what a team owns in it, and whether the library came along as it is.
+"""Weighs a new project: the files that a team owns in it, and whether the library is the base project's.
 
 Run it with the tests' Python: .venv/bin/python template/benchmarks/weight.py [PROJECT]
-Without a project, it makes one from this checkout. A file that git takes for binary has no lines.
+Without a project, it makes one from this checkout. A binary file counts no lines.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from bedplate.testing.checkout import ROOT
 LOCKS: Final = ("*requirements*.txt", "*package-lock.json")
 TESTS: Final = ("*tests/*", "*test_*.py", "*conftest.py", "*.test.ts", "*.test.tsx")
 NOT_COMPARED: Final = ("library/tests/*", "library/*.ini", "library/SHA256SUMS")
-"""Of the library: what copier.yml leaves behind, and the hashes of the rest, which are made with the project."""
+"""Files of the library that copier.yml excludes, and the hashes of the rest, which are made with the project."""
 
 
 @dataclass(frozen=True)
@@ -50,13 +50,13 @@ def files_of(folder: Path) -> list[File]:
 
 
 def library_of(folder: Path) -> dict[str, str]:
-    """Return the hash of each file of the library that a project gets."""
+    """Return the hash of each library file that a project gets."""
     rows = [row.split("\t") for row in git(folder, "ls-tree", "-r", "-z", "HEAD", "library").split("\0") if row]
     return {path: hashed for hashed, path in rows if not File(path, 0).is_any(NOT_COMPARED)}
 
 
 def weigh(project: Path, base: Path) -> list[tuple[str, int | str, str]]:
-    """Return what was counted, as rows of name, reading and target."""
+    """Return the counts, as rows of name, reading and target."""
     files = files_of(project)
     own = [file for file in files if not file.path.startswith("library/")]
     written = [file for file in own if not file.is_any(LOCKS)]
@@ -71,21 +71,21 @@ def weigh(project: Path, base: Path) -> list[tuple[str, int | str, str]]:
 
 
 def folders(project: Path) -> dict[str, int]:
-    """Return how many files a team owns in each entry of the project's root, most first."""
+    """Return the number of a team's files in each entry of the project's root, most first."""
     parts = [file.path.partition("/") for file in files_of(project)]
     counts = Counter(f"{entry}/" if slash else "in the root" for entry, slash, _rest in parts if entry != "library")
     return dict(counts.most_common())
 
 
 def make(work: Path) -> tuple[Path, Path]:
-    """Return a new project and the base project that it is made from."""
+    """Return a new project, and the base project of it."""
     base = clone(work / "base")
     return base.make(work / "shop", name="Shop").folder, base.folder
 
 
 def main() -> None:
     """Print the table, and where the files are."""
-    parser = argparse.ArgumentParser(description="Weighs a new project: what a team owns in it.")
+    parser = argparse.ArgumentParser(description="Weighs a new project: the files that a team owns.")
     parser.add_argument("project", type=Path, nargs="?", help="a project to weigh; else a new one is made")
     chosen: Path | None = parser.parse_args().project
     with TemporaryDirectory() as work:

@@ -1,1 +1,1 @@
-"""Makes a project from this clone of the base project: `./new_project.sh`."""
+"""Makes a project from this clone of the base project: `./bedplate new`."""

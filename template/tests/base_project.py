@@ -1,4 +1,4 @@
-"""Clones of this checkout, to make projects from; and those projects, as a team's."""
+"""Clones of this checkout to make projects from, and those projects, as a team's."""
 
 import os
 import subprocess
@@ -8,19 +8,19 @@ from typing import Final
 
 from bedplate.testing.checkout import ROOT, copy_checkout
 
-SOMEBODY: Final = {
+GIT_IDENTITY: Final = {
     f"GIT_{role}_{what}": value
     for role in ("AUTHOR", "COMMITTER")
-    for what, value in (("NAME", "Somebody"), ("EMAIL", "somebody@example.com"))
+    for what, value in (("NAME", "Tester"), ("EMAIL", "tester@example.com"))
 }
 
 
 def run(*command: str | Path, folder: Path, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Return the ended command, with what it printed. Nobody sits at a terminal."""
+    """Return the ended command, with its output. It has no terminal."""
     return subprocess.run(
         command,
         cwd=folder,
-        env={**os.environ, **SOMEBODY, **variables},
+        env={**os.environ, **GIT_IDENTITY, **variables},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         check=False,
@@ -30,7 +30,7 @@ def run(*command: str | Path, folder: Path, **variables: str) -> subprocess.Comp
 
 
 def git(folder: Path, *arguments: str | Path) -> str:
-    """Return what git prints. Raise CalledProcessError when it fails."""
+    """Return git's output. Raise CalledProcessError when it fails."""
     result = run("git", *arguments, folder=folder)
     result.check_returncode()
     return result.stdout
@@ -43,8 +43,9 @@ class BaseProject:
     folder: Path
 
     def new_project(self, *options: str | Path, **variables: str) -> subprocess.CompletedProcess[str]:
-        """Run `./new_project.sh`."""
-        return run(self.folder / "new_project.sh", *options, folder=self.folder, **variables)
+        """Run `./bedplate new`, or its name before 1.2."""
+        command = ("bedplate", "new") if (self.folder / "bedplate").exists() else ("new_project.sh",)
+        return run(self.folder / command[0], *command[1:], *options, folder=self.folder, **variables)
 
     def make(self, directory: Path, *options: str, name: str = "Acme") -> "MadeProject":
         """Return a new project. Fail when it cannot be made."""
@@ -53,7 +54,7 @@ class BaseProject:
         return MadeProject(directory)
 
     def make_as_of(self, commit: str, folder: Path) -> "MadeProject":
-        """Return a project that an older version made; beside it, in the folder, is the clone that is that version."""
+        """Return a project made by an older version; beside it, in the folder, is the clone of that version."""
         old = BaseProject(folder / "old")
         git(folder, "clone", "--quiet", self.folder, old.folder)
         git(old.folder, "checkout", "--quiet", commit)
@@ -78,8 +79,9 @@ class MadeProject:
         return run(*command, folder=self.folder)
 
     def update(self, *options: str | Path) -> subprocess.CompletedProcess[str]:
-        """Run `./update_project.sh`."""
-        return self.run("./update_project.sh", *options)
+        """Run `./bedplate update`, or its name before 1.2."""
+        command = ("./bedplate", "update") if (self.folder / "bedplate").exists() else ("./update_project.sh",)
+        return self.run(*command, *options)
 
     def test_fast(self) -> subprocess.CompletedProcess[str]:
         """Run `./run_tests.sh fast`, with the tools that are installed here."""
@@ -92,7 +94,7 @@ class MadeProject:
         return self.run("./run_tests.sh", "stack")
 
     def _share_tools(self) -> None:
-        """Let the project use the tools of this checkout: to fetch them again would take minutes."""
+        """Let the project use the tools of this checkout: fetching them again would take minutes."""
         for name in (".venv", "web/frontend/node_modules"):
             if (self.folder / name).parent.is_dir():
                 (self.folder / name).symlink_to(ROOT / name)
@@ -114,9 +116,9 @@ def commit_all(folder: Path, message: str) -> str:
 
 
 def clone(folder: Path) -> BaseProject:
-    """Return a clone of this checkout in the new folder, with what is not committed yet as a last commit.
+    """Return a clone of this checkout in the new folder, with uncommitted changes as a last commit.
 
-    It is nobody's clone: its own folder is the address that projects remember. Its history is whole.
+    It has no origin: its own folder is the address that projects remember. Its history is complete.
     """
     git(ROOT, "clone", "--quiet", "--no-hardlinks", ROOT, folder)
     git(folder, "remote", "remove", "origin")
@@ -131,7 +133,7 @@ def clone(folder: Path) -> BaseProject:
 
 
 def share_environment(environment: Path, folder: Path) -> None:
-    """Let the checkout in `folder` use an environment that is there already: tests need not install it again."""
+    """Let the checkout in `folder` use an existing environment: tests need not install it again."""
     (folder / environment.name).symlink_to(environment)
     (folder / ".git/info").mkdir(exist_ok=True)
     with (folder / ".git/info/exclude").open("a") as ignored:  # .gitignore names folders, not links

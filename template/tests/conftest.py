@@ -1,4 +1,4 @@
-"""What the tests of making and updating projects share."""
+"""Fixtures of the tests of making and updating projects."""
 
 import signal
 from pathlib import Path
@@ -10,7 +10,7 @@ from bedplate.testing.checkout import ROOT
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Hear Ctrl-C, which programs started in the background ignore. Have Copier installed, once for all clones."""
+    """Receive Ctrl-C, which programs started in the background ignore. Install Copier once for all clones."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     if not hasattr(config, "workerinput"):
         Renderer(ROOT / ".venv-template").prepare()
@@ -25,25 +25,25 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def base(tmp_path_factory: pytest.TempPathFactory) -> BaseProject:
-    """Return a clone of the base project, to make projects from and not to change."""
+    """Return a clone of the base project to make projects from; tests must not change it."""
     return clone(tmp_path_factory.mktemp("base") / "base project")
 
 
 @pytest.fixture(scope="session")
 def acme(base: BaseProject, tmp_path_factory: pytest.TempPathFactory) -> MadeProject:
-    """Return a project called Acme, to look at and not to change."""
+    """Return a project called Acme; tests must not change it."""
     return base.make(tmp_path_factory.mktemp("acme") / "acme")
 
 
 @pytest.fixture
 def upstream(tmp_path: Path) -> BaseProject:
-    """Return a clone of the base project that goes on."""
+    """Return a clone of the base project that tests may change."""
     return clone(tmp_path / "base")
 
 
 @pytest.fixture
 def shop(upstream: BaseProject, tmp_path: Path) -> MadeProject:
-    """Return a project that was made before the base project went on."""
+    """Return a project made before the base project changed."""
     project = upstream.make(tmp_path / "shop", name="Shop")
     share_environment(ROOT / ".venv-template", project.folder)
     return project

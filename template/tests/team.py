@@ -1,4 +1,4 @@
-"""What teams do to a project that was made for them, in the kinds that an update has to bear."""
+"""Typical changes of a team to its project, which an update must keep."""
 
 import re
 from pathlib import Path
@@ -14,7 +14,7 @@ SITE: Final = "nginx/templates/site.conf.template"
 INCLUDED: Final = "    include snippets/flower.conf;\n"
 FLOWER_OF_NGINX: Final = "nginx/snippets/flower.conf"  # Celery's page, not the team's flowers
 
-# An app with a model, its migration, and what becomes of it in a copy of production's data.
+# An app with a model, its migration, and its rules for a copy of production's data.
 APP: Final = {
     "__init__.py": "",
     "apps.py": '''"""The application `flowers`."""
@@ -35,10 +35,10 @@ from django.db import models
 class Flower(models.Model):
     """One that can be bought."""
 
-    colour = models.CharField(max_length=20)
+    color = models.CharField(max_length=20)
 
     def __str__(self) -> str:
-        return self.colour
+        return self.color
 ''',
     "anonymisation.py": '''"""What becomes of flowers in a copy of production's data."""
 
@@ -46,7 +46,7 @@ from anonymising.registry import rules
 from anonymising.rules import Keep
 from flowers.models import Flower
 
-rules(Flower, colour=Keep())
+rules(Flower, color=Keep())
 ''',
     "migrations/__init__.py": "",
     "migrations/0001_initial.py": """from django.db import migrations, models
@@ -60,7 +60,7 @@ class Migration(migrations.Migration):
             name="Flower",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("colour", models.CharField(max_length=20)),
+                ("color", models.CharField(max_length=20)),
             ],
         ),
     ]
@@ -72,8 +72,8 @@ from flowers.models import Flower
 
 
 @pytest.mark.django_db
-def test_a_flower_is_called_by_its_colour() -> None:
-    assert str(Flower.objects.create(colour="red")) == "red"
+def test_a_flower_is_called_by_its_color() -> None:
+    assert str(Flower.objects.create(color="red")) == "red"
 """,
 }
 
@@ -109,7 +109,7 @@ def change(project: MadeProject) -> None:
 
 
 def decide(project: MadeProject) -> None:
-    """Decide where both sides changed the same lines: no Flower, else the base project's. Make the picture."""
+    """Resolve lines that both sides changed: no Flower, else the base project's side. Make the picture."""
     for path in git(project.folder, "diff", "--name-only", "--diff-filter=U").split():
         file = project.folder / path
         if path == COMPOSE:
@@ -125,7 +125,7 @@ def decide(project: MadeProject) -> None:
 
 
 def assert_kept(project: MadeProject) -> None:
-    """Assert that all of it is there, and that Flower is not."""
+    """Assert that all changes of the team are there, and that Flower is not."""
 
     def read(name: str) -> str:
         return (project.folder / name).read_text()

@@ -1,4 +1,4 @@
-"""A person at a terminal: sees what a program shows there, and types."""
+"""A person at a terminal: reads a program's output there, and types."""
 
 import os
 import pty
@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from base_project import SOMEBODY
+from base_project import GIT_IDENTITY
 
 LIMIT: Final = 60.0  # seconds to wait for something
 # Copier's prompts ask a terminal where its cursor is, and wait for the answer.
@@ -24,18 +24,18 @@ class Terminal:
     """The terminal of one process."""
 
     def __init__(self, process: subprocess.Popen[bytes], end: int) -> None:
-        """Sit at the end of the pseudo-terminal whose other end the process has."""
+        """Use this end of the pseudo-terminal whose other end the process has."""
         self.process, self._end = process, end
         self._shown = b""
-        self._seen = 0  # how much of that `expect` has gone past
+        self._seen = 0  # the position that `expect` has reached
 
     @property
     def text(self) -> str:
-        """All that was shown so far, without the movements of the cursor."""
+        """All output so far, without the movements of the cursor."""
         return CONTROL_SEQUENCE.sub(b"", self._shown).decode(errors="replace")
 
     def expect(self, text: str) -> None:
-        """Return once the text is shown, after what was expected before. Fail when it is not, in time."""
+        """Return once the text is shown, after the previously expected one. Fail after the time limit."""
         deadline = time.monotonic() + LIMIT
         while (found := self.text.find(text, self._seen)) < 0:
             assert self._read(), f"ended without {text!r}:\n{self.text}"
@@ -47,19 +47,19 @@ class Terminal:
         os.write(self._end, keys.encode())
 
     def wait(self) -> int:
-        """Return the exit status, once the program has ended and all it showed was read."""
+        """Return the exit status, once the program has ended and all its output was read."""
         deadline = time.monotonic() + LIMIT
         while self._read():
             assert time.monotonic() < deadline, f"not ended within {LIMIT} s:\n{self.text}"
         return self.process.wait(LIMIT)
 
     def _read(self) -> bool:
-        """Read what is shown, if anything within a moment; return whether there can be more."""
+        """Read the output of the next moment, if any; return whether there can be more."""
         if not select.select([self._end], [], [], 0.1)[0]:
             return True
         try:
             data = os.read(self._end, 65536)
-        except OSError:  # how Linux says that nobody has the other end any more
+        except OSError:  # on Linux this means that the other end is closed
             return False
         if WHERE_IS_THE_CURSOR in data:
             os.write(self._end, HERE)
@@ -69,12 +69,12 @@ class Terminal:
 
 @contextmanager
 def at_terminal(*command: str | Path, folder: Path) -> Iterator[Terminal]:
-    """Run the command at a terminal; end it, if it has not ended by then."""
+    """Run the command at a terminal; end it, if it still runs at the end."""
     end, other = pty.openpty()
     with subprocess.Popen(
         command,
         cwd=folder,
-        env={**os.environ, **SOMEBODY, "TERM": "xterm"},
+        env={**os.environ, **GIT_IDENTITY, "TERM": "xterm"},
         stdin=other,
         stdout=other,
         stderr=other,

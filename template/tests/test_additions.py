@@ -1,4 +1,4 @@
-"""What the how-to pages add-*.md say, done in a new project: linters and tests stay green, and what was added works."""
+"""The how-to pages add-*.md, followed in a new project: linters and tests stay green, and the additions work."""
 
 import re
 import signal
@@ -12,13 +12,13 @@ from base_project import BaseProject, MadeProject, run
 from bedplate.testing.checkout import ROOT, free_port, unique_slug
 from bedplate.testing.compose import Stack, wait_until
 from bedplate.testing.server import Server, running
-from embedded_mode import SERVING, Running, Visitor, visitor_logged_in, wait_for
+from embedded_mode import SERVING, Running, Visitor, logged_in_visitor, wait_for
 from followed_pages import Reader
 from stack.first_server import clone
 
 FAST: Final = "./run_tests.sh fast\n"
 GERMAN: Final = "web/locale/de/LC_MESSAGES/django.po"
-# In an order that goes: a background task belongs to the app.
+# In a possible order: the background task belongs to the app.
 PAGES: Final = (
     "add-an-app.md",
     "add-a-background-task.md",
@@ -39,7 +39,7 @@ def project(base: BaseProject, tmp_path: Path) -> MadeProject:
 
 
 def follow(project: MadeProject, page: str, *, embedded: bool = False) -> None:
-    """Do what the page says, but for the tests, which are run once for all pages."""
+    """Follow the page, except for its tests, which are run once for all pages."""
     for commands in Reader(project.folder, embedded=embedded).follow(page):
         if (project.folder / GERMAN).exists():
             translate_the_rest(project.folder / GERMAN)
@@ -48,7 +48,7 @@ def follow(project: MadeProject, page: str, *, embedded: bool = False) -> None:
 
 
 def translate_the_rest(catalog: Path) -> None:
-    """Translate every text that has no translation: a translator's work, which the page does not print."""
+    """Translate every untranslated text: a translator's work, which the page does not print."""
     entries = re.sub(r'^(msgid (".+"))\nmsgstr ""$', r"\1\nmsgstr \2", catalog.read_text(), flags=re.MULTILINE)
     catalog.write_text(entries)
 
@@ -58,8 +58,8 @@ def site(project: MadeProject) -> Iterator[Visitor]:
     """Serve the project; yield its first user, logged in."""
     running = Running(project.folder, "--port", str(free_port()))
     try:
-        running.wait_until_said(SERVING)
-        yield visitor_logged_in(running)
+        running.wait_for_output(SERVING)
+        yield logged_in_visitor(running)
         running.end(signal.SIGINT)
     finally:
         running.close()
@@ -67,7 +67,7 @@ def site(project: MadeProject) -> Iterator[Visitor]:
 
 @pytest.mark.timeout(1200)
 def test_pages_in_embedded_mode(project: MadeProject) -> None:
-    """All in one project: its fast tests pass, and visitors see what was added."""
+    """All in one project: its fast tests pass, and visitors see the additions."""
     (project.folder / "web/frontend/node_modules").symlink_to(ROOT / "web/frontend/node_modules")
     set_up = project.run("./install_embedded.sh", "--setup-only")
     assert set_up.returncode == 0, set_up.stdout + set_up.stderr
@@ -80,7 +80,7 @@ def test_pages_in_embedded_mode(project: MadeProject) -> None:
 
 
 def check_additions(visitor: Visitor) -> None:
-    """Look at what the pages added, as staff with a browser."""
+    """Look at the additions of the pages, as staff with a browser."""
     page = visitor.get("/orders/")
     assert "You have not ordered anything yet." in page
     assert '<a href="/orders/">Your orders</a>' in page
@@ -93,7 +93,7 @@ def check_additions(visitor: Visitor) -> None:
     assert '<html lang="de">' in visitor.get("/")
 
 
-# Prints what an application in a container knows of the secret, and that it reaches the new cache.
+# Print an application's value of the secret in a container, and that it reaches the new cache.
 KNOWN: Final = """
 from django.conf import settings
 from django.core.cache import caches
@@ -103,7 +103,7 @@ print(settings.ENVIRONMENT.payment_key.get_secret_value(), caches["pages"].get("
 
 
 def known(stack: Stack) -> str:
-    """Return what `web` knows."""
+    """Return these values of `web`."""
     assert stack.exec("page_cache", "valkey-cli", "dbsize").strip() == "0"
     printed = stack.manage("shell", "--no-imports", "--command", KNOWN).strip()
     assert stack.exec("page_cache", "valkey-cli", "dbsize").strip() == "1"
@@ -112,7 +112,7 @@ def known(stack: Stack) -> str:
 
 @pytest.mark.stack
 def test_pages_in_docker(project: MadeProject, tmp_path: Path) -> None:
-    """All in one project: LOCAL has it at once, and PROD when it is set up from the commit."""
+    """All in one project: LOCAL has it at once, and PROD when it is installed from the commit."""
     stack = Stack(directory=project.folder, project=unique_slug(), port=free_port())
     try:
         stack.install()
@@ -128,7 +128,7 @@ def test_pages_in_docker(project: MadeProject, tmp_path: Path) -> None:
 
 
 def check_local(stack: Stack) -> None:
-    """Look at what runs on this machine."""
+    """Look at the services on this machine."""
     visitor = Visitor(stack.url)
     login, password = stack.dotenv["DEFAULT_USER_EMAIL"], stack.dotenv["DEFAULT_USER_PASSWORD"]
     visitor.submit("/accounts/login/", login=login, password=password)
@@ -148,7 +148,7 @@ def fetch_with_key(project: MadeProject, folder: Path) -> Path:
 
 
 def check_production(server: Server) -> None:
-    """Look at what runs on a server."""
+    """Look at the services on a server."""
     assert known(server) == "for-production is kept"
     assert server.exec("celery", "cat", "/run/secrets/payment_key") == "for-production\n"
     assert "payment_key" not in server.exec("cron", "ls", "/run/secrets")

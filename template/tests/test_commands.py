@@ -1,4 +1,4 @@
-"""Which test runs the commands that the pages show. A block of `sh` is run, one of `console` cannot be."""
+"""Tests that run the commands of the pages. A block of `sh` is run, one of `console` cannot be."""
 
 import re
 from fnmatch import fnmatch
@@ -12,7 +12,7 @@ from documents import commands_of
 
 ALL: Final = "*"  # sections that are not named themselves
 HOW_TO: Final = "library/docs/how-to/"
-# The tests that take the commands of a page's section from there. The part before the first section has no name.
+# The tests that read the commands of a page's section. The part before the first section has no name.
 RUN_BY: Final = {
     "README_install_base_project.md": {
         "What `./install_docker.sh` does, by hand": "library/tests/system/stack/test_install_docker.py",
@@ -51,9 +51,16 @@ RUN_BY: Final = {
         ALL: "library/tests/system/stack/test_prod.py",
     },
     f"{HOW_TO}hand-over.md": {
-        "": "library/tests/system/test_create_archive.py library/tests/system/stack/test_archive.py"
+        "": "library/tests/system/test_archive_command.py library/tests/system/stack/test_archive.py"
     },
     f"{HOW_TO}local-names.md": {"Remove it": "library/tests/system/stack/test_proxy_pass.py"},
+    f"{HOW_TO}managed-postgresql.md": {
+        "Its role and database": "library/tests/system/stack/test_managed_how_to.py",
+        "A new PROD": "library/tests/system/test_managed_install.py",
+        "A PROD that has data": "library/tests/system/stack/test_managed_how_to.py",
+        "Another password": "library/tests/system/stack/test_managed_how_to.py",
+        "Back to a database of the project's own": "library/tests/system/stack/test_managed_how_to.py",
+    },
     f"{HOW_TO}remove-backups.md": {ALL: "template/tests/test_removals.py"},
     f"{HOW_TO}remove-certificates.md": {ALL: "template/tests/test_removals.py"},
     f"{HOW_TO}remove-embedded-mode.md": {ALL: "template/tests/test_removals.py"},
@@ -65,17 +72,18 @@ RUN_BY: Final = {
     f"{HOW_TO}rebuild-indexes.md": {"": "library/tests/system/stack/test_health.py"},
     f"{HOW_TO}update.md": {"": "template/tests/test_update.py"},
 }
-# Pages whose other commands stand in those above too, there perhaps with more options; and what runs the rest.
-REPEAT: Final = ("README.md", "CONTRIBUTING.md", f"{HOW_TO}local-names.md")
+# Pages whose other commands are in those above too, perhaps with more options there; and the tests of the rest.
+REPEAT: Final = ("README.md", "docs/CONTRIBUTING.md", f"{HOW_TO}local-names.md")
 RUN_ELSEWHERE: Final = {
     "./run_tests.sh": ".ci/run",
     "./run_tests.sh fast": "template/tests/base_project.py",
     "git config core.hooksPath .githooks": "library/tests/system/test_contributing.py",
 }
-# What no test can run, and why.
+# Commands that no test can run, with the reason.
 CANNOT_RUN: Final = {
     f"{HOW_TO}authenticate-google-storage.md": "`gcloud` acts on an account at Google",
     f"{HOW_TO}bucket-accounts.md": "`gcloud` acts on an account at Google",
+    f"{HOW_TO}managed-postgresql.md": "`gcloud` and `aws` act on accounts there; a container stands in",
 }
 
 PAGES: Final = [
@@ -112,7 +120,7 @@ def reads(test: str, page: str) -> bool:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_each_block_is_claimed(page: str) -> None:
-    """A test runs it, or it repeats what one runs; or it is `console`, and there is a reason."""
+    """A test runs it, or it repeats one that is run; or it is `console`, and there is a reason."""
     run_by, shown = RUN_BY.get(page, {}), sections_of(page, "sh")
     if ALL not in run_by and page not in REPEAT:
         assert set(shown) <= set(run_by), "no test runs the commands of a section"
@@ -123,14 +131,14 @@ def test_each_block_is_claimed(page: str) -> None:
 
 @pytest.mark.parametrize(("page", "tests"), [(page, test) for page, tests in RUN_BY.items() for test in tests.values()])
 def test_each_test_reads_its_page(page: str, tests: str) -> None:
-    """So it cannot run something else than what the page says."""
+    """It cannot run other commands than the page's."""
     for test in tests.split():
         assert reads(test, page), f"{test} does not name {page}"
 
 
 @pytest.mark.parametrize("page", REPEAT)
-def test_repeated_commands_are_those_that_run(page: str) -> None:
-    """A summary has no command of its own, and no option that the other page has not."""
+def test_repeated_commands_are_tested_elsewhere(page: str) -> None:
+    """A summary has no additional command, and no additional option."""
     here = [block for section in RUN_BY.get(page, {}) for block in commands_of(ROOT / page, section=section)]
     run = words_of([block for other in RUN_BY if other != page for block in commands_of(ROOT / other)])
     for words in words_of([block for block in commands_of(ROOT / page) if block not in here]):

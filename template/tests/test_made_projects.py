@@ -1,4 +1,4 @@
-"""Projects that were made pass their own tests, and run."""
+"""New projects pass their own tests, and run."""
 
 import json
 import re
@@ -38,7 +38,7 @@ def test_its_own_fast_tests_pass(project: MadeProject) -> None:
     assert "All passed" in result.stdout
 
 
-# Red where the tests of a project start the stack of another one.
+# This fails if the tests of a project start the stack of another one.
 NAME: Final = '''"""The project's own name."""
 
 from playwright.sync_api import Page, expect
@@ -52,13 +52,13 @@ def test_name(page: Page) -> None:
 
 
 def name_of(project: MadeProject) -> str:
-    """Return the project's name, as it was answered."""
+    """Return the project's name, from its answers."""
     name: str = json.loads((project.folder / ".copier-answers.yml").read_text())["project_name"]
     return name
 
 
 def left_by_tests() -> list[str]:
-    """Return the containers, volumes, networks and images that Docker has of stacks under test."""
+    """Return the containers, volumes, networks and images of stacks under test that Docker still has."""
     named = {"ps --all": "{{.Names}}", "volume ls": "{{.Name}}", "network ls": "{{.Name}}"}
     listed = [run("docker", *what.split(), "--format", name) for what, name in named.items()]
     names = "\n".join([*listed, run("docker", "image", "ls", "--format", "{{.Repository}}:{{.Tag}}")]).split()
@@ -67,7 +67,7 @@ def left_by_tests() -> list[str]:
 
 @pytest.mark.stack
 def test_its_own_stack_tests_pass(base: BaseProject, tmp_path: Path) -> None:
-    """LOCAL and PROD, a login, a task, a backup, a deploy: a new project begins green, and nothing of it remains."""
+    """LOCAL and PROD, a login, a task, a backup, a deploy: a new project begins green, and nothing of it is left."""
     before = left_by_tests()
     project = base.make(tmp_path / "shop", name="Flower Shop")
     add_examples(project)
@@ -81,7 +81,7 @@ def test_its_own_stack_tests_pass(base: BaseProject, tmp_path: Path) -> None:
 @pytest.mark.stack
 @pytest.mark.parametrize("project", [CHOICES[1]], ids=["--no-frontend"], indirect=True)
 def test_its_stack_runs(project: MadeProject) -> None:
-    """./install_docker.sh brings its LOCAL up, and the home page says its name, however it is written."""
+    """./install_docker.sh starts its LOCAL, and the home page has its name, however it is written."""
     stack = Stack(directory=project.folder, project=unique_slug(), port=free_port())
     try:
         stack.install()

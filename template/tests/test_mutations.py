@@ -1,4 +1,4 @@
-"""The mutation run (template/benchmarks/mutations): which faults it makes, and what it says of tests that miss some."""
+"""The mutation run (template/benchmarks/mutations): its faults, and its report on tests that miss some."""
 
 import subprocess
 import sys
@@ -40,7 +40,7 @@ def test_nothing_is_sold_backwards(number: int) -> None:
 
 @pytest.fixture(autouse=True)
 def pytest_without_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let each run of pytest start in less than a second."""
+    """Make each run of pytest start in less than a second."""
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
 
 
@@ -53,13 +53,13 @@ def shop(folder: Path, tests: str) -> Package:
 
 
 def reading(package: Package, folder: Path, *, killed: Path | None = None) -> Reading:
-    """Return what became of all mutants of the package."""
+    """Return the results of all mutants of the package."""
     trial = prepare(package, folder, container=None)
     return attempt_all(draw(package, folder, number=0, seed=1), trial, killed=Killed(killed))
 
 
 def test_weak_tests_leave_survivors(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A refusal that no test asks for may go; the run names it, with what it would be, and nothing of it stays."""
+    """A refusal without a test can be removed; the run prints it, with the change, and restores the code."""
     weak = reading(shop(tmp_path, WEAK), tmp_path)
     assert weak.outcomes[Outcome.SURVIVED] == 3
     assert weak.outcomes[Outcome.KILLED] == weak.outcomes.total() - 3
@@ -70,14 +70,14 @@ def test_weak_tests_leave_survivors(tmp_path: Path, capsys: pytest.CaptureFixtur
 
 
 def test_strong_tests_leave_none(tmp_path: Path) -> None:
-    """Where each line is looked at, every fault is noticed."""
+    """If every line is tested, every fault is noticed."""
     strong = reading(shop(tmp_path, STRONG), tmp_path)
     assert strong.outcomes == {Outcome.KILLED: strong.outcomes.total()}
     assert strong.share == 1
 
 
-def test_run_goes_on_where_it_was_ended(tmp_path: Path) -> None:
-    """What tests noticed is not tried again, what survived is: a test may have been written for it since."""
+def test_interrupted_run_continues(tmp_path: Path) -> None:
+    """Noticed faults are not tried again, survivors are: a test may have been written for them since."""
     noticed = tmp_path / "killed"
     weak = reading(shop(tmp_path, WEAK), tmp_path, killed=noticed)
     (tmp_path / "test_shop.py").write_text("def test_nothing() -> None:\n    pass\n")
@@ -86,11 +86,11 @@ def test_run_goes_on_where_it_was_ended(tmp_path: Path) -> None:
     assert strong.share == 1
     (tmp_path / "shop.py").write_text(SHOP.replace("price", "cost"))
     (tmp_path / "test_shop.py").write_text("def test_nothing() -> None:\n    pass\n")
-    assert reading(weak.sample.package, tmp_path, killed=noticed).share == 0  # the code is another, so is each fault
+    assert reading(weak.sample.package, tmp_path, killed=noticed).share == 0  # the code has changed, so has each fault
 
 
 def test_mutant_that_hangs_is_ended(tmp_path: Path) -> None:
-    """A loop without end counts as noticed, by the time limit, which also ends what it started."""
+    """An endless loop counts as noticed, by the time limit, which also kills its children."""
     (tmp_path / "shop.py").write_text(
         "def total() -> int:\n    n = 0\n    while n < 9:\n        n += 1\n    return n\n"
     )
@@ -101,7 +101,7 @@ def test_mutant_that_hangs_is_ended(tmp_path: Path) -> None:
     assert trial.attempt(endless) is Outcome.TIMED_OUT
 
 
-def test_fault_is_seen_by_what_tests_start(tmp_path: Path) -> None:
+def test_programs_started_by_tests_have_the_fault(tmp_path: Path) -> None:
     """The checkout's own Python finds the library in it, as `bedplate.pth` of its packages says."""
     library = tmp_path / "library/src/bedplate"
     library.mkdir(parents=True)
@@ -117,8 +117,8 @@ def test_fault_is_seen_by_what_tests_start(tmp_path: Path) -> None:
     assert reading(package, tmp_path).outcomes == {Outcome.KILLED: 1}
 
 
-def test_tests_that_fail_of_themselves_are_refused(tmp_path: Path) -> None:
-    """Where a test fails without a fault, nothing could be learned."""
+def test_tests_that_fail_without_a_fault_are_refused(tmp_path: Path) -> None:
+    """If a test fails without a fault, the run would show nothing."""
     package = shop(tmp_path, WEAK.replace("18", "17"))
     with pytest.raises(UnusableTestsError, match=r"test_shop\.py: status 1"):
         reading(package, tmp_path)
@@ -171,12 +171,12 @@ def test_fault(before: str, after: str) -> None:
         "x = 'words for people'",
     ],
 )
-def test_what_says_nothing_to_the_program_is_left_alone(line: str) -> None:
-    """Documentation, types, the log and prose are no faults of the program."""
+def test_code_without_effect_is_left_alone(line: str) -> None:
+    """Documentation, types, the log and prose are not changed."""
     assert [fault for fault in faults(f"def f():\n    {line}\n") if fault.after != "pass"] == []
 
 
-def test_packages_and_equivalents_are_of_this_code() -> None:
+def test_packages_and_equivalents_match_this_code() -> None:
     """Every package has sources and tests; every accepted fault has a reason, and its file is there."""
     root = HERE.parents[2]
     for package in read_packages(HERE / "packages.toml").values():
@@ -188,7 +188,7 @@ def test_packages_and_equivalents_are_of_this_code() -> None:
 
 
 def test_help_needs_nothing() -> None:
-    """The command says what it does."""
+    """The command describes itself."""
     command = [str(Path(".venv/bin/python").absolute()), "template/benchmarks/mutations/run.py", "--help"]
     assert (
         "no test notices"

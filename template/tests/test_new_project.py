@@ -1,4 +1,4 @@
-"""`./new_project.sh`: what it makes of answers, what it refuses, and that nothing half made is left."""
+"""`./bedplate new`: its results and its refusals; it leaves nothing unfinished."""
 
 import json
 import re
@@ -9,16 +9,17 @@ from pathlib import Path
 
 import pytest
 from base_project import BaseProject, MadeProject, git, run
+from bedplate.host.configuration import env_file
 from bedplate.testing.checkout import ROOT
 from embedded_mode import wait_for
 
-# The base project's name may stand in the credits and in what a project remembers of its origin, nowhere else.
+# The base project's name may occur in the credits and in the project's record of its origin, nowhere else.
 CREDITS = {Path("README.md"), Path(".copier-answers.yml"), Path("library/LICENSE")}
-LEFT_BEHIND = ("copier.yml", "new_project.sh", "template", "docs/home.png", "docs/adr/0021-library.md", "library/tests")
+LEFT_BEHIND = ("copier.yml", "template", "docs/home.png", "docs/adr/0021-library.md", "library/tests")
 
 
 def test_a_persons_configuration_of_git_changes_nothing(base: BaseProject, tmp_path: Path) -> None:
-    """What a person ignores in all repositories, and has as ends of lines, are not the project's."""
+    """Files that a person ignores in all repositories, and a person's line endings, do not affect the project."""
     ignored = tmp_path / "ignored"
     ignored.write_text("*.mo\n")
     configuration = tmp_path / "gitconfig"
@@ -38,7 +39,7 @@ def values(project: MadeProject) -> dict[str, str]:
 
 
 def refused(base: BaseProject, *options: str | Path, saying: str, **variables: str) -> None:
-    """Make no project; assert that the reason is said."""
+    """Make no project; assert that the reason is given."""
     result = base.new_project(*options, **variables)
     assert result.returncode == 1, result.stdout + result.stderr
     assert "Stopped, nothing was changed" in result.stderr
@@ -47,7 +48,7 @@ def refused(base: BaseProject, *options: str | Path, saying: str, **variables: s
 
 
 def test_project(acme: MadeProject) -> None:
-    """It has one commit with everything, and remembers what it was made from."""
+    """It has one commit with all files, and remembers its origin."""
     assert git(acme.folder, "log", "--format=%s").startswith("Start from the base project")
     assert git(acme.folder, "status", "--porcelain") == ""
     answers = json.loads((acme.folder / ".copier-answers.yml").read_text())
@@ -56,16 +57,16 @@ def test_project(acme: MadeProject) -> None:
     assert {name for name in answers if name.startswith("_")} == {"_commit", "_src_path"}
 
 
-def test_what_belongs_to_the_base_project_stays_there(acme: MadeProject) -> None:
-    """Nothing of making projects comes along; what runs, tests and updates them does."""
+def test_base_project_files_are_not_copied(acme: MadeProject) -> None:
+    """Nothing about making projects is copied; all that runs, tests and updates them is."""
     assert [name for name in LEFT_BEHIND if (acme.folder / name).exists()] == []
     assert [path for path in acme.files() if path.suffix == ".jinja"] == []
-    for script in ("install_docker.sh", "install_embedded.sh", "run_tests.sh", "update_project.sh"):
+    for script in ("install_docker.sh", "install_embedded.sh", "run_tests.sh", "bedplate"):
         assert run(acme.folder / script, "--help", folder=acme.folder).returncode == 0
 
 
 def test_links_between_its_pages_lead_somewhere(acme: MadeProject) -> None:
-    """What stays behind is linked from no page."""
+    """No page links to a file that is not copied."""
     pages = [acme.folder / path for path in acme.files() if path.suffix == ".md" and path.parts[0] != "library"]
     texts = [
         (page, re.sub(r"^```diff\n.*?^```$", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)) for page in pages
@@ -76,7 +77,7 @@ def test_links_between_its_pages_lead_somewhere(acme: MadeProject) -> None:
 
 
 def test_no_name_leaks(acme: MadeProject) -> None:
-    """No file of the project names the base project, but for the credits; its library is a package of that name."""
+    """No file of the project names the base project, except in the credits; its library is a package of that name."""
     named = [
         path for path in acme.files() if b"Bedplate" in (acme.folder / path).read_bytes() or "Bedplate" in str(path)
     ]
@@ -100,17 +101,16 @@ def test_no_name_leaks(acme: MadeProject) -> None:
     ],
 )
 def test_awkward_names(base: BaseProject, tmp_path: Path, name: str, slug: str) -> None:
-    """The name reaches the settings as it is, through a shell's reading too; the slug is made to fit."""
+    """A shell and the commands of the host read the name unchanged; the slug is made to fit."""
     project = base.make(tmp_path / "made", name=name)
     read = values(project)
     assert (read["PROJECT_NAME"], read["COMPOSE_PROJECT_NAME"], read["DOMAIN"]) == (name, slug, f"{slug}.local")
-    script = "source library/host/install/dotenv.sh && dotenv_get .env.example PROJECT_NAME"
-    assert run("bash", "-c", script, folder=project.folder).stdout == name
+    assert env_file.read(project.folder / ".env.example")["PROJECT_NAME"] == name
     assert (project.folder / "README.md").read_text().startswith(f"# {name}\n")
 
 
-def test_a_name_without_latin_letters_is_told(base: BaseProject, tmp_path: Path) -> None:
-    """What the project is called then, and how to choose, is said; with a choice of one's own it is not."""
+def test_a_name_without_latin_letters_is_reported(base: BaseProject, tmp_path: Path) -> None:
+    """The project's slug then, and how to choose one, are printed; with a chosen one they are not."""
     said = base.new_project(tmp_path / "made", "--yes", "--name", "日本").stdout
     assert "Its short name is site" in said
     assert "--slug" in said
@@ -133,7 +133,7 @@ def test_without_frontend(base: BaseProject, tmp_path: Path) -> None:
     ],
 )
 def test_licence(base: BaseProject, tmp_path: Path, licence: str, beginning: list[str]) -> None:
-    """A project has the licence that its team chose; the library keeps its own."""
+    """A project has the license that its team chose; the library keeps its own."""
     project = base.make(tmp_path / "shop", "--licence", licence, name="Shop")
     lines = [line.strip() for line in (project.folder / "LICENSE").read_text().splitlines()]
     assert lines[: len(beginning)] == beginning
@@ -141,7 +141,7 @@ def test_licence(base: BaseProject, tmp_path: Path, licence: str, beginning: lis
 
 
 def test_without_a_licence(acme: MadeProject) -> None:
-    """The default says nothing about the team's code: Bedplate's licence is not theirs."""
+    """By default the team's code has no license: Bedplate's is not theirs."""
     assert not (acme.folder / "LICENSE").exists()
     assert (acme.folder / "library/LICENSE").exists()
 
@@ -158,19 +158,19 @@ def test_without_a_licence(acme: MadeProject) -> None:
         (["--name", "Shop", "--slug", "none"], "--slug: none is reserved"),
         (["--name", "Shop", "--slug", "s" * 41], "--slug: At most 40 characters"),
         (["--name", "Shop", "--domain", "not a host"], "--domain: Like www.example.com"),
-        (["--name", "Shop", "--admin-email", "nobody"], "--admin-email: Like you@example.com"),
+        (["--name", "Shop", "--admin-email", "no-address"], "--admin-email: Like you@example.com"),
         (["--name", "Shop", "--time-zone", "Mars/Olympus"], "--time-zone: Not a time zone"),
         ([], "the project needs a name"),
     ],
 )
 def test_bad_answers(base: BaseProject, tmp_path: Path, options: list[str], saying: str) -> None:
-    """An answer that will not do is named, with what would; no folder is left."""
+    """An invalid answer is named, with a valid example; no folder is left."""
     refused(base, tmp_path / "shop", "--yes", *options, saying=saying)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_bad_directories(base: BaseProject, tmp_path: Path) -> None:
-    """A folder with something in it, a file, one whose parent is missing, one in the base project: none is touched."""
+    """A non-empty folder, a file, one whose parent is missing, one in the base project: none is changed."""
     (tmp_path / "full").mkdir()
     (tmp_path / "full/kept").write_text("kept")
     (tmp_path / "file").touch()
@@ -184,7 +184,7 @@ def test_bad_directories(base: BaseProject, tmp_path: Path) -> None:
 
 
 def test_empty_directory_is_taken(base: BaseProject, tmp_path: Path) -> None:
-    """A folder that is there and empty is where the project is made."""
+    """An existing empty folder is used."""
     (tmp_path / "shop").mkdir()
     assert (base.make(tmp_path / "shop").folder / "README.md").exists()
 
@@ -197,7 +197,7 @@ def test_folder_beside_the_clone(base: BaseProject) -> None:
 
 
 def test_without_git_or_a_name_for_it(base: BaseProject, tmp_path: Path) -> None:
-    """Without git, or a name for the commit, nothing is begun."""
+    """Without git, or a name for the commit, nothing is started."""
     commands = tmp_path / "commands"
     commands.mkdir()
     for name in ("bash", "dirname", "env", "find", "sort", "sed", "python3"):
@@ -205,17 +205,17 @@ def test_without_git_or_a_name_for_it(base: BaseProject, tmp_path: Path) -> None
         (commands / name).symlink_to(found)
     options = (tmp_path / "shop", "--yes", "--name", "Shop")
     refused(base, *options, saying="git is not installed", PATH=str(commands))
-    nobody = {f"GIT_{role}_{what}": "" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
+    no_identity = {f"GIT_{role}_{what}": "" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
     saying = "git config --global user.name"
-    refused(base, *options, saying=saying, **nobody, HOME=str(tmp_path), GIT_CONFIG_NOSYSTEM="1")
+    refused(base, *options, saying=saying, **no_identity, HOME=str(tmp_path), GIT_CONFIG_NOSYSTEM="1")
     assert not (tmp_path / "shop").exists()
 
 
 def test_interrupted(base: BaseProject, tmp_path: Path) -> None:
-    """Ctrl-C amid the work leaves nothing behind."""
+    """Ctrl-C during the work leaves nothing behind."""
     folder = tmp_path / "shops"
     folder.mkdir()
-    command = [str(base.folder / "new_project.sh"), str(folder / "shop"), "--yes", "--name", "Shop"]
+    command = [str(base.folder / "bedplate"), "new", str(folder / "shop"), "--yes", "--name", "Shop"]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, process_group=0) as process:
         wait_for(lambda: any(folder.glob(".shop-*/render/template/web")), what="it works", limit=60)
         process.send_signal(signal.SIGINT)
@@ -226,7 +226,7 @@ def test_interrupted(base: BaseProject, tmp_path: Path) -> None:
 
 
 def test_help_and_wrong_options(base: BaseProject) -> None:
-    """--help tells with an example; what is wrong is named."""
+    """--help has an example; an error is named."""
     assert "--run embedded" in base.new_project("--help").stdout
     result = base.new_project("../shop", "--nmae", "Shop")
     assert result.returncode == 2
@@ -234,5 +234,5 @@ def test_help_and_wrong_options(base: BaseProject) -> None:
 
 
 def test_the_clone_still_runs_in_place() -> None:
-    """The base project itself has all that its scripts need: its .env.example is no template."""
+    """The base project itself has all files that its scripts need: its .env.example is no template."""
     assert "{{" not in (ROOT / ".env.example").read_text()

@@ -1,4 +1,4 @@
-"""Projects of older versions of the base project, with a team's changes, come up to the newest: by 1.0."""
+"""Projects of older versions, with a team's changes, are updated to the newest version, by way of 1.0."""
 
 import re
 from pathlib import Path
@@ -17,19 +17,19 @@ OLD = {
     "with uploads": "d48efe4a6598c8180ce6f0f4177a8dd96691b6b5",
 }
 
-# To which they go first: its code can do all later updates (copier.yml names it).
+# The version that they are updated to first: its code can do all later updates (copier.yml names it).
 FIRST_RELEASE = "8d842b7abf6d59bcbd66b1b93acb609207fc2ed6"
 
 
 @pytest.fixture(autouse=True)
 def whole_history() -> None:
-    """Skip where the older versions were not cloned: nobody can make projects of them there."""
+    """Skip if the older versions were not cloned: no project of them can be made."""
     if git(ROOT, "rev-parse", "--is-shallow-repository").strip() == "true":
         pytest.skip("this clone is shallow; to test older projects: git fetch --unshallow")
 
 
 def refused_at_once(project: MadeProject) -> list[str]:
-    """Fail unless the newest version is refused and nothing is changed; return the options that it says to use."""
+    """Fail unless the newest version is refused and nothing is changed; return the options that the message names."""
     result = project.update("--yes")
     assert result.returncode == 1
     assert "nothing was changed" in result.stderr
@@ -40,14 +40,14 @@ def refused_at_once(project: MadeProject) -> list[str]:
 
 
 def test_1_0_is_the_commit_that_older_projects_go_to_first() -> None:
-    """Its name and the commit in copier.yml mean the same."""
+    """The name and the commit in copier.yml are the same version."""
     assert commit_of(Repository(ROOT), "1.0") == FIRST_RELEASE
     assert f"--to {FIRST_RELEASE}" in (ROOT / "copier.yml").read_text()
 
 
 @pytest.mark.parametrize("version", OLD)
-def test_it_comes_up_to_the_newest(base: BaseProject, tmp_path: Path, version: str) -> None:
-    """The team's changes are all there or marked, so are the base project's; a second update does nothing."""
+def test_it_updates_to_the_newest_version(base: BaseProject, tmp_path: Path, version: str) -> None:
+    """All changes of the team and of the base project are there or marked; a second update does nothing."""
     project = base.make_as_of(OLD[version], tmp_path)
     change(project)
     to_first_release = refused_at_once(project)

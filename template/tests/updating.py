@@ -1,4 +1,4 @@
-"""A base project that goes on, and what an update of a project says."""
+"""A base project that changes, and the messages of a project's update."""
 
 from base_project import BaseProject, MadeProject
 from team import SETTINGS, append, replace
@@ -10,7 +10,7 @@ def read_in(project: MadeProject, name: str) -> str:
 
 
 def improve(upstream: BaseProject) -> str:
-    """Let the base project go on in ways that it does; return its commit."""
+    """Change the base project in typical ways; return its commit."""
     replace(upstream.folder / ".env.example.jinja", "# Time zone of pages", "# The time zone of pages")
     replace(upstream.folder / SETTINGS, '"""', '"""Improved: ')
     (upstream.folder / "web/pages/improvement.py").write_text('"""New."""\n')
@@ -21,7 +21,7 @@ def improve(upstream: BaseProject) -> str:
 
 
 def refused(project: MadeProject, *options: str, saying: str) -> None:
-    """Update nothing; assert that the reason is said."""
+    """Update nothing; assert that the reason is given."""
     result = project.update(*options)
     assert result.returncode == 1
     assert saying in result.stderr

@@ -1,1 +1,1 @@
-"""The project: settings, addresses, Celery, logs. Importing it loads nothing: the backup system reads its variables."""
+"""The project: settings, URLs, Celery, logs. Importing it loads nothing: the backup system reads its variables."""

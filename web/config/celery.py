@@ -20,19 +20,19 @@ app.steps["consumer"].update([Heartbeat, Leases])
 
 @signals.setup_logging.connect
 def keep_logging(**_: Any) -> None:
-    """Leave logging as `bedplate.django.logs` configures it: Celery sets up none where this signal has a receiver."""
+    """Keep the configuration of `bedplate.django.logs`: with a receiver of this signal, Celery has none of its own."""
 
 
 @signals.before_task_publish.connect
 def send_request_id(headers: dict[str, Any], **_: Any) -> None:
-    """Send the id of the request, or task, that starts a task along with it."""
+    """Add the id of the request, or task, that starts a task to its message."""
     if request_id := get_contextvars().get("request_id"):
         headers["request_id"] = request_id
 
 
 @signals.task_prerun.connect
 def bind_task(task_id: str, task: Task[Any, Any], **_: Any) -> None:
-    """Give what is logged while a task runs its id, and that of the request that started it."""
+    """Add the ids of the running task, and of the request that started it, to the log context."""
     described = {"task_id": task_id, "request_id": task.request.get("request_id")}
     tokens = bind_contextvars(**{name: value for name, value in described.items() if value})
     task.request.update(log_tokens=tokens)
@@ -40,5 +40,5 @@ def bind_task(task_id: str, task: Task[Any, Any], **_: Any) -> None:
 
 @signals.task_postrun.connect
 def unbind_task(task: Task[Any, Any], **_: Any) -> None:
-    """Let the next lines of the process be nobody's again."""
+    """Clear the task's log context."""
     reset_contextvars(**task.request.get("log_tokens", {}))

@@ -7,23 +7,23 @@ from pydantic import Field
 
 
 class Environment(environment.Environment):
-    """The project's configuration. A variable of your own is a field here; `.env.example` explains it to others."""
+    """The project's configuration. Add your own variables as fields here, and to `.env.example`."""
 
-    allow_signup: bool = Field(default=False, description="Whether people can make an account for themselves.")
+    allow_signup: bool = Field(default=False, description="Whether people can create an account themselves.")
 
 
 def read_environment(**overrides: Any) -> Environment:
     """Return the configuration of this process.
 
-    Raise ImproperlyConfigured, naming every variable that is missing or unusable.
+    Raise ImproperlyConfigured with every variable that is missing or invalid.
     """
     return environment.read(Environment, **overrides)
 
 
 def read_environment_or_exit() -> Environment:
-    """Return the configuration of this process; end it, with the reason instead of a traceback, if unusable."""
+    """Return the configuration of this process. Exit with the reason, without a traceback, if it is invalid."""
     return environment.read_or_exit(Environment)
 
 
-if __name__ == "__main__":  # `python -m config.environment`: is it usable?
+if __name__ == "__main__":  # `python -m config.environment` validates it
     read_environment_or_exit()

@@ -1,4 +1,4 @@
-"""The web server of DEV and PROD: `python -m config.serve`. An unusable configuration ends it, with the reason."""
+"""The web server of DEV and PROD: `python -m config.serve`. It exits with the reason if a variable is invalid."""
 
 import os
 from typing import NoReturn
@@ -11,8 +11,8 @@ from config.environment import Environment, read_environment_or_exit
 def command(environment: Environment) -> list[str]:
     """Return the server's command line.
 
-    A process for each core makes pages; its threads wait for the database and others, each with a connection of its
-    own: without the option hundreds, more than PostgreSQL takes. A killed process is replaced, the container stays.
+    There is one process for each core. Its threads wait for the database and other servers, each with its own database
+    connection: the default is hundreds, more than PostgreSQL accepts. A killed process is replaced in its container.
     Why this server: decision 2 (docs/adr)
     """
     return [
@@ -29,7 +29,7 @@ def command(environment: Environment) -> list[str]:
 
 
 def main() -> NoReturn:
-    """Become the server."""
+    """Replace this process by the server."""
     arguments = command(read_environment_or_exit())
     os.execvp(arguments[0], arguments)
 

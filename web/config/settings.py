@@ -1,4 +1,4 @@
-"""Django's settings: safe for production as they stand. What differs comes from `config.environment`."""
+"""Django's settings: the defaults are safe for production. Environments differ in `config.environment` only."""
 
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ if ENVIRONMENT.isolated:
 
 SECRET_KEY, *SECRET_KEY_FALLBACKS = ENVIRONMENT.signing_keys
 DEBUG = ENVIRONMENT.debug
-# nginx refuses unknown hosts; the others are how health checks and people on this machine call the site.
+# nginx refuses unknown hosts; health checks and people on this machine use the other names.
 ALLOWED_HOSTS = [ENVIRONMENT.domain, "localhost", ".localhost", "127.0.0.1", "[::1]"]
 ROOT_URLCONF = "config.urls"
 WSGI_APPLICATION = "config.wsgi.application"
@@ -30,7 +30,7 @@ INSTALLED_APPS = [
     "bedplate.django.operations",
     "bedplate.django.media",
     "bedplate.django.cron_runs",
-    "bedplate.django.anonymising",
+    "bedplate.django.anonymization",
     "bedplate.django.development",
     "pages",
     "allauth",
@@ -73,7 +73,7 @@ TEMPLATES = [
         "BACKEND": "django.template.backends.django.DjangoTemplates",
         "DIRS": [BASE_DIRECTORY / "templates"],
         "OPTIONS": {
-            # Read anew for every page in LOCAL, so that a saved template shows; kept in memory elsewhere.
+            # Read again for every page in LOCAL, so that changes are visible; cached in memory elsewhere.
             "loaders": TEMPLATE_LOADERS if DEBUG else [("django.template.loaders.cached.Loader", TEMPLATE_LOADERS)],
             "context_processors": [
                 "django.template.context_processors.request",
@@ -96,7 +96,7 @@ def databases() -> dict[str, Any]:
         return {
             "ENGINE": "django.db.backends.sqlite3",
             "NAME": ENVIRONMENT.data_directory / "database.sqlite3",
-            # Readers and one writer side by side; a writer takes the lock at once, so it waits in place of failing.
+            # Allows readers with one writer; a writer takes the lock at the start, so it waits instead of failing.
             "OPTIONS": {
                 "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
                 "transaction_mode": "IMMEDIATE",
@@ -154,13 +154,13 @@ ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
 ACCOUNT_EMAIL_VERIFICATION = "mandatory"
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
-ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = ENVIRONMENT.allow_signup  # that mail invites to sign up
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = ENVIRONMENT.allow_signup  # the mail has a link to sign up
 ACCOUNT_LOGOUT_REDIRECT_URL = "home"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TOTP_ISSUER = ENVIRONMENT.project_name
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = ENVIRONMENT.private  # passkeys work on http://localhost too
-# nginx writes the address it sees into X-Real-IP, whatever the client sent; embedded mode has no proxy to trust.
+# nginx sets X-Real-IP to the client's address, whatever the client sent; embedded mode has no trusted proxy.
 ALLAUTH_TRUSTED_CLIENT_IP_HEADER = None if ENVIRONMENT.embedded else "X-Real-IP"
 
 # Languages, time, static files, uploads
@@ -176,10 +176,10 @@ USE_TZ = True
 
 
 def static_storage() -> str:
-    """Return where static files come from: their folders in LOCAL, collected elsewhere, named after their content."""
+    """Return the storage of static files: their folders in LOCAL; elsewhere collected files with hashed names."""
     if DEBUG:
         return "django.contrib.staticfiles.storage.StaticFilesStorage"
-    if ENVIRONMENT.embedded:  # no time spent on compressing what never leaves the machine
+    if ENVIRONMENT.embedded:  # compression is useless on the local machine
         return "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"
     return "whitenoise.storage.CompressedManifestStaticFilesStorage"
 
@@ -190,8 +190,8 @@ STATICFILES_DIRS = [BASE_DIRECTORY / "static"]
 MEDIA_URL = "/media/"
 MEDIA_ROOT = ENVIRONMENT.data_directory / "media"
 STORAGES = {
-    # Private unless said otherwise: each file for its owner alone (bedplate.django.media.views).
-    # `storage=storages["public"]` of a FileField says otherwise.
+    # Private by default: only the owner can read a file (bedplate.django.media.views).
+    # For public files, set `storage=storages["public"]` of a FileField.
     "default": {
         "BACKEND": "django.core.files.storage.FileSystemStorage",
         "OPTIONS": {"location": MEDIA_ROOT / "private", "base_url": f"{MEDIA_URL}private/"},
@@ -241,22 +241,22 @@ SECURE_CSP: dict[str, list[str]] = {
     "frame-ancestors": [CSP.NONE],
 }
 X_FRAME_OPTIONS = "DENY"
-# nginx overwrites X-Forwarded-Proto, so it can be believed; embedded mode has no proxy to trust.
+# nginx overwrites X-Forwarded-Proto, so it can be trusted; embedded mode has no trusted proxy.
 SECURE_PROXY_SSL_HEADER = None if ENVIRONMENT.embedded else ("HTTP_X_FORWARDED_PROTO", "https")
 SECURE_SSL_REDIRECT = SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = ENVIRONMENT.https
-# Browsers do not tell ports apart: without its own names, a second project on 127.0.0.1 would log this one out.
+# Cookies are shared between ports: with the same names, another project on 127.0.0.1 would log users out here.
 SESSION_COOKIE_NAME = f"{ENVIRONMENT.compose_project_name}_session"
 CSRF_COOKIE_NAME = f"{ENVIRONMENT.compose_project_name}_csrf"
 SECURE_REDIRECT_EXEMPT = [r"^health/"]
 SECURE_HSTS_SECONDS = 31_536_000 if ENVIRONMENT.https else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = ENVIRONMENT.https and ENVIRONMENT.hsts_include_subdomains
 SECURE_HSTS_PRELOAD = ENVIRONMENT.https and ENVIRONMENT.hsts_preload
-# "check --deploy" warns while both are off. They bind other sites of the domain: library/docs/how-to/first-server.md
+# "check --deploy" warns while both are off. They affect other sites of the domain: library/docs/how-to/first-server.md
 SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 
 # Frontend
 
-# Vite's server in LOCAL, built assets elsewhere. Without web/frontend the site does without.
+# Vite's server in LOCAL, built assets elsewhere. Without web/frontend there is no frontend.
 VITE_SERVES = DEBUG and not ENVIRONMENT.embedded
 VITE_MANIFEST = BASE_DIRECTORY / "static" / "dist" / "manifest.json"
 FRONTEND = (BASE_DIRECTORY / "frontend").is_dir() if VITE_SERVES else VITE_MANIFEST.is_file()
@@ -270,14 +270,14 @@ DJANGO_VITE = {
 }
 if FRONTEND:
     INSTALLED_APPS.append("django_vite")
-if VITE_SERVES:  # Vite's client waits in such a worker while its server restarts
+if VITE_SERVES:  # Vite's client uses a worker while its server restarts
     SECURE_CSP["worker-src"] = [CSP.SELF, "blob:"]
 
 # Background tasks (https://docs.celeryq.dev/en/stable/userguide/configuration.html)
 
 
 def broker() -> str:
-    """Return where tasks are put: of an isolated process, nowhere that outlives it."""
+    """Return the URL of the task queue; an isolated process has a temporary one in memory."""
     if ENVIRONMENT.isolated:
         return "memory://localhost"
     return "filesystem://localhost" if ENVIRONMENT.embedded else ENVIRONMENT.queue_database
@@ -285,13 +285,13 @@ def broker() -> str:
 
 TASKS_APPLICATION = "config.celery"
 CELERY_BROKER_URL = broker()
-CELERY_TASK_IGNORE_RESULT = True  # what a task did is in its TaskRun
-CELERY_TASK_ACKS_LATE = True  # a task is done when it is done, not when it is started:
+CELERY_TASK_IGNORE_RESULT = True  # the TaskRun has the result
+CELERY_TASK_ACKS_LATE = True  # acknowledge a task when it has finished:
 CELERY_TASK_REJECT_ON_WORKER_LOST = True  # a killed worker's task runs again
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_TIME_LIMIT = ENVIRONMENT.task_time_limit
 CELERY_TASK_SOFT_TIME_LIMIT = ENVIRONMENT.task_time_limit - 30
-# A task that has not finished after the visibility timeout is handed out again: it must outlast every time limit.
+# Unacknowledged tasks are redelivered after the visibility timeout: it must be longer than every time limit.
 CELERY_VISIBILITY_TIMEOUT = ENVIRONMENT.task_time_limit + 600
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = (
     {
@@ -301,18 +301,18 @@ CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = (
         "polling_interval": 0.2,
     }
     if ENVIRONMENT.embedded
-    # The timeouts are for who starts a task while Valkey is away, or silent: a page must answer.
+    # The timeouts are for pages that start tasks while Valkey is unavailable: they must respond.
     else {"visibility_timeout": CELERY_VISIBILITY_TIMEOUT, "socket_connect_timeout": 2, "socket_timeout": 5}
 )
 CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0.2}
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
-CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # a worker waits for its broker for as long as it takes
-CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False  # they run on: see bedplate.django.broker
-# So many seconds after its process was killed, a task goes back into the queue. (With Valkey it does so at once.)
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # a worker waits for its broker without limit
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = False  # they continue: see bedplate.django.broker
+# Seconds after which the task of a killed process is requeued. (With Valkey it is requeued immediately.)
 CELERY_WORKER_LOST_WAIT = 1
-# A worker that stops gives its tasks so many seconds, then puts them back into the queue.
+# Seconds that a stopping worker waits for its tasks, before it requeues them.
 CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 1 if ENVIRONMENT.embedded else 10
-# Monitors show events and send commands. In embedded mode, which has none, they would pile up as files.
+# For monitors. Embedded mode has none: events and commands would accumulate as files.
 CELERY_WORKER_SEND_TASK_EVENTS = CELERY_TASK_SEND_SENT_EVENT = not ENVIRONMENT.embedded
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = not ENVIRONMENT.embedded
 CELERY_TIMEZONE = TIME_ZONE

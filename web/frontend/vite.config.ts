@@ -4,11 +4,11 @@ import { defineConfig } from "vite";
 
 export default defineConfig({
   plugins: [react()],
-  // Django's STATIC_URL + dist/: the same address whether Vite serves it (LOCAL) or nginx does (built).
+  // Django's STATIC_URL + dist/: the same URL from Vite (LOCAL) and from nginx (built).
   base: "/static/dist/",
-  // Files that need no building live in Django's web/static/.
+  // Files that need no build are in Django's web/static/.
   publicDir: false,
-  // Pages come from Django: what Vite does not know is a 404, never an index.html.
+  // Pages come from Django: unknown paths are a 404, never an index.html.
   appType: "custom",
   build: {
     outDir: "../static/dist",
@@ -17,13 +17,13 @@ export default defineConfig({
     rolldownOptions: { input: "src/main.tsx" },
   },
   server: {
-    // Reached through nginx only. No `origin`, no `ws`: the browser then talks to the page's own host and port.
+    // Reachable through nginx only. Without `origin` and `ws`, the browser uses the page's own host and port.
     host: "0.0.0.0",
     port: 5173,
     strictPort: true,
-    // Next to localhost and IP addresses, which Vite always answers to.
+    // In addition to localhost and IP addresses, which Vite always accepts.
     allowedHosts: [process.env.DOMAIN ?? "localhost"],
-    // The container keeps its packages one folder above; what they bring (fonts, images) is served too.
+    // The container has its packages in the parent folder; their files (fonts, images) are served too.
     fs: { allow: [".", "../node_modules"] },
   },
   test: {

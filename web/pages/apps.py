@@ -4,6 +4,6 @@ from django.apps import AppConfig
 
 
 class PagesConfig(AppConfig):
-    """The home page, error pages, and what every page shows."""
+    """The home page, the error pages, and the context of all templates."""
 
     name = "pages"

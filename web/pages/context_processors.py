@@ -1,4 +1,4 @@
-"""What every template can read."""
+"""The context of all templates."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from django.http import HttpRequest
 
 
 def site(request: HttpRequest) -> dict[str, Any]:  # noqa: ARG001 (Django's signature)
-    """Return what templates know of the project and where it runs."""
+    """Return the project's name, environment and options for templates."""
     environment = settings.ENVIRONMENT
     return {
         "PROJECT_NAME": environment.project_name,

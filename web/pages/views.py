@@ -1,4 +1,4 @@
-"""The home page, and the error pages that must work when little else does."""
+"""The home page, and the error pages, which must not depend on other services."""
 
 from http import HTTPStatus
 from typing import Any
@@ -15,7 +15,7 @@ from structlog.contextvars import get_contextvars
 
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
-    """Return the first page. Where only this machine reaches the site, and for staff, it shows what is running."""
+    """Return the home page. For staff, and on a site that is reachable from this machine only, it shows the stack."""
     context: dict[str, Any] = {"shows_stack": False}
     if settings.ENVIRONMENT.private or request.user.is_staff:
         context = {
@@ -29,16 +29,16 @@ def home(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def favicon(_request: HttpRequest) -> HttpResponse:
-    """Return the way to the site's icon, for pages that name none, as the administration."""
+    """Redirect to the site's icon, for pages without an icon link, such as the admin's."""
     return redirect(static("favicon.svg"))
 
 
 def bad_request(_request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001 (Django's signature)
-    """Return the page for a request that cannot be understood. No session or database is asked."""
+    """Return the page for an invalid request, without session or database."""
     return HttpResponse(render_to_string("400.html"), status=HTTPStatus.BAD_REQUEST)
 
 
 def server_error(_request: HttpRequest) -> HttpResponse:
-    """Return the page for a failure of ours, with the id that finds it in the logs. No session or database is asked."""
+    """Return the page for a server error, with the request id for the logs, without session or database."""
     context = {"request_id": get_contextvars().get("request_id")}
     return HttpResponse(render_to_string("500.html", context), status=HTTPStatus.INTERNAL_SERVER_ERROR)

@@ -1,4 +1,4 @@
-"""Users in the administration, and how people log in to it."""
+"""Users in the admin, and the admin's login."""
 
 from allauth.account.decorators import secure_admin_login
 from django.conf import settings
@@ -9,13 +9,13 @@ from django.utils.translation import gettext_lazy as _
 from users.models import User
 
 admin.site.site_header = admin.site.site_title = settings.ENVIRONMENT.project_name
-# The administration has no login of its own: rate limits and second factors count for it too.
+# The admin uses the site's login: rate limits and second factors apply to it too.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign, no-untyped-call]
 
 
 @admin.register(User)
 class UserAdmin(DjangoUserAdmin):
-    """Users, found by e-mail address or name."""
+    """Lists users, with a search by e-mail address or name."""
 
     list_display = ("email", "name", "is_staff", "is_active", "last_login")
     list_filter = ("is_staff", "is_superuser", "is_active", "groups")

@@ -1,7 +1,7 @@
-"""What becomes of the users in a copy of production's data."""
+"""Rules for users in copies of production's data."""
 
-from bedplate.django.anonymising.registry import rules
-from bedplate.django.anonymising.rules import Email, Pseudonym, UnusablePassword
+from bedplate.django.anonymization.registry import rules
+from bedplate.django.anonymization.rules import Email, Pseudonym, UnusablePassword
 
 from users.models import User
 

@@ -5,7 +5,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class UsersConfig(AppConfig):
-    """Users, who log in with their e-mail address."""
+    """Users; they log in with their e-mail address."""
 
     name = "users"
     verbose_name = _("Users")

@@ -1,4 +1,4 @@
-"""Who uses the site."""
+"""The users of the site."""
 
 from typing import Any, ClassVar
 
@@ -11,10 +11,10 @@ from django.utils.translation import gettext_lazy as _
 
 
 class UserManager(BaseUserManager["User"]):
-    """Makes users."""
+    """Creates users."""
 
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
-        """Return a new user. Without a password, they cannot log in before they have set one by mail."""
+        """Return a new user. Without a password, the user must first set one by mail."""
         if not email:
             raise ValueError("A user needs an e-mail address.")
         user = self.model(email=email, **fields)
@@ -23,12 +23,12 @@ class UserManager(BaseUserManager["User"]):
         return user
 
     def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
-        """Return a new user who may do everything."""
+        """Return a new superuser."""
         return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
 
 
 class User(AbstractBaseUser, PermissionsMixin):
-    """A person who logs in with an e-mail address and a password (and, if they like, a second factor)."""
+    """A user who logs in with an e-mail address and a password (optionally with a second factor)."""
 
     email = LowercaseEmailField(_("e-mail address"), unique=True)
     name = models.CharField(_("name"), max_length=150, blank=True)
@@ -49,7 +49,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     class Meta:
         verbose_name = _("user")
         verbose_name_plural = _("users")
-        # With the unique index, this makes addresses unique whatever their case, on every database, by any way in.
+        # With the unique index, this makes addresses unique whatever their case, on every database, for all writes.
         constraints = (
             models.CheckConstraint(condition=models.Q(email=Lower("email")), name="users_user_email_is_lower_case"),
         )
@@ -58,5 +58,5 @@ class User(AbstractBaseUser, PermissionsMixin):
         return str(self.email)
 
     def get_short_name(self) -> str:
-        """Return how the administration greets the user."""
+        """Return the name for the admin's greeting."""
         return self.name or str(self)

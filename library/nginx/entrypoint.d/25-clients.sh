@@ -1,5 +1,5 @@
 #!/bin/sh
-# Before nginx starts: it knows which proxies to believe. See commands/clients.
+# Configures the trusted proxies before nginx starts. See commands/clients.
 set -eu
 
 [ "$ENTRY" = public ] || exit 0

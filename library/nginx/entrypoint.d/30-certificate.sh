@@ -1,8 +1,8 @@
 #!/bin/sh
-# Before nginx starts: it has a certificate, and is going to notice the next one. See commands/certificate.
+# Provides a certificate before nginx starts, and watches for the next one. See commands/certificate.
 set -eu
 
 [ "$ENTRY" = public ] || exit 0
 certificate adopt
-# It has no part in the container's life: it ends with nginx, and nginx goes on without it.
+# The container does not depend on it: it ends with nginx, and nginx keeps running without it.
 certificate watch &

@@ -1,3 +1,3 @@
 #!/bin/sh
-# Before nginx starts: it finds the application by its name. See commands/route.
+# Sets the default route to the application before nginx starts. See commands/route.
 exec route

@@ -1,4 +1,4 @@
-"""A mail server for tests, as slow as the test says."""
+"""A mail server for tests, with an optional delay."""
 
 import socketserver
 import time
@@ -9,7 +9,7 @@ from typing import override
 
 
 class SmtpServer(socketserver.ThreadingTCPServer):
-    """Takes every mail. It keeps what it was told: connections, recipients, texts."""
+    """Accepts every mail. It records connections, recipients, texts."""
 
     daemon_threads = True
     allow_reuse_address = True
@@ -23,7 +23,7 @@ class SmtpServer(socketserver.ThreadingTCPServer):
 
     @property
     def port(self) -> int:
-        """Where it listens."""
+        """The port of the server."""
         return int(self.server_address[1])
 
 
@@ -53,7 +53,7 @@ class Session(socketserver.StreamRequestHandler):
                     self.say("250 well")
 
     def say(self, reply: str) -> None:
-        time.sleep(self.server.pause)  # not waiting for anything: this is a slow server
+        time.sleep(self.server.pause)  # the delay of a slow server
         self.wfile.write(f"{reply}\r\n".encode())
 
 

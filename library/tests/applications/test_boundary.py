@@ -1,4 +1,4 @@
-"""Where the library ends and the project begins."""
+"""The boundary between the library and the project."""
 
 import ast
 import importlib
@@ -23,7 +23,7 @@ SOURCES: Final = Path(bedplate.__file__).parent
 
 
 def imported() -> Iterator[tuple[Path, str]]:
-    """Yield the library's modules and what they import."""
+    """Yield the library's modules with their imports."""
     for path in SOURCES.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Import):
@@ -39,17 +39,17 @@ def test_the_library_imports_nothing_of_the_project() -> None:
     assert of_project == []
 
 
-def test_what_runs_on_the_machine_itself_needs_nothing_installed() -> None:
+def test_the_host_commands_import_only_the_standard_library() -> None:
     host = {(path.name, name) for path, name in imported() if path.is_relative_to(SOURCES / "host")}
     ours = {(file, name) for file, name in host if name.startswith("bedplate.host")}
     assert ours
     installed = {(file, name) for file, name in host - ours if name.partition(".")[0] not in sys.stdlib_module_names}
     assert {file for file, _ in installed} == {"django_commands.py"}  # embedded mode runs it in its environment
-    assert [(SOURCES / name).read_text() for name in ("__init__.py", "host/__init__.py")] == ["", ""]
+    assert (SOURCES / "__init__.py").read_text() == ""
 
 
 @pytest.mark.parametrize(("name", "present_name"), PRESENT_NAMES.items())
-def test_a_former_name_leads_to_the_same_module(name: str, present_name: str) -> None:
+def test_a_former_name_imports_the_same_module(name: str, present_name: str) -> None:
     former = importlib.import_module(name)
     now = importlib.import_module(present_name)
     assert former is now
@@ -57,26 +57,34 @@ def test_a_former_name_leads_to_the_same_module(name: str, present_name: str) ->
     assert now.__spec__.name == now.__name__
 
 
-def test_what_a_teams_code_imports_by_former_names_is_the_librarys_own() -> None:
-    from bedplate.django.anonymising.registry import REGISTRY  # noqa: PLC0415
+def test_imports_by_former_names_return_the_librarys_objects() -> None:
+    from bedplate.django.anonymization.registry import REGISTRY  # noqa: PLC0415
     from bedplate.django.media import models  # noqa: PLC0415
-    from bedplate.django.operations import recorded  # noqa: PLC0415
+    from bedplate.django.operations import run_tracking  # noqa: PLC0415
 
     from anonymising.packages import rules  # noqa: PLC0415 - a former name
     from media.models import Document, path_of_owner  # noqa: PLC0415
     from operations.recorded import RecordedTask  # noqa: PLC0415
 
-    assert (Document, path_of_owner, RecordedTask) == (models.Document, models.path_of_owner, recorded.RecordedTask)
+    assert (Document, path_of_owner, RecordedTask) == (models.Document, models.path_of_owner, run_tracking.TrackedTask)
     assert rules.__self__ is REGISTRY
 
 
-def test_a_name_that_nothing_had_is_still_an_error() -> None:
+@pytest.mark.parametrize(
+    "entry", ["anonymising", "bedplate.django.anonymising", "bedplate.django.anonymising.apps.AnonymisingConfig"]
+)
+def test_a_former_name_in_installed_apps_means_the_same_application(entry: str) -> None:
+    config = AppConfig.create(entry)
+    assert (config.name, config.label) == ("bedplate.django.anonymization", "anonymising")
+
+
+def test_an_unknown_name_is_still_an_error() -> None:
     for name in ("config.nothing", "operations.nothing", "nothing"):
         with pytest.raises(ModuleNotFoundError, match="nothing"):
             importlib.import_module(name)
 
 
-def test_a_project_may_take_a_former_name_for_itself(tmp_path: Path) -> None:
+def test_a_project_can_use_a_former_name_itself(tmp_path: Path) -> None:
     (tmp_path / "media").mkdir()
     (tmp_path / "media/__init__.py").write_text("OURS = True\n")
     code = "import bedplate.django, media; print(media.OURS, media.__file__)"
@@ -85,7 +93,7 @@ def test_a_project_may_take_a_former_name_for_itself(tmp_path: Path) -> None:
     assert printed.split() == ["True", str(tmp_path / "media/__init__.py")]
 
 
-def test_a_folder_in_which_only_bytecode_is_left_takes_no_name(tmp_path: Path) -> None:
+def test_a_folder_with_only_bytecode_does_not_hide_a_former_name(tmp_path: Path) -> None:
     (tmp_path / "caught_mail/__pycache__").mkdir(parents=True)
     code = "import bedplate.django, caught_mail.backend; print(caught_mail.__name__)"
     environment = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{SOURCES.parent}"}
@@ -97,7 +105,7 @@ def ours() -> list[AppConfig]:
     return [config for config in apps.get_app_configs() if config.name.startswith("bedplate.")]
 
 
-def test_labels_and_tables_are_what_they_were() -> None:
+def test_labels_and_tables_are_unchanged() -> None:
     new = {"bedplate_accounts", "bedplate_development", "bedplate_theme"}
     assert {config.label for config in ours()} == {*APPLICATIONS, *new}
     tables = {str(model._meta.db_table) for config in ours() for model in config.get_models()}  # noqa: SLF001 - documented
@@ -105,14 +113,14 @@ def test_labels_and_tables_are_what_they_were() -> None:
 
 
 @pytest.mark.django_db
-def test_no_migration_is_made_in_the_library_whatever_a_team_sets(settings: Settings) -> None:
+def test_a_teams_settings_cause_no_migration_in_the_library(settings: Settings) -> None:
     settings.DEFAULT_AUTO_FIELD = "django.db.models.UUIDField"
     said = StringIO()
     call_command("makemigrations", *(config.label for config in ours()), "--check", "--dry-run", stdout=said)
     assert "No changes detected" in said.getvalue()
 
 
-def test_tasks_are_called_what_earlier_releases_queued() -> None:
+def test_task_names_are_unchanged() -> None:
     queued = {
         "operations.tasks.sample",
         "users.tasks.send_account_already_exists",

@@ -1,4 +1,4 @@
-"""The cache, while Valkey is away or silent."""
+"""The cache while Valkey is unavailable or does not answer."""
 
 import socket
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from users.models import User
 
 @pytest.fixture(params=["refuses", "is silent"])
 def cache(request: pytest.FixtureRequest, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Have the cache at a port that refuses connections, or takes them and says nothing."""
+    """Move the cache to a port that refuses connections, or accepts them without an answer."""
     monkeypatch.setattr(OptionalCache, "paused_until", {})
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
@@ -32,7 +32,7 @@ def cache(request: pytest.FixtureRequest, settings: Settings, monkeypatch: pytes
 
 
 @pytest.mark.usefixtures("cache")
-def test_it_is_empty_and_keeps_nothing() -> None:
+def test_an_unavailable_cache_is_empty_and_stores_nothing() -> None:
     cache = caches["default"]
     cache.set("name", "value")
     assert cache.get("name", "default") == "default"
@@ -50,41 +50,41 @@ def test_it_is_empty_and_keeps_nothing() -> None:
 
 @pytest.mark.parametrize("method", ["touch", "has_key", "incr", "clear", "set_many", "delete_many"])
 @pytest.mark.usefixtures("cache")
-def test_no_method_is_an_error(method: str) -> None:
-    """Each is the first to ask: the failure of another has not stopped it from asking."""
+def test_no_method_raises(method: str) -> None:
+    """Each method is the first call: no pause after the failure of another one."""
     arguments: dict[str, list[object]] = {"clear": [], "set_many": [{"name": 1}], "delete_many": [["name"]]}
     getattr(caches["default"], method)(*arguments.get(method, ["name"]))
 
 
 @pytest.mark.usefixtures("cache")
-def test_a_key_is_not_one_of_releases_that_stored_pickle() -> None:
+def test_keys_differ_from_those_of_releases_with_pickle() -> None:
     """They used version 1, and would fail on JSON after a rollback."""
     assert caches["default"].make_key("name") == ":2:name"
 
 
 @pytest.mark.usefixtures("cache")
-def test_it_is_asked_once_in_a_while(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_unavailable_cache_is_tried_again_after_a_pause(caplog: pytest.LogCaptureFixture) -> None:
     for _ in range(20):
         caches["default"].get("name")
-    assert caplog.text.count("The cache is out of reach") == 1
+    assert caplog.text.count("The cache is unavailable") == 1
     OptionalCache.paused_until.clear()
     caches["default"].get("name")
-    assert caplog.text.count("The cache is out of reach") == 2
+    assert caplog.text.count("The cache is unavailable") == 2
 
 
 @pytest.mark.usefixtures("cache")
-def test_another_cache_is_asked_all_the_same(caplog: pytest.LogCaptureFixture, settings: Settings) -> None:
-    """The limits on logins are in the default one, and must not be off since another one is away."""
+def test_another_cache_is_not_paused(caplog: pytest.LogCaptureFixture, settings: Settings) -> None:
+    """The default cache has the rate limits of logins, and must work while another cache is unavailable."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         location = f"redis://127.0.0.1:{server.getsockname()[1]}/1"
         settings.CACHES = settings.CACHES | {"pages": settings.CACHES["default"] | {"LOCATION": location}}
         caches["default"].get("name")
         caches["pages"].get("name")
-    assert caplog.text.count("The cache is out of reach") == 2
+    assert caplog.text.count("The cache is unavailable") == 2
 
 
 @pytest.mark.usefixtures("cache")
-def test_people_log_in_and_reset_their_password_without_it(client: Client, user: User) -> None:
+def test_login_and_password_reset_work_without_the_cache(client: Client, user: User) -> None:
     EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
     assert client.post("/accounts/login/", {"login": user.email, "password": "wrong"}).status_code == 200
     assert client.post("/accounts/login/", {"login": user.email, "password": PASSWORD})["Location"] == "/"

@@ -1,4 +1,4 @@
-"""What a cache can keep, and what is made of bytes that others wrote. In containers, the cache is Valkey."""
+"""Cached values, and bytes of another origin. In containers, the cache is Valkey."""
 
 import json
 import pickle
@@ -55,7 +55,7 @@ def cache() -> Iterator[BaseCache]:
 @pytest.mark.parametrize(
     "value", [None, True, 0, -7, 2**70, 1.5, "", "Zoë \ud800", [], [1.5, 2.5], {"a": [{"b": None}]}]
 )
-def test_json_comes_back(cache: BaseCache, value: object) -> None:
+def test_json_values_are_returned(cache: BaseCache, value: object) -> None:
     cache.set("name", value)
     assert cache.get("name", "default") == value
     assert type(cache.get("name", "default")) is type(value)
@@ -64,13 +64,13 @@ def test_json_comes_back(cache: BaseCache, value: object) -> None:
     assert cache.get_or_set("name", "another") == value
 
 
-def test_what_is_like_json_comes_back_as_json(cache: BaseCache) -> None:
+def test_json_like_values_are_converted(cache: BaseCache) -> None:
     cache.set("name", {1: (HTTPStatus.OK, mark_safe("<b>"))})
     assert cache.get("name") == {"1": [200, "<b>"]}
     assert type(cache.get("name")["1"][1]) is str
 
 
-def test_numbers_count(cache: BaseCache) -> None:
+def test_numbers_can_be_incremented(cache: BaseCache) -> None:
     assert cache.add("number", 5)
     assert not cache.add("number", 1)
     assert (cache.incr("number"), cache.incr("number", 10), cache.decr("number")) == (6, 16, 15)
@@ -91,7 +91,7 @@ def test_numbers_count(cache: BaseCache) -> None:
         (StreamingHttpResponse(), "StreamingHttpResponse"),
     ],
 )
-def test_what_is_no_json_is_refused_by_its_type(cache: BaseCache, value: object, named: str) -> None:
+def test_other_values_are_refused_with_their_type(cache: BaseCache, value: object, named: str) -> None:
     for store in (cache.set, cache.add, cache.get_or_set):
         with pytest.raises(TypeError, match=rf"The cache stores JSON.*\b{named}\b.*Convert it first"):
             store("name", value)
@@ -100,7 +100,7 @@ def test_what_is_no_json_is_refused_by_its_type(cache: BaseCache, value: object,
     assert not cache.has_key("name")
 
 
-def test_what_has_no_end_is_refused(cache: BaseCache) -> None:
+def test_recursive_values_are_refused(cache: BaseCache) -> None:
     endless: list[Any] = []
     endless.append(endless)
     with pytest.raises(TypeError, match="Circular reference"):
@@ -108,7 +108,7 @@ def test_what_has_no_end_is_refused(cache: BaseCache) -> None:
 
 
 @override_settings(ROOT_URLCONF=__name__)
-def test_a_cached_page_is_as_it_was(cache: BaseCache, client: Client) -> None:
+def test_a_cached_page_is_unchanged(cache: BaseCache, client: Client) -> None:
     first, second = client.get("/page"), client.get("/page")
     assert (second.status_code, second.content) == (200, first.content)
     assert {"Age"} == set(second.headers) - set(first.headers)
@@ -118,7 +118,7 @@ def test_a_cached_page_is_as_it_was(cache: BaseCache, client: Client) -> None:
     assert second["Content-Security-Policy"] == "script-src 'self'"
 
 
-def test_a_cookie_is_no_part_of_a_cached_page(cache: BaseCache, client: Client) -> None:
+def test_a_cached_page_has_no_cookie(cache: BaseCache, client: Client) -> None:
     with override_settings(ROOT_URLCONF=__name__):
         first, second = client.get("/page"), client.get("/page")
     assert ("visitor" in first.cookies, "visitor" in second.cookies) == (True, False)
@@ -153,7 +153,7 @@ def test_a_pickle_is_not_executed(tmp_path: Path, protocol: int) -> None:
     for stored in (data, RESPONSE_PREFIX + data):
         assert JSONSerializer().loads(stored) is UNREADABLE
     assert not (tmp_path / "made").exists()
-    pickle.loads(data)  # noqa: S301 - to show that the attack is one
+    pickle.loads(data)  # noqa: S301 - to prove that the attack works
     assert (tmp_path / "made").exists()
 
 
@@ -182,15 +182,15 @@ HEAD = {"status": 200, "headers": {}, "attributes": {}}
         ),
     ],
 )
-def test_garbage_counts_as_not_there(stored: bytes) -> None:
+def test_invalid_bytes_count_as_missing(stored: bytes) -> None:
     assert JSONSerializer().loads(stored) is UNREADABLE
 
 
 @given(stored=st.binary() | st.binary().map(RESPONSE_PREFIX.__add__))
-def test_no_bytes_are_an_error(stored: bytes) -> None:
+def test_no_bytes_raise(stored: bytes) -> None:
     JSONSerializer().loads(stored)
 
 
 def kept(headers: Mapping[str, str]) -> dict[str, str]:
-    """Return the headers without those that are each answer's own."""
+    """Return the headers without those that differ in each response."""
     return {name: value for name, value in headers.items() if name not in {"Age", "X-Request-ID"}}

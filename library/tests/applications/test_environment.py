@@ -14,7 +14,7 @@ SECRET = "only-for-tests-only-for-tests-only"
 
 @pytest.fixture(autouse=True)
 def secrets_directory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """Return the test's own /run/secrets; of the process's environment nothing is left that counts."""
+    """Return the test's own /run/secrets, and clear the environment variables of the settings."""
     for name in Environment.model_fields:
         monkeypatch.delenv(name.upper(), raising=False)
     monkeypatch.setattr(environment, "SECRETS_DIRECTORY", tmp_path)
@@ -32,7 +32,7 @@ def test_every_missing_secret_is_named_at_once() -> None:
 
 
 @pytest.mark.parametrize("name", ["SECRET_KEY", "POSTGRES_PASSWORD", "DEFAULT_USER_PASSWORD", "EMAIL_PASSWORD"])
-def test_a_placeholder_is_named_and_its_value_is_not_shown(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_a_placeholder_is_reported_without_the_value(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv("SECRET_KEY", SECRET)
     monkeypatch.setenv("POSTGRES_PASSWORD", SECRET)
     monkeypatch.setenv(name, f"change-me-{SECRET}")
@@ -46,12 +46,12 @@ def test_a_short_secret_key_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "hunter2" not in explanation()
 
 
-def test_a_short_key_behind_a_good_one_is_refused(secrets_directory: Path) -> None:
+def test_a_short_earlier_key_is_refused(secrets_directory: Path) -> None:
     (secrets_directory / "secret_key").write_text(f"{SECRET}\nhunter2\n")
     assert "SECRET_KEY" in explanation()
 
 
-def test_a_secret_that_is_being_replaced_has_lines(secrets_directory: Path) -> None:
+def test_a_secret_during_a_rotation_has_several_lines(secrets_directory: Path) -> None:
     (secrets_directory / "secret_key").write_text(f"{SECRET}\n{SECRET[::-1]}\n")
     (secrets_directory / "postgres_password").write_text("the new one\nthe old one\n")
     assert read_environment().signing_keys == (SECRET, SECRET[::-1])
@@ -78,7 +78,7 @@ def test_secrets_are_read_from_files(secrets_directory: Path) -> None:
     assert found.postgres_password.get_secret_value() == "from a file"
 
 
-def test_a_variable_counts_more_than_a_file(monkeypatch: pytest.MonkeyPatch, secrets_directory: Path) -> None:
+def test_a_variable_takes_precedence_over_a_file(monkeypatch: pytest.MonkeyPatch, secrets_directory: Path) -> None:
     (secrets_directory / "SECRET_KEY").write_text(SECRET)
     monkeypatch.setenv("ENVIRONMENT", "embedded")
     monkeypatch.setenv("SECRET_KEY", SECRET[::-1])
@@ -97,7 +97,7 @@ def test_a_configuration_shows_no_secret(monkeypatch: pytest.MonkeyPatch) -> Non
     assert SECRET not in repr(read_environment())
 
 
-def test_where_nothing_is_said_it_is_production(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_default_environment_is_production(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SECRET_KEY", SECRET)
     monkeypatch.setenv("POSTGRES_PASSWORD", SECRET)
     found = read_environment()
@@ -119,7 +119,7 @@ def test_only_a_domain_with_its_subdomains_is_preloaded(monkeypatch: pytest.Monk
 
 
 @pytest.mark.parametrize(("name", "value"), [("WEB_WORKERS", "0"), ("WEB_THREADS", "many")])
-def test_a_number_of_workers_or_threads_that_cannot_be_is_named(
+def test_an_invalid_number_of_workers_or_threads_is_named(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
     monkeypatch.setenv(name, value)
@@ -137,7 +137,7 @@ def test_a_number_of_workers_or_threads_that_cannot_be_is_named(
     ],
     ids=" ".join,
 )
-def test_every_process_ends_with_the_reason_alone(command: list[str]) -> None:
+def test_every_process_exits_with_only_the_reason(command: list[str]) -> None:
     variables = os.environ | {"SECRET_KEY": SECRET, "ENVIRONMENT": "embedded", "TIME_ZONE": "Europe/Zurch"}
     variables["DJANGO_SETTINGS_MODULE"] = "config.settings"
     program = [sys.executable, "-m", *command]
@@ -171,7 +171,7 @@ def test_every_process_ends_with_the_reason_alone(command: list[str]) -> None:
 def test_databases_of_valkey(monkeypatch: pytest.MonkeyPatch, secrets_directory: Path, url: str, database: str) -> None:
     monkeypatch.setenv("SECRET_KEY", SECRET)
     monkeypatch.setenv("POSTGRES_PASSWORD", SECRET)
-    (secrets_directory / "cache_url").write_text(url)  # with a password in it, it is a secret
+    (secrets_directory / "cache_url").write_text(url)  # it has a password, so it is a secret
     (secrets_directory / "valkey_url").write_text(url)
     assert read_environment().cache_database == database
     assert read_environment().queue_database == database.replace("/1", "/0")

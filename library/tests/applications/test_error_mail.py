@@ -1,4 +1,4 @@
-"""Mail about errors, and a mail server that is away."""
+"""Mail about errors, with an unavailable mail server too."""
 
 import logging
 import subprocess
@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from bedplate.django import error_mail
-from bedplate.django.error_mail import WAITING_AT_MOST, ErrorMailHandler, Sender
+from bedplate.django.error_mail import QUEUE_SIZE, ErrorMailHandler, Sender
 from django.core import mail
 from django.core.mail.backends.base import BaseEmailBackend
 from django.test import RequestFactory, override_settings
@@ -21,12 +21,12 @@ from applications.smtp import settings_for, smtp_server
 RECORD = logging.LogRecord("django.request", logging.ERROR, __file__, 1, "It failed", None, None)
 
 
-class NobodyAnswers(BaseEmailBackend):
-    """A mail server that is away."""
+class UnavailableBackend(BaseEmailBackend):
+    """An unavailable mail server."""
 
     def send_messages(self, _messages: Any) -> int:
         """Fail."""
-        raise ConnectionRefusedError("nobody answers")
+        raise ConnectionRefusedError("connection refused")
 
 
 @override_settings(ADMINS=["admin@example.com"])
@@ -36,11 +36,11 @@ def test_an_error_is_mailed() -> None:
 
 
 @override_settings(
-    ADMINS=["admin@example.com"], MAILERS={"default": {"BACKEND": f"{__name__}.{NobodyAnswers.__qualname__}"}}
+    ADMINS=["admin@example.com"], MAILERS={"default": {"BACKEND": f"{__name__}.{UnavailableBackend.__qualname__}"}}
 )
-def test_a_mail_server_that_is_away_makes_nothing_worse(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_unavailable_mail_server_is_only_logged(caplog: pytest.LogCaptureFixture) -> None:
     ErrorMailHandler().emit(RECORD)
-    assert "The mail about an error was not sent: nobody answers" in caplog.text
+    assert "The mail about an error was not sent: connection refused" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_a_mail_server_that_is_away_makes_nothing_worse(caplog: pytest.LogCaptur
         ("redis://valkey:6379", "redis://valkey:6379"),
     ],
 )
-def test_a_mail_does_not_tell_the_password_of_the_queue(settings: Settings, address: str, shown: str) -> None:
+def test_a_mail_does_not_contain_the_password_of_the_queue(settings: Settings, address: str, shown: str) -> None:
     settings.ADMINS, settings.CELERY_BROKER_URL = ["admin@example.com"], address
     handler = ErrorMailHandler()
     handler.emit(RECORD)
@@ -64,7 +64,7 @@ def test_a_mail_does_not_tell_the_password_of_the_queue(settings: Settings, addr
 
 
 def page_error(path: str = "/") -> logging.LogRecord:
-    """Return what Django logs when a page fails."""
+    """Return Django's log record for an error of a page."""
     record = logging.LogRecord("django.request", logging.ERROR, __file__, 1, f"Server Error: {path}", None, None)
     record.request = RequestFactory().get(path, headers={"Referer": f"https://testserver{path}"})
     return record
@@ -82,7 +82,7 @@ def test_a_page_does_not_wait_for_a_slow_mail_server(settings: Settings) -> None
     assert "Server Error: /" in server.mails[0]
 
 
-def test_mails_that_wait_are_sent_when_the_process_ends() -> None:
+def test_queued_mails_are_sent_when_the_process_exits() -> None:
     program = """
 from bedplate.django.error_mail import sender
 import time
@@ -94,9 +94,9 @@ sender().add(lambda: (time.sleep(0.3), print("sent")))
 
 def test_more_mails_than_can_be_sent_are_dropped(caplog: pytest.LogCaptureFixture) -> None:
     slow, goes_on = Sender(), Event()
-    for _ in range(WAITING_AT_MOST + 2):
+    for _ in range(QUEUE_SIZE + 2):
         slow.add(lambda: assert_waited(goes_on))
-    assert f"{WAITING_AT_MOST} others wait" in caplog.text
+    assert f"{QUEUE_SIZE} others wait" in caplog.text
     goes_on.set()
     slow.stop()
 
@@ -116,7 +116,7 @@ def test_the_token_of_a_link_is_not_mailed() -> None:
     assert "/accounts/password/reset/key/[hidden]/" in sent.subject
 
 
-def test_the_token_of_a_link_is_nowhere_in_the_report_of_a_page(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_token_of_a_link_is_not_in_the_report_of_a_page(monkeypatch: pytest.MonkeyPatch) -> None:
     class Once(Sender):
         def add(self, send: Callable[[], None]) -> None:
             send()

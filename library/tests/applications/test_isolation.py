@@ -1,4 +1,4 @@
-"""A process that works on a copy of the database: what its code does stays with it, and reaches nothing else."""
+"""A process that works on a copy of the database writes only to its own folder, and connects nowhere."""
 
 import json
 import os
@@ -55,7 +55,7 @@ print(json.dumps(found | {"mail password": settings.ENVIRONMENT.email_password.g
 
 
 def run(code: str, **variables: str) -> "subprocess.CompletedProcess[str]":
-    """Return how the code ended, run in Django's shell."""
+    """Run the code in Django's shell, and return the result."""
     script = f"import django; django.setup()\n{code}"
     environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "config.settings", **variables}
     command = [sys.executable, "-c", script]
@@ -64,7 +64,7 @@ def run(code: str, **variables: str) -> "subprocess.CompletedProcess[str]":
 
 @pytest.fixture
 def variables(tmp_path: Path) -> Mapping[str, str]:
-    """Return those of PROD, whose servers would not answer."""
+    """Return PROD's variables, with servers that do not answer."""
     return {
         "ENVIRONMENT": "prod",
         "DATA_DIRECTORY": str(tmp_path / "data"),
@@ -78,13 +78,13 @@ def variables(tmp_path: Path) -> Mapping[str, str]:
 
 @pytest.fixture
 def listening() -> Any:
-    """Return a socket that counts who connects to it."""
+    """Return a socket that listens for connections."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         server.setblocking(False)
         yield server
 
 
-def test_nothing_is_reached_and_all_is_written_into_its_own_folder(
+def test_no_server_is_reached_and_files_are_in_its_own_folder(
     variables: Mapping[str, str], listening: socket.socket, tmp_path: Path
 ) -> None:
     port = listening.getsockname()[1]
@@ -92,7 +92,7 @@ def test_nothing_is_reached_and_all_is_written_into_its_own_folder(
     assert result.returncode == 0, result.stderr
     found = json.loads(result.stdout)
     assert found.pop("mail password") == ""
-    assert "which nothing may" in found.pop("http")
+    assert "which is not allowed" in found.pop("http")
     assert [name for name, ended in found.items() if not ended.startswith("IsolationError")] == []
     with pytest.raises(BlockingIOError):
         listening.accept()
@@ -100,8 +100,8 @@ def test_nothing_is_reached_and_all_is_written_into_its_own_folder(
     assert (tmp_path / "data/media/private/a.txt").read_text() == "x"
 
 
-def test_the_same_code_reaches_them_otherwise(variables: Mapping[str, str], listening: socket.socket) -> None:
-    """It is isolation that refuses, not the test's machine."""
+def test_without_isolation_the_same_code_connects(variables: Mapping[str, str], listening: socket.socket) -> None:
+    """The isolation refuses the connections, not the test's machine."""
     code = f"import socket; socket.create_connection(('127.0.0.1', {listening.getsockname()[1]}), timeout=5).close()"
     result = run(code, **dict(variables) | {"ISOLATED": "false"})
     assert result.returncode == 0, result.stderr
@@ -115,4 +115,4 @@ def test_the_error_names_the_line_of_the_project(variables: Mapping[str, str]) -
 exec(compile("socket.getaddrinfo('example.com', 80)", pages.views.__file__, "exec"))"""
     result = run(code, **variables)
     assert result.returncode != 0
-    assert "pages/views.py:1 wants to reach 'example.com' (socket.getaddrinfo)" in result.stderr
+    assert "pages/views.py:1 tries to reach 'example.com' (socket.getaddrinfo)" in result.stderr

@@ -1,4 +1,4 @@
-"""What is logged, in which form, and which lines belong together."""
+"""The contents and the format of logs, and the ids of requests."""
 
 import json
 import logging
@@ -18,7 +18,7 @@ Lines = Callable[[], list[dict[str, Any]]]
 
 
 def fail(_request: HttpRequest) -> HttpResponse:
-    """Raise, like a page with a mistake in it."""
+    """Raise, like a page with a bug."""
     logging.getLogger("shop").warning("about to fail", extra={"order": 7})
     raise ValueError("a mistake")
 
@@ -28,7 +28,7 @@ urlpatterns = [path("fail", fail)]
 
 @pytest.fixture
 def lines() -> Iterator[Lines]:
-    """Yield what returns the lines logged during the test."""
+    """Yield a function that returns the lines logged during the test."""
     output = StringIO()
     handler = logging.StreamHandler(output)
     handler.setFormatter(formatter(log_format="json"))
@@ -37,7 +37,7 @@ def lines() -> Iterator[Lines]:
     logging.getLogger().removeHandler(handler)
 
 
-def test_a_line_tells_when_how_grave_who_and_what(lines: Lines) -> None:
+def test_a_line_has_time_level_logger_and_event(lines: Lines) -> None:
     logging.getLogger("shop").warning("%s items left in café %s", 3, "Zoë", extra={"order": 7})
     (line,) = lines()
     time = datetime.fromisoformat(line.pop("timestamp"))
@@ -45,7 +45,7 @@ def test_a_line_tells_when_how_grave_who_and_what(lines: Lines) -> None:
     assert line == {"event": "3 items left in café Zoë", "level": "warning", "logger": "shop", "order": 7}
 
 
-def test_structlog_writes_the_same_form(lines: Lines) -> None:
+def test_structlog_writes_the_same_format(lines: Lines) -> None:
     structlog.get_logger("shop").warning("items left", count=3)
     (line,) = lines()
     assert (line["event"], line["level"], line["logger"], line["count"]) == ("items left", "warning", "shop", 3)
@@ -62,7 +62,7 @@ def test_an_exception_is_text_within_its_line(lines: Lines) -> None:
 
 
 @override_settings(ROOT_URLCONF=__name__)
-def test_the_lines_of_a_request_carry_its_id_and_no_whole_request(client: Client, lines: Lines) -> None:
+def test_the_lines_of_a_request_have_its_id_without_the_request_object(client: Client, lines: Lines) -> None:
     client.raise_request_exception = False
     answer = client.get("/fail", headers={"X-Request-ID": "abc-1"})
     assert (answer.status_code, answer["X-Request-ID"]) == (500, "abc-1")
@@ -74,7 +74,7 @@ def test_the_lines_of_a_request_carry_its_id_and_no_whole_request(client: Client
 
 
 @pytest.mark.django_db
-def test_what_django_logs_after_the_middleware_carries_the_id_too(client: Client, lines: Lines) -> None:
+def test_lines_that_django_logs_after_the_middleware_have_the_id(client: Client, lines: Lines) -> None:
     client.get("/nowhere", headers={"X-Request-ID": "abc-2"})
     assert [(line["event"], line["request_id"]) for line in lines()] == [("Not Found: /nowhere", "abc-2")]
 
@@ -85,7 +85,7 @@ def test_the_token_of_a_link_is_not_logged(client: Client, lines: Lines) -> None
     assert lines()[0]["event"] == "Not Found: /accounts/confirm-email/[hidden]/further"
 
 
-def test_the_token_of_a_link_is_in_no_traceback_and_no_text_for_people(lines: Lines) -> None:
+def test_the_token_of_a_link_is_in_no_traceback_and_no_text_format(lines: Lines) -> None:
     try:
         raise ValueError("GET /accounts/confirm-email/MQ:1wO4cZ:uPJMAlCQtN/ failed")
     except ValueError:
@@ -102,26 +102,26 @@ def test_the_token_of_a_link_is_in_no_referer(client: Client) -> None:
     assert client.get("/")["Referrer-Policy"] == "same-origin"
 
 
-def test_the_id_ends_with_the_request(client: Client, lines: Lines) -> None:
+def test_the_id_is_cleared_after_the_request(client: Client, lines: Lines) -> None:
     client.get("/health/live")
     logging.getLogger("shop").warning("later")
     assert "request_id" not in lines()[-1]
 
 
-def test_a_request_that_succeeds_is_not_logged(client: Client, lines: Lines) -> None:
+def test_a_successful_request_is_not_logged(client: Client, lines: Lines) -> None:
     assert client.get("/health/live").status_code == 200
     assert lines() == []
 
 
 @pytest.mark.parametrize("header", ["", "x" * 65, "a b", 'a"b', "a\nb", "<script>", "é"])
-def test_an_id_that_is_unsafe_in_a_log_is_replaced(client: Client, header: str) -> None:
+def test_an_unsafe_id_is_replaced(client: Client, header: str) -> None:
     first, second = (client.get("/health/live", headers={"X-Request-ID": header})["X-Request-ID"] for _ in range(2))
     assert len(first) == 32
     assert first.isalnum()
     assert first != second
 
 
-def test_text_is_for_people(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_text_format_is_readable(capsys: pytest.CaptureFixture[str]) -> None:
     record = logging.LogRecord("shop", logging.WARNING, __file__, 1, "%s left", (3,), None)
     text = formatter(log_format="text").format(record)
     assert "warning" in text
@@ -130,7 +130,7 @@ def test_text_is_for_people(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize("mail_admins", [True, False])
-def test_errors_of_pages_and_tasks_are_mailed_if_somebody_is_to_get_them(mail_admins: bool) -> None:
+def test_errors_of_pages_and_tasks_are_mailed_if_there_are_admins(mail_admins: bool) -> None:
     loggers = logging_configuration(level="INFO", log_format="json", mail_admins=mail_admins)["loggers"]
     mailed = {name for name, logger in loggers.items() if "mail_admins" in logger.get("handlers", ())}
     assert mailed == (

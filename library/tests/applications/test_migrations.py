@@ -1,4 +1,4 @@
-"""Migrations of the library run while the release before still serves; what that would not survive is found."""
+"""Migrations of the library run while the previous release still serves: it must survive them."""
 
 import shutil
 from pathlib import Path
@@ -11,7 +11,7 @@ from pytest_django import Settings
 
 pytestmark = [
     pytest.mark.django_db,
-    pytest.mark.skipif(connection.vendor != "postgresql", reason="judges PostgreSQL's SQL"),
+    pytest.mark.skipif(connection.vendor != "postgresql", reason="checks PostgreSQL's SQL"),
 ]
 
 MIGRATION = """
@@ -25,7 +25,7 @@ CHARACTERS = "models.CharField(max_length=9, {options})"
 
 
 def test_running_release_survives_every_migration() -> None:
-    """No migration of the library takes away, renames or demands what the release before does not know about."""
+    """No migration of the library removes, renames or requires something that the previous release does not expect."""
     ours = [config.label for config in apps.get_app_configs() if config.name.startswith("bedplate.")]
     assert "operations" in ours
     assert survives(*ours)
@@ -42,10 +42,10 @@ def test_running_release_survives_every_migration() -> None:
         ('DeleteModel("TaskRun")', False),
     ],
 )
-def test_what_is_found(
+def test_incompatible_migrations_are_found(
     operation: str, expected: bool, tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is only added may be; what an INSERT or a SELECT of the release before would stumble over may not."""
+    """Additions are allowed; changes that break an INSERT or SELECT of the previous release are not."""
     package = tmp_path / f"migrations_{abs(hash(operation))}"
     shutil.copytree(Path(apps.get_app_config("operations").path) / "migrations", package)
     latest = max(path.stem for path in package.glob("0*.py"))

@@ -17,14 +17,14 @@ def connects() -> bool:
 
 
 @pytest.mark.parametrize("place", [0, 1])
-def test_of_two_passwords_the_one_that_postgresql_takes_counts(configure: Callable[..., None], place: int) -> None:
+def test_one_of_two_passwords_is_enough(configure: Callable[..., None], place: int) -> None:
     passwords = ["not-the-password"]
     passwords.insert(place, settings.ENVIRONMENT.postgres_passwords[0])
     configure(postgres_password=SecretStr("\n".join(passwords)))
     assert connects()
 
 
-def test_without_the_right_password_it_says_so(configure: Callable[..., None]) -> None:
+def test_a_wrong_password_is_an_error(configure: Callable[..., None]) -> None:
     configure(postgres_password=SecretStr("not-the-password\nnor-this"))
     with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
         connects()

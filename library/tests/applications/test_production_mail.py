@@ -19,7 +19,7 @@ send_mail("Your invoice", "It is attached.", None, ["erika@example.com"])
 
 
 def send(server: SmtpServer, folder: Path, **variables: str) -> "subprocess.CompletedProcess[str]":
-    """Return how a process of PROD ended that sends a mail through this server."""
+    """Send a mail through this server in a process of PROD, and return the result."""
     own = {
         "DJANGO_SETTINGS_MODULE": "config.settings",
         "ENVIRONMENT": "prod",
@@ -53,7 +53,7 @@ def test_mail_goes_to_the_configured_server(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("variables", [{}, {"EMAIL_USE_TLS": "true"}], ids=["by default", "as configured"])
 def test_mail_is_not_sent_without_encryption(tmp_path: Path, variables: dict[str, str]) -> None:
-    """The server offers no STARTTLS, as when an attacker in between has removed it."""
+    """The server offers no STARTTLS, as if an attacker in between had removed it."""
     with smtp_server() as server:
         ended = send(server, tmp_path, **variables)
         assert ended.returncode != 0

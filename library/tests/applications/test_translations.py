@@ -1,4 +1,4 @@
-"""The library's texts are translated beside its applications; what the checks of projects find is found."""
+"""The library's texts are translated in its applications; and the checks for projects find errors."""
 
 from pathlib import Path
 from typing import Final
@@ -24,7 +24,7 @@ def test_every_text_of_the_library_is_in_an_application_with_translations() -> N
 
 @pytest.fixture
 def catalog(tmp_path: Path) -> polib.POFile:
-    """Return the catalog of a folder with one text, "Hello %(name)s"; written, it is complete."""
+    """Return a complete catalog for a folder with one text, "Hello %(name)s"."""
     (tmp_path / "page.py").write_text('_("Hello %(name)s")')
     catalog = polib.POFile()
     catalog.fpath = str(tmp_path / "django.po")
@@ -46,14 +46,14 @@ def test_a_complete_catalog_has_no_problem(catalog: polib.POFile) -> None:
 def test_each_problem_is_named(catalog: polib.POFile) -> None:
     assert found(catalog) == []
     catalog[0].msgstr = "Salut %(name)s"
-    assert any("not compiled as written" in problem for problem in found(catalog, compiled=False))
+    assert any("compiled catalog is out of date" in problem for problem in found(catalog, compiled=False))
     catalog[0].msgstr = "Bonjour %(nom)s"
-    assert found(catalog) == ["other variables than its text: Hello %(name)s"]
+    assert found(catalog) == ["variables differ from the text: Hello %(name)s"]
     catalog[0].msgstr = ""
     assert "not translated: Hello %(name)s" in found(catalog)
     catalog[0].msgstr = "Bonjour %(name)s"
     catalog[0].flags.append("fuzzy")
-    assert "a guess, or left over: Hello %(name)s" in found(catalog)
+    assert "fuzzy or obsolete: Hello %(name)s" in found(catalog)
     catalog[0].flags.clear()
     catalog.metadata["Language"] = "fr"
     catalog[0].msgstr = "Bonjour : %(name)s"
@@ -61,4 +61,4 @@ def test_each_problem_is_named(catalog: polib.POFile) -> None:
     catalog[0].msgstr = "Bonjour\u00a0: %(name)s"
     assert found(catalog) == []
     catalog.append(polib.POEntry(msgid="Bye", msgstr="Adieu"))
-    assert found(catalog) == ["translated, and in no source: Bye"]
+    assert found(catalog) == ["translated, but not in the sources: Bye"]

@@ -1,4 +1,4 @@
-"""Machines that reach one guarded bucket, each with the key of its own account."""
+"""Machines with access to one guarded bucket, each with the key of its own account."""
 
 import json
 from collections.abc import Callable
@@ -29,15 +29,17 @@ class Bucket:
     project: Project
 
     def sign_in(self, account: str, **variables: str) -> Project:
-        """Return the project on a machine that has the key of this account; so have commands from now on."""
+        """Return the project on a machine with the key of this account. Later commands use that key too."""
         self.key.parent.mkdir(exist_ok=True)
         information = {"type": "authorized_user", "client_id": "test", "client_secret": "test"}
         information |= {"refresh_token": account, "token_uri": f"{self.proxy.url}/token"}
         self.key.write_text(json.dumps(information))
         configuration = self.configure(BACKUP_URL=self.url, BACKUP_RETRY_SECONDS="5", **variables)
-        return Project(configuration, GoogleStore(self.url, load_credentials(self.key), patience=5), self.project.said)
+        return Project(
+            configuration, GoogleStore(self.url, load_credentials(self.key), retry_seconds=5), self.project.said
+        )
 
     def objects(self, select: Callable[[str], bool] = lambda _name: True) -> dict[str, bytes]:
-        """Return what is in the bucket, whatever an account may see."""
+        """Return all objects of the bucket, regardless of rights."""
         store = self.sign_in("owner").store
         return {found.name: store.read(found.name)[0] for found in store.list("") if select(found.name)}

@@ -1,4 +1,4 @@
-"""`./google_storage.sh` from outside: a process of its own, its exit status and what it prints."""
+"""Run `./google_storage.sh` as a process: its exit status and its output."""
 
 import os
 import subprocess
@@ -8,20 +8,22 @@ from pathlib import Path
 from typing import Final
 
 LIBRARY: Final = Path(__file__).resolve().parents[2]
-PYTHONPATH: Final = os.pathsep.join([str(LIBRARY / "src"), str(LIBRARY.parent / "web")])
+WEB: Final = LIBRARY.parent / "web"
+PROJECT_FOLDER: Final = "TESTS_PROJECT_FOLDER"
+"""The variable with the folder of manage.py, if it is outside of this repository."""
 
 type Result = subprocess.CompletedProcess[str]
 
 
 def environment() -> dict[str, str]:
-    """Return this test's environment, in which the command is found."""
-    return os.environ | {"PYTHONPATH": PYTHONPATH}
+    """Return this test's environment variables, with the path of the command."""
+    return os.environ | {"PYTHONPATH": f"{LIBRARY / 'src'}{os.pathsep}{os.environ.get(PROJECT_FOLDER, WEB)}"}
 
 
 def run(*arguments: str, given: str = "", prefix: Sequence[str] = (), **variables: str) -> Result:
-    """Return how `python -m bedplate.backup …` ended in this test's environment, with these variables too.
+    """Run `python -m bedplate.backup …` in this test's environment, with additional variables. Return the result.
 
-    `prefix` is a command that runs it, with fewer rights perhaps.
+    `prefix` is a command that runs it, for example with fewer rights.
     """
     return subprocess.run(
         [*prefix, sys.executable, "-m", "bedplate.backup", *arguments],

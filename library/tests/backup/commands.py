@@ -1,4 +1,4 @@
-"""`./google_storage.sh` in embedded mode as a process, which may read no more than its user may."""
+"""Run `./google_storage.sh` in embedded mode as a process without root's capabilities."""
 
 import os
 import subprocess
@@ -10,13 +10,13 @@ from typing import Final
 from command import environment
 
 LIMIT: Final = 60
-# Root may read everything, by capabilities that the containers do not have.
+# Root may read everything because of capabilities that the containers do not have.
 WITHOUT_CAPABILITIES: Final = ("setpriv", "--bounding-set=-all", "--inh-caps=-all") if os.geteuid() == 0 else ()
 
 
 @contextmanager
 def start(*arguments: str) -> Iterator["subprocess.Popen[str]"]:
-    """Give the running command, which does not outlive the block. Its output is one text."""
+    """Yield the running command, and end it after the block. Its output is one text."""
     with subprocess.Popen(
         [*WITHOUT_CAPABILITIES, sys.executable, "-m", "bedplate.backup", *arguments],
         env=environment(),
@@ -32,7 +32,7 @@ def start(*arguments: str) -> Iterator["subprocess.Popen[str]"]:
 
 
 def attempt(*arguments: str) -> tuple[int, str]:
-    """Return how the command ended, and what it printed."""
+    """Return the command's exit status and output."""
     with start(*arguments) as process:
         said, _ = process.communicate(timeout=LIMIT)
     return process.returncode, said

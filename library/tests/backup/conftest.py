@@ -1,37 +1,41 @@
-"""What the tests of the backup system share: an environment, and stores."""
+"""Fixtures shared by the tests of the backup package: an environment, and stores."""
 
 import os
+import shutil
 import signal
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
+import command
 import pytest
 from accounts import Bucket
 from bedplate.backup.configuration import Configuration, read_configuration
+from bedplate.backup.django_commands import project_folder
 from bedplate.backup.stores.folder import FolderStore
 from bedplate.backup.stores.google import GoogleStore
+from bedplate.backup.trust import SIGNERS
 from bedplate.testing.fake_gcs import FakeGcs, fake_gcs
 from bedplate.testing.oauth_server import OAuthServer
 from fake_person import FakePerson
 from fault_proxy import FaultProxy
 from google.auth.credentials import AnonymousCredentials
 from iam import Grant, Iam, grants, roles
-from project import Configure, Project, database_file
+from project import Believe, Configure, Project, database_file
 from pyrage import x25519
 
 OURS = ("BACKUP_", "CLOUDSDK_", "GOOGLE_", "POSTGRES_", "STORAGE_")
 
 
 def pytest_configure() -> None:
-    """Let the programs under test hear Ctrl-C: what a shell starts in the background ignores it."""
+    """Make the programs under test receive Ctrl-C: a shell's background processes ignore it."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Let nothing of this machine reach the tests."""
+    """Isolate the tests from this machine's environment."""
     for name in filter(lambda name: name.startswith(OURS), list(os.environ)):
         monkeypatch.delenv(name)
     monkeypatch.setenv("ENVIRONMENT", "embedded")
@@ -42,8 +46,24 @@ def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 @pytest.fixture
+def believe(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Believe:
+    """Return a function that writes the project's list of trusted keys, for later configurations and commands."""
+    folder, web = tmp_path / "project", project_folder()
+
+    def write(*lines: str) -> None:
+        if not folder.exists():
+            shutil.copytree(web / "config", folder / "config", ignore=shutil.ignore_patterns("__pycache__"))
+            (folder / "manage.py").symlink_to(web / "manage.py")
+        (folder / "config" / SIGNERS).write_text("".join(f"{line}\n" for line in lines))
+        monkeypatch.setenv(command.PROJECT_FOLDER, str(folder))
+        monkeypatch.setattr("bedplate.backup.configuration.project_folder", lambda: folder)
+
+    return write
+
+
+@pytest.fixture
 def configure(monkeypatch: pytest.MonkeyPatch) -> Configure:
-    """Return what makes a configuration: the variables, beside those of every test."""
+    """Return a function that makes a configuration from variables, in addition to those of every test."""
 
     def make(**variables: str) -> Configuration:
         for name, value in variables.items():
@@ -55,21 +75,21 @@ def configure(monkeypatch: pytest.MonkeyPatch) -> Configure:
 
 @pytest.fixture(scope="session")
 def gcs_server() -> Iterator[FakeGcs]:
-    """Return the one server that all tests use."""
+    """Return the server that all tests share."""
     with fake_gcs() as server:
         yield server
 
 
 @pytest.fixture
 def gcs(gcs_server: FakeGcs, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Return the URL of an empty bucket, in a Google Cloud Storage that the client finds."""
+    """Return the URL of an empty bucket on the fake Google Cloud Storage that the client uses."""
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", gcs_server.url)
     return gcs_server.make_bucket()
 
 
 @pytest.fixture
 def proxy(gcs: str, gcs_server: FakeGcs, monkeypatch: pytest.MonkeyPatch) -> Iterator[FaultProxy]:
-    """Return the proxy that the client finds in place of the storage."""
+    """Return the proxy that the client uses instead of the storage."""
     with FaultProxy(gcs_server.url) as proxy:
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", proxy.url)
         yield proxy
@@ -91,7 +111,7 @@ def folder_store(tmp_path: Path) -> FolderStore:
 
 @pytest.fixture
 def oauth(monkeypatch: pytest.MonkeyPatch) -> Iterator[OAuthServer]:
-    """Return a running OAuth server, whose client the project has."""
+    """Return a running OAuth server, with the project's OAuth client."""
     with OAuthServer() as server:
         for name, value in server.variables.items():
             monkeypatch.setenv(name, value)
@@ -100,7 +120,7 @@ def oauth(monkeypatch: pytest.MonkeyPatch) -> Iterator[OAuthServer]:
 
 @pytest.fixture
 def guarded(gcs: str, proxy: FaultProxy, oauth: OAuthServer, configure: Configure) -> Configuration:
-    """Return a project whose backups go to a bucket that lets in who has a token of the OAuth server."""
+    """Return a project whose backups go to a bucket that requires a token of the OAuth server."""
     proxy.accepts = oauth.issuer.accepts
     return configure(BACKUP_URL=gcs)
 
@@ -121,13 +141,13 @@ def identity() -> x25519.Identity:
 
 @pytest.fixture
 def without_django(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let restores leave the database as it was backed up: Django's tables are not what these tests are about."""
+    """Make restores skip Django's commands: these tests are not about Django's tables."""
     monkeypatch.setattr("bedplate.backup.staging.manage", lambda *_, **__: "")
 
 
 @pytest.fixture
 def embedded(configure: Configure, folder_store: FolderStore) -> Project:
-    """Return a project in embedded mode, with a database, as Django has it, and two media files."""
+    """Return a project in embedded mode, with a database like Django's, and two media files."""
     project = Project(configure(BACKUP_URL=folder_store.url), folder_store)
     (project.media / "a.txt").write_text("first")
     (project.media / "b.txt").write_text("second")
@@ -143,7 +163,7 @@ def embedded(configure: Configure, folder_store: FolderStore) -> Project:
 
 @pytest.fixture
 def bucket(gcs: str, gcs_server: FakeGcs, proxy: FaultProxy, embedded: Project, configure: Configure) -> Bucket:
-    """Return a bucket whose accounts have the rights that the how-to gives them; `owner` may do everything."""
+    """Return a bucket whose accounts have the rights of the how-to; `owner` has all rights."""
     everything = frozenset(permission for role in roles().values() for permission in role)
     iam = Iam(gcs_server.url, grants() | {"owner": [Grant(everything)]})
     proxy.judge = iam.judge

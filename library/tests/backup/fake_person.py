@@ -1,4 +1,4 @@
-"""A person who runs `./google_storage.sh -a`, with a terminal and a browser."""
+"""A fake user who runs `./google_storage.sh -a`, with a terminal and a browser."""
 
 import os
 import re
@@ -10,21 +10,21 @@ from typing import Final
 from urllib.parse import urlsplit
 
 import requests
+from bedplate.backup.commands.authenticate import Prompt, authenticate
 from bedplate.backup.configuration import Configuration
-from bedplate.backup.verbs.authenticate import Person, authenticate
 
 LIMIT: Final = 30
 
 
 @dataclass
 class Attempt:
-    """A call of authenticate() in a thread of its own."""
+    """A call of authenticate() in its own thread."""
 
     thread: threading.Thread
     errors: list[BaseException]
 
     def finish(self) -> None:
-        """Return once it has ended; raise what it has raised."""
+        """Wait until it has ended; raise its error."""
         self.thread.join(LIMIT)
         assert not self.thread.is_alive(), "still waiting"
         if self.errors:
@@ -32,10 +32,10 @@ class Attempt:
 
 
 class FakePerson:
-    """Somebody who reads what is said, and types."""
+    """A user who reads the output, and types."""
 
     def __init__(self) -> None:
-        """Sit down at a terminal."""
+        """Open a terminal."""
         self.port = _free_port()
         self.heard: list[str] = []
         self._said: Queue[str] = Queue()
@@ -52,12 +52,12 @@ class FakePerson:
     ) -> Attempt:
         """Begin `-a` without a key file."""
         descriptor = typed if typed is not None else self._reading if terminal else None
-        asked = Person(say=self._said.put, typed=descriptor, time_limit=time_limit)
+        prompt = Prompt(say=self._said.put, typed=descriptor, time_limit=time_limit)
         errors: list[BaseException] = []
 
         def run() -> None:
             try:
-                authenticate(configuration, key_file=None, port=self.port, person=asked)
+                authenticate(configuration, key_file=None, port=self.port, prompt=prompt)
             except BaseException as error:
                 errors.append(error)
 
@@ -67,7 +67,7 @@ class FakePerson:
         return attempt
 
     def hear(self, pattern: str) -> str:
-        """Return what the pattern matches in what is said, once it is."""
+        """Wait for output that matches the pattern, and return the match."""
         while True:
             text = self._said.get(timeout=LIMIT)
             self.heard.append(text)
@@ -75,15 +75,15 @@ class FakePerson:
                 return match[0]
 
     def decide(self, *, allow: bool = True) -> str:
-        """Open the link, decide, and return the address that the browser is sent to."""
+        """Open the link, decide, and return the URL that the browser is redirected to."""
         return decide(self.hear(r"http\S+"), allow=allow)
 
     def type(self, text: str) -> None:
-        """Type, or paste."""
+        """Type or paste text."""
         os.write(self._writing, text.encode())
 
     def leave(self) -> None:
-        """Close the terminal, once nobody waits any more."""
+        """Close the terminal after all attempts have ended."""
         os.close(self._writing)
         for attempt in self._attempts:
             attempt.thread.join(LIMIT)
@@ -91,7 +91,7 @@ class FakePerson:
 
 
 def decide(link: str, *, allow: bool = True) -> str:
-    """Return the address that the browser is sent to when the person has decided."""
+    """Answer the consent page, and return the URL that the browser is redirected to."""
     question = urlsplit(link)
     decision = f"allow={'yes' if allow else 'no'}&{question.query}"
     url = question._replace(path="/decide", query=decision).geturl()

@@ -1,4 +1,4 @@
-"""A store that fails on demand: an HTTP proxy before the real one."""
+"""A store that fails on demand: an HTTP proxy in front of the real one."""
 
 import json
 import re
@@ -17,40 +17,40 @@ HOP_BY_HOP: Final = {"connection", "transfer-encoding", "content-length", "keep-
 
 @dataclass(frozen=True)
 class Answer:
-    """The request never reaches the store; this is answered."""
+    """The proxy answers with this status; the request does not reach the store."""
 
     status: int
-    message: str = "told so by the test"
+    message: str = "set by the test"
 
 
 @dataclass(frozen=True)
 class Reply:
-    """The request never reaches the store; this document is answered."""
+    """The proxy answers with this document; the request does not reach the store."""
 
     document: dict[str, Any]
 
 
 class Silence:
-    """The request never reaches the store, and nothing is answered."""
+    """The proxy does not answer; the request does not reach the store."""
 
 
 @dataclass(frozen=True)
 class Cut:
-    """The store does it, and the connection breaks after so many bytes of what it answers; None: before any answer."""
+    """The store handles the request, and the connection breaks after n bytes of the response; None: before it."""
 
     after: int | None = None
 
 
 @dataclass(frozen=True)
 class Flip:
-    """The store does it, and one bit of its answer's body is another."""
+    """The store handles the request, and one bit of the response's body is flipped."""
 
     at: int = 0
 
 
 @dataclass(frozen=True)
 class Rewrite:
-    """The store does it, and what matches a pattern in its answer's body is left out."""
+    """The store handles the request, and matches of a pattern are removed from the response's body."""
 
     without: bytes
 
@@ -60,7 +60,7 @@ type Fault = Answer | Reply | Silence | Cut | Flip | Rewrite
 
 @dataclass(frozen=True)
 class Request:
-    """What a client asks for."""
+    """A request of a client."""
 
     method: str
     path: str
@@ -70,7 +70,7 @@ class Request:
 
 @dataclass
 class Rule:
-    """The next `times` requests of this method, and with this in their path, fail so."""
+    """A fault for the next `times` requests with this method and this text in their path."""
 
     fault: Fault
     times: int
@@ -79,7 +79,7 @@ class Rule:
 
 
 class FaultProxy(ThreadingHTTPServer):
-    """The proxy on a port of this machine, while the context lasts. It counts what it is asked."""
+    """The proxy on a port of this machine, while the context lasts. It records the requests."""
 
     daemon_threads = True
 
@@ -97,31 +97,31 @@ class FaultProxy(ThreadingHTTPServer):
         self._thread = threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True)
 
     def __enter__(self) -> "FaultProxy":
-        """Begin to answer."""
+        """Start the proxy."""
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Stop."""
+        """Stop the proxy."""
         self.closing.set()
         self.shutdown()
         self._thread.join()
         self.server_close()
 
     def fail(self, fault: Fault, *, times: int = 1, method: str = "", path: str = "") -> None:
-        """Let the next requests of this kind fail."""
+        """Make the next requests of this kind fail."""
         self._rules.append(Rule(fault, times, method, path))
 
     def forget_when(self) -> None:
-        """Let the store not say when objects came into it: tests date backups back."""
+        """Remove the time of storage from responses, because tests backdate backups."""
         self.fail(Rewrite(rb'"timeCreated": *"[^"]*",'), times=10**6, method="GET", path="/o?")
 
     def clear(self) -> None:
-        """Let nothing fail any more."""
+        """Remove all faults."""
         self._rules.clear()
 
     def fault_for(self, method: str, path: str) -> Fault | None:
-        """Return what happens to this request, which is noted."""
+        """Record the request, and return its fault."""
         with self._lock:
             self.requests.append(f"{method} {path}")
             for rule in self._rules:
@@ -131,7 +131,7 @@ class FaultProxy(ThreadingHTTPServer):
         return None
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of clients that hang up."""
+        """Ignore clients that close the connection."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -139,7 +139,7 @@ class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def __getattr__(self, name: str) -> Callable[[], None]:
-        """Return what handles a request, whatever its method."""
+        """Return the handler of requests with any method."""
         if name.startswith("do_"):
             return self._handle
         raise AttributeError(name)
@@ -162,7 +162,7 @@ class _Handler(BaseHTTPRequestHandler):
                 self._forward(body, fault)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name for it
-        """Say nothing."""
+        """Suppress the log."""
 
     def _forward(self, body: bytes, fault: Cut | Flip | Rewrite | None) -> None:
         store = HTTPConnection(str(self.server.store.hostname), self.server.store.port, timeout=60)
@@ -173,7 +173,7 @@ class _Handler(BaseHTTPRequestHandler):
         finally:
             store.close()
         headers = {name: value for name, value in answer.getheaders() if name.lower() not in HOP_BY_HOP}
-        if "Location" in headers:  # where the pieces of an upload go
+        if "Location" in headers:  # the URL for the chunks of an upload
             headers["Location"] = headers["Location"].replace(self.server.store.geturl(), self.server.url)
         match fault:
             case Cut(None):
@@ -198,7 +198,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._hang_up()
 
     def _hang_up(self) -> None:
-        """End the connection as a machine does that goes down: with a reset."""
+        """Reset the connection, as a machine that goes down does."""
         self.wfile.flush()
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.connection.close()

@@ -1,6 +1,6 @@
-"""Accounts with rights, as Google Cloud Storage has them: what a FaultProxy asks before it lets a request through.
+"""Accounts with rights, as in Google Cloud Storage, which a FaultProxy checks for each request.
 
-The rights are those that the commands of a how-to page give: `gcloud` itself cannot run here.
+The rights come from the commands of a how-to page: `gcloud` itself cannot run here.
 """
 
 import json
@@ -25,18 +25,18 @@ LIMIT: Final = 20
 
 @dataclass(frozen=True)
 class Grant:
-    """A role that an account has: on the whole bucket, or on one object of it, or on names of a pattern (`v1/*`)."""
+    """A role of an account: on the whole bucket, on one object, or on names with a pattern (`v1/*`)."""
 
     permissions: frozenset[str]
     only: str = ""
 
     def gives(self, permission: str, name: str) -> bool:
-        """Return whether it gives this for an object; without a name: for the bucket."""
+        """Return whether it gives this permission on an object; without a name, on the bucket."""
         return permission in self.permissions and (not self.only or (bool(name) and fnmatchcase(name, self.only)))
 
 
 def commands(section: str, page: Path = PAGE) -> list[list[str]]:
-    """Return the arguments of each `./google_storage.sh` in the commands of one section."""
+    """Return the arguments of each `./google_storage.sh` command in one section."""
     text = page.read_text().partition(f"\n## {section}\n")[2].partition("\n## ")[0]
     block = re.findall(r"^```sh\n(.+?)^```$", text, re.MULTILINE | re.DOTALL)[0]
     calls = [shlex.split(line) for line in block.splitlines()]
@@ -51,7 +51,7 @@ def roles(page: Path = PAGE) -> dict[str, frozenset[str]]:
 
 
 def roles_made(page: Path = PAGE) -> dict[str, frozenset[str]]:
-    """Return the permissions of each role that the page's commands make."""
+    """Return the permissions of each role that the page's commands create."""
     found = dict[str, frozenset[str]]()
     for command in _commands_of(page, ROLE):
         name, *rest = shlex.split(command)
@@ -61,13 +61,13 @@ def roles_made(page: Path = PAGE) -> dict[str, frozenset[str]]:
 
 
 def _commands_of(page: Path, beginning: str) -> list[str]:
-    """Return what follows this beginning of a command, for each that the page shows."""
+    """Return the rest of each command on the page that starts with this text."""
     lines = page.read_text().replace("\\\n", " ").splitlines()
     return [line.removeprefix(beginning) for line in lines if line.startswith(beginning)]
 
 
 def grants(page: Path = PAGE, *, project: str = "app") -> dict[str, list[Grant]]:
-    """Return what the page's commands give to each account: `backups-server`, `backups-pruning`, `team`."""
+    """Return the roles that the page's commands give to each account: `backups-server`, `backups-pruning`, `team`."""
     known, found = roles(page), dict[str, list[Grant]]()
     for command in _commands_of(page, BINDING):
         options = dict(option.removeprefix("--").split("=", 1) for option in shlex.split(command))
@@ -81,16 +81,16 @@ def grants(page: Path = PAGE, *, project: str = "app") -> dict[str, list[Grant]]
 
 @dataclass
 class Iam:
-    """What the accounts of a bucket may, by their tokens: an account's name is its token, and its refresh token."""
+    """The rights of a bucket's accounts, by token: an account's name is its token and its refresh token."""
 
     store: str
     accounts: dict[str, list[Grant]]
     bucket: dict[str, Any] = field(default_factory=dict)
-    """What the bucket says of itself."""
+    """The bucket's metadata."""
     refused: list[str] = field(default_factory=list)
 
     def judge(self, request: Request) -> Fault | None:
-        """Return what Google answers to whom may not; None to let the request through."""
+        """Return Google's answer if the permission is missing; None to let the request through."""
         path = unquote(urlsplit(request.path).path)
         if path == "/token":
             account = parse_qs(request.body.decode())["refresh_token"][0]
@@ -99,7 +99,7 @@ class Iam:
         if account not in self.accounts:
             return Answer(401, "Invalid Credentials")
         query = parse_qs(urlsplit(request.path).query)
-        if "upload_id" in query:  # who has a session's address may go on with it
+        if "upload_id" in query:  # a session's URL is enough to continue it
             return None
         if path.endswith("/iam/testPermissions"):
             return Reply({"permissions": [name for name in query["permissions"] if self._may(account, name, "")]})
@@ -122,7 +122,7 @@ class Iam:
 
 
 def _needed(request: Request, path: str, query: dict[str, list[str]], exists: Any) -> list[tuple[str, str]]:
-    """Return the permissions that a request takes, each with the object: see "IAM permissions for JSON methods"."""
+    """Return the permissions that a request needs, each with its object: see "IAM permissions for JSON methods"."""
     match = re.fullmatch(r"(/upload|/download)?/storage/v1/b/([^/]+)(?:/o(?:/(.+))?)?", path)
     assert match, f"the tests know no such request: {request.method} {path}"
     prefix, bucket, name = match.groups()
@@ -136,6 +136,6 @@ def _needed(request: Request, path: str, query: dict[str, list[str]], exists: An
 
 
 def _name_in(body: bytes) -> str:
-    """Return the name in the JSON that an upload begins with, perhaps as the first of several parts."""
+    """Return the name in the JSON at the start of an upload, perhaps the first of several parts."""
     document, _ = json.JSONDecoder().raw_decode(body[body.index(b"{") :].decode(errors="replace"))
     return str(document["name"])

@@ -1,4 +1,4 @@
-"""Someone who can read a store and has no key: all there is to read, searched for checksums of guessed contents."""
+"""An outsider who can read a store, without the key: search everything for checksums of guessed contents."""
 
 import base64
 import hashlib
@@ -15,12 +15,12 @@ from project import Project
 LIMIT: Final = 20
 PIN: Final = "4711"
 PINS: Final = tuple(f"{number:04}" for number in range(10_000))
-# A CRC32C in hexadecimal, as in the names of media. Inside of a longer number it would be found by chance.
+# A CRC32C in hexadecimal, as in the names of media. In a longer number it would match by chance.
 SHORT: Final = re.compile(rb"(?<![0-9a-f])[0-9a-f]{8}(?![0-9a-f])")
 
 
 def readable(project: Project) -> bytes:
-    """Return the objects of a store, a held lease among them, with their names and what a bucket says of each."""
+    """Return the objects of a store, including a held lease, with their names and a bucket's metadata."""
     store = project.store
     with project.session.writing():
         found = [part for stored in store.list("") for part in (stored.name.encode(), store.read(stored.name)[0])]
@@ -31,7 +31,7 @@ def readable(project: Project) -> bytes:
 
 
 def guesses(plain: bytes, pin: str = PIN) -> Iterator[tuple[str, bytes]]:
-    """Yield each PIN, and what the file would be with it instead of its own."""
+    """Yield each PIN, and the file's content with it instead of the real one."""
     before, found, after = plain.partition(pin.encode())
     assert found
     assert pin.encode() not in after
@@ -40,7 +40,7 @@ def guesses(plain: bytes, pin: str = PIN) -> Iterator[tuple[str, bytes]]:
 
 
 def found_by_checksum(text: bytes, candidates: Iterable[tuple[str, bytes]]) -> set[str]:
-    """Return the names of the candidates of which a checksum is somewhere in what was read."""
+    """Return the names of the candidates whose checksum occurs anywhere in the store."""
     short, windows = set(SHORT.findall(text.lower())), {}
     for length in (8, 16, 20, 24, 28, 32, 40, 44, 64):
         windows[length] = {text[start : start + length] for start in range(len(text) - length + 1)}
@@ -52,7 +52,7 @@ def found_by_checksum(text: bytes, candidates: Iterable[tuple[str, bytes]]) -> s
 
 
 def _written(data: bytes) -> Iterator[bytes]:
-    """Yield the checksums in each way to write them."""
+    """Yield the checksums in each notation."""
     yield base64.b64encode(_crc32c(data))
     for algorithm in ("sha256", "sha1", "md5"):
         digest = hashlib.new(algorithm, data, usedforsecurity=False).digest()

@@ -1,4 +1,4 @@
-"""All that a PostgreSQL database holds, as independent means show it: to be compared with another one's."""
+"""The whole content of a PostgreSQL database, read by independent tools, to compare it with another one."""
 
 import os
 import subprocess
@@ -14,7 +14,7 @@ RELATIONS: Final = """
     WHERE nspname !~ '^pg_' AND nspname <> 'information_schema' AND relkind = ANY(%s) AND relispopulated ORDER BY 1, 2
 """
 LARGE_OBJECTS: Final = "SELECT oid, md5(lo_get(oid)), length(lo_get(oid)) FROM pg_largeobject_metadata ORDER BY 1"
-# They differ from one run of pg_dump to the next.
+# They differ between runs of pg_dump.
 RESTRICTIONS: Final = (b"\\restrict ", b"\\unrestrict ")
 
 type Connection = psycopg.Connection[tuple[Any, ...]]
@@ -54,7 +54,7 @@ def _each(connection: Connection, kinds: list[str], query: LiteralString) -> Pic
 
 
 def client(program: str, environment: Environment, *arguments: str | Path) -> bytes:
-    """Return what one of PostgreSQL's programs prints of the environment's database."""
+    """Return the output of a PostgreSQL program on the environment's database."""
     result = subprocess.run(
         [
             program,

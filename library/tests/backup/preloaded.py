@@ -1,4 +1,4 @@
-"""The command from outside, many times: each run is a process, forked from one that has imported everything already."""
+"""Many runs of the command: each is a process, forked from one that has already imported everything."""
 
 import json
 import os
@@ -18,11 +18,11 @@ class Preloaded:
     """Runs commands, one at a time."""
 
     def __init__(self, server: "subprocess.Popen[str]", folder: Path) -> None:
-        """Use this server, and this folder for what its commands print."""
+        """Use this server, and this folder for the commands' output."""
         self._server, self._folder = server, folder
 
     def run(self, arguments: Sequence[str], environment: Mapping[str, str]) -> command.Result:
-        """Return how `python -m bedplate.backup …` ended in this environment."""
+        """Run `python -m bedplate.backup …` in this environment, and return the result."""
         assert self._server.stdin
         assert self._server.stdout
         request = {"arguments": arguments, "environment": dict(environment), "folder": str(self._folder)}
@@ -35,7 +35,7 @@ class Preloaded:
 
 @contextmanager
 def preloaded() -> Iterator[Preloaded]:
-    """Give what runs commands, until the end."""
+    """Yield an object that runs commands."""
     with (
         TemporaryDirectory() as folder,
         subprocess.Popen(
@@ -57,7 +57,7 @@ def serve() -> None:
     import bedplate.backup.stores.google  # noqa: F401, PLC0415 - what takes long to import
     from bedplate.backup import command_line, staging  # noqa: PLC0415
 
-    # Migrations take seconds, and are not what these tests are about.
+    # Migrations take seconds, and these tests are not about them.
     vars(staging)["manage"] = lambda *_, **__: ""
     for line in sys.stdin:
         child = os.fork()
@@ -69,7 +69,7 @@ def serve() -> None:
 
 
 def become(request: dict[str, Any], main: Any) -> None:
-    """Be the command until it ends, and end."""
+    """Run the command in this process, and exit."""
     os.environ.clear()
     os.environ.update(request["environment"])
     for descriptor in (1, 2):

@@ -1,4 +1,4 @@
-"""A project of a test's own: its database, media and backups, and what can be done with them."""
+"""A project for one test: its database, media and backups, and the commands on them."""
 
 import sqlite3
 import tarfile
@@ -9,83 +9,87 @@ from io import BytesIO, StringIO
 from pathlib import Path
 from typing import LiteralString
 
+from bedplate.backup.commands.back_up import back_up
+from bedplate.backup.commands.export import export
+from bedplate.backup.commands.prune import prune
+from bedplate.backup.commands.restore import Restored, restore
+from bedplate.backup.commands.undo import undo
+from bedplate.backup.commands.verify import verify
 from bedplate.backup.configuration import Configuration
 from bedplate.backup.manifest import Manifest
 from bedplate.backup.media_paths import list_media
 from bedplate.backup.progress import LineProgress
-from bedplate.backup.retention import Plan
+from bedplate.backup.retention import RetentionPlan
 from bedplate.backup.session import Installation, Session
 from bedplate.backup.stores import Store
-from bedplate.backup.verbs.back_up import back_up
-from bedplate.backup.verbs.export import export
-from bedplate.backup.verbs.prune import prune
-from bedplate.backup.verbs.restore import Restored, restore
-from bedplate.backup.verbs.undo import undo
-from bedplate.backup.verbs.verify import verify
 from rich.console import Console
 
+type Believe = Callable[..., None]
+"""Writes the lines of `web/config/backup_signers`."""
+
 type Configure = Callable[..., Configuration]
-"""Makes a configuration of variables, beside those of every test."""
+"""Makes a configuration from variables, in addition to those of every test."""
 
 
 @dataclass(frozen=True)
 class Project:
-    """An installation, and the store that it backs up to."""
+    """An installation, and its store."""
 
     configuration: Configuration
     store: Store
     said: StringIO = field(default_factory=StringIO)
-    """What was shown to people."""
+    """The output."""
+    accept_unsigned: bool = False
 
     @property
     def session(self) -> Session:
-        """A session as a command has it: one that knows nothing from earlier ones."""
+        """A new session, as each command has one, without state from earlier ones."""
         console = Console(file=self.said, width=250)
-        return Session(self.configuration, LineProgress(console), self.store)
+        return Session(self.configuration, LineProgress(console), self.store, accept_unsigned=self.accept_unsigned)
 
     @property
     def media(self) -> Path:
-        """Django's MEDIA_ROOT, made if need be."""
+        """Django's MEDIA_ROOT, created if necessary."""
         self.configuration.media.mkdir(parents=True, exist_ok=True)
         return self.configuration.media
 
     @property
     def remains(self) -> list[str]:
-        """What lies in the workplace, but for what stays there for good."""
+        """The leftovers in the work directory, without the files that always stay."""
         work = self.configuration.work
-        return sorted(path.name for path in work.iterdir() if path.name not in {"lock", "installation"})
+        return sorted(path.name for path in work.iterdir() if path.name not in {"lock", "installation", "made.json"})
 
     def back_up(self) -> Manifest:
-        """Return the backup that was made."""
+        """Make a backup, and return it."""
         return back_up(self.session)
 
     def restore(self, wanted: str = "latest") -> Restored:
-        """Return what was restored."""
+        """Restore a backup, and return the result."""
         return restore(self.session, wanted)
 
     def undo(self) -> None:
-        """Bring back what was replaced."""
+        """Undo the last restore."""
         undo(self.session)
 
     def verify(self, wanted: str = "latest") -> Manifest:
-        """Return the backup that was proven."""
+        """Verify a backup, and return it."""
         return verify(self.session, wanted)
 
-    def export(self, *parts: str, anonymised: bool = True) -> dict[str, bytes]:
-        """Return the files of an export."""
+    def export(self, *parts: str, anonymized: bool = True) -> dict[str, bytes]:
+        """Export, and return the files."""
         output = BytesIO()
         installation = Installation(self.configuration, self.session.progress)
-        export(installation, output, frozenset(parts), anonymised=anonymised)
+        export(installation, output, frozenset(parts), anonymized=anonymized)
         output.seek(0)
         with tarfile.open(fileobj=output) as tar:
             return {name: _extracted(tar, name) for name in tar.getnames()}
 
-    def prune(self) -> Plan:
-        """Return what was kept and removed."""
+    def prune(self) -> RetentionPlan:
+        """Prune, and return the kept and removed backups."""
         return prune(self.session)
 
     def with_store(self, store: Store) -> "Project":
-        """Return the project with its backups elsewhere."""
+        """Return the project with another store."""
         return replace(self, store=store)
 
 
@@ -106,19 +110,19 @@ def database_file(project: Project) -> Path:
 
 
 def notes(project: Project) -> list[str]:
-    """Return what an embedded project's database says."""
+    """Return the notes in an embedded project's database."""
     with closing(sqlite3.connect(database_file(project))) as connection:
         return [note for (note,) in connection.execute("SELECT note FROM notes ORDER BY id")]
 
 
 def note(project: Project, text: str) -> None:
-    """Write into an embedded project's database."""
+    """Write a note into an embedded project's database."""
     with closing(sqlite3.connect(database_file(project), autocommit=True)) as connection:
         connection.execute("INSERT INTO notes (note) VALUES (?)", [text])
 
 
 def files(root: Path) -> dict[str, bytes | str]:
-    """Return what lies in a folder: the contents of files, the targets of links."""
+    """Return the contents of a folder: those of files, and the targets of links."""
     return {name: _contents(root / name) for name in list_media(root)}
 
 

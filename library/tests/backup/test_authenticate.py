@@ -1,4 +1,4 @@
-"""`./google_storage.sh -a` with a service account's key or gcloud's credentials, and what becomes of them."""
+"""`./google_storage.sh -a` with a service account's key or gcloud's credentials, and their later use."""
 
 import json
 import stat
@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from bedplate.backup.commands import authenticate as verb
+from bedplate.backup.commands.authenticate import Prompt, authenticate
 from bedplate.backup.configuration import Configuration
 from bedplate.backup.credentials import account_of, load_credentials
 from bedplate.backup.errors import AccessError, BackupError, WrongUseError
 from bedplate.backup.stores import NEW
-from bedplate.backup.verbs import authenticate as verb
-from bedplate.backup.verbs.authenticate import Person, authenticate
 from bedplate.testing.oauth_server import OAuthServer
 from fake_person import FakePerson, browse
 from fault_proxy import Answer, FaultProxy
@@ -20,7 +20,7 @@ from google.auth.credentials import AnonymousCredentials
 
 
 def write_json(path: Path, value: Any) -> Path:
-    """Return the file, with this in it."""
+    """Write JSON into the file, and return it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(value))
     return path
@@ -35,7 +35,7 @@ def test_a_key_that_gets_in_is_stored_for_its_owner_alone(
     said: list[str] = []
     key = oauth.issuer.new_key()
     key_file = write_json(tmp_path / "key.json", key)
-    authenticate(guarded, key_file=key_file, port=0, person=Person(say=said.append, typed=None))
+    authenticate(guarded, key_file=key_file, port=0, prompt=Prompt(say=said.append, typed=None))
     assert json.loads(guarded.variables.google_credentials.read_text()) == key
     assert stat.S_IMODE(guarded.variables.google_credentials.stat().st_mode) == 0o600
     assert stat.S_IMODE(guarded.variables.google_credentials.parent.stat().st_mode) == 0o700
@@ -117,7 +117,7 @@ def test_a_folder_needs_no_credentials(configure: Callable[..., Configuration]) 
 
 @pytest.fixture
 def gcloud(guarded: Configuration, oauth: OAuthServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return gcloud's credentials of this machine, which are a person's."""
+    """Return gcloud's credentials on this machine, which belong to a person."""
     monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path / "gcloud"))
     return write_json(tmp_path / "gcloud/application_default_credentials.json", oauth.issuer.new_person())
 
@@ -126,7 +126,7 @@ def test_gclouds_credentials_are_used_if_they_are_there(
     guarded: Configuration, gcloud: Path, oauth: OAuthServer
 ) -> None:
     said: list[str] = []
-    authenticate(guarded, key_file=None, port=0, person=Person(say=said.append, typed=None))
+    authenticate(guarded, key_file=None, port=0, prompt=Prompt(say=said.append, typed=None))
     assert json.loads(guarded.variables.google_credentials.read_text()) == json.loads(gcloud.read_text())
     assert said[-1].startswith(f"{oauth.issuer.email} has access to gs://")
 
@@ -185,7 +185,7 @@ def test_without_credentials_it_says_how_to_get_some(guarded: Configuration, mon
 
 
 def test_an_empty_file_is_no_credentials(guarded: Configuration, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a server the secret's file is there before anybody fills it."""
+    """On a server the secret's file exists before it is filled."""
     monkeypatch.delenv("STORAGE_EMULATOR_HOST")
     guarded.variables.google_credentials.parent.mkdir(parents=True, exist_ok=True)
     guarded.variables.google_credentials.touch()

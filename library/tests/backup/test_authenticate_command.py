@@ -1,4 +1,4 @@
-"""`./google_storage.sh -a` as a process: its ends of standard input, its exit status, its end."""
+"""`./google_storage.sh -a` as a process: its standard input, its exit status, its end."""
 
 import json
 import os
@@ -15,19 +15,19 @@ from typing import IO
 import pytest
 from bedplate.backup.configuration import Configuration
 from bedplate.testing.oauth_server import OAuthServer
-from command import PYTHONPATH
+from command import environment
 from fake_person import LIMIT, FakePerson, browse, decide
 
 
 @pytest.fixture(autouse=True)
 def importable(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the process find its packages."""
-    monkeypatch.setenv("PYTHONPATH", PYTHONPATH)
+    """Set PYTHONPATH for the process."""
+    monkeypatch.setenv("PYTHONPATH", environment()["PYTHONPATH"])
 
 
 @pytest.fixture
 def terminal() -> Iterator[tuple[int, int]]:
-    """Return the two ends of a terminal: the person's, and the program's."""
+    """Return the two ends of a terminal: the user's, and the program's."""
     ends = pty.openpty()
     yield ends
     for end in ends:
@@ -36,7 +36,7 @@ def terminal() -> Iterator[tuple[int, int]]:
 
 @contextmanager
 def start(person: FakePerson, *options: str, stdin: int | None) -> Iterator[subprocess.Popen[str]]:
-    """Yield the running command, which does not outlive the test; None: with standard input closed."""
+    """Yield the running command, and end it after the test; None closes standard input."""
     with subprocess.Popen(
         [sys.executable, "-m", "bedplate.backup", "-a", f"--port={person.port}", *options],
         stdin=stdin,
@@ -52,7 +52,7 @@ def start(person: FakePerson, *options: str, stdin: int | None) -> Iterator[subp
 
 
 def link(output: IO[str] | None) -> str:
-    """Return the link that is shown."""
+    """Return the printed link."""
     assert output
     while line := output.readline():
         if match := re.search(r"http\S+", line):
@@ -111,7 +111,9 @@ def test_ctrl_c_ends_the_waiting(guarded: Configuration, person: FakePerson, ter
     assert not guarded.variables.google_credentials.exists()
 
 
-def test_a_key_file_asks_nobody(guarded: Configuration, oauth: OAuthServer, person: FakePerson, tmp_path: Path) -> None:
+def test_a_key_file_needs_no_user(
+    guarded: Configuration, oauth: OAuthServer, person: FakePerson, tmp_path: Path
+) -> None:
     key_file = tmp_path / "key.json"
     key_file.write_text(json.dumps(oauth.issuer.new_key()))
     with start(person, f"--key-file={key_file}", stdin=None) as process:

@@ -1,14 +1,14 @@
-"""Backups that came into the store later than they say: made by who has taken PROD, so that true ones are pruned."""
+"""Backdated backups: an attacker on PROD makes them, so that true ones are pruned."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from bedplate.backup.commands.check import check
 from bedplate.backup.manifest import Manifest
 from bedplate.backup.names import BackupName
 from bedplate.backup.stores import Store, StoredObject
 from bedplate.backup.stores.google import GoogleStore
-from bedplate.backup.verbs.check import check
 from dated import copied, moved, record, stored_backups
 from project import Configure, Project
 
@@ -20,7 +20,7 @@ KEEP = {"BACKUP_KEEP_DAILY": "3", "BACKUP_KEEP_WEEKLY": "0", "BACKUP_KEEP_MONTHL
 
 @pytest.fixture
 def project(embedded: Project, configure: Configure) -> Project:
-    """Return a project that keeps the backups of three days, and is pruned elsewhere."""
+    """Return a project that keeps the backups of three days, and whose pruning runs elsewhere."""
     return Project(configure(**KEEP, BACKUP_PRUNING="elsewhere"), embedded.store)
 
 
@@ -32,7 +32,7 @@ def true(project: Project) -> list[Manifest]:
 
 @pytest.fixture
 def false(project: Project, true: list[Manifest]) -> list[Manifest]:
-    """Return one of a minute after each of them, verified by who made it."""
+    """Return a false backup one minute after each of them, verified by its author."""
     made = [copied(project, manifest, manifest.name.created + timedelta(minutes=1)) for manifest in true]
     for manifest in made:
         record(project, manifest.name, passed=True)
@@ -45,7 +45,7 @@ def names(manifests: list[Manifest]) -> set[str]:
 
 
 def keep_time(store: Store, monkeypatch: pytest.MonkeyPatch, late: set[str], *, after: timedelta) -> None:
-    """Let the store say when objects came: backups when they say, but for the late ones."""
+    """Make the store report when objects were stored: at the date of each backup, except the late ones."""
     listed = store.list
 
     def list_with_times(prefix: str) -> Iterator[StoredObject]:
@@ -69,13 +69,13 @@ def test_they_cost_no_true_one_and_are_named(
     decided = project.prune()
     assert stored_backups(project) == names(true) | names(false)
     for manifest in false:
-        assert decided.keep[manifest.name] == ["dated otherwise than it was stored: for people to look at"]
+        assert decided.keep[manifest.name] == ["its date differs from the time it was stored: inspect it"]
 
 
 def test_a_backup_that_took_its_time_is_a_true_one(
     project: Project, true: list[Manifest], false: list[Manifest], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """So the one before on the same day goes, as ever; where the store does not say, too."""
+    """So the earlier one of the same day is removed as usual, even if the store does not report times."""
     keep_time(project.store, monkeypatch, names(false), after=DAY - timedelta(minutes=1))
     assert set(map(str, project.prune().remove)) == names(true)
     assert stored_backups(project) == names(false)
@@ -84,7 +84,7 @@ def test_a_backup_that_took_its_time_is_a_true_one(
 def test_the_check_does_not_wait_for_them_to_be_pruned(
     project: Project, true: list[Manifest], false: list[Manifest], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Eight of a week ago would be overdue if they were true."""
+    """Eight backups of last week would be overdue if they were true."""
     older = [copied(project, true[0], true[0].name.created - (4 + n) * DAY) for n in range(8)]
     newest = project.back_up()
     record(project, newest.name, passed=True)
@@ -95,11 +95,11 @@ def test_the_check_does_not_wait_for_them_to_be_pruned(
 def test_they_cost_no_true_one_when_their_day_has_come(
     project: Project, true: list[Manifest], false: list[Manifest], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Stored days before their dates: nor is one of them what `latest` restores."""
+    """They were stored days before their dates. `latest` restores none of them either."""
     keep_time(project.store, monkeypatch, names(false), after=-3 * DAY)
     decided = project.prune()
     assert stored_backups(project) == names(true) | names(false)
-    assert {str(name) for name, why in decided.keep.items() if "otherwise" in why[0]} == names(false)
+    assert {str(name) for name, why in decided.keep.items() if "differs" in why[0]} == names(false)
     assert str(project.session.find("latest").name) in names(true)
 
 

@@ -1,4 +1,4 @@
-"""The accounts of a bucket: PROD's works all night without the right to delete or overwrite a backup."""
+"""The accounts of a bucket: PROD's account runs the nightly tasks without the right to delete or overwrite."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -8,16 +8,16 @@ from pathlib import Path
 import command
 import pytest
 from accounts import PERSON, PRUNING, SERVER, Bucket
-from bedplate.backup.catalogue import backups
+from bedplate.backup.commands.check import check
+from bedplate.backup.commands.list_backups import describe
+from bedplate.backup.commands.prune import plan_pruning
 from bedplate.backup.errors import BackupError, ForbiddenError
+from bedplate.backup.signatures import public_text
 from bedplate.backup.stores import Store, StoredObject
-from bedplate.backup.verbs.check import check
-from bedplate.backup.verbs.list_backups import describe
-from bedplate.backup.verbs.prune import plan_pruning
 from dated import copied, remove, stored_backups
 from fault_proxy import Cut, Fault, FaultProxy, Request
 from iam import commands, grants, roles, roles_made
-from project import note, notes
+from project import Believe, note, notes
 
 pytestmark = pytest.mark.usefixtures("without_django")
 
@@ -32,7 +32,7 @@ def is_lease(name: str) -> bool:
 
 
 def old_backup(bucket: Bucket, days: int, *, environment: str = "") -> str:
-    """Make a backup of n days ago, of another environment perhaps, with the server's account. Return its name."""
+    """Make a backup dated n days ago, perhaps of another environment, with the server's account. Return its name."""
     bucket.proxy.forget_when()
     server = bucket.sign_in(SERVER, **ONE, **ELSEWHERE)
     made = server.back_up()
@@ -43,7 +43,7 @@ def old_backup(bucket: Bucket, days: int, *, environment: str = "") -> str:
 
 
 def test_the_page_gives_these_rights() -> None:
-    """What the tests grant is read from the commands of the how-to: it has to be what is meant."""
+    """The tests read the grants from the commands of the how-to: they must be the intended ones."""
     page = {account: {(grant.permissions, grant.only) for grant in found} for account, found in grants().items()}
     read = frozenset({"storage.objects.get", "storage.objects.list"})
     create, delete = "storage.objects.create", "storage.objects.delete"
@@ -59,7 +59,7 @@ def test_the_page_gives_these_rights() -> None:
 
 
 def test_nights_with_the_servers_account(bucket: Bucket) -> None:
-    """Back up, prove, once more, check, restore: no request is refused, and nothing but the lease is replaced."""
+    """Back up and verify twice, check, restore: no request is refused, and only the lease is replaced."""
     server = bucket.sign_in(SERVER, **ELSEWHERE)
     before: dict[str, bytes] = {}
     for night in ("first", "second"):
@@ -75,7 +75,7 @@ def test_nights_with_the_servers_account(bucket: Bucket) -> None:
     note(server, "since then")
     server.restore()
     assert notes(server) == ["one", "two"]
-    [newest, _] = backups(server.store, "app")
+    [newest, _] = server.session.backups()
     assert newest.name == made.name
     assert newest.verified
     assert bucket.iam.refused == []
@@ -83,7 +83,7 @@ def test_nights_with_the_servers_account(bucket: Bucket) -> None:
 
 
 def test_pruning_at_night_says_where_it_runs(bucket: Bucket) -> None:
-    """From outside, as cron runs it in PROD: it fails nothing, and removes nothing."""
+    """As cron runs it in PROD: it does not fail, and removes nothing."""
     old_backup(bucket, 5, environment="prod")
     old_backup(bucket, 4, environment="prod")
     bucket.sign_in(SERVER, **ONE)
@@ -98,14 +98,14 @@ def test_pruning_at_night_says_where_it_runs(bucket: Bucket) -> None:
 
 @pytest.mark.parametrize("pruning", ["here", "elsewhere"])
 def test_what_an_interrupted_backup_left_fails_no_backup(bucket: Bucket, pruning: str) -> None:
-    """It is left to the account that may remove it; where the setting is wrong, that is said."""
+    """The leftovers are left to the account that may remove them; a wrong setting is reported."""
     unfinished = old_backup(bucket, 1)
     bucket.sign_in("owner").store.delete(f"{unfinished}/manifest.json")
     server = bucket.sign_in(SERVER, BACKUP_PRUNING=pruning)
     made = server.back_up()
     assert stored_backups(server) == {str(made.name)}
     assert bucket.objects(lambda name: name.startswith(unfinished))
-    assert ("What an interrupted backup left is still there" in server.said.getvalue()) == (pruning == "here")
+    assert ("The leftovers of an interrupted backup are still there" in server.said.getvalue()) == (pruning == "here")
     bucket.sign_in(PRUNING).prune()
     assert not bucket.objects(lambda name: name.startswith(unfinished))
     assert stored_backups(server) == {str(made.name)}
@@ -113,17 +113,17 @@ def test_what_an_interrupted_backup_left_fails_no_backup(bucket: Bucket, pruning
 
 @pytest.mark.parametrize("kind", ["media", "manifest.json", "lease.json", "verification"])
 def test_an_answer_that_is_lost_is_no_overwriting(bucket: Bucket, kind: str) -> None:
-    """The client sends it again, to a name that is there by then: what it sent itself."""
+    """The client sends the object again, under a name that exists by then: its own object."""
     server = bucket.sign_in(SERVER, **ELSEWHERE)
     lost = lose_answer(bucket.proxy, kind)
     server.back_up()
     server.verify()
     assert len(lost) == 1
-    assert [backup.verified for backup in backups(server.store, "app")] == [True]
+    assert [backup.verified for backup in server.session.backups()] == [True]
 
 
 def lose_answer(proxy: FaultProxy, kind: str) -> list[Request]:
-    """Lose the answer to the first upload to such a name, which stands in its body. Return it, once it has come."""
+    """Lose the response to the first upload with such a name in its body. Return that request when it arrives."""
     judge, lost = proxy.judge, list[Request]()
 
     def judge_and_lose(request: Request) -> Fault | None:
@@ -137,7 +137,7 @@ def lose_answer(proxy: FaultProxy, kind: str) -> list[Request]:
 
 
 def test_pruning_with_the_servers_account_is_refused_and_says_what_to_do(bucket: Bucket) -> None:
-    """From outside; nothing is gone, not in part either."""
+    """Nothing is removed, not even in part."""
     names = {old_backup(bucket, 5), old_backup(bucket, 4)}
     before = bucket.objects()
     bucket.sign_in(SERVER, BACKUP_PRUNING="here")
@@ -150,8 +150,10 @@ def test_pruning_with_the_servers_account_is_refused_and_says_what_to_do(bucket:
     assert stored_backups(bucket.sign_in("owner")) == names
 
 
-def test_the_pruning_account_prunes_from_another_machine(bucket: Bucket, tmp_path: Path) -> None:
-    """From outside, by the commands of bucket-accounts.md, of another environment than its own."""
+def test_the_pruning_account_prunes_from_another_machine(bucket: Bucket, tmp_path: Path, believe: Believe) -> None:
+    """It uses the commands of bucket-accounts.md, for another environment than its own."""
+    public = public_text(bucket.sign_in(SERVER).configuration.trust.key.public)
+    believe(f"app/prod,app/embedded {public}")
     gone, kept = (old_backup(bucket, days, environment="prod") for days in (5, 4))
     before = bucket.objects()
     bucket.sign_in(PRUNING, **ONE, BACKUP_PRUNING="here")
@@ -170,14 +172,14 @@ def test_the_pruning_account_prunes_from_another_machine(bucket: Bucket, tmp_pat
 
 
 def test_an_environment_that_has_no_backups_is_named(bucket: Bucket) -> None:
-    """Perhaps it was misspelt: nothing would ever be pruned."""
+    """The name may be misspelled: nothing would ever be pruned."""
     pruning = bucket.sign_in(PRUNING)
     with pytest.raises(BackupError, match="has no backups of app's prd"):
         plan_pruning(replace(pruning.session, source_environment="prd"))
 
 
 def test_pruning_that_does_not_come_is_an_alarm(bucket: Bucket) -> None:
-    """After three days, not on the first; and only where pruning runs elsewhere."""
+    """The alarm comes after three days, not on the first one; and only where pruning runs elsewhere."""
     for days in (6, 5, 2):
         old_backup(bucket, days)
     server = bucket.sign_in(SERVER, **ONE, **ELSEWHERE)
@@ -191,13 +193,13 @@ def test_pruning_that_does_not_come_is_an_alarm(bucket: Bucket) -> None:
 
 
 def test_a_person_lists_and_restores_and_changes_nothing(bucket: Bucket) -> None:
-    """Everything that would write is refused, and says which account may."""
+    """Every command that writes is refused, and names the account with the right."""
     server = bucket.sign_in(SERVER, **ELSEWHERE)
     server.back_up()
     server.verify()
     before = bucket.objects()
     person = bucket.sign_in(PERSON)
-    [backup] = backups(person.store, "app")
+    [backup] = person.session.backups()
     assert describe(backup, now=datetime.now(UTC))["verified"]
     note(person, "since then")
     person.restore()
@@ -219,7 +221,7 @@ ATTACKS: dict[str, Callable[[Store, str], object]] = {
 def test_who_has_taken_the_key_loses_no_backup(
     bucket: Bucket, account: str, attack: Callable[[Store, str], object]
 ) -> None:
-    """Whatever object of it is tried, by whatever way: it is as it was, and refused with the right's name."""
+    """Every attempt on every object is refused with the name of the right, and changes nothing."""
     server = bucket.sign_in(SERVER, **ELSEWHERE)
     server.back_up()
     server.verify()
@@ -232,7 +234,7 @@ def test_who_has_taken_the_key_loses_no_backup(
 
 
 def test_a_file_that_changed_while_it_was_sent(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The backup is right, what was sent stays under a name that promises something else, and pruning removes that."""
+    """The backup is correct. The object that does not match its name stays until pruning removes it."""
     server = bucket.sign_in(SERVER, **ELSEWHERE)
     original = (server.media / "a.txt").read_bytes()
     upload = server.store.upload

@@ -1,4 +1,4 @@
-"""`--check-bucket` finds each right that an account has too much or too little, and touches no backup."""
+"""`--check-bucket` finds each superfluous or missing right of an account, and touches no backup."""
 
 import re
 from typing import Any
@@ -6,8 +6,8 @@ from typing import Any
 import command
 import pytest
 from accounts import PERSON, PRUNING, SERVER, Bucket
-from bedplate.backup.bucket_rights import ASKED, RIGHTS, judge_bucket
-from bedplate.backup.verbs.check_bucket import check_bucket
+from bedplate.backup.bucket_rights import ASKED, RIGHTS, assess_bucket
+from bedplate.backup.commands.check_bucket import check_bucket
 from iam import Grant, commands
 from project import Project
 
@@ -26,17 +26,17 @@ PROBE = "v1/app/embedded/check-bucket.json"
 
 @pytest.fixture(autouse=True)
 def good_bucket(bucket: Bucket) -> None:
-    """Let the settings of the bucket be those of the how-to."""
+    """Give the bucket the settings of the how-to."""
     bucket.iam.bucket = AS_IT_SHOULD_BE
 
 
 def table(result: command.Result) -> list[list[str]]:
-    """Return the cells of what was printed."""
+    """Return the cells of the printed table."""
     return [re.split(r" {2,}", line.strip()) for line in result.stdout.splitlines()]
 
 
 def wrong(project: Project, purpose: str) -> dict[str, tuple[str, str]]:
-    """Return what is not as it should be: what was expected, and what was found."""
+    """Return the wrong findings: the expected and the found values."""
     found = check_bucket(project.session, purpose)
     return {
         finding.what.partition(": ")[2] or finding.what: (finding.expected, finding.found)
@@ -47,7 +47,7 @@ def wrong(project: Project, purpose: str) -> dict[str, tuple[str, str]]:
 
 @pytest.mark.parametrize("account", ACCOUNTS)
 def test_the_accounts_of_the_how_to_are_as_they_should_be(bucket: Bucket, account: str) -> None:
-    """Twice: the probe of the first time is there, or not. Backups and lease are as before."""
+    """The second run may find the probe of the first one. Backups and lease are unchanged."""
     bucket.sign_in(SERVER, BACKUP_PRUNING="elsewhere").back_up()
     before = bucket.objects()
     for _ in range(2):
@@ -59,7 +59,7 @@ def test_the_accounts_of_the_how_to_are_as_they_should_be(bucket: Bucket, accoun
 
 
 def test_a_probe_that_was_left_is_no_backup(bucket: Bucket) -> None:
-    """The night goes on beside it."""
+    """The nightly tasks ignore it."""
     server = bucket.sign_in(SERVER, BACKUP_PRUNING="elsewhere")
     check_bucket(server.session, "server")
     made = server.back_up()
@@ -70,7 +70,7 @@ def test_a_probe_that_was_left_is_no_backup(bucket: Bucket) -> None:
 
 @pytest.mark.parametrize("permission", ASKED)
 def test_each_right_too_much_is_found(bucket: Bucket, permission: str) -> None:
-    """Of the account of PROD and of a person; also where it is given for the backups alone, not for the bucket."""
+    """For the accounts of PROD and of a person; even if it is given on the backups only, not on the bucket."""
     for account, purpose in ((SERVER, "server"), (PERSON, "person")):
         expected = {right.permission for right in RIGHTS if purpose in right.expected_of}
         bucket.iam.accounts["too much"] = [*bucket.iam.accounts[account], Grant(frozenset({permission}))]
@@ -105,7 +105,7 @@ def test_each_right_too_much_is_found(bucket: Bucket, permission: str) -> None:
     ],
 )
 def test_a_right_by_a_condition_on_names_is_found(bucket: Bucket, names: str) -> None:
-    """Which Google does not tell: it is asked about the bucket. No object is harmed, nor a lease."""
+    """Google does not report such a right when asked about the bucket. No object or lease is changed."""
     owner = bucket.sign_in("owner")
     there = ("app/prod/20250102T030405Z-000000/manifest.json", "app/new-one/x", "shop/dev/x", "shop/media/x")
     for name in (*there, "shop/lease.json"):
@@ -125,7 +125,7 @@ def test_a_right_by_a_condition_on_names_is_found(bucket: Bucket, names: str) ->
 
 @pytest.mark.parametrize("missing", ["list", "get", "create", "delete"])
 def test_each_right_too_little_is_found(bucket: Bucket, missing: str) -> None:
-    """Of the accounts of PROD and for pruning."""
+    """For the accounts of PROD and of pruning."""
     permission = f"storage.objects.{missing}"
     for account in (SERVER, PRUNING):
         given = bucket.iam.accounts[account]
@@ -176,18 +176,18 @@ def test_what_is_wrong_with_the_bucket_is_found(bucket: Bucket) -> None:
 def test_a_lifecycle_rule_that_deletes_backups_is_found(action: str, condition: dict[str, Any], deletes: bool) -> None:
     rule = {"action": {"type": action}, "condition": condition}
     bad = [
-        finding.what for finding in judge_bucket(AS_IT_SHOULD_BE | {"lifecycle": {"rule": [rule]}}) if not finding.good
+        finding.what for finding in assess_bucket(AS_IT_SHOULD_BE | {"lifecycle": {"rule": [rule]}}) if not finding.good
     ]
     assert bad == ["lifecycle rules that delete live objects"] * deletes
 
 
 def test_a_bucket_that_is_as_it_should_be_reads_so() -> None:
-    findings = [finding for finding in judge_bucket(AS_IT_SHOULD_BE) if finding.what != "soft delete"]
+    findings = [finding for finding in assess_bucket(AS_IT_SHOULD_BE) if finding.what != "soft delete"]
     assert [finding.found for finding in findings] == [finding.expected for finding in findings]
 
 
 def test_what_the_command_prints(bucket: Bucket) -> None:
-    """From outside, by the commands of bucket-accounts.md: a table, what to do, and an exit status."""
+    """The commands of bucket-accounts.md print a table and advice, and set the exit status."""
     for account, arguments in zip(ACCOUNTS, commands("Check it"), strict=True):
         bucket.sign_in(account)
         good = command.run(*arguments)
@@ -210,7 +210,7 @@ def test_what_the_command_prints(bucket: Bucket) -> None:
     [("file:///tmp", "server", "a folder has no accounts"), ("", "root", "server, pruning, person: not root")],
 )
 def test_what_cannot_be_checked(bucket: Bucket, url: str, purpose: str, said: str) -> None:
-    """From outside: wrong use, in words."""
+    """The message says why the usage is invalid."""
     bucket.sign_in(SERVER)
     result = command.run("--check-bucket", purpose, BACKUP_URL=url or bucket.url)
     assert result.returncode == 2
@@ -218,7 +218,7 @@ def test_what_cannot_be_checked(bucket: Bucket, url: str, purpose: str, said: st
 
 
 def test_credentials_that_are_not_accepted_are_no_missing_right(bucket: Bucket) -> None:
-    """From outside: nothing is printed as if it were known."""
+    """No table is printed, because the rights are unknown."""
     bucket.sign_in("stranger")
     result = command.run("--check-bucket", "person")
     assert (result.returncode, result.stdout) == (1, "")

@@ -1,18 +1,19 @@
-"""The command from outside: what its options mean, and how it ends when nothing foresaw what happens."""
+"""The command line: its options, and its end after an unexpected error."""
 
 from dataclasses import replace
 from pathlib import Path
 
 import command
 import pytest
-from bedplate.backup.verbs.restore import restore
+from bedplate.backup.commands.restore import restore
+from bedplate.backup.signatures import public_text
 from dated import moved
-from project import Configure, Project, note, notes
+from project import Believe, Configure, Project, note, notes
 from pyrage import x25519
 
 
 def of_another_project(project: Project, configure: Configure) -> str:
-    """Return the URL of a backup of shop's DEV in the same store."""
+    """Return the URL of a backup of the project shop's DEV in the same store."""
     shop = Project(configure(COMPOSE_PROJECT_NAME="shop"), project.store)
     configure(COMPOSE_PROJECT_NAME="app")
     manifest = moved(shop, shop.back_up(), project.session.now(), environment="dev")
@@ -21,20 +22,20 @@ def of_another_project(project: Project, configure: Configure) -> str:
 
 @pytest.fixture
 def unforeseen(tmp_path: Path) -> str:
-    """Return a PYTHONPATH on which listing backups is a mistake of the program."""
+    """Return a PYTHONPATH with a bug in the listing of backups."""
     folder = tmp_path / "mistake"
     folder.mkdir()
     (folder / "sitecustomize.py").write_text(
-        "import bedplate.backup.catalogue as module\n"
+        "import bedplate.backup.session as module\n"
         "def backups(*_, **__):\n"
         "    raise KeyError('a secret\\nin two lines')\n"
         "module.backups = backups\n"
     )
-    return f"{folder}:{command.PYTHONPATH}"
+    return f"{folder}:{command.environment()['PYTHONPATH']}"
 
 
 def test_yes_is_understood(embedded: Project, without_django: None) -> None:
-    """Nothing is asked here, so there is nothing that it changes."""
+    """The command does not ask here, so the option changes nothing."""
     for option in ("--yes", "-y"):
         result = command.run("--undo", option)
         assert (result.returncode, "nothing to undo" in result.stderr) == (1, True)
@@ -47,19 +48,22 @@ def test_in_prod_yes_is_no_name(embedded: Project, arguments: tuple[str, ...]) -
     assert "--yes-replace prod" in result.stderr
 
 
-def test_another_projects_backup_is_restored_when_its_project_is_named(embedded: Project, configure: Configure) -> None:
-    """By its URL or as the latest of an environment, listed and proven; not by the URL alone."""
+def test_another_projects_backup_is_restored_when_its_project_is_named(
+    embedded: Project, configure: Configure, believe: Believe
+) -> None:
+    """By its URL or as the latest of an environment, it is restored, listed and verified; not by the URL alone."""
+    believe(f"shop/dev,app/embedded {public_text(embedded.configuration.trust.key.public)}")
     url = of_another_project(embedded, configure)
     refused = command.run("--verify", url)
     assert refused.returncode == 1
-    assert "say so: --project shop" in refused.stderr
+    assert "If you mean it (the same site's other environment, or its former name): --project shop" in refused.stderr
     assert url in command.run("-l", "--project", "shop").stdout
     assert url not in command.run("-l").stdout
     for wanted in (url, "latest:dev"):
-        proven = command.run("--verify", wanted, "--project", "shop")
-        assert (proven.returncode, proven.stderr.splitlines()[-1]) == (
+        verified = command.run("--verify", wanted, "--project", "shop")
+        assert (verified.returncode, verified.stderr.splitlines()[-1]) == (
             0,
-            f"Proven: {url} restores to what was backed up.",
+            f"Verified: {url} restores to the data that was backed up.",
         )
     assert "has no backup of dev" in command.run("--verify", "latest:dev").stderr
 
@@ -68,7 +72,7 @@ def test_another_projects_backup_is_restored_when_its_project_is_named(embedded:
 def test_what_is_restored_of_another_project_is_live(embedded: Project, configure: Configure) -> None:
     url = of_another_project(embedded, configure)
     note(embedded, "three")
-    restore(replace(embedded.session, source="shop"), url)
+    restore(replace(embedded.session, source="shop", accept_unsigned=True), url)
     assert notes(embedded) == ["one", "two"]
 
 
@@ -82,22 +86,41 @@ def test_a_project_has_a_slug(embedded: Project) -> None:
     "arguments", [("-l",), ("-b",), ("--check",), ("-r", "latest"), ("--verify", "latest"), ("--undo",), ("-a",)]
 )
 def test_an_environment_is_for_pruning_and_checking_a_bucket(embedded: Project, arguments: tuple[str, ...]) -> None:
-    """Elsewhere it would be ignored: of the backup that was restored, someone would think that it was PROD's."""
+    """Elsewhere it would be ignored, and a user would think that PROD's backup was restored."""
     result = command.run(*arguments, "--environment", "prod")
     assert (result.returncode, result.stdout) == (2, "")
     assert f"--environment belongs to --prune and --check-bucket: not to {arguments[0]}." in result.stderr
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--prune", "--accept-unsigned"),
+        ("-l", "--forget-lost"),
+        ("-r", "latest", "--dry-run"),
+        ("-l", "--not-anonymised"),
+        ("-b", "--json"),
+        ("--undo", "--forget-set-aside"),
+        ("--undo", "--without-backup-first", "damaged-database"),
+    ],
+)
+def test_an_option_of_another_command_is_refused(embedded: Project, arguments: tuple[str, ...]) -> None:
+    """It would be ignored: -r with --dry-run would restore."""
+    result = command.run(*arguments)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert " belongs to " in result.stderr
+
+
 @pytest.fixture
 def identity(embedded: Project, configure: Configure) -> str:
-    """Return the key of a backup that the project has, and the project has not."""
+    """Make an encrypted backup, remove the key from the project, and return it."""
     identity = x25519.Identity.generate()
     Project(configure(BACKUP_AGE_RECIPIENTS=str(identity.to_public())), embedded.store).back_up()
     return str(identity)
 
 
 def test_the_key_is_given_for_one_command(embedded: Project, identity: str, tmp_path: Path) -> None:
-    """As a file, or on standard input; the next command has it no more, and it is in no file of ours."""
+    """The key comes from a file or standard input. It is stored in no file, and the next command does not have it."""
     file = tmp_path / "key.txt"
     file.write_text(f"# made by age-keygen\n{identity}\n")
     assert command.run("--verify", "latest", "--identity-file", str(file)).returncode == 0
@@ -122,13 +145,13 @@ def test_a_file_that_holds_no_key_is_refused(
     assert result.stderr.count("\n") == 1
 
 
-def test_what_nothing_foresaw_is_a_line_and_a_log(embedded: Project, unforeseen: str) -> None:
-    """The log is for its owner alone; a later one takes its place."""
+def test_an_unexpected_error_is_a_line_and_a_log(embedded: Project, unforeseen: str) -> None:
+    """Only its owner may read the log; a later error replaces it."""
     for _ in range(2):
         result = command.run("--check", PYTHONPATH=unforeseen)
         log = embedded.configuration.work / "last-error.log"
         assert result.returncode == 1
-        assert result.stderr.startswith(r"Failed: KeyError: 'a secret\nin two lines' (check.py, line ")
+        assert result.stderr.startswith(r"Failed: KeyError: 'a secret\nin two lines' (session.py, line ")
         assert result.stderr.endswith(f"Its traceback: {log}\n")
         assert result.stderr.count("\n") == 1
         assert log.read_text().count("Traceback (most recent call last):") == 1
@@ -146,5 +169,5 @@ def test_without_a_place_for_the_log_there_is_the_line(embedded: Project, unfore
     (embedded.configuration.work / "last-error.log").mkdir(parents=True)
     result = command.run("--check", PYTHONPATH=unforeseen)
     assert result.returncode == 1
-    assert "Its traceback could not be kept: [Errno 21] Is a directory" in result.stderr
+    assert "Its traceback could not be stored: [Errno 21] Is a directory" in result.stderr
     assert result.stderr.count("\n") == 1

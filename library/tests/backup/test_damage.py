@@ -1,4 +1,4 @@
-"""Damage to a backup is found, and named, before anything that is live is touched."""
+"""Damage to a backup is found, and named, before live data is touched."""
 
 import json
 import re
@@ -20,24 +20,24 @@ OBJECTS: Final = ("database/database.sqlite3", "contents.json", "media.txt", "a 
 
 
 def flip_a_bit(path: Path) -> None:
-    """Change one bit in the middle."""
+    """Flip one bit in the middle."""
     data = bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
     path.write_bytes(data)
 
 
 def cut_short(path: Path) -> None:
-    """Take the last byte away."""
+    """Remove the last byte."""
     path.write_bytes(path.read_bytes()[:-1])
 
 
 def empty(path: Path) -> None:
-    """Take everything away."""
+    """Remove everything."""
     path.write_bytes(b"")
 
 
 def swap_for_the_same_size(path: Path) -> None:
-    """Put something of the same size in its place."""
+    """Replace the content by other content of the same size."""
     path.write_bytes(bytes(reversed(path.read_bytes())))
 
 
@@ -67,7 +67,7 @@ def test_damage_is_found_and_its_object_named(
 def test_a_damaged_manifest_is_not_passed_over(
     embedded: Project, backup: Manifest, damage: Callable[[Path], None]
 ) -> None:
-    """Restoring an older backup in its place is for people to decide."""
+    """The user decides whether to restore an older backup instead."""
     newest = max(backup.name, embedded.back_up().name)
     damage(stored(embedded, newest, "manifest.json"))
     refused(embedded, saying=rf"{newest}/manifest\.json (cannot be read|has been changed|was written by)")
@@ -90,7 +90,7 @@ def test_objects_of_two_backups_are_not_confused(embedded: Project, backup: Mani
     embedded.verify()
 
 
-def test_a_manifest_that_somebody_edited_is_refused(embedded: Project, backup: Manifest) -> None:
+def test_an_edited_manifest_is_refused(embedded: Project, backup: Manifest) -> None:
     change_manifest(embedded, backup, honest=False, database_size=1)
     refused(embedded, saying="has been changed after it was written")
 
@@ -143,12 +143,14 @@ def test_contents_that_are_none_are_named(embedded: Project, backup: Manifest, t
 def test_no_file_is_written_outside_of_the_media(embedded: Project, backup: Manifest, path: str) -> None:
     text = stored(embedded, backup, "contents.json").read_text()
     change_contents(embedded, backup, text.replace('"a.txt"', json.dumps(path)))
-    words = "a media file (outside of the media folder|as none can be named)|holds what no name may hold"
+    words = (
+        "a media file outside of the media folder|an invalid name of a media file|has a character that no name may have"
+    )
     refused(embedded, saying=words)
 
 
 def with_media(project: Project, manifest: Manifest, media: list[dict[str, Any]]) -> None:
-    """Have the backup name these media; a file without a link has the contents of a.txt."""
+    """Replace the backup's list of media; a file without a link has the contents of a.txt."""
     contents = json.loads(stored(project, manifest, "contents.json").read_text())
     file = contents["media"][0]["stored"]
     contents["media"] = [{"link": None, "stored": None if "link" in each else file} | each for each in media]
@@ -163,7 +165,7 @@ def with_media(project: Project, manifest: Manifest, media: list[dict[str, Any]]
         ([{"path": "a"}, {"path": "a/b"}], "below another file or link"),
         ([{"path": "a", "link": ".."}, {"path": "a"}], "twice"),
         ([{"path": "a/b"}, {"path": "a//b"}], "twice"),
-        ([{"path": "a", "link": "b\0c"}], "holds what no name may hold"),
+        ([{"path": "a", "link": "b\0c"}], "has a character that no name may have"),
     ],
 )
 def test_no_file_is_written_through_a_link(
@@ -177,7 +179,7 @@ def test_no_file_is_written_through_a_link(
 
 
 def test_no_link_shows_what_is_elsewhere(embedded: Project, backup: Manifest) -> None:
-    """Also when it leads out through another link, which alone would stay inside."""
+    """It holds even if it leads out through another link, which alone would stay inside."""
     links = {"root": "/etc/passwd", "up": "../..", "deep/top": "..", "through": "deep/top/../secret", "loop": "loop"}
     inside = {"deep/a": "../a.txt", "again": "deep/a"}
     media = [{"path": path, "link": target} for path, target in (links | inside).items()]
@@ -186,7 +188,7 @@ def test_no_link_shows_what_is_elsewhere(embedded: Project, backup: Manifest) ->
     assert set(files(embedded.media)) == {"a.txt", "deep/top", "loop", *inside}
     assert (embedded.media / "again").read_text() == "first"
     for name in ("root", "up", "through"):
-        assert f"Media link {name} leads out of the media folder: left out." in embedded.said.getvalue()
+        assert f"Media link {name} points outside of the media folder: left out." in embedded.said.getvalue()
 
 
 def test_a_backup_of_another_project_is_refused(embedded: Project, backup: Manifest) -> None:
@@ -198,13 +200,14 @@ def test_a_failed_drill_is_recorded(embedded: Project, backup: Manifest) -> None
     flip_a_bit(stored(embedded, backup, "database/database.sqlite3"))
     with suppress(BackupError):
         embedded.verify()
-    recorded = json.loads(stored(embedded, backup, "verification.json").read_bytes())
-    assert recorded["passed"] is False
-    assert "database.sqlite3 is damaged" in recorded["message"]
+    [listed] = embedded.session.backups()
+    assert listed.verification
+    assert listed.failed
+    assert "database.sqlite3 is damaged" in listed.verification.message
 
 
 def test_a_damaged_media_file_is_sent_again_where_the_store_tells(embedded: Project, backup: Manifest) -> None:
-    """By its size here; a bucket lists checksums too."""
+    """A folder reports the size; a bucket reports checksums too."""
     cut_short(stored(embedded, backup, "a media file"))
     embedded.back_up()
     embedded.verify()
@@ -221,7 +224,7 @@ def test_pruning_trusts_no_damaged_list_of_media(embedded: Project, backup: Mani
 def test_pruning_keeps_what_it_cannot_read_and_counts_it_for_nothing(
     embedded: Project, backup: Manifest, configure: Configure
 ) -> None:
-    """In the store: of one day's backups the newest that can be read is there, and every object of the damaged one."""
+    """The store keeps the newest readable backup of a day, and every object of the damaged one."""
     keep_one = {"BACKUP_KEEP_DAILY": "1", "BACKUP_KEEP_WEEKLY": "0", "BACKUP_KEEP_MONTHLY": "0"}
     project = Project(configure(**keep_one), embedded.store)
     good, damaged = project.back_up(), project.back_up()
@@ -229,7 +232,7 @@ def test_pruning_keeps_what_it_cannot_read_and_counts_it_for_nothing(
     before = files(stored(project, damaged, "manifest.json").parent)
     media = files(stored(project, damaged, "a media file").parent)
     decided = project.prune()
-    assert decided.keep[damaged.name] == ["cannot be read: for people to look at"]
+    assert decided.keep[damaged.name] == ["cannot be read: inspect it"]
     assert stored_backups(project) == {str(good.name), str(damaged.name)}
     assert str(backup.name) not in stored_backups(project)
     assert files(stored(project, damaged, "manifest.json").parent) == before

@@ -1,13 +1,13 @@
-"""Restores when what is live is damaged or gone, which is when they are needed."""
+"""Restores when the live data is damaged or gone, which is when they are needed."""
 
 import errno
 from pathlib import Path
 from typing import Final
 
 import pytest
+from bedplate.backup.commands.restore import restore
 from bedplate.backup.databases import sqlite
 from bedplate.backup.errors import BackupError
-from bedplate.backup.verbs.restore import restore
 from commands import attempt
 from project import Project, database_file, files, note, notes
 
@@ -17,7 +17,7 @@ WITHOUT: Final = frozenset({"damaged-database"})
 
 
 def damage(path: Path) -> None:
-    """Make a database unreadable."""
+    """Damage a database so that it is unreadable."""
     path.write_bytes(b"this is no database" * 1000)
 
 
@@ -39,14 +39,14 @@ def test_a_damaged_database_is_replaced_and_kept_as_it_is(embedded: Project) -> 
 def test_a_damaged_database_outlives_a_restore_that_fails(
     embedded: Project, monkeypatch: pytest.MonkeyPatch, *, begun: bool
 ) -> None:
-    """Also where SQLite had begun to write: a full disk, a kill."""
+    """It holds even if SQLite had begun to write, before a full disk or a kill."""
     embedded.back_up()
     damage(database_file(embedded))
     damaged = database_file(embedded).read_bytes()
     copy = sqlite._copy  # noqa: SLF001 - the last step of the swap, which has no other name
 
     def fail(source: Path, target: Path) -> None:
-        if target.name == sqlite.FILE:  # and not what is kept, which is unfinished at first
+        if target.name == sqlite.FILE:  # not the kept copy, which is unfinished at first
             if begun:
                 target.touch()
             raise OSError(errno.EIO, "Input/output error")
@@ -75,7 +75,7 @@ def test_a_missing_database_is_restored_and_an_empty_one_kept(embedded: Project)
 
 @pytest.mark.parametrize("name", ["folder/private", "folder/private/file"])
 def test_unreadable_media_are_set_aside_and_come_back(embedded: Project, name: str) -> None:
-    """They are not deleted, though no copy of them can be made, until the restore after the next."""
+    """They cannot be copied, and are kept until the restore after the next."""
     embedded.back_up()
     (embedded.media / "folder/private").mkdir(parents=True)
     (embedded.media / "folder/private/file").write_text("unreadable")
@@ -104,18 +104,18 @@ def test_what_was_set_aside_without_a_backup_is_removed_only_if_that_is_said(emb
     assert notes(embedded) == ["one", "two", "never backed up"]
     restore(embedded.session, "latest", without_backup_first=WITHOUT)
     restore(embedded.session, "latest", forget_set_aside=True)
-    embedded.restore()  # what that replaced needs no word
+    embedded.restore()  # the data that it replaced needs no option
 
 
 @pytest.mark.parametrize("undone", range(1, 5))
 def test_undoing_does_not_forget_that_there_is_no_backup(embedded: Project, undone: int) -> None:
-    """Whichever of the two is live: no further restore removes what was never backed up without being told to."""
+    """Whichever of the two is live, no further restore removes data without a backup, unless the option is given."""
     embedded.back_up()
     note(embedded, "never backed up")
     restore(embedded.session, "latest", without_backup_first=WITHOUT)
     for _ in range(undone):
         embedded.undo()
-    if undone % 2:  # it is live, and the next restore sets it aside once more
+    if undone % 2:  # it is live, and the next restore sets it aside again
         assert notes(embedded) == ["one", "two", "never backed up"]
         embedded.restore()
     assert notes(embedded) == ["one", "two"]
@@ -125,7 +125,7 @@ def test_undoing_does_not_forget_that_there_is_no_backup(embedded: Project, undo
     assert notes(embedded) == ["one", "two", "never backed up"]
     embedded.undo()
     restore(embedded.session, "latest", forget_set_aside=True)
-    embedded.restore()  # what that replaced needs no word
+    embedded.restore()  # the data that it replaced needs no option
 
 
 def test_what_is_backed_up_once_it_is_live_again_needs_no_word(embedded: Project) -> None:

@@ -1,4 +1,4 @@
-"""The room that work needs: told before it begins, and watched while it goes on."""
+"""Free disk space: checked before work begins, and watched during the work."""
 
 import threading
 from collections import namedtuple
@@ -15,10 +15,10 @@ LIMIT = 20
 
 @pytest.fixture
 def free(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Return the free megabytes of every disk: change them."""
+    """Return the free megabytes of every disk, for tests to change."""
     found = [100]
     monkeypatch.setattr("shutil.disk_usage", lambda _folder: Usage(free=found[0] * MEGABYTE))
-    monkeypatch.setattr(disk, "POLL_INTERVAL", 0.01)
+    monkeypatch.setattr(disk, "POLL_SECONDS", 0.01)
     return found
 
 
@@ -29,7 +29,7 @@ def test_too_little_room_is_told_with_its_numbers(tmp_path: Path, free: list[int
 
 
 def test_work_is_stopped_below_the_reserve_and_says_why(tmp_path: Path, free: list[int]) -> None:
-    """Whatever the stopped work says of it itself."""
+    """The reason is reported, whatever error the stopped work raises."""
     stopped = threading.Event()
 
     def work() -> None:
@@ -52,7 +52,7 @@ def test_work_with_room_is_left_alone(tmp_path: Path, free: list[int]) -> None:
 
 
 def test_a_download_without_end_is_ended_below_the_reserve(tmp_path: Path, free: list[int]) -> None:
-    """The thread that writes is told by the kernel; afterwards files can be written again."""
+    """The kernel fails the writes of the thread; afterwards files can be written again."""
 
     def write_without_end() -> None:
         with (tmp_path / "file").open("wb", buffering=0) as file:

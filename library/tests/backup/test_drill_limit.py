@@ -1,4 +1,4 @@
-"""The limit of a drill counts the work of the database, which others' code may do for ever, and not a slow store's."""
+"""The time limit of a drill counts the work of the database, which may be endless, but not a slow store."""
 
 import os
 import signal
@@ -16,14 +16,14 @@ pytestmark = pytest.mark.usefixtures("without_django")
 
 @pytest.fixture(autouse=True)
 def without_another_limit() -> Iterator[None]:
-    """Let time pass for no limit but the drill's: not for the one around this test."""
+    """Control the time of the drill's limit only, not that of the limit around this test."""
     before = signal.signal(signal.SIGALRM, signal.SIG_IGN)
     yield
     signal.signal(signal.SIGALRM, before)
 
 
 def let_time_pass() -> None:
-    """Have a limit that is set at this moment be reached."""
+    """Expire a limit that is set at this moment."""
     os.kill(os.getpid(), signal.SIGALRM)
 
 
@@ -51,5 +51,5 @@ def test_a_slow_database_is_not(embedded: Project, monkeypatch: pytest.MonkeyPat
         return load(self, folder, **options)
 
     monkeypatch.setattr(StagedSQLite, "load", load_slowly)
-    with pytest.raises(BackupError, match=r"After 180 minutes, the limit"):
+    with pytest.raises(BackupError, match=r"after 180 minutes, the limit"):
         embedded.verify()

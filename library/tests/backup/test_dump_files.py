@@ -1,4 +1,4 @@
-"""A dump that was edited: pg_restore reads no file that is not the dump's own."""
+"""Edited dumps: pg_restore reads only files of the dump."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -19,7 +19,7 @@ def number(value: int) -> bytes:
 
 
 def text(value: bytes | None) -> bytes:
-    """Return a text, or none, as pg_dump writes it."""
+    """Return a text, or a missing one, as pg_dump writes it."""
     return number(-1) if value is None else number(len(value)) + value
 
 
@@ -58,8 +58,8 @@ def test_a_dump_as_pg_dump_makes_it_is_taken(tmp_path: Path, minor: int) -> None
 @pytest.mark.parametrize("minor", [14, 15, 16])
 @pytest.mark.parametrize("kind", [b"TABLE DATA", b"BLOBS", b"BLOBS\0X", b"EXTENSION"])
 def test_a_file_elsewhere_is_refused(tmp_path: Path, kind: bytes, minor: int) -> None:
-    """The application's secrets were read into the database, and shown in the verification's message."""
-    with pytest.raises(UnusableBackupError, match="none of its own"):
+    """Otherwise the application's secrets would be read into the database, and shown in the verification's message."""
+    with pytest.raises(UnusableBackupError, match="outside of itself"):
         require_own_files(write(tmp_path / "dump", (kind, OUTSIDE), minor=minor))
 
 
@@ -67,17 +67,17 @@ def test_a_file_elsewhere_is_refused(tmp_path: Path, kind: bytes, minor: int) ->
 def test_a_large_object_elsewhere_is_refused(tmp_path: Path, line: bytes) -> None:
     dump = write(tmp_path / "dump", (b"BLOBS", b"blobs_3.toc"))
     (dump / "blobs_3.toc").write_bytes(line)
-    with pytest.raises(UnusableBackupError, match="none of its own"):
+    with pytest.raises(UnusableBackupError, match="outside of itself"):
         require_own_files(dump)
 
 
 def test_a_list_of_large_objects_that_cannot_be_looked_at_is_refused(tmp_path: Path) -> None:
-    """It is never compressed, but pg_restore would read it."""
+    """pg_dump never compresses it, but pg_restore would read it."""
     dump = write(tmp_path / "dump", (b"BLOBS", b"blobs_3.toc"))
     (dump / "blobs_3.toc.zst").write_bytes(b"")
     with pytest.raises(UnusableBackupError, match=r"has no blobs_3\.toc"):
         require_own_files(dump)
-    with pytest.raises(UnusableBackupError, match="none of its own"):  # nor under the name of a table's file
+    with pytest.raises(UnusableBackupError, match="outside of itself"):  # not even under the name of a table's file
         require_own_files(write(dump, (b"BLOBS", b"3.dat")))
 
 
@@ -110,7 +110,7 @@ LOGIN = Login(host="/nowhere", port=5432, user="nobody", password="")
     ],
 )
 def test_every_restore_looks_first(tmp_path: Path, database: Callable[[Path], LiveStaging | Verifier]) -> None:
-    """Before it asks a server for anything."""
+    """The files are checked before a server is accessed."""
     dump = write(tmp_path / "dump", (b"TABLE DATA", OUTSIDE))
-    with pytest.raises(UnusableBackupError, match="none of its own"):
+    with pytest.raises(UnusableBackupError, match="outside of itself"):
         database(tmp_path).load(dump, roles=None, step=None)  # type: ignore[arg-type] # never reached

@@ -1,4 +1,4 @@
-"""Encrypted backups: whoever has the key restores them, nobody else reads them."""
+"""Encrypted backups: only a machine with the key can restore and read them."""
 
 import hashlib
 import os
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.usefixtures("without_django")
 
 @pytest.fixture
 def writer(embedded: Project, configure: Configure, identity: x25519.Identity) -> Project:
-    """Return a project that can write its backups, and not read them, as PROD should be."""
+    """Return a project that can write its backups, but not read them, as PROD should be."""
     note(embedded, "a secret")
     (embedded.media / "secret.txt").write_text("a secret")
     return Project(configure(BACKUP_AGE_RECIPIENTS=str(identity.to_public())), embedded.store)
@@ -76,7 +76,7 @@ def test_each_of_several_keys_opens_it(writer: Project, configure: Configure, id
 
 
 def sent(project: Project) -> set[str]:
-    """Return the names of the media that a new backup sends: those that were not there before."""
+    """Make a backup, and return the names of the media that it added to the store."""
     before = stored_media(project)
     project.back_up()
     return stored_media(project) - before
@@ -92,7 +92,7 @@ def kept(request: pytest.FixtureRequest, writer: Project, configure: Configure) 
 
 
 def test_media_are_sent_once_for_the_same_keys(kept: Project, configure: Configure, identity: x25519.Identity) -> None:
-    """Whatever the order of the keys, and however often one is named."""
+    """The order of the keys and duplicates do not matter."""
     other = x25519.Identity.generate().to_public()
     first = Project(configure(BACKUP_AGE_RECIPIENTS=f"{identity.to_public()} {other}"), kept.store)
     assert len(sent(first)) == 3
@@ -104,7 +104,7 @@ def test_media_are_sent_once_for_the_same_keys(kept: Project, configure: Configu
 def test_after_the_keys_were_rotated_the_new_one_alone_reads_the_next_backup(
     kept: Project, configure: Configure, identity: x25519.Identity
 ) -> None:
-    """And the old one alone those from before."""
+    """Only the old key reads earlier backups."""
     old = kept.back_up()
     new_identity = x25519.Identity.generate()
     rotated = Project(configure(BACKUP_AGE_RECIPIENTS=str(new_identity.to_public())), kept.store)
@@ -143,7 +143,7 @@ def test_what_a_bucket_lists_with_another_checksum_is_sent_again(
 
 
 def test_names_tell_nothing_to_who_has_not_the_secret_of_the_environment(writer: Project, configure: Configure) -> None:
-    """Neither a guess of the contents nor another environment's names of the same contents."""
+    """The names match neither a guess of the contents nor another environment's names of the same contents."""
     name = media_of(writer, writer.back_up())
     digests = {hashlib.sha256(path.read_bytes()).hexdigest() for path in writer.media.iterdir()}
     assert len(digests) == len(name) == 3
@@ -155,7 +155,7 @@ def test_names_tell_nothing_to_who_has_not_the_secret_of_the_environment(writer:
 def test_rotating_the_environments_secret_loses_nothing(
     writer: Project, configure: Configure, identity: x25519.Identity
 ) -> None:
-    """Media are sent once more; older backups still restore, and keep theirs until they go."""
+    """Media are sent again; older backups still restore, and keep their media until they are pruned."""
     old = writer.back_up()
     earlier = os.environ["SECRET_KEY"]
     rotated = Project(configure(SECRET_KEY=f"the-next-key-of-this-environment-123\n{earlier}"), writer.store)

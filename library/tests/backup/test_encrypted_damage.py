@@ -1,4 +1,4 @@
-"""Objects of an encrypted backup that are not its own: found and named before they are decrypted."""
+"""Foreign objects in an encrypted backup are found and named before they are decrypted."""
 
 import json
 import re
@@ -23,7 +23,7 @@ OBJECTS: Final = ("database/1.age", "contents.json.age")
 
 @pytest.fixture
 def project(embedded: Project, configure: Configure, identity: x25519.Identity) -> Project:
-    """Return a project that encrypts its backups, and has the key too."""
+    """Return a project that encrypts its backups, with the private key."""
     keys = {"BACKUP_AGE_RECIPIENTS": str(identity.to_public()), "BACKUP_AGE_IDENTITY": str(identity)}
     return Project(configure(**keys), embedded.store)
 
@@ -39,7 +39,7 @@ def backup(project: Project) -> Manifest:
 
 def refused_before_decrypting(project: Project, backup: Manifest, configure: Configure, *names: str) -> None:
     """Fail unless these objects are found damaged, with the key and with a wrong one, and nothing has changed."""
-    saying = rf"{backup.name}/({'|'.join(map(re.escape, names))}) is damaged: (it has another checksum|\d+ bytes)"
+    saying = rf"{backup.name}/({'|'.join(map(re.escape, names))}) is damaged: (its checksum has changed|\d+ bytes)"
     refused(project, saying=saying, wanted=f"{project.store.url}/{backup.name}")
     stranger = Project(configure(BACKUP_AGE_IDENTITY=str(x25519.Identity.generate())), project.store)
     for name in names:
@@ -49,7 +49,7 @@ def refused_before_decrypting(project: Project, backup: Manifest, configure: Con
 
 
 def of_the_same_size(plain: bytes, recipient: x25519.Recipient, size: int) -> bytes:
-    """Return this encrypted, as large as another object: the size of what age adds differs each time."""
+    """Encrypt data to the size of another object: the overhead of age differs each time."""
     encrypted = b""
     while len(encrypted) != size:
         encrypted = pyrage.encrypt(plain, [recipient])
@@ -60,7 +60,7 @@ def of_the_same_size(plain: bytes, recipient: x25519.Recipient, size: int) -> by
 def test_an_object_of_the_same_size_that_the_key_opens_is_noticed(
     project: Project, backup: Manifest, configure: Configure, identity: x25519.Identity, name: str
 ) -> None:
-    """Even one of the same contents: the public key is enough to make it."""
+    """Even one with the same contents is found: anyone with the public key can make it."""
     path = stored(project, backup, name)
     plain = pyrage.decrypt(path.read_bytes(), [identity])
     path.write_bytes(of_the_same_size(plain, identity.to_public(), path.stat().st_size))
@@ -97,16 +97,16 @@ def test_an_object_that_was_cut_short_is_noticed(
 def test_media_objects_of_other_contents_are_noticed(
     project: Project, backup: Manifest, identity: x25519.Identity
 ) -> None:
-    """Their checksums are those of the files, in the encrypted contents: so they are decrypted before."""
+    """They are decrypted first, because the encrypted contents have only the checksums of the files."""
     name = sorted(media_of(project, backup))[0]
     data, _ = project.store.read(name)
     other = bytes(reversed(pyrage.decrypt(data, [identity])))
     project.store.write(name, of_the_same_size(other, identity.to_public(), len(data)))
-    refused(project, saying=rf"{re.escape(name)} is damaged: it has another checksum")
+    refused(project, saying=rf"{re.escape(name)} is damaged: its checksum has changed")
 
 
 def decrypted_contents(project: Project, backup: Manifest, identity: x25519.Identity) -> dict[str, Any]:
-    """Return what the contents of a backup say."""
+    """Return the contents of a backup."""
     data = pyrage.decrypt(stored(project, backup, "contents.json.age").read_bytes(), [identity])
     contents: dict[str, Any] = json.loads(data)
     return contents
@@ -122,16 +122,16 @@ def decrypted_contents(project: Project, backup: Manifest, identity: x25519.Iden
         ({"1": ""}, "cannot be read"),
         ({"1": 1}, "cannot be read"),
         ({"1": "x" * 200}, "cannot be read"),
-        ({"../1": "database.sqlite3"}, "other files than its contents.json names"),
+        ({"../1": "database.sqlite3"}, "not those that its contents.json lists"),
         (["database.sqlite3"], "cannot be read"),
-        ({"2": "database.sqlite3"}, "other files than its contents.json names"),
-        ({"1": "database.sqlite3", "2": "database.sqlite3"}, "other files than its contents.json names"),
+        ({"2": "database.sqlite3"}, "not those that its contents.json lists"),
+        ({"1": "database.sqlite3", "2": "database.sqlite3"}, "not those that its contents.json lists"),
     ],
 )
 def test_names_of_the_dumps_files_lead_nowhere_else(
     project: Project, backup: Manifest, identity: x25519.Identity, dump_files: object, saying: str
 ) -> None:
-    """Anyone with the public key can encrypt contents."""
+    """Anyone with the public key could encrypt such contents."""
     contents = decrypted_contents(project, backup, identity) | {"dump_files": dump_files}
     change_contents(project, backup, json.dumps(contents))
     refused(project, saying=saying)
@@ -151,7 +151,7 @@ def test_a_file_has_one_checksum(
 
 
 def planted(project: Project, carrier: Manifest, objects: dict[str, str]) -> None:
-    """Have a readable backup name these objects as its media; each with the checksum of what is stored."""
+    """Make a readable backup list these objects as its media, each with the checksum of the stored object."""
     root = project.configuration.url.removeprefix("file://").replace("%20", " ")
     contents = json.loads(stored(project, carrier, "contents.json").read_bytes())
     for path, name in objects.items():
@@ -165,7 +165,7 @@ def planted(project: Project, carrier: Manifest, objects: dict[str, str]) -> Non
 def test_no_one_has_an_object_decrypted_by_a_machine_with_the_key(
     embedded: Project, project: Project, identity: x25519.Identity, configure: Configure, what: str
 ) -> None:
-    """Someone who can write to the store, and has no key, edits a readable backup: its media are encrypted objects."""
+    """Someone with write access but without the key edits a readable backup: its media are encrypted objects."""
     readable = Project(configure(BACKUP_AGE_RECIPIENTS="", BACKUP_AGE_IDENTITY=str(identity)), embedded.store)
     carrier, encrypted = readable.back_up(), project.back_up()
     name = encrypted.files["database/1"].object
@@ -173,14 +173,14 @@ def test_no_one_has_an_object_decrypted_by_a_machine_with_the_key(
         media = project.session.transfer.store.list("v1/app/media/")
         name = next(each.name for each in media if each.name.endswith(".age"))
     planted(readable, carrier, {"public/open.txt": name})
-    saying = "cannot be read|media that are not its project's"
+    saying = "cannot be read|media of another project"
     refused(readable, saying=saying, wanted=f"{project.store.url}/{carrier.name}")
 
 
 def test_a_drill_answers_no_guess(project: Project, backup: Manifest) -> None:
-    """A checksum of the file in place of the object's: that the drill passes would say that the guess was right."""
+    """With the file's checksum instead of the object's, a passed drill would confirm a guess."""
     described = json.loads(stored(project, backup, "manifest.json").read_bytes())["files"]
-    with project.session.workplace.scratch() as scratch:
+    with project.session.work_directory.scratch() as scratch:
         project.session.transfer.download(backup.files["database/1"], scratch / "dump")
         described["database/1"]["sha256"] = sha256((scratch / "dump").read_bytes()).hexdigest()
     del described["database/1"]["stored_sha256"]
@@ -189,7 +189,7 @@ def test_a_drill_answers_no_guess(project: Project, backup: Manifest) -> None:
 
 
 def test_an_object_of_another_backup_is_refused_by_its_name(project: Project, backup: Manifest) -> None:
-    """What is restored as one backup is that backup alone."""
+    """A restore uses only the objects of its backup."""
     described = json.loads(stored(project, backup, "manifest.json").read_bytes())["files"]
     other = json.loads(stored(project, project.back_up(), "manifest.json").read_bytes())["files"]
     change_manifest(project, backup, honest=True, files=described | {"database/1": other["database/1"]})

@@ -1,4 +1,4 @@
-"""`--export` of embedded mode: what it writes, and what it leaves as it was."""
+"""`--export` in embedded mode: its output, and the unchanged live data."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from project import Project, notes
 
 @pytest.fixture
 def keeping(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Return the names of the media files that anonymising keeps: fill it. Django's tables are not in these tests."""
+    """Return the media files that anonymization keeps, for tests to fill, as Django's tables are missing here."""
     kept: list[str] = []
 
     def manage(*arguments: str, **_variables: object) -> str:
@@ -29,7 +29,7 @@ def keeping(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_database_is_whole_and_one_file(embedded: Project, keeping: list[str], tmp_path: Path) -> None:
-    """Any SQLite opens it; the live one, which is in use, stays as it is, and nothing stays beside it."""
+    """Any SQLite opens it. The live database, which is in use, is unchanged, and no temporary file stays."""
     with closing(sqlite3.connect(embedded.configuration.variables.data_directory / "database.sqlite3")) as reading:
         reading.execute("BEGIN")
         reading.execute("SELECT * FROM notes").fetchall()
@@ -43,16 +43,16 @@ def test_database_is_whole_and_one_file(embedded: Project, keeping: list[str], t
     assert embedded.remains == []
 
 
-def test_anonymised_media_are_those_that_a_rule_keeps(embedded: Project, keeping: list[str]) -> None:
-    """The others are left out; without anonymising, all of them come."""
+def test_anonymized_media_are_those_that_a_rule_keeps(embedded: Project, keeping: list[str]) -> None:
+    """The others are left out; without anonymization, all are exported."""
     keeping.append("b.txt")
     assert embedded.export("media") == {"media/b.txt": b"second"}
-    assert embedded.export("media", anonymised=False) == {"media/a.txt": b"first", "media/b.txt": b"second"}
+    assert embedded.export("media", anonymized=False) == {"media/a.txt": b"first", "media/b.txt": b"second"}
     assert set(embedded.export("media", "database")) == {"database.sqlite3", "media/b.txt"}
 
 
-def test_what_cannot_be_anonymised_is_not_exported(embedded: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing of the database has been written by then, and nothing stays."""
+def test_what_cannot_be_anonymized_is_not_exported(embedded: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of the database is written, and nothing is left."""
 
     def refuse(*arguments: str, **_variables: object) -> str:
         if "anonymise" in arguments:
@@ -66,7 +66,7 @@ def test_what_cannot_be_anonymised_is_not_exported(embedded: Project, monkeypatc
 
 
 def test_no_room_is_told_before_anything_is_copied(embedded: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The copy beside the live database would fill the disk."""
+    """The copy of the live database would fill the disk."""
     monkeypatch.setattr("shutil.disk_usage", lambda _path: SimpleNamespace(free=0))
     with pytest.raises(BackupError, match="0 are free"):
         embedded.export("database")
@@ -75,7 +75,7 @@ def test_no_room_is_told_before_anything_is_copied(embedded: Project, monkeypatc
 
 @pytest.mark.parametrize("parts", ["", "code", "database,code"])
 def test_unknown_parts_are_refused(embedded: Project, parts: str) -> None:
-    """With the ones there are."""
+    """The message lists the valid ones."""
     command = [sys.executable, "-m", "bedplate.backup", f"--export={parts}"]
     variables = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     result = subprocess.run(command, env=variables, capture_output=True, check=False, text=True)

@@ -1,4 +1,4 @@
-"""A store that fails while a backup is made or restored: it is tried again, or the command says what is wrong."""
+"""A store that fails during a backup or restore: the request is retried, or the command reports the failure."""
 
 import errno
 import os
@@ -8,7 +8,6 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from bedplate.backup.catalogue import backups
 from bedplate.backup.errors import AccessError, BackupError
 from bedplate.backup.stores.google import GoogleStore
 from fault_proxy import Answer, Cut, Fault, FaultProxy, Flip
@@ -20,14 +19,14 @@ pytestmark = pytest.mark.usefixtures("without_django")
 PASSING = [Answer(503), Answer(429), Cut(), Cut(10)]
 LASTING = [
     (Answer(503), "Try again later"),
-    (Answer(403), "may not do this"),
+    (Answer(403), "has no right to do this"),
 ]
 
 
 @pytest.fixture
 def remote(embedded: Project, gcs: str, proxy: FaultProxy) -> Project:
-    """Return a project whose backups go to a bucket, through the proxy, with little patience."""
-    return embedded.with_store(GoogleStore(gcs, AnonymousCredentials(), patience=2))
+    """Return a project whose backups go to a bucket, through the proxy, that retries for a short time only."""
+    return embedded.with_store(GoogleStore(gcs, AnonymousCredentials(), retry_seconds=2))
 
 
 @pytest.mark.parametrize("fault", PASSING, ids=str)
@@ -44,17 +43,17 @@ def test_what_passes_is_sat_out(remote: Project, proxy: FaultProxy, fault: Fault
 
 @pytest.mark.parametrize(("fault", "saying"), LASTING, ids=str)
 def test_a_backup_that_fails_is_none(remote: Project, proxy: FaultProxy, fault: Fault, saying: str) -> None:
-    (remote.media / "large").write_bytes(bytes(9_000_000))  # goes in pieces: the database is there before it fails
+    (remote.media / "large").write_bytes(bytes(9_000_000))  # sent in chunks: the database is stored before it fails
     proxy.fail(fault, times=100_000, method="PUT")
     with pytest.raises(BackupError, match=saying):
         remote.back_up()
     proxy.clear()
-    assert backups(remote.store, "app") == []
+    assert remote.session.backups() == []
     assert remote.remains == []
     remote.back_up()
     assert {stored.name.split("/")[3] for stored in remote.store.list("v1/app/embedded/")} == {
-        backup.name.identifier for backup in backups(remote.store, "app")
-    }, "what the failed backup left is still there"
+        backup.name.identifier for backup in remote.session.backups()
+    }, "leftovers of the failed backup are still there"
 
 
 @pytest.mark.parametrize(("fault", "saying"), [*LASTING, (Flip(5), "damaged|checksum")], ids=str)
@@ -70,13 +69,13 @@ def test_a_restore_that_fails_changes_nothing(remote: Project, proxy: FaultProxy
 
 
 def test_a_bucket_that_is_missing_is_named(embedded: Project, gcs: str) -> None:
-    nowhere = embedded.with_store(GoogleStore("gs://no-such-bucket", AnonymousCredentials(), patience=2))
+    nowhere = embedded.with_store(GoogleStore("gs://no-such-bucket", AnonymousCredentials(), retry_seconds=2))
     for work in (nowhere.back_up, nowhere.restore, nowhere.verify, nowhere.prune):
         with pytest.raises(BackupError, match="The bucket no-such-bucket does not exist"):
             work()
 
 
-def test_who_may_not_read_is_told(remote: Project, proxy: FaultProxy) -> None:
+def test_a_missing_right_to_read_is_reported(remote: Project, proxy: FaultProxy) -> None:
     proxy.fail(Answer(403), times=100_000)
     for work in (remote.back_up, remote.restore):
         with pytest.raises(AccessError, match="bucket-accounts"):
@@ -93,7 +92,7 @@ def full_disk(*_: object, **__: object) -> None:
     [
         lambda patch: patch.setattr("bedplate.backup.stores.folder.shutil.copyfile", full_disk),
         lambda patch: patch.setattr("bedplate.backup.databases.sqlite.StagedSQLite.load", full_disk),
-        lambda patch: patch.setattr("bedplate.backup.verbs.restore.download_media", full_disk),
+        lambda patch: patch.setattr("bedplate.backup.commands.restore.download_media", full_disk),
     ],
     ids=["fetching", "restoring", "media"],
 )

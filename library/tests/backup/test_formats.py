@@ -1,4 +1,4 @@
-"""Backups of earlier releases, and what earlier releases make of present ones."""
+"""Backups of earlier releases, and new backups read by earlier releases."""
 
 import base64
 import json
@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import command
 import pytest
+from bedplate.backup.errors import BackupError
 from bedplate.backup.manifest import digest
 from bedplate.backup.names import MANIFEST
 from bedplate.backup.stores.folder import FolderStore
@@ -19,7 +20,7 @@ from pyrage import x25519
 
 pytestmark = pytest.mark.usefixtures("without_django")
 
-# A backup as release 1.0 makes it, with the key that opens it: texts as they are, encrypted objects in base64.
+# A backup of release 1.0, with its key: readable objects as text, encrypted objects in base64.
 FORMAT_1: Final[dict[str, Any]] = json.loads(Path(__file__).with_name("encrypted_format_1.json").read_text())
 NAME: Final = "v1/app/embedded/20261126T205150Z-eea075"
 
@@ -31,10 +32,10 @@ def earlier(configure: Configure, folder_store: FolderStore) -> Project:
         folder_store.write(name, base64.b64decode(text) if name.endswith(".age") else text.encode())
     identity = x25519.Identity.from_str(FORMAT_1["identity"])
     keys = {"BACKUP_AGE_RECIPIENTS": str(identity.to_public()), "BACKUP_AGE_IDENTITY": str(identity)}
-    project = Project(configure(BACKUP_URL=folder_store.url, **keys), folder_store)
+    project = Project(configure(BACKUP_URL=folder_store.url, **keys), folder_store, accept_unsigned=True)
     (project.media / "a.txt").write_text("since then")
     with closing(sqlite3.connect(database_file(project), autocommit=True)) as connection:
-        connection.executescript("PRAGMA page_size = 512; CREATE TABLE notes (note text);")  # as that of the backup
+        connection.executescript("PRAGMA page_size = 512; CREATE TABLE notes (note text);")  # the time of the backup
     return project
 
 
@@ -42,7 +43,8 @@ def test_an_encrypted_backup_of_release_1_0_is_listed_and_verified(earlier: Proj
     earlier.verify(f"{earlier.store.url}/{NAME}")
     (listed,) = json.loads(command.run("-l", "--json").stdout)
     assert (listed["url"], listed["encrypted"]) == (f"{earlier.store.url}/{NAME}", True)
-    assert (listed["verified"], listed["damage"]) == (True, None)
+    assert (listed["verified"], listed["signed"], listed["damage"]) == (False, False, None)
+    assert "restored and compared" in listed["verification"]
 
 
 def test_an_encrypted_backup_of_release_1_0_is_restored(earlier: Project) -> None:
@@ -53,12 +55,13 @@ def test_an_encrypted_backup_of_release_1_0_is_restored(earlier: Project) -> Non
 
 
 def test_an_encrypted_backup_of_release_1_0_is_pruned_with_its_media(earlier: Project, configure: Configure) -> None:
-    """As soon as a newer one is kept instead."""
+    """It is pruned when a newer one is kept instead."""
     keep_one = {"BACKUP_KEEP_DAILY": "1", "BACKUP_KEEP_WEEKLY": "0", "BACKUP_KEEP_MONTHLY": "0"}
     project = Project(configure(**keep_one), earlier.store)
     media = stored_media(project)
     assert len(media) == 1
-    project.prune()
+    with pytest.raises(BackupError, match="None of the backups of app's embedded is signed by a trusted key"):
+        project.prune()
     assert (stored_backups(project), stored_media(project)) == ({NAME}, media)
     newer = project.back_up()
     project.prune()
@@ -71,16 +74,16 @@ def test_damage_to_an_encrypted_backup_of_release_1_0_is_named(earlier: Project)
     described = json.loads(earlier.store.read(manifest.name.object(MANIFEST))[0])["files"]
     described["database/database.sqlite3"]["sha256"] = "0" * 64
     change_manifest(earlier, manifest, honest=True, files=described)
-    refused(earlier, saying="database.sqlite3.age is damaged: it has another checksum")
+    refused(earlier, saying="database.sqlite3.age is damaged: its checksum has changed")
 
 
 def written(project: Project, name: str) -> Any:
-    """Return what is written in an object of a new backup."""
+    """Return the content of an object of a new backup."""
     return json.loads(stored(project, project.back_up(), name).read_bytes())
 
 
 def test_release_1_0_can_read_an_unencrypted_backup(embedded: Project) -> None:
-    """After a rollback: it knows these names, and no others."""
+    """After a rollback, release 1.0 accepts only these names."""
     manifest, contents = written(embedded, "manifest.json"), written(embedded, "contents.json")
     assert manifest["format"] == 1
     assert manifest.keys() == {
@@ -96,7 +99,7 @@ def test_release_1_0_can_read_an_unencrypted_backup(embedded: Project) -> None:
 def test_release_1_0_says_that_an_encrypted_backup_is_newer(
     embedded: Project, configure: Configure, identity: x25519.Identity
 ) -> None:
-    """It compares the digest first, then the number of the format, and reads nothing else before."""
+    """It checks the digest, then the number of the format, before anything else."""
     project = Project(configure(BACKUP_AGE_RECIPIENTS=str(identity.to_public())), embedded.store)
     manifest = written(project, "manifest.json")
     assert manifest.pop("digest") == digest(manifest)

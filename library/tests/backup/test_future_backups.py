@@ -1,4 +1,4 @@
-"""Backups dated in the future, by a clock that was wrong or by hand: seen, named, and counted for nothing."""
+"""Backups dated in the future, by a wrong clock or by hand: they are reported, and do not count."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -39,13 +39,13 @@ def test_where_there_is_no_other_it_is_not_taken(embedded: Project) -> None:
 
 
 def test_pruning_keeps_it_says_why_and_still_keeps_the_newest(embedded: Project, configure: Configure) -> None:
-    """In the store: without it, one of two would have gone; so does it with it."""
+    """One of two other backups is removed, with or without the future one."""
     project = Project(configure(BACKUP_KEEP_DAILY="1", BACKUP_KEEP_WEEKLY="0", BACKUP_KEEP_MONTHLY="0"), embedded.store)
     newest = project.back_up()
     future = copied(project, newest, datetime.now(UTC) + DAY)
     copied(project, newest, datetime.now(UTC) - DAY)
     decided = project.prune()
-    assert decided.keep[future.name] == ["dated in the future: for people to look at"]
+    assert decided.keep[future.name] == ["dated in the future: inspect it"]
     assert stored_backups(project) == {str(newest.name), str(future.name)}
 
 
@@ -53,7 +53,7 @@ def test_pruning_keeps_it_says_why_and_still_keeps_the_newest(embedded: Project,
 def test_after_the_clock_was_set_back_the_new_backup_is_the_latest(
     embedded: Project, monkeypatch: pytest.MonkeyPatch, back: timedelta
 ) -> None:
-    """A little: it sorts after the one before. By a year: the one before is of the future now, and skipped."""
+    """Set back a little, it sorts after the earlier one; by a year, the earlier one is in the future and skipped."""
     first = embedded.back_up()
     note(embedded, "three")
     moment = datetime.now(UTC) - back

@@ -1,4 +1,4 @@
-"""What the store makes of a Google Cloud Storage that fails: right in the end, or an error that says why."""
+"""The store with a failing Google Cloud Storage: it succeeds after retries, or raises an error with the reason."""
 
 import os
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from bedplate.backup.checksums import crc32c_of
 from bedplate.backup.credentials import from_information
 from bedplate.backup.errors import AccessError, BackupError, ConflictError, MissingError
 from bedplate.backup.stores import NEW, google
-from bedplate.backup.stores.google import PIECE, GoogleStore
+from bedplate.backup.stores.google import CHUNK_SIZE, GoogleStore
 from bedplate.testing.oauth_server import OAuthServer
 from fault_proxy import Answer, Cut, Fault, FaultProxy, Flip, Rewrite, Silence
 from google.auth.credentials import AnonymousCredentials
@@ -27,28 +27,28 @@ PASSING: dict[str, Fault] = {
 
 @pytest.fixture(autouse=True)
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wait less than at night."""
-    monkeypatch.setattr(google, "SILENCE", 2)
+    """Shorten the timeout."""
+    monkeypatch.setattr(google, "RESPONSE_TIMEOUT_SECONDS", 2)
     monkeypatch.setattr(google, "DEFAULT_RETRY", DEFAULT_RETRY.with_delay(initial=0.01, maximum=0.1))
 
 
 @pytest.fixture
 def store(gcs: str, proxy: FaultProxy) -> GoogleStore:
     """Return a store behind the proxy."""
-    return GoogleStore(gcs, AnonymousCredentials(), patience=20)
+    return GoogleStore(gcs, AnonymousCredentials(), retry_seconds=20)
 
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """Return a file of three pieces."""
+    """Return a file of three chunks."""
     file = tmp_path / "file"
-    file.write_bytes(os.urandom(2 * PIECE + 1000))
+    file.write_bytes(os.urandom(2 * CHUNK_SIZE + 1000))
     return file
 
 
 @pytest.fixture(params=PASSING.values(), ids=list(PASSING))
 def fault(request: pytest.FixtureRequest) -> Fault:
-    """Return one of the faults that pass."""
+    """Return one of the temporary faults."""
     fault: Fault = request.param
     return fault
 
@@ -68,7 +68,7 @@ def test_listing_outlasts_a_fault(store: GoogleStore, proxy: FaultProxy, fault: 
 
 
 def test_a_size_that_is_left_out_is_0(store: GoogleStore, proxy: FaultProxy, file: Path) -> None:
-    """Google writes `"size": "0"`; other servers leave out what is 0."""
+    """Google writes `"size": "0"`; other servers omit a size of 0."""
     proxy.fail(Rewrite(rb'"size": *"0",'), times=100)
     file.write_bytes(b"")
     assert store.upload("v1/empty", file).size == 0
@@ -114,7 +114,7 @@ def test_an_upload_outlasts_a_fault_in_its_middle(
     assert crc32c_of(tmp_path / "back") == crc32c_of(file)
 
 
-@pytest.mark.parametrize("after", [0, 10, PIECE, 2 * PIECE + 999])
+@pytest.mark.parametrize("after", [0, 10, CHUNK_SIZE, 2 * CHUNK_SIZE + 999])
 def test_a_download_that_breaks_goes_on_where_it_was(
     store: GoogleStore, proxy: FaultProxy, file: Path, tmp_path: Path, after: int
 ) -> None:
@@ -135,7 +135,7 @@ def test_a_download_outlasts_a_fault(
 
 def test_a_damaged_download_is_refused(store: GoogleStore, proxy: FaultProxy, file: Path, tmp_path: Path) -> None:
     store.upload("object", file)
-    proxy.fail(Flip(at=PIECE), method="GET")
+    proxy.fail(Flip(at=CHUNK_SIZE), method="GET")
     with pytest.raises(BackupError, match=r"object arrived damaged"):
         store.download("object", tmp_path / "back")
     assert not (tmp_path / "back").exists()
@@ -151,16 +151,16 @@ def test_a_damaged_download_is_refused(store: GoogleStore, proxy: FaultProxy, fi
 def test_a_fault_that_does_not_pass_is_told_with_its_cause(
     gcs: str, proxy: FaultProxy, file: Path, fault: Fault, cause: str
 ) -> None:
-    store = GoogleStore(gcs, AnonymousCredentials(), patience=0.5)
+    store = GoogleStore(gcs, AnonymousCredentials(), retry_seconds=0.5)
     proxy.fail(fault, times=1000)
-    message = rf"(?i)^gs://.*object/?: the store does not do it \(.*({cause}).*Try again later"
+    message = rf"(?i)^gs://.*object/?: the store failed \(.*({cause}).*Try again later"
     for attempt in every_verb(store, file):
         with pytest.raises(BackupError, match=message):
             attempt()
 
 
 def every_verb(store: GoogleStore, file: Path) -> list[Callable[[], object]]:
-    """Return everything that a store does, yet to be done."""
+    """Return all operations of a store, as functions."""
     return [
         lambda: store.write("object", b"text"),
         lambda: store.read("object"),
@@ -175,7 +175,7 @@ def every_verb(store: GoogleStore, file: Path) -> list[Callable[[], object]]:
 def test_no_permission_is_told_at_once(
     gcs: str, proxy: FaultProxy, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(google, "SILENCE", 60)
+    monkeypatch.setattr(google, "RESPONSE_TIMEOUT_SECONDS", 60)
     store = GoogleStore(gcs, AnonymousCredentials())
     proxy.fail(Answer(403, "storage.objects.get denied"), times=1000)
     for attempt in every_verb(store, file):
@@ -219,7 +219,7 @@ def test_credentials_that_stay_refused_ask_for_new_ones(gcs: str, proxy: FaultPr
 def test_a_silent_token_server_is_no_reason_for_new_credentials(gcs: str, oauth: OAuthServer) -> None:
     information = oauth.issuer.new_person() | {"token_uri": "http://127.0.0.1:9/token"}
     with pytest.raises(BackupError, match=r"Connection refused.*Try again later") as raised:
-        GoogleStore(gcs, from_information(information), patience=0.2).read("object")
+        GoogleStore(gcs, from_information(information), retry_seconds=0.2).read("object")
     assert not isinstance(raised.value, AccessError)
 
 

@@ -1,4 +1,4 @@
-"""An outsider who reads all of an encrypted backup's store, and has no key, cannot test guesses of what is in it."""
+"""An outsider who reads the whole store, without the key, cannot test guesses of an encrypted backup's contents."""
 
 import sqlite3
 from contextlib import closing
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("without_django")
 
 @pytest.fixture(params=["folder", "bucket"])
 def store(request: pytest.FixtureRequest, folder_store: Store, configure: Configure) -> Store:
-    """Return a folder, then a bucket, which keeps checksums and other metadata."""
+    """Return a folder, then a bucket, which stores checksums and other metadata."""
     if request.param == "folder":
         return folder_store
     return configure(BACKUP_URL=request.getfixturevalue("gcs")).open_store()
@@ -26,7 +26,7 @@ def store(request: pytest.FixtureRequest, folder_store: Store, configure: Config
 
 @pytest.fixture
 def plain(configure: Configure, store: Store) -> Project:
-    """Return a project with a PIN in a table of one row, and in a file, whose backups are not encrypted."""
+    """Return a project without encryption, with a PIN in a table of one row, and in a file."""
     project = Project(configure(BACKUP_URL=store.url), store)
     (project.media / "pin.txt").write_text(PIN)
     with closing(sqlite3.connect(database_file(project), autocommit=True)) as connection:
@@ -36,13 +36,13 @@ def plain(configure: Configure, store: Store) -> Project:
 
 @pytest.fixture
 def encrypted(plain: Project, configure: Configure, identity: x25519.Identity) -> Project:
-    """Return the same project, which encrypts now, and has the key too."""
+    """Return the same project with encryption, and with the private key."""
     keys = {"BACKUP_AGE_RECIPIENTS": str(identity.to_public()), "BACKUP_AGE_IDENTITY": str(identity)}
     return Project(configure(**keys), plain.store)
 
 
 def opened(project: Project, manifest: Manifest, path: Path) -> dict[str, bytes]:
-    """Return the files of a backup as they were before they were encrypted."""
+    """Return the decrypted files of a backup."""
     found = {}
     for name, file in manifest.files.items():
         project.session.transfer.download(file, path)
@@ -51,12 +51,14 @@ def opened(project: Project, manifest: Manifest, path: Path) -> dict[str, bytes]
 
 
 def test_no_checksum_of_guessed_contents_is_found(encrypted: Project, plain: Project, tmp_path: Path) -> None:
-    """Of 10,000 PINs in the database's file and in media; in an unencrypted backup, the same search finds the PIN."""
+    """10,000 PINs are tried for the database's file and media. In an unencrypted backup, the search finds the PIN."""
     manifest = encrypted.back_up()
     encrypted.verify()
     seen = readable(encrypted)
     files = opened(encrypted, manifest, tmp_path / "file")
-    secret = [(name, data) for name, data in files.items() if name != "media.txt"]  # which has names of objects alone
+    secret = [
+        (name, data) for name, data in files.items() if name != "media.txt"
+    ]  # which contains only names of objects
     assert len(secret) == 2
     assert found_by_checksum(seen, guesses(files["database"])) == set()
     assert found_by_checksum(seen, [(pin, pin.encode()) for pin in PINS]) == set()
@@ -70,7 +72,7 @@ def test_no_checksum_of_guessed_contents_is_found(encrypted: Project, plain: Pro
 
 
 def test_names_of_the_dumps_files_are_not_shown(encrypted: Project) -> None:
-    """Those that pg_dump gives may have numbers of the data in them."""
+    """pg_dump's file names may contain numbers from the data."""
     manifest = encrypted.back_up()
     assert set(manifest.files) == {"database/1", "contents.json", "media.txt"}
     assert b"sqlite3" not in readable(encrypted)
@@ -79,7 +81,7 @@ def test_names_of_the_dumps_files_are_not_shown(encrypted: Project) -> None:
 @pytest.mark.parametrize("store", ["folder"], indirect=True)
 @pytest.mark.parametrize("said", [True, False], ids=["", "edited to be called unencrypted"])
 def test_what_a_verification_found_is_not_shown(encrypted: Project, tmp_path: Path, said: bool) -> None:
-    """Errors name tables, roles and rows: people see them, the store does not."""
+    """Errors name tables, roles and rows: only the output shows them, not the store."""
     manifest = encrypted.back_up()
     encrypted.verify()
     contents = opened(encrypted, manifest, tmp_path / "file")["contents.json"].decode()

@@ -1,4 +1,4 @@
-"""Numbers and names in a hostile backup, all of whose checksums are right: refused in words, counted for nothing."""
+"""Invalid numbers and names in a hostile backup with correct checksums: refused with a message, and not counted."""
 
 import json
 from typing import Final
@@ -23,7 +23,7 @@ def backup(embedded: Project) -> Manifest:
 @pytest.mark.parametrize("number", IMPOSSIBLE)
 @pytest.mark.parametrize("name", ["database_size", "media_size", "media_files"])
 def test_no_size_counts_the_need_down(embedded: Project, backup: Manifest, name: str, number: object) -> None:
-    """What a manifest says of sizes decides whether the restore fits."""
+    """The sizes in a manifest decide whether the restore fits."""
     change_manifest(embedded, backup, honest=True, **{name: number})
     refused(embedded, saying=rf"manifest\.json cannot be read.*{name}.*Restore another backup")
     with pytest.raises(UnusableBackupError):
@@ -33,7 +33,7 @@ def test_no_size_counts_the_need_down(embedded: Project, backup: Manifest, name:
 @pytest.mark.parametrize("number", IMPOSSIBLE)
 @pytest.mark.parametrize("name", ["size", "stored_size"])
 def test_no_file_has_an_impossible_size(embedded: Project, backup: Manifest, name: str, number: object) -> None:
-    """Neither of the dump nor of the media."""
+    """It holds for files of the dump and of the media."""
     text = stored(embedded, backup, "contents.json").read_text()
     contents = json.loads(text)
     contents["media"][0]["stored"][name] = number

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the exit status says so, and the words say what is live."""
+"""Ctrl-C and SIGTERM: the exit status shows them, and the message says which data is live."""
 
 import errno
 import os
@@ -25,7 +25,7 @@ def test_an_interruption_is_no_error(
     embedded: Project, number: signal.Signals, status: int, arguments: list[str], words: str
 ) -> None:
     embedded.back_up()
-    with embedded.session.workplace.alone(say=print), start(*arguments) as process:
+    with embedded.session.work_directory.exclusive_lock(say=print), start(*arguments) as process:
         assert process.stdout
         assert "waiting for it" in process.stdout.readline()
         process.send_signal(number)
@@ -70,7 +70,7 @@ def test_before_the_swap_nothing_is_replaced(embedded: Project, monkeypatch: pyt
 def test_within_the_swap_it_waits_until_all_is_replaced(
     embedded: Project, monkeypatch: pytest.MonkeyPatch, verb: Callable[[Project], object], times: int
 ) -> None:
-    """Also when Ctrl-C is pressed again while the folders are tidied up."""
+    """It holds even if Ctrl-C is pressed again during the cleanup."""
     (embedded.media / "late.txt").write_text("late")
     embedded.back_up()
     note(embedded, "three")
@@ -88,7 +88,9 @@ def test_within_the_swap_it_waits_until_all_is_replaced(
     monkeypatch.setattr(LiveMedia, "swap", swap_and_interrupt)
     with pytest.raises(Interruption) as raised:
         verb(embedded)
-    assert str(raised.value).startswith("Interrupted. By then all was replaced: what was restored is live, and --undo ")
+    assert str(raised.value).startswith(
+        "Interrupted. Everything was replaced by then: the restored data is live, and --undo "
+    )
     assert raised.value.status == 130
     after = notes(embedded), files(embedded.media)
     assert after != before
@@ -117,5 +119,5 @@ def test_an_undoing_whose_media_are_not_replaced_says_so(embedded: Project, monk
         patch.setattr(LiveMedia, "swap", fail)
         with pytest.raises(BackupError, match=r"database was replaced, the media files were not yet"):
             embedded.undo()
-    embedded.back_up()  # finishes it
+    embedded.back_up()  # finishes the swap
     assert files(embedded.media)["a.txt"] == b"before the restore"

@@ -1,4 +1,4 @@
-"""The lease of a project's backups, by a clock that the tests hold: who waits, how long, and who may take it."""
+"""The lease of a project's backups, with a fake clock: who waits, for how long, and who may take it."""
 
 import json
 from collections.abc import Callable
@@ -19,7 +19,7 @@ HALF_AN_HOUR = 1800
 
 @dataclass
 class Clock:
-    """Time passes while the code sleeps; meanwhile others act."""
+    """A fake clock, which advances when the code sleeps; meanwhile other machines act."""
 
     now: float = 1_000_000.0
     meanwhile: Callable[[float], None] = lambda _passed: None
@@ -34,14 +34,14 @@ class Clock:
         return self.now + 1e9
 
     def sleep(self, seconds: float) -> None:
-        """Let them pass."""
+        """Advance the clock."""
         assert 0 < seconds <= 1
         self.now += seconds
         self.meanwhile(self.passed)
 
     @property
     def passed(self) -> float:
-        """The seconds that have been slept."""
+        """The total time of sleep, in seconds."""
         return self.now - self.started
 
 
@@ -55,29 +55,29 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 @dataclass
 class Said:
-    """What people were told."""
+    """The output."""
 
     lines: list[str] = field(default_factory=list)
 
     def __call__(self, text: str) -> None:
-        """Tell them."""
+        """Add a line to the output."""
         self.lines.append(text)
 
 
 def hold(store: Store, said: Said | None = None, *, seconds: float = 90) -> AbstractContextManager[Lease]:
-    """Hold the lease as this machine does."""
+    """Hold the lease as this machine."""
     return hold_lease(store, NAME, holder="mine", seconds=seconds, say=said or Said())
 
 
 def holder(store: Store) -> str:
-    """Return who holds the lease; nothing if it is free."""
+    """Return the holder of the lease; an empty string if it is free."""
     if not list(store.list(NAME)):
         return ""
     return str(json.loads(store.read(NAME)[0])["holder"])
 
 
 def alive(store: Store, clock: Clock, *, until: float = float("inf")) -> None:
-    """Let another machine hold the lease, renewing it every 20 seconds until that second."""
+    """Make another machine hold the lease, and renew it every 20 seconds until that second."""
     renewed = [0.0]
     store.write(NAME, b'{"holder": "another", "at": 0}')
 
@@ -90,7 +90,7 @@ def alive(store: Store, clock: Clock, *, until: float = float("inf")) -> None:
 
 
 def test_who_is_alive_is_waited_for_half_an_hour_and_not_disturbed(folder_store: FolderStore, clock: Clock) -> None:
-    """Then the command fails, and says so. What is waited for is told once, not at each renewal."""
+    """Then the command fails with a message. The reason for waiting is printed once, not at each renewal."""
     alive(folder_store, clock)
     said = Said()
     with (
@@ -117,7 +117,7 @@ def test_who_waited_in_vain_has_changed_nothing(embedded: Project, clock: Clock,
 def test_who_is_dead_is_waited_for_as_long_as_a_lease_lasts(
     folder_store: FolderStore, clock: Clock, until: float
 ) -> None:
-    """From the last renewal that was seen."""
+    """The time counts from the last renewal that was seen."""
     alive(folder_store, clock, until=until)
     with hold(folder_store):
         assert holder(folder_store) == "mine"
@@ -126,7 +126,7 @@ def test_who_is_dead_is_waited_for_as_long_as_a_lease_lasts(
 
 
 def test_a_long_lease_is_waited_for_longer(folder_store: FolderStore, clock: Clock) -> None:
-    """Else a machine that died would stop all others for ever."""
+    """Otherwise a dead machine would block all others forever."""
     folder_store.write(NAME, b'{"holder": "dead"}')
     with hold(folder_store, seconds=3000):
         assert 3000 <= clock.passed <= 3001
@@ -174,7 +174,7 @@ def test_a_store_that_refuses_is_not_taken_for_a_free_lease(
 def test_a_renewal_that_failed_does_not_lose_the_lease(
     folder_store: FolderStore, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The store was away for a moment: it is told, and the next renewal goes on from the last."""
+    """The store failed for a moment: an error is raised, and the next renewal continues from the last one."""
     with hold(folder_store) as mine:
         for error in (BackupError("away"), OSError("away")):
 
@@ -184,15 +184,15 @@ def test_a_renewal_that_failed_does_not_lose_the_lease(
             with monkeypatch.context() as patch:
                 patch.setattr(folder_store, "write", refuse)
                 with pytest.raises(type(error), match="away"):
-                    mine.confirm()
-            mine.confirm()
+                    mine.renew()
+            mine.renew()
     assert holder(folder_store) == ""
 
 
 def test_a_lease_that_cannot_be_given_back_is_no_failure(
     folder_store: FolderStore, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It ends by itself."""
+    """The lease expires by itself."""
 
     def refuse(*_: object, **__: object) -> None:
         raise BackupError("away")
@@ -222,7 +222,7 @@ def test_what_is_free_or_ones_own_is_taken_without_a_word(folder_store: FolderSt
 def test_of_two_that_find_it_free_one_waits(
     folder_store: FolderStore, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The other machine was quicker between looking and writing: it is waited for, and not written over."""
+    """The other machine wrote between our read and write: we wait, and do not overwrite its lease."""
     write, beaten = folder_store.write, [False]
 
     def write_second(name: str, data: bytes, *, generation: str | None = None) -> StoredObject:
@@ -237,15 +237,15 @@ def test_of_two_that_find_it_free_one_waits(
 
 
 def test_confirming_renews_it(folder_store: FolderStore, clock: Clock) -> None:
-    """Every note differs, also in a store that compares what is written."""
+    """Each lease object differs, even for a store that compares contents."""
     with hold(folder_store) as mine:
         first = folder_store.read(NAME)
         clock.now += 1
-        mine.confirm()
+        mine.renew()
         second = folder_store.read(NAME)
         assert first[1] != second[1]
         assert first[0] != second[0]
-        mine.confirm()
+        mine.renew()
     assert holder(folder_store) == ""
 
 
@@ -254,7 +254,7 @@ def test_who_has_lost_it_hears_so_each_time_and_leaves_it_to_the_other(folder_st
         folder_store.write(NAME, b'{"holder": "another"}')
         for _ in range(2):
             with pytest.raises(BackupError, match=r"Another machine has taken over.*Try again"):
-                mine.confirm()
+                mine.renew()
             assert holder(folder_store) == "another"
     assert holder(folder_store) == "another"
 
@@ -266,7 +266,7 @@ def test_who_has_lost_it_without_noticing_does_not_free_it(folder_store: FolderS
 
 
 def test_it_is_renewed_four_times_while_it_lasts(folder_store: FolderStore, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also after an attempt that failed for a reason that nothing foresaw."""
+    """It is renewed even after an attempt with an unexpected error."""
     intervals, written_notes, write = list[float](), set[bytes](), folder_store.write
 
     class Event:

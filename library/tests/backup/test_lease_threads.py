@@ -1,4 +1,4 @@
-"""A lease that several threads of its holder renew: uploads, and the renewal in the background."""
+"""A lease that several threads of its holder renew: those of uploads, and the background thread."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -7,10 +7,10 @@ from bedplate.backup.stores.folder import FolderStore
 
 
 def test_threads_of_one_holder_do_not_take_the_lease_from_each_other(folder_store: FolderStore) -> None:
-    """Each renewal goes on from the one before: none is taken for another machine's."""
+    """Each renewal continues from the previous one: none is taken for another machine's."""
     with (
         hold_lease(folder_store, "v1/app/lease.json", holder="this", seconds=0.2, say=print) as lease,
         ThreadPoolExecutor(8) as threads,
     ):
-        for confirmed in [threads.submit(lease.confirm) for _ in range(200)]:
+        for confirmed in [threads.submit(lease.renew) for _ in range(200)]:
             confirmed.result()

@@ -1,4 +1,4 @@
-"""`-l` where someone has added false backups: what they say is shown, and does nothing to the terminal."""
+"""`-l` with false backups: their text is shown, without effect on the terminal."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("without_django")
     ],
 )
 def test_what_a_false_manifest_says_is_a_text(embedded: Project, name: str, shown: str) -> None:
-    """From outside; the true backup is listed too."""
+    """The true backup is listed too."""
     made = embedded.back_up()
     false = replace(made, engine=Engine(name=name, version="17"))
     forged = copied(embedded, false, datetime.now(UTC) - timedelta(days=1))

@@ -1,4 +1,4 @@
-"""Room for a drill and a restore: what does not fit is not begun, and what fills the disk meanwhile is ended."""
+"""Disk space of drills and restores: one that does not fit does not start, one that fills the disk is stopped."""
 
 import os
 import resource
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.usefixtures("without_django")
 
 
 def leave_free(project: Project, monkeypatch: pytest.MonkeyPatch, *, megabytes: int) -> None:
-    """Let the disk have so much room beside the reserve, and no more."""
+    """Set the free space of the disk, in addition to the reserve."""
     reserve = project.configuration.variables.backup_disk_reserve_mb
     usage = shutil.disk_usage("/")._replace(free=(reserve + megabytes) * MEGABYTE)
     monkeypatch.setattr("shutil.disk_usage", lambda _path: usage)
@@ -42,7 +42,7 @@ def test_media_that_do_not_fit_are_not_fetched(embedded: Project, monkeypatch: p
 
 
 def test_all_media_together_need_not_fit(embedded: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    """They are on the disk one after the other: as many at once as there are threads."""
+    """The disk holds only as many at once as there are threads."""
     count = 3 * THREADS
     for number in range(count):
         (embedded.media / f"large-{number}").write_bytes(os.urandom(MEGABYTE // THREADS - 10_000))
@@ -65,7 +65,7 @@ def test_all_media_together_need_not_fit(embedded: Project, monkeypatch: pytest.
 def test_a_restore_that_does_not_fit_is_not_begun(
     embedded: Project, monkeypatch: pytest.MonkeyPatch, megabytes: int
 ) -> None:
-    """The dump and the database count, and so do the media."""
+    """The dump, the database and the media all count."""
     if megabytes:
         (embedded.media / "large").write_bytes(os.urandom(2 * MEGABYTE))
     embedded.back_up()
@@ -77,7 +77,7 @@ def test_a_restore_that_does_not_fit_is_not_begun(
 
 
 def test_a_disk_that_is_filled_meanwhile_ends_the_restore(embedded: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Before it is full: then the live database could not be written any more either."""
+    """It is stopped before the disk is full: then the live database could not be written either."""
     embedded.back_up()
     note(embedded, "late")
     before = notes(embedded), files(embedded.media)
@@ -91,7 +91,7 @@ def test_a_disk_that_is_filled_meanwhile_ends_the_restore(embedded: Project, mon
 
     with monkeypatch.context() as patch:
         patch.setattr(disk, "free_space", lambda _folder: free[0])
-        patch.setattr(disk, "POLL_INTERVAL", 0.01)
+        patch.setattr(disk, "POLL_SECONDS", 0.01)
         patch.setattr(Transfer, "download", fill_and_download)
         with pytest.raises(BackupError, match=r"less than .* MB left.*before the disk was full.*Nothing was replaced"):
             embedded.restore()

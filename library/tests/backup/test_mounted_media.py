@@ -10,14 +10,14 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from bedplate.backup.workplace import Workplace
+from bedplate.backup.work_directory import WorkDirectory
 from command import environment
 from commands import LIMIT
 from project import Project, database_file, files, note, notes
 
-# A namespace of the command's own, in which its user may mount; root needs none to be made root in.
+# A new namespace, in which the user may mount; root needs no user namespace.
 NAMESPACE: Final = ("unshare", "--mount", *(() if os.geteuid() == 0 else ("--user", "--map-root-user")))
-# Django's commands are not what these tests are about.
+# These tests are not about Django's commands.
 MAIN: Final = """
 import bedplate.backup.staging, runpy
 bedplate.backup.staging.manage = lambda *_, **__: ""
@@ -40,7 +40,7 @@ pathlib.Path.rename = rename_or_die
 
 @dataclass(frozen=True)
 class Mounted:
-    """A project whose media folder is a mount, in the commands' eyes."""
+    """A project whose media folder is a mount for the commands."""
 
     project: Project
     volume: Path
@@ -49,7 +49,7 @@ class Mounted:
     def run(
         self, *arguments: str, before: str = "", options: str = "", apart: bool = True
     ) -> "subprocess.CompletedProcess[str]":
-        """Return how a command ended. `apart` mounts the volume, which is the media folder itself otherwise."""
+        """Run a command, and return the result. `apart` mounts the volume; otherwise it is the media folder itself."""
         script = f'{'mount --bind $3 "$1" "$2"' if apart else ":"} && shift 3 && exec "$@"'
         target = self.project.configuration.media / self.below
         command = [sys.executable, "-c", MAIN.format(before=before), *arguments]
@@ -63,24 +63,24 @@ class Mounted:
         )
 
     def succeed(self, *arguments: str, apart: bool = True) -> None:
-        """Run a command, which must do what it was told."""
+        """Run a command, which must succeed."""
         result = self.run(*arguments, apart=apart)
         assert result.returncode == 0, result.stderr
 
     @property
     def media(self) -> dict[str, bytes | str]:
-        """What lies in the volume, but for what restores have put there."""
+        """The media in the volume, without the files of restores."""
         return files(self.volume)
 
     @property
     def remains(self) -> list[str]:
-        """What restores have left in the volume."""
-        return sorted(path.name for path in Workplace(self.volume / ".backup_system").folder.glob("*"))
+        """The leftovers of restores in the volume."""
+        return sorted(path.name for path in WorkDirectory(self.volume / ".backup_system").folder.glob("*"))
 
 
 @pytest.fixture
 def mounted(embedded: Project, tmp_path: Path) -> Mounted:
-    """Return a project that was backed up, after which a note and media came."""
+    """Return a backed up project, with a new note and new media since then."""
     volume = tmp_path / "volume"
     (embedded.media / "folder").mkdir()
     (embedded.media / "folder/c.txt").write_text("third")
@@ -99,7 +99,7 @@ LATE: Final = (["one", "two", "late"], {"b.txt": b"second", "folder/c.txt": b"th
 
 
 def live(mounted: Mounted) -> tuple[list[str], dict[str, bytes | str]]:
-    """Return what is live."""
+    """Return the live data."""
     return notes(mounted.project), mounted.media
 
 
@@ -120,7 +120,7 @@ def test_restore_undo_and_back_up_work(mounted: Mounted) -> None:
 
 @pytest.mark.parametrize("left", range(6))
 def test_a_swap_that_was_killed_is_finished(mounted: Mounted, left: int) -> None:
-    """Whichever of its renames was the last one; and an upload meanwhile is not lost."""
+    """It holds after any of its renames; and an upload meanwhile is not lost."""
     killed = mounted.run("-r", "latest", before=KILL_WITHIN_THE_SWAP.format(left=left))
     assert killed.returncode == -9, killed.stderr
     (mounted.volume / "folder").mkdir(exist_ok=True)
@@ -137,7 +137,7 @@ def test_a_swap_that_was_killed_is_finished(mounted: Mounted, left: int) -> None
 @pytest.mark.parametrize("apart", [False, True])
 @pytest.mark.parametrize("arguments", [["-r", "latest"], ["--undo"]])
 def test_uploads_between_the_swaps_are_named_and_kept(mounted: Mounted, arguments: list[str], *, apart: bool) -> None:
-    """They belong to the database that is live by then, and no further restore removes them in silence."""
+    """They belong to the database that is live by then, and no later restore removes them without notice."""
     if not apart:
         mounted = replace(mounted, volume=mounted.project.configuration.media)
         shutil.copytree(mounted.project.media.parent.parent / "volume", mounted.volume, dirs_exist_ok=True)
@@ -156,7 +156,7 @@ def test_uploads_between_the_swaps_are_named_and_kept(mounted: Mounted, argument
     assert "folder/new/0 \ufffd.txt" in said
     assert re.search("folder/new/4 \ufffd[.]txt, …( |$)", said)
     assert "folder/new/5" not in said
-    found = re.search(r"They lie in (\S+/media) \(their names: (\S+)\)", said)
+    found = re.search(r"They are in (\S+/media) \(their names: (\S+)\)", said)
     assert found
     kept, names = found[1], found[2]
     kept = kept.replace(str(mounted.project.configuration.media), str(mounted.volume))
@@ -167,7 +167,7 @@ def test_uploads_between_the_swaps_are_named_and_kept(mounted: Mounted, argument
 
 
 def half_restored(mounted: Mounted) -> None:
-    """Leave what an earlier version left: the database replaced, the media staged on the wrong mount."""
+    """Create the leftovers of an earlier version: the database replaced, the media staged on the wrong mount."""
     breaks = """
 from bedplate.backup.live_media import LiveMedia
 def swap(self, restore):
@@ -225,7 +225,7 @@ def test_what_was_kept_before_the_media_were_mounted_comes_back(embedded: Projec
 
 
 def refused(mounted: Mounted, *, saying: str, options: str = "") -> None:
-    """Fail unless a restore is refused with these words, before it has begun."""
+    """Fail unless a restore is refused with this message, before it has begun."""
     before = database_file(mounted.project).read_bytes(), files(mounted.volume)
     result = mounted.run("-r", "latest", options=options)
     assert result.returncode == 1, result.stderr

@@ -1,4 +1,4 @@
-"""What backups are called."""
+"""The names of backups."""
 
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -32,7 +32,7 @@ def named(moment: datetime, end: str = "000000") -> BackupName:
 def test_a_new_name_sorts_after_the_one_before_whatever_the_clock_says(
     now: datetime, earlier: datetime, end: str
 ) -> None:
-    """It is of now, or as little after the one before as there is."""
+    """Its time is the current one, or a microsecond after the previous name."""
     before = named(earlier, end)
     new = BackupName.new(project="acme", environment="prod", now=now, after=before)
     assert new > before

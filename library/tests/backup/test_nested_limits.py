@@ -1,4 +1,4 @@
-"""A limit within another limit, as that of a test around all it does."""
+"""A time limit within another one, like that of the test itself."""
 
 import signal
 import threading

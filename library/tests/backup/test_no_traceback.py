@@ -1,4 +1,4 @@
-"""Every command, from outside, where something is missing, damaged or forbidden: a line that says so, no traceback."""
+"""Every command reports anything missing, damaged or forbidden in one line, without a traceback."""
 
 import json
 import os
@@ -11,14 +11,15 @@ from typing import Any, Final
 import command
 import pytest
 from bedplate.backup.manifest import Manifest, digest
-from bedplate.backup.names import CONTENTS, LAYOUT, MANIFEST, VERIFICATION
-from dated import moved
+from bedplate.backup.names import CONTENTS, LAYOUT, MANIFEST
+from bedplate.backup.signatures import BACKUP
+from dated import moved, record
 from fault_proxy import Answer, FaultProxy, Rewrite
 from preloaded import Preloaded, preloaded
 from project import Configure, Project, database_file
 from pyrage import x25519
 
-# All one after the other.
+# All of them run one after the other.
 LOOKING: Final = (("-l",), ("--check",), ("--prune", "--dry-run"))
 ACTING: Final = (
     ("--verify", "latest"),
@@ -28,14 +29,14 @@ ACTING: Final = (
     ("-b",),
     ("--prune",),
 )
-FULL: Final = ("bash", "-c", 'ulimit -f 0; exec "$@"', "-")  # a file may have no byte: as on a full disk
-# Root may do everything, unless this is taken from it.
+FULL: Final = ("bash", "-c", 'ulimit -f 0; exec "$@"', "-")  # no file may grow, as on a full disk
+# Root may do everything unless these capabilities are dropped.
 UNPRIVILEGED: Final = ("setpriv", "--bounding-set=-dac_override,-dac_read_search", "--") if os.geteuid() == 0 else ()
 
 
 @dataclass
 class Place:
-    """A project with a backup, and how its commands are run."""
+    """A project with a backup, and the way to run its commands."""
 
     commands: Preloaded
     project: Project
@@ -44,13 +45,13 @@ class Place:
     variables: dict[str, str] = field(default_factory=dict)
 
     def run(self, arguments: Sequence[str]) -> command.Result:
-        """Return how the command ended."""
+        """Run the command, and return its result."""
         if self.prefix:
             return command.run(*arguments, prefix=self.prefix, **self.variables)
         return self.commands.run(arguments, command.environment() | self.variables)
 
     def outcomes(self) -> dict[tuple[str, ...], command.Result]:
-        """Return how every command ended."""
+        """Run every command, and return the results."""
         return {arguments: self.run(arguments) for arguments in (*LOOKING, *ACTING)}
 
     def change_objects(self, change: Callable[[bytes], bytes]) -> None:
@@ -60,14 +61,16 @@ class Place:
             store.write(stored.name, change(store.read(stored.name)[0]))
 
     def edit(self, **values: Any) -> None:
-        """Have the manifest say something else, with a digest of that."""
+        """Change the manifest, and update its digest and signature."""
         name = self.backup.name.object(MANIFEST)
         value = json.loads(self.project.store.read(name)[0]) | values
         del value["digest"]
-        self.project.store.write(name, json.dumps(value | {"digest": digest(value)}).encode())
+        data = json.dumps(value | {"digest": digest(value)}).encode()
+        self.project.store.write(name, data)
+        self.project.store.write(f"{name}.sig", self.project.configuration.trust.key.sign(data, BACKUP))
 
     def edit_contents(self, **values: Any) -> None:
-        """Have the contents say something else, with checksums of that."""
+        """Change the contents, and update the checksums."""
         transfer, name = self.project.session.transfer, self.backup.name.object(CONTENTS)
         path = self.project.configuration.work / "edited"
         path.write_text(json.dumps(json.loads(self.project.store.read(name)[0]) | values))
@@ -80,7 +83,7 @@ class Place:
 
 @pytest.fixture(scope="module")
 def commands() -> Iterator[Preloaded]:
-    """Return what runs the commands."""
+    """Return the object that runs the commands."""
     with preloaded() as commands:
         yield commands
 
@@ -99,13 +102,13 @@ def place(commands: Preloaded, request: pytest.FixtureRequest, embedded: Project
 
 
 def assert_explained(place: Place, *, failing: Sequence[Sequence[str]]) -> None:
-    """Assert that every command ends by itself with a line for people, and these fail."""
+    """Assert that every command ends by itself with a line for the user, and that these commands fail."""
     outcomes = place.outcomes()
     for arguments, result in outcomes.items():
         said = f"{' '.join(arguments)} ended with {result.returncode}:\n{result.stderr}"
         assert result.returncode in {0, 1, 2}, said
         assert "Traceback" not in result.stderr, said
-        assert "Nothing foresaw" not in result.stderr, said
+        assert "This error was not expected" not in result.stderr, said
         last_words = [line for line in result.stderr.splitlines() if line.startswith(("Failed: ", "Error: "))]
         assert len(last_words) == (result.returncode != 0), said
     assert set(failing) <= {arguments for arguments, result in outcomes.items() if result.returncode}, outcomes
@@ -116,11 +119,11 @@ READING: Final = (("--verify", "latest"), ("-r", "latest"))
 
 
 def test_all_is_well(place: Place) -> None:
-    """What is shown below is not by chance: without any of it, only what was not proven yet fails."""
+    """Without any of the problems below, only `--check` fails, because no backup is verified yet."""
     outcomes = place.outcomes()
     failed = {arguments: result.stderr for arguments, result in outcomes.items() if result.returncode}
     assert failed.keys() == {("--check",)}
-    assert "No backup is proven" in failed["--check",]
+    assert "No backup is verified" in failed["--check",]
 
 
 def test_full_disk(place: Place) -> None:
@@ -130,7 +133,7 @@ def test_full_disk(place: Place) -> None:
 
 @pytest.fixture
 def closed() -> Iterator[Callable[[Path, int], None]]:
-    """Return what takes rights away, until the test ends."""
+    """Return a function that removes rights until the test ends."""
     before: dict[Path, int] = {}
 
     def close(path: Path, mode: int) -> None:
@@ -154,7 +157,7 @@ def test_no_rights(
     closed: Callable[[Path, int], None],
     without: tuple[str, int],
 ) -> None:
-    """To read, or to write, in the data directory, the store or one backup."""
+    """Without the right to read or write in the data directory, the store or one backup."""
     what, mode = without
     place = Place(commands, embedded, embedded.back_up(), UNPRIVILEGED, {"BACKUP_LEASE_SECONDS": "1"})
     folder = tmp_path / what if what != "a backup" else tmp_path / "a folder of backups" / str(place.backup.name)
@@ -164,7 +167,7 @@ def test_no_rights(
 
 
 def test_no_network(commands: Preloaded, embedded: Project, configure: Configure) -> None:
-    """Nothing listens there."""
+    """No server listens at the address."""
     where = {"BACKUP_URL": "gs://backups", "STORAGE_EMULATOR_HOST": "http://127.0.0.1:9", "BACKUP_RETRY_SECONDS": "1"}
     assert_explained(Place(commands, embedded, embedded.back_up(), (), where), failing=[*LOOKING, *WRITING, *READING])
 
@@ -209,7 +212,7 @@ DAMAGES: Final[dict[str, Callable[[bytes], bytes]]] = {
 
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_every_object_is_damaged(place: Place, damage: str) -> None:
-    place.project.store.write(place.backup.name.object(VERIFICATION), b"{}")
+    record(place.project, place.backup.name, passed=True)
     place.change_objects(DAMAGES[damage])
     assert_explained(place, failing=[("--check",), *READING])
 
@@ -261,7 +264,7 @@ def test_a_backup_of_the_future(place: Place) -> None:
 
 
 def test_names_that_are_none(place: Place) -> None:
-    """Folders that look like backups of no time."""
+    """Folders with names like backups, but with invalid times."""
     for name in ("20261350T000000Z-abcdef", "00000000T000000Z-abcdef", "99991231T235959Z-abcdef", "x"):
         place.project.store.write(f"v1/app/embedded/{name}/manifest.json", b"{}")
     assert_explained(place, failing=[("--check",)])

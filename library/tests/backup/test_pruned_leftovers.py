@@ -1,4 +1,4 @@
-"""What a machine that was killed while it took the lease leaves in a folder."""
+"""The leftovers in a folder of a machine that was killed while it took the lease."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ pytestmark = pytest.mark.usefixtures("without_django")
 
 @pytest.mark.parametrize("work", ["prune", "back_up"])
 def test_unfinished_lease_is_removed(embedded: Project, tmp_path: Path, work: str) -> None:
-    """By the next command that writes; what another project has there is left alone."""
+    """The next command that writes removes it, and leaves other projects alone."""
     embedded.back_up()
     folder = tmp_path / "a folder of backups/v1"
     ours, other = (folder / project / f"{UNFINISHED}3f2a" for project in ("app", "app2"))

@@ -1,19 +1,20 @@
-"""Pruning, seen in the store: what is gone afterwards, what is there, and all of it restores."""
+"""Pruning, checked in the store: the removed and the kept objects, and all kept backups restore."""
 
 import fcntl
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import command
 import pytest
+from bedplate.backup.commands import prune
 from bedplate.backup.errors import BackupError
 from bedplate.backup.manifest import Manifest
-from bedplate.backup.retention import Plan
+from bedplate.backup.retention import RetentionPlan
 from bedplate.backup.session import Session
 from bedplate.backup.stores import Store
-from bedplate.backup.verbs import prune
 from dated import copied, media_of, moved, record, remove, stored_backups, stored_media
 from project import Configure, Project
 
@@ -25,7 +26,7 @@ ONE = {"BACKUP_KEEP_DAILY": "1", "BACKUP_KEEP_WEEKLY": "0", "BACKUP_KEEP_MONTHLY
 
 @pytest.fixture(params=["folder", "bucket"])
 def project(request: pytest.FixtureRequest, embedded: Project, configure: Configure) -> Project:
-    """Return a project that keeps the backup of one day, in a folder and in a bucket, where it can be dated back."""
+    """Return a project that keeps the backup of one day, in a folder and in a bucket with backdated backups."""
     if request.param == "folder":
         return Project(configure(**ONE), embedded.store)
     request.getfixturevalue("proxy").forget_when()
@@ -34,7 +35,7 @@ def project(request: pytest.FixtureRequest, embedded: Project, configure: Config
 
 
 def backup(project: Project, days: int, *, environment: str = "") -> Manifest:
-    """Return a backup of n days ago, which alone needs one of its media."""
+    """Return a backup of n days ago, with one media file that only it needs."""
     alone = project.media / f"{environment}-{days}"
     alone.write_text(f"only in the backup of {environment}, {days} days ago")
     made = moved(project, project.back_up(), datetime.now(UTC) - days * DAY, environment=environment)
@@ -48,12 +49,12 @@ def names(*manifests: Manifest) -> set[str]:
 
 
 def contents(store: Store) -> dict[str, bytes]:
-    """Return all that is in the store."""
+    """Return all objects in the store."""
     return {stored.name: store.read(stored.name)[0] for stored in store.list("")}
 
 
 def test_what_stays_and_what_goes(project: Project) -> None:
-    """The newest and the newest verified stay, with their media; so does all of another environment."""
+    """The newest and the newest verified backup stay, with their media; so do those of another environment."""
     others = [backup(project, days, environment="prod") for days in (9, 8)]
     old, verified, between, newest = (backup(project, days) for days in (4, 3, 2, 1))
     record(project, verified.name, passed=True, ago=3 * DAY)
@@ -67,11 +68,11 @@ def test_what_stays_and_what_goes(project: Project) -> None:
     assert set(decided.remove) == {old.name, between.name}
     assert not [stored for name in decided.remove for stored in project.store.list(f"{name}/")]
     for manifest in (verified, newest, *others):
-        project.verify(f"{project.store.url}/{manifest.name}")
+        replace(project, accept_unsigned=manifest in others).verify(f"{project.store.url}/{manifest.name}")
 
 
 def test_a_dry_run_changes_nothing_and_says_what_would_go(project: Project) -> None:
-    """From outside; without --dry-run the same is done."""
+    """Without --dry-run, the command does the same."""
     old, newest = backup(project, 2), backup(project, 1)
     before = contents(project.store)
     dry = command.run("--prune", "--dry-run")
@@ -86,12 +87,12 @@ def test_a_dry_run_changes_nothing_and_says_what_would_go(project: Project) -> N
 
 
 def test_a_damaged_backup_stays_and_is_named(project: Project) -> None:
-    """From outside: people are told that there is something to look at."""
+    """The output asks the user to inspect it."""
     damaged, newest = backup(project, 2), backup(project, 1)
     project.store.write(damaged.name.object("manifest.json"), b"damaged")
     result = command.run("--prune")
     assert result.returncode == 0
-    assert f"keep    {project.store.url}/{damaged.name}: cannot be read: for people to look at\n" in result.stdout
+    assert f"keep    {project.store.url}/{damaged.name}: cannot be read: inspect it\n" in result.stdout
     assert stored_backups(project) == names(damaged, newest)
 
 
@@ -105,7 +106,7 @@ def test_a_failed_backup_does_not_cost_the_good_one_of_its_day(project: Project)
 
 
 def test_what_an_interrupted_backup_left_goes_in_this_environment_alone(project: Project) -> None:
-    """Another environment's may be looked at there; media that only it needs go, for no backup does."""
+    """Leftovers of another environment stay; media that only the unfinished backup needs are removed."""
     project.back_up()
     for environment in ("embedded", "prod"):
         unfinished = copied(project, project.back_up(), datetime.now(UTC), environment=environment)
@@ -123,7 +124,7 @@ def test_what_an_interrupted_backup_left_goes_in_this_environment_alone(project:
 
 
 def test_while_one_list_of_media_is_damaged_no_media_go(project: Project) -> None:
-    """Also when it is another environment's, or its backup's manifest; backups go all the same, and it is told."""
+    """It holds for another environment's list, and for a damaged manifest. Backups are removed anyway."""
     other = backup(project, 5, environment="prod")
     old, newest = backup(project, 2), backup(project, 1)
     for name in (other.files["media.txt"].object, other.name.object("manifest.json")):
@@ -142,7 +143,7 @@ def test_while_one_list_of_media_is_damaged_no_media_go(project: Project) -> Non
 
 
 def test_a_backup_whose_removal_is_interrupted_is_none(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its manifest goes first; the next command removes the rest."""
+    """Its manifest is removed first; the next command removes the rest."""
     old, newest = backup(project, 2), backup(project, 1)
     delete, deleted = project.store.delete, list[str]()
 
@@ -163,15 +164,15 @@ def test_a_backup_whose_removal_is_interrupted_is_none(project: Project, monkeyp
 
 
 def take_over(project: Project) -> None:
-    """Let another machine take the lease."""
+    """Make another machine take the lease."""
     project.store.write("v1/app/lease.json", b'{"holder": "another"}')
 
 
 def test_who_lost_the_lease_removes_no_backup(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One that is about to be removed, or one that is unfinished."""
+    """It holds for a backup that retention removes, and for an unfinished one."""
     old, newest = backup(project, 2), backup(project, 1)
 
-    def plan_and_lose(session: Session) -> Plan:
+    def plan_and_lose(session: Session) -> RetentionPlan:
         take_over(project)
         return plan_pruning(session)
 
@@ -200,7 +201,7 @@ def test_who_lost_the_lease_removes_no_media(project: Project, monkeypatch: pyte
 
 
 def test_pruning_waits_its_turn_on_this_machine(project: Project, tmp_path: Path) -> None:
-    """A backup that runs is waited for: its media are not there to be removed yet."""
+    """Pruning waits for a running backup, whose manifest does not list its media yet."""
     backup(project, 1)
     with (project.configuration.work / "lock").open("ab") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -221,7 +222,7 @@ def test_pruning_waits_its_turn_on_this_machine(project: Project, tmp_path: Path
 def test_media_of_backups_that_cannot_be_looked_at_are_not_pruned(
     embedded: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Python 3.14 says that a folder is not one when it may not be entered, or its disk fails."""
+    """Python 3.14's is_dir() is false for a folder without access, or on a failing disk."""
     embedded.back_up()
     is_dir = Path.is_dir
 

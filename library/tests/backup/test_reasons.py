@@ -1,4 +1,4 @@
-"""Whose fault it is when pg_restore fails: lines as PostgreSQL 18 and its tools print them."""
+"""The cause of a failed pg_restore, server or backup: lines as PostgreSQL 18 and its tools print them."""
 
 import pytest
 from bedplate.backup.databases.tools import is_of_the_server
@@ -26,6 +26,7 @@ from bedplate.backup.databases.tools import is_of_the_server
         'could not execute query: ERROR:  temporary file size exceeds "temp_file_limit" (1024kB)',
         "could not execute query: ERROR:  only superuser can define a leakproof function",
         "query failed: ERROR:  out of memory",
+        "could not execute query: ERROR:  deadlock detected",
     ],
 )
 def test_of_the_server(said: str) -> None:

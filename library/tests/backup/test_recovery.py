@@ -1,4 +1,4 @@
-"""What people hear of a failed restore, and what the next command makes of it."""
+"""The messages of a failed restore, and the recovery by the next command."""
 
 import errno
 import os
@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from bedplate.backup.commands.restore import restore
 from bedplate.backup.databases.sqlite import SQLite
 from bedplate.backup.errors import BackupError, WrongUseError
 from bedplate.backup.live_media import LiveMedia
-from bedplate.backup.verbs.restore import restore
 from commands import attempt
 from project import Project, database_file, files, note, notes
 
@@ -35,7 +35,7 @@ def half_restored(embedded: Project, monkeypatch: pytest.MonkeyPatch) -> Project
 
 
 def fail(patch: pytest.MonkeyPatch, of: type, name: str, error: Exception) -> None:
-    """Have a method fail."""
+    """Make a method raise an error."""
 
     def raise_it(*_arguments: object) -> None:
         raise error
@@ -47,7 +47,7 @@ def fail(patch: pytest.MonkeyPatch, of: type, name: str, error: Exception) -> No
 def test_what_cannot_be_finished_is_said_and_nothing_else_done(
     half_restored: Project, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
-    """The next command that can finish it does."""
+    """The next command that can finish the restore does so."""
     before = {stored.name for stored in half_restored.store.list("")}
     with monkeypatch.context() as patch:
         fail(patch, LiveMedia, "swap", OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "the media"))
@@ -63,7 +63,7 @@ def test_what_cannot_be_finished_is_said_and_nothing_else_done(
 
 
 def test_a_database_that_no_longer_answers_leaves_it_open(embedded: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The words say so, and that cleaning up failed too; the next command cleans up."""
+    """The message says so, and that cleaning up failed too; the next command cleans up."""
     embedded.back_up()
     with monkeypatch.context() as patch:
         for name in ("swap", "swapped"):
@@ -71,7 +71,7 @@ def test_a_database_that_no_longer_answers_leaves_it_open(embedded: Project, mon
         with pytest.raises(BackupError) as caught:
             embedded.restore()
     assert str(caught.value) == (
-        "swap: no answer. Whether anything was replaced is not known: the next -b, -r or --undo finishes it, "
+        "swap: no answer. It is not known whether anything was replaced: the next -b, -r or --undo finishes it, "
         "or removes what was begun."
     )
     assert "Cleaning up failed too; the next command does it. (swapped: no answer.)" in embedded.said.getvalue()
@@ -82,15 +82,15 @@ def test_a_database_that_no_longer_answers_leaves_it_open(embedded: Project, mon
 def test_before_a_restore_has_begun_nothing_is_replaced(
     half_restored: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also while the database does not answer: it is not asked."""
+    """It holds even if the database does not answer: it is not accessed."""
     with monkeypatch.context() as patch:
         fail(patch, SQLite, "swapped", BackupError("no answer."))
         with pytest.raises(BackupError, match=r"^no answer\. Nothing was replaced\.$"):
             half_restored.restore()
 
 
-def test_what_nothing_foresaw_stays_what_it_is(embedded: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its traceback is kept (test_command_line.py): it is not told as another error. It is cleaned up all the same."""
+def test_an_unexpected_error_is_not_translated(embedded: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error is not translated, so that its traceback is stored (test_command_line.py). Cleanup is done anyway."""
     embedded.back_up()
     unforeseen = UnicodeDecodeError("utf-8", b"x", 0, 1, "unforeseen")
     with monkeypatch.context() as patch:
@@ -116,7 +116,7 @@ def test_what_killed_commands_left_is_removed(embedded: Project, way: str) -> No
 def test_what_a_restore_did_is_returned_and_shown(embedded: Project) -> None:
     manifest = embedded.back_up()
     restored = embedded.restore()
-    assert (restored.manifest, restored.anonymised, restored.media_files) == (manifest, False, 2)
+    assert (restored.manifest, restored.anonymized, restored.media_files) == (manifest, False, 2)
     embedded.undo()
     said = embedded.said.getvalue()
     assert said.index("Fetch and check the media …") < said.index("Swap …") < said.index("Swap back …")
@@ -127,7 +127,7 @@ def test_what_is_staged_is_for_its_owner_alone(embedded: Project, monkeypatch: p
     swap, modes = SQLite.swap, set[int]()
 
     def look_and_swap(self: SQLite, identifier: str) -> None:
-        modes.add(self.workplace.staging(identifier).stat().st_mode & 0o777)
+        modes.add(self.work_directory.staging(identifier).stat().st_mode & 0o777)
         swap(self, identifier)
 
     monkeypatch.setattr(SQLite, "swap", look_and_swap)
@@ -148,8 +148,8 @@ def test_a_database_that_is_there_is_not_missing(embedded: Project) -> None:
     for arguments in (("missing-database",), ("missing-database,damaged-database",)):
         status, said = attempt("-r", "latest", "--without-backup-first", *arguments)
         assert status == 2, said
-        assert "The database is there. If it is damaged, say damaged-database. Nothing was replaced." in said
-    with pytest.raises(WrongUseError, match="The database is there"):
+        assert "The database exists. If it is damaged, give damaged-database. Nothing was replaced." in said
+    with pytest.raises(WrongUseError, match="The database exists"):
         restore(embedded.session, "latest", without_backup_first=frozenset({"missing-database"}))
     assert notes(embedded) == ["one", "two", "late"]
 
@@ -173,7 +173,7 @@ def test_outside_of_prod_no_backup_is_made_first(embedded: Project) -> None:
 def test_media_that_cannot_be_replaced_stop_the_undoing_beforehand(
     embedded: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As they stop a restore (test_mounted_media.py)."""
+    """They stop a restore in the same way (test_mounted_media.py)."""
     embedded.back_up()
     embedded.restore()
     note(embedded, "since then")
@@ -185,7 +185,7 @@ def test_media_that_cannot_be_replaced_stop_the_undoing_beforehand(
 
 @pytest.mark.parametrize("arguments", [("-r", "latest"), ("--verify", "latest")])
 def test_a_backup_of_newer_code_is_refused(embedded: Project, arguments: tuple[str, str]) -> None:
-    """By a drill too: what a restore would refuse is not proven."""
+    """A drill refuses it too: a backup that a restore would refuse is not verified."""
     with closing(sqlite3.connect(database_file(embedded), autocommit=True)) as connection:
         connection.executescript("""
             CREATE TABLE django_migrations (id integer PRIMARY KEY, app text, name text, applied datetime);

@@ -1,15 +1,15 @@
-"""Retention: what it may never do, whatever the backups and the policy; and what a year of nights leaves."""
+"""Retention: its guarantees for any backups and policy, and the result of a year of nights."""
 
 from datetime import UTC, date, datetime, timedelta
 from random import Random
 from zoneinfo import ZoneInfo
 
 from bedplate.backup.names import BackupName
-from bedplate.backup.retention import Plan, Policy, plan
+from bedplate.backup.retention import Policy, RetentionPlan, plan
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
-# Busy machines are no failures.
+# A busy machine must not fail the tests.
 settings.register_profile("patient", deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
 
@@ -40,9 +40,7 @@ def test_every_backup_is_kept_or_removed_with_a_reason(backups: set[BackupName],
 
 
 @given(names, policies, some.randoms())
-def test_the_newest_and_the_newest_that_is_proven_are_kept(
-    backups: set[BackupName], policy: Policy, chance: Random
-) -> None:
+def test_the_newest_and_the_newest_verified_are_kept(backups: set[BackupName], policy: Policy, chance: Random) -> None:
     verified = {name for name in backups if chance.random() < 0.2}
     keep = plan(backups, policy, now=NOW, verified=verified).keep
     for important in (backups, verified):
@@ -95,7 +93,7 @@ def test_a_newer_backup_brings_no_older_one_back(backups: set[BackupName], polic
 def test_a_failed_backup_is_never_preferred_to_an_earlier_good_one(
     backups: set[BackupName], policy: Policy, chance: Random
 ) -> None:
-    """In each of the last days, weeks and months, the newest that has not failed is kept, if there is one."""
+    """In each of the last days, weeks and months, the newest backup that has not failed is kept, if it exists."""
     failed = {name for name in backups if chance.random() < 0.4}
     keep = plan(backups, policy, now=NOW, verified=[], failed=failed).keep
     for count, form in ((policy.daily, "%Y-%m-%d"), (policy.weekly, "%G-W%V"), (policy.monthly, "%Y-%m")):
@@ -122,16 +120,16 @@ def test_pruning_again_removes_nothing_more_whatever_failed(
 def test_what_is_dated_in_the_future_is_kept_and_changes_nothing(
     backups: set[BackupName], policy: Policy, now: datetime
 ) -> None:
-    """Not even when it is verified: what was kept without it still is, for the same reasons."""
+    """Even a verified one changes nothing: the same backups are kept, for the same reasons."""
     future = {name for name in backups if name.created > now + timedelta(hours=1)}
     decided = plan(backups, policy, now=now, verified=future)
     without = plan(backups - future, policy, now=now, verified=[])
     assert decided.remove == without.remove
-    assert decided.keep == without.keep | {name: ["dated in the future: for people to look at"] for name in future}
+    assert decided.keep == without.keep | {name: ["dated in the future: inspect it"] for name in future}
 
 
 def test_reasons_and_the_day_of_a_failed_backup() -> None:
-    """The morning's good backup is kept beside the evening's failed one, which is the newest; noon's goes."""
+    """The morning's good backup is kept beside the evening's failed one, which is the newest; noon's is removed."""
     morning, noon, evening = (backup(datetime(2026, 5, 5, hour, tzinfo=UTC)) for hour in (6, 12, 18))
     policy = Policy(daily=1, weekly=1, monthly=1)
     decided = plan([morning, noon, evening], policy, now=NOW, verified=[morning], failed=[noon, evening])
@@ -153,19 +151,19 @@ def test_reasons_and_the_day_of_a_failed_backup() -> None:
 
 
 @given(names, policies, some.randoms())
-def test_no_verdict_removes_what_stays_without_it(backups: set[BackupName], policy: Policy, chance: Random) -> None:
-    """Who can write into the store can write verdicts: that a backup failed costs none."""
+def test_no_failed_verification_removes_a_backup(backups: set[BackupName], policy: Policy, chance: Random) -> None:
+    """Anyone with write access can record a failed verification: it must not remove any backup."""
     failed = {name for name in backups if chance.random() < 0.4}
     without = plan(backups, policy, now=NOW, verified=[])
     assert without.keep.keys() <= plan(backups, policy, now=NOW, verified=[], failed=failed).keep.keys()
 
 
 def test_without_backups_there_is_nothing_to_decide() -> None:
-    assert plan([], Policy(daily=1, weekly=1, monthly=1), now=NOW, verified=[]) == Plan()
+    assert plan([], Policy(daily=1, weekly=1, monthly=1), now=NOW, verified=[]) == RetentionPlan()
 
 
 def test_days_begin_at_midnight_of_the_time_zone() -> None:
-    """Also on the days when the clock changes: the night of 27 October 2024 in Berlin has 25 hours."""
+    """It holds on days when the clock changes: the night of 27 October 2024 in Berlin has 25 hours."""
     evening, night, next_night = (
         backup(datetime.fromisoformat(moment))
         for moment in ("2024-10-26T21:30:00Z", "2024-10-26T22:30:00Z", "2024-10-27T23:30:00Z")
@@ -177,7 +175,7 @@ def test_days_begin_at_midnight_of_the_time_zone() -> None:
 
 
 def test_a_year_of_nights() -> None:
-    """Each night one backup and its pruning; every tenth is missed, drills stop working in October."""
+    """Each night has one backup and its pruning; every tenth is missed, and drills stop working in October."""
     policy = Policy(daily=14, weekly=8, monthly=12, time_zone="Europe/Berlin")
     there: set[BackupName] = set()
     verified: set[BackupName] = set()

@@ -1,4 +1,4 @@
-"""The room that a restore needs: what it will really write is counted, and each disk that it fills is watched."""
+"""Disk space of a restore: the bytes that it really writes are counted, and each disk that it fills is watched."""
 
 import os
 import shutil
@@ -26,10 +26,10 @@ LIMIT = 30
 
 @pytest.fixture
 def free(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Return the free megabytes of every disk: change them."""
+    """Return the free megabytes of every disk, for tests to change."""
     found = [10_000]
     monkeypatch.setattr(shutil, "disk_usage", lambda _folder: SimpleNamespace(free=found[0] * MEGABYTE))
-    monkeypatch.setattr(disk, "POLL_INTERVAL", 0.01)
+    monkeypatch.setattr(disk, "POLL_SECONDS", 0.01)
     return found
 
 
@@ -40,14 +40,14 @@ def shop(embedded: Project, configure: Configure) -> Project:
 
 
 def write_copies(project: Project, count: int) -> None:
-    """Write media that are all the same."""
+    """Write identical media files."""
     data = os.urandom(SIZE)
     for number in range(count):
         (project.media / f"copy-{number}").write_bytes(data)
 
 
 def test_media_that_are_alike_are_counted_as_often_as_they_are_written(shop: Project, free: list[int]) -> None:
-    """In the store there is one of them."""
+    """The store holds only one object for them."""
     write_copies(shop, COPIES)
     manifest = shop.back_up()
     assert manifest.media_size < 2 * SIZE
@@ -71,7 +71,7 @@ def test_many_small_media_take_a_block_each(shop: Project, free: list[int]) -> N
 
 
 def test_encrypted_media_need_room_to_be_decrypted(shop: Project, configure: Configure, free: list[int]) -> None:
-    """Each is there twice for a moment, as many at once as there are threads."""
+    """Each exists twice for a moment, as many at once as there are threads."""
     identity = x25519.Identity.generate()
     keys = {"BACKUP_AGE_RECIPIENTS": str(identity.to_public()), "BACKUP_AGE_IDENTITY": str(identity)}
     encrypted = replace(shop, configuration=configure(**keys))
@@ -95,7 +95,7 @@ def elsewhere() -> Iterator[Path]:
 def test_the_disk_of_the_uploads_is_watched(
     shop: Project, elsewhere: Path, free: list[int], monkeypatch: pytest.MonkeyPatch, *, seen: bool
 ) -> None:
-    """Also where the database has another disk, or one that cannot be seen from here."""
+    """It holds even if the database is on another disk, or on one that is not visible from here."""
     assert elsewhere.stat().st_dev != shop.media.stat().st_dev
     monkeypatch.setattr(SQLite, "disk", elsewhere if seen else None)
     full = shop.media.stat().st_dev
@@ -104,7 +104,7 @@ def test_the_disk_of_the_uploads_is_watched(
     )
     shop.back_up()
     before = files(shop.media)
-    monkeypatch.setattr("bedplate.backup.verbs.restore.download_media", writing_without_end(free))
+    monkeypatch.setattr("bedplate.backup.commands.restore.download_media", writing_without_end(free))
     with pytest.raises(BackupError, match=r"less than 100 MB left.*before the disk was full.*Nothing was replaced"):
         shop.restore()
     assert files(shop.media) == before

@@ -1,4 +1,4 @@
-"""What lies on the disk at the worst moment of a restore in embedded mode, and whether that was asked for before it."""
+"""Disk usage at the worst moment of a restore in embedded mode, compared with the required space."""
 
 import os
 import sqlite3
@@ -18,14 +18,14 @@ pytestmark = pytest.mark.usefixtures("without_django")
 
 @pytest.fixture
 def application(embedded: Project) -> Iterator[sqlite3.Connection]:
-    """Return the application, which has the live database open: that keeps its write-ahead log on the disk."""
+    """Return the application's connection to the live database, which keeps its write-ahead log on the disk."""
     with closing(sqlite3.connect(database_file(embedded), autocommit=True)) as connection:
         connection.execute("CREATE TABLE bulk (data blob)")
         yield connection
 
 
 def fill(application: sqlite3.Connection, megabytes: int) -> None:
-    """Have the database hold so much, and its log nothing."""
+    """Set the size of the database, with an empty log."""
     application.execute("DELETE FROM bulk")
     application.executemany("INSERT INTO bulk VALUES (?)", [[os.urandom(MEGABYTE)] for _ in range(megabytes)])
     application.execute("VACUUM")
@@ -33,7 +33,7 @@ def fill(application: sqlite3.Connection, megabytes: int) -> None:
 
 
 def used(project: Project) -> int:
-    """Return the bytes that the files of the installation take."""
+    """Return the total size of the installation's files."""
     return sum(path.stat().st_size for path in project.configuration.variables.data_directory.rglob("*"))
 
 
@@ -45,7 +45,7 @@ def test_a_restore_asks_for_what_it_takes_at_the_worst_moment(
     backed_up: int,
     live: int,
 ) -> None:
-    """The staging database, the copy of the live one that is kept, the swap's log, and what the live file grows."""
+    """It counts the staging database, the kept copy of the live one, the swap's log, and the live file's growth."""
     fill(application, backed_up)
     size = embedded.back_up().database_size
     fill(application, live)
@@ -54,7 +54,7 @@ def test_a_restore_asks_for_what_it_takes_at_the_worst_moment(
     def copy_and_look(source: Path, target: Path) -> None:
         copy(source, target)
         seen.append(used(embedded) - before)
-        application.execute("PRAGMA wal_checkpoint")  # as its next writing does
+        application.execute("PRAGMA wal_checkpoint")  # as its next write does
         seen.append(used(embedded) - before)
 
     asked = embedded.session.database.room(size)
@@ -66,7 +66,7 @@ def test_a_restore_asks_for_what_it_takes_at_the_worst_moment(
 def test_the_live_database_counts(
     embedded: Project, application: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It is large, and what is restored is small."""
+    """The live database is large, and the restored one is small."""
     embedded.back_up()
     fill(application, 4)
     leave_free(embedded, monkeypatch, megabytes=3)

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.usefixtures("without_django")
 
 
 def dump(project: Project) -> list[tuple[Any, ...]]:
-    """Return all that the database holds: its schema, then each row of each table."""
+    """Return the database's content: its schema, then each row of each table."""
     with closing(sqlite3.connect(database_file(project))) as connection:
         schema = connection.execute("SELECT name, type, sql FROM sqlite_schema ORDER BY name").fetchall()
         tables = ['"{}"'.format(name.replace('"', '""')) for name, kind, _sql in schema if kind == "table"]
@@ -157,7 +157,7 @@ def test_without_a_restore_there_is_nothing_to_undo(embedded: Project) -> None:
 def test_only_what_the_last_restore_replaced_is_kept(
     embedded: Project, monkeypatch: pytest.MonkeyPatch, hours: int
 ) -> None:
-    """Also when the clock is an hour off at the second restore."""
+    """It holds even if the clock is an hour off at the second restore."""
     embedded.back_up()
     note(embedded, "three")
     embedded.restore()

@@ -1,4 +1,4 @@
-"""What every store does, shown with a folder and with a bucket."""
+"""Operations of every store, tested with a folder and with a bucket."""
 
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -9,7 +9,7 @@ from bedplate.backup.checksums import crc32c_of, crc32c_of_bytes
 from bedplate.backup.errors import BackupError, ConflictError, MissingError, WrongUseError
 from bedplate.backup.stores import NEW, Store
 from bedplate.backup.stores.folder import FolderStore
-from bedplate.backup.stores.google import PIECE, GoogleStore
+from bedplate.backup.stores.google import CHUNK_SIZE, GoogleStore
 from google.auth.credentials import AnonymousCredentials
 from project import Project
 
@@ -31,19 +31,19 @@ def store(request: pytest.FixtureRequest) -> Store:
 
 @pytest.fixture
 def google_store_in_a_folder(gcs: str) -> GoogleStore:
-    """Return a folder of a bucket as a store; beside it lies what is none of its business."""
+    """Return a folder of a bucket as a store, with foreign objects beside it."""
     GoogleStore(gcs, AnonymousCredentials()).write("elsewhere", b"")
     return GoogleStore(f"{gcs}/a/folder/", AnonymousCredentials())
 
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    """Return where a file may be."""
+    """Return the path for a file."""
     return tmp_path / "file"
 
 
 def names(store: Store, prefix: str = "") -> list[str]:
-    """Return the names that begin so, sorted: stores have orders of their own."""
+    """Return the sorted names with this prefix: the order depends on the store."""
     return sorted(found.name for found in store.list(prefix))
 
 
@@ -53,7 +53,7 @@ def test_what_was_written_is_read(store: Store) -> None:
     assert store.read("v1/lease.json") == (b"text", written.generation)
 
 
-@pytest.mark.parametrize("size", [0, 1, PIECE, 11 << 20], ids=["0", "1", "a piece", "11 MB"])
+@pytest.mark.parametrize("size", [0, 1, CHUNK_SIZE, 11 << 20], ids=["0", "1", "a piece", "11 MB"])
 def test_a_file_comes_back_as_it_went(store: Store, file: Path, size: int) -> None:
     file.write_bytes(os.urandom(size))
     stored = store.upload("v1/file", file)
@@ -140,7 +140,7 @@ def test_an_object_is_removed_if_it_is_the_expected_one(store: Store) -> None:
     assert names(store) == []
 
 
-# fake-gcs-server removes without looking: test_google_store.py shows what is asked of a bucket.
+# fake-gcs-server deletes without a check: test_google_store.py tests the request to a bucket.
 def test_a_file_is_removed_only_if_it_is_the_expected_one(folder_store: FolderStore) -> None:
     first = folder_store.write("lease", b"1")
     folder_store.write("lease", b"2")
@@ -183,7 +183,7 @@ def test_threads_share_a_store(store: Store, tmp_path: Path) -> None:
 
 
 def test_a_list_may_be_long(store: Store) -> None:
-    for number in range(1100):  # more than a page of Google's
+    for number in range(1100):  # more than one page of Google's lists
         store.write(f"v1/{number}/object", b"")
     assert len(names(store, "v1/")) == 1100
     assert len(store.folders("v1/")) == 1100

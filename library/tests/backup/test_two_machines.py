@@ -6,12 +6,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from bedplate.backup.catalogue import backups
+from bedplate.backup.commands.list_backups import describe
 from bedplate.backup.errors import BackupError
 from bedplate.backup.lease import Lease, hold_lease
 from bedplate.backup.names import lease_name
 from bedplate.backup.stores import Store, StoredObject
-from bedplate.backup.verbs.list_backups import describe
 from project import Configure, Project, files
 
 LEASE = lease_name("app")
@@ -26,12 +25,12 @@ def store(request: pytest.FixtureRequest) -> Store:
 
 @pytest.fixture
 def machine(embedded: Project, store: Store, configure: Configure) -> Project:
-    """Return a machine to which a second of silence means that another one is dead."""
+    """Return a machine that takes another one for dead after a second without renewal."""
     return Project(configure(BACKUP_LEASE_SECONDS="1"), store)
 
 
 def hold(store: Store, holder: str, *, seconds: float = 1.0) -> AbstractContextManager[Lease]:
-    """Hold the lease as another machine does."""
+    """Hold the lease as another machine."""
     return hold_lease(store, LEASE, holder=holder, seconds=seconds, say=lambda _text: None)
 
 
@@ -45,7 +44,7 @@ def test_a_backup_waits_for_another_ones_end(machine: Project, store: Store) -> 
     waiting = threading.Thread(target=back_up)
     with hold(store, "another", seconds=0.4):
         waiting.start()
-        # Longer than a dead holder is waited for: this one renews its lease.
+        # Longer than the wait for a dead holder: this one renews its lease.
         assert not done.wait(1.5)
         assert list(store.list("v1/app/embedded/")) == []
     waiting.join(20)
@@ -54,16 +53,16 @@ def test_a_backup_waits_for_another_ones_end(machine: Project, store: Store) -> 
 
 
 def test_who_died_is_waited_for_no_longer_than_it_takes(machine: Project, store: Store) -> None:
-    """Whatever time it was for the dead: its clock was an hour ahead."""
+    """The clock of the dead machine does not matter: it was an hour ahead."""
     ahead = datetime.now(UTC) + timedelta(hours=1)
     store.write(LEASE, f'{{"holder": "dead", "at": {ahead.timestamp()}}}'.encode())
     machine.back_up()
-    assert [backup.name for backup in backups(store, "app") if backup.manifest]
+    assert [backup.name for backup in machine.session.backups() if backup.manifest]
 
 
 def test_what_this_machine_held_when_it_was_killed_it_takes_at_once(machine: Project, store: Store) -> None:
-    with machine.session.workplace.alone(say=print):
-        installation = machine.session.workplace.installation
+    with machine.session.work_directory.exclusive_lock(say=print):
+        installation = machine.session.work_directory.installation
     store.write(LEASE, f'{{"holder": "{installation}"}}'.encode())
     with hold(store, installation, seconds=1000):
         pass
@@ -80,7 +79,7 @@ def test_who_lost_the_lease_writes_no_manifest(machine: Project, store: Store, m
     with pytest.raises(BackupError, match="Another machine has taken over"):
         machine.back_up()
     monkeypatch.undo()
-    assert backups(store, "app") == []
+    assert machine.session.backups() == []
     assert b"another" in store.read(LEASE)[0], "the lease of another machine was given away"
 
 
@@ -107,7 +106,7 @@ def test_two_backups_at_once_are_two_whole_backups(
     for thread in threads:
         thread.join(60)
     assert failures == []
-    found = backups(store, "app")
+    found = machine.session.backups()
     assert len(found) == 2
     for backup in found:
         machine.verify(backup.url)
@@ -116,6 +115,6 @@ def test_two_backups_at_once_are_two_whole_backups(
 
 def test_a_backup_from_the_future_is_not_of_negative_age(machine: Project, store: Store) -> None:
     machine.back_up()
-    [backup] = backups(store, "app")
+    [backup] = machine.session.backups()
     described = describe(backup, now=datetime.now(UTC) - timedelta(hours=1))
     assert described["age_seconds"] == 0

@@ -1,4 +1,4 @@
-"""The verifier, from outside: commands that use it in processes of their own, and whether it runs a server."""
+"""The verifier: commands that use it, as processes, and whether it runs a server."""
 
 import os
 import subprocess
@@ -14,7 +14,7 @@ LIMIT: Final = 60
 
 
 def start(project: Project, *arguments: str) -> "subprocess.Popen[str]":
-    """Return a command of the backup system that is going on."""
+    """Start a command of the backup system, and return its process."""
     command = [sys.executable, "-m", "bedplate.backup", *arguments]
     variables = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path), "BACKUP_URL": project.store.url}
     return subprocess.Popen(command, env=variables, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
@@ -26,7 +26,7 @@ def is_at_rest() -> bool:
 
 
 def wait_until(condition: Callable[[], object], *, what: str) -> None:
-    """Return once the condition holds; fail when it takes too long."""
+    """Wait until the condition holds; fail when it takes too long."""
     deadline = time.monotonic() + LIMIT
     while not condition():
         assert time.monotonic() < deadline, f"not within {LIMIT} s: {what}"

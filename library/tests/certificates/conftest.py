@@ -1,4 +1,4 @@
-"""What the tests of certificates share: a server's configuration."""
+"""Fixtures for the tests of certificates: a server's configuration."""
 
 import signal
 from collections.abc import Callable
@@ -14,13 +14,13 @@ type Configure = Callable[..., Configuration]
 
 
 def pytest_configure() -> None:
-    """Let the programs under test hear Ctrl-C: what a shell starts in the background ignores it."""
+    """Make the programs under test react to Ctrl-C: programs that a shell starts in the background ignore it."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
 def configure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Configure:
-    """Return what makes the configuration of a server, with volumes of the test's own."""
+    """Return a function that creates a server's configuration, with volumes of the test's own."""
 
     def make(**variables: str) -> Configuration:
         site = {"ENVIRONMENT": "prod", "DOMAIN": DOMAIN, "ADMIN_EMAIL": "you@example.com"}

@@ -1,4 +1,4 @@
-"""Keys and certificates of the tests' own."""
+"""Test keys and certificates."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -20,7 +20,7 @@ def make_key(*, password: bytes = b"") -> tuple[ec.EllipticCurvePrivateKey, byte
 def make_pem(*names: str, expires: datetime = NOW + timedelta(days=90)) -> tuple[bytes, bytes]:
     """Return a key and its certificate."""
     key, key_pem = make_key()
-    name = x509.Name([x509.NameAttribute(x509.NameOID.ORGANIZATION_NAME, "Somebody")])
+    name = x509.Name([x509.NameAttribute(x509.NameOID.ORGANIZATION_NAME, "Test CA")])
     builder = x509.CertificateBuilder(name, name, key.public_key(), 1, expires - timedelta(days=90), expires)
     alternative = x509.SubjectAlternativeName([x509.DNSName(each) for each in names])
     certificate = builder.add_extension(alternative, critical=False).sign(key, hashes.SHA256())

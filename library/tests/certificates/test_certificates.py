@@ -1,4 +1,4 @@
-"""Certificates: what certbot is asked, what is told of its failures, and which file nginx is given."""
+"""Certbot's command line, the diagnosis of its failures, and the file for nginx."""
 
 import stat
 from collections.abc import Callable
@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 from bedplate.certificates.certbot import command
+from bedplate.certificates.commands.install import install
+from bedplate.certificates.commands.renew import renew
 from bedplate.certificates.configuration import Configuration
-from bedplate.certificates.errors import BrokenCertificateError, CertificateError, WrongUseError
-from bedplate.certificates.explanations import explain
-from bedplate.certificates.pem import check, put
-from bedplate.certificates.verbs.install import install
-from bedplate.certificates.verbs.renew import renew
+from bedplate.certificates.diagnosis import diagnose
+from bedplate.certificates.errors import BrokenCertificateError, CertificateError, UsageError
+from bedplate.certificates.pem import check, write_atomically
 from django.core.exceptions import ImproperlyConfigured
 
 from certificates.pem_files import DOMAIN, NOW, make_key, make_pem
@@ -20,10 +20,10 @@ from certificates.pem_files import DOMAIN, NOW, make_key, make_pem
 type Configure = Callable[..., Configuration]
 
 
-# What certbot is asked
+# Certbot's command line
 
 
-def test_certbot_is_asked_for_this_site(configure: Configure) -> None:
+def test_certbot_requests_a_certificate_for_this_site(configure: Configure) -> None:
     configuration = configure()
     folder = configuration.volume / "certbot/acme-v02.api.letsencrypt.org_directory"
     assert command(configuration, force=False) == [
@@ -61,7 +61,7 @@ def test_settings_reach_certbot(configure: Configure, variables: dict[str, str],
     assert argument in command(configure(**variables), force=False)
 
 
-def test_another_one_can_be_forced(configure: Configure) -> None:
+def test_renewal_can_be_forced(configure: Configure) -> None:
     arguments = command(configure(), force=True)
     assert "--force-renewal" in arguments
     assert "--keep-until-expiring" not in arguments
@@ -74,32 +74,32 @@ def test_issuers_have_folders_of_their_own(configure: Configure) -> None:
     assert len(folders) == 3
 
 
-# What is told
+# Diagnosis of failures
 
 
 @pytest.mark.parametrize(
-    ("said", "expected"),
+    ("output", "expected"),
     [
         ("urn:ietf:params:acme:error:dns :: DNS problem: NXDOMAIN looking up A", "www.example.com does not resolve"),
-        ("urn:ietf:params:acme:error:connection :: Timeout during connect", "does not reach this machine on port 80"),
-        ("urn:ietf:params:acme:error:unauthorized :: Invalid response: 404", "somebody else answers on port 80"),
+        ("urn:ietf:params:acme:error:connection :: Timeout during connect", "cannot reach this machine on port 80"),
+        ("urn:ietf:params:acme:error:unauthorized :: Invalid response: 404", "another server answers on port 80"),
         ("urn:ietf:params:acme:error:caa :: CAA record prevents issuance", "a CAA record in the DNS"),
         ("urn:ietf:params:acme:error:rateLimited :: too many certificates", "too many requests"),
         ("urn:ietf:params:acme:error:rejectedIdentifier :: forbidden by policy", "issues no certificates for the name"),
         ("urn:ietf:params:acme:error:invalidContact :: invalid domain", "does not accept the e-mail address"),
-        ("Another instance of Certbot is already running.", "another request is under way"),
+        ("Another instance of Certbot is already running.", "another request is running"),
         ("archive directory exists for www.example.com", "its folder is incomplete"),
-        ("something new", "see certbot's words above"),
+        ("something new", "see certbot's output above"),
     ],
 )
-def test_failures_are_explained(configure: Configure, said: str, expected: str) -> None:
-    told = explain("Some challenges have failed.", said, configure())
-    assert expected in told
-    assert "To do:  " in told
-    assert "library/docs/how-to/certificates.md" in told
+def test_failures_are_diagnosed(configure: Configure, output: str, expected: str) -> None:
+    diagnosis = diagnose("Some challenges have failed.", output, configure())
+    assert expected in diagnosis
+    assert "To do:  " in diagnosis
+    assert "library/docs/how-to/certificates.md" in diagnosis
 
 
-def test_issuer_that_does_not_answer_is_told(configure: Configure) -> None:
+def test_issuer_that_does_not_answer_is_reported(configure: Configure) -> None:
     configuration = configure(ACME_SERVER="https://127.0.0.1:9/directory")
     with pytest.raises(CertificateError, match=r"Why: +127\.0\.0\.1:9 does not answer"):
         renew(configuration, force=False, now=NOW)
@@ -107,41 +107,41 @@ def test_issuer_that_does_not_answer_is_told(configure: Configure) -> None:
 
 
 @pytest.mark.parametrize("where", ["local", "embedded"])
-def test_without_https_nobody_is_asked(configure: Configure, where: str) -> None:
+def test_without_https_no_issuer_is_asked(configure: Configure, where: str) -> None:
     assert "needs no certificate" in renew(configure(ENVIRONMENT=where), force=False, now=NOW)
 
 
-# A certificate that is brought by hand
+# A certificate that is installed by hand
 
 
-def test_certificate_is_brought(configure: Configure) -> None:
+def test_certificate_is_installed(configure: Configure) -> None:
     configuration = configure(ACME_SERVER="off")
     content = b"".join(make_pem(DOMAIN))
     assert "valid until 2026-08-30" in install(configuration, content, now=NOW)
     assert configuration.offered.read_bytes() == content
     assert stat.S_IMODE(configuration.offered.stat().st_mode) == 0o600
-    assert "brought by hand, is valid until 2026-08-30" in renew(configuration, force=False, now=NOW)
+    assert "installed by hand, is valid until 2026-08-30" in renew(configuration, force=False, now=NOW)
 
 
 def test_certificate_that_would_be_replaced_is_refused(configure: Configure) -> None:
     configuration = configure()
-    with pytest.raises(WrongUseError, match="ACME_SERVER=off"):
+    with pytest.raises(UsageError, match="ACME_SERVER=off"):
         install(configuration, b"".join(make_pem(DOMAIN)), now=NOW)
     assert not configuration.offered.exists()
 
 
-def test_alarm_is_raised_before_it_expires(configure: Configure) -> None:
+def test_expiring_certificate_raises_an_error(configure: Configure) -> None:
     configuration = configure(ACME_SERVER="off")
     install(configuration, b"".join(make_pem(DOMAIN)), now=NOW)
     renew(configuration, force=False, now=NOW + timedelta(days=75))
-    with pytest.raises(CertificateError, match="nobody renews it"):
+    with pytest.raises(CertificateError, match="is not renewed"):
         renew(configuration, force=False, now=NOW + timedelta(days=77))
 
 
 @pytest.mark.parametrize("where", ["local", "embedded"])
-def test_without_https_no_certificate_is_taken(configure: Configure, where: str) -> None:
+def test_without_https_no_certificate_is_installed(configure: Configure, where: str) -> None:
     configuration = configure(ENVIRONMENT=where, ACME_SERVER="off")
-    with pytest.raises(WrongUseError, match="has no HTTPS: it serves no certificate"):
+    with pytest.raises(UsageError, match="has no HTTPS: it serves no certificate"):
         install(configuration, b"".join(make_pem(DOMAIN)), now=NOW)
     assert list(configuration.volume.iterdir()) == []
 
@@ -151,7 +151,7 @@ def test_an_issuer_without_https_is_refused(configure: Configure) -> None:
         configure(ACME_SERVER="http://ca.example.com/acme")
 
 
-def test_self_signed_one_is_told(configure: Configure) -> None:
+def test_self_signed_certificate_is_reported(configure: Configure) -> None:
     assert "self-signed" in renew(configure(ACME_SERVER="off"), force=False, now=NOW)
 
 
@@ -159,7 +159,7 @@ def test_self_signed_one_is_told(configure: Configure) -> None:
 def test_certificate_for_the_site(names: tuple[str, ...]) -> None:
     key, certificate = make_pem(*names)
     for content in (key + certificate, certificate + key):
-        assert check(content, domain=DOMAIN, now=NOW).issuer == "Somebody"
+        assert check(content, domain=DOMAIN, now=NOW).issuer == "Test CA"
 
 
 @pytest.mark.parametrize(
@@ -168,13 +168,13 @@ def test_certificate_for_the_site(names: tuple[str, ...]) -> None:
         (b"", "no certificate that can be read"),
         (b"".join(make_pem(DOMAIN))[:-200], "no certificate that can be read"),
         (make_pem(DOMAIN)[1], "no private key"),
-        (make_pem(DOMAIN)[1] + make_key()[1], "not that of the first certificate"),
+        (make_pem(DOMAIN)[1] + make_key()[1], "does not belong to the first certificate"),
         (make_pem(DOMAIN)[1] + make_key(password=b"secret")[1], "has a password"),
         (b"".join(make_pem("example.com", "*.www.example.com")), "It is for example.com, *.www.example.com, not for"),
         (b"".join(make_pem(DOMAIN, expires=NOW)), "It has expired, on 2026-06-01"),
     ],
 )
-def test_certificate_that_cannot_be_the_sites(configure: Configure, content: bytes, problem: str) -> None:
+def test_invalid_certificate_is_refused(configure: Configure, content: bytes, problem: str) -> None:
     configuration = configure(ACME_SERVER="off")
     configuration.offered.write_bytes(b"the one before")
     with pytest.raises(BrokenCertificateError) as refused:
@@ -183,11 +183,11 @@ def test_certificate_that_cannot_be_the_sites(configure: Configure, content: byt
     assert configuration.offered.read_bytes() == b"the one before"
 
 
-def test_nothing_is_written_where_nothing_changes(tmp_path: Path) -> None:
-    place = tmp_path / "www.example.com.pem"
-    assert put(b"first", place)
-    before = place.stat()
-    assert not put(b"first", place)
-    assert place.stat() == before
-    assert put(b"second", place)
-    assert [path.name for path in tmp_path.iterdir()] == [place.name]
+def test_unchanged_file_is_not_written(tmp_path: Path) -> None:
+    path = tmp_path / "www.example.com.pem"
+    assert write_atomically(b"first", path)
+    before = path.stat()
+    assert not write_atomically(b"first", path)
+    assert path.stat() == before
+    assert write_atomically(b"second", path)
+    assert [each.name for each in tmp_path.iterdir()] == [path.name]

@@ -1,4 +1,4 @@
-"""Renewing with a certbot that does as the test says, and the command as cron and people start it."""
+"""Renewal with a fake certbot, and the command as cron and people start it."""
 
 import os
 import signal
@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 from bedplate.certificates.certbot import issued
+from bedplate.certificates.commands.install import install
+from bedplate.certificates.commands.renew import renew
 from bedplate.certificates.configuration import Configuration
-from bedplate.certificates.errors import BrokenCertificateError, CertificateError, WrongUseError
-from bedplate.certificates.verbs.install import install
-from bedplate.certificates.verbs.renew import renew
+from bedplate.certificates.errors import BrokenCertificateError, CertificateError, UsageError
 
 from certificates.pem_files import DOMAIN, NOW, make_pem
 
@@ -40,7 +40,7 @@ def wait_until(condition: Callable[[], object]) -> None:
 
 @pytest.fixture
 def arguments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return where certbot's arguments are written once it is called; it succeeds, and changes nothing."""
+    """Install a fake certbot that succeeds and changes nothing. Return the file that it writes its arguments to."""
     program = tmp_path / "bin/certbot"
     program.parent.mkdir()
     program.write_text(CERTBOT)
@@ -52,7 +52,7 @@ def arguments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def issue(configuration: Configuration, *names: str, expires: datetime = NOW + timedelta(days=90)) -> bytes:
-    """Return the key and the certificate that certbot keeps from now on."""
+    """Create the files that certbot keeps of a certificate. Return key and certificate."""
     key, certificate = make_pem(*names, expires=expires)
     kept = issued(configuration)
     kept.key.parent.mkdir(parents=True, exist_ok=True)
@@ -80,7 +80,7 @@ def test_force_reaches_certbot(configure: Configure, arguments: Path) -> None:
 @pytest.mark.parametrize(
     ("names", "days", "problem"), [(["other.example.com"], 90, "not for www.example.com"), ([DOMAIN], 0, "has expired")]
 )
-def test_what_is_not_the_sites_is_not_offered(
+def test_invalid_certificate_is_not_offered(
     configure: Configure, arguments: Path, names: list[str], days: int, problem: str
 ) -> None:
     configuration = configure()
@@ -93,9 +93,9 @@ def test_what_is_not_the_sites_is_not_offered(
 
 
 @pytest.mark.parametrize(
-    ("age", "why"), [(timedelta(hours=-1), "a CAA record"), (timedelta(hours=1), "see certbot's words above")]
+    ("age", "why"), [(timedelta(hours=-1), "a CAA record"), (timedelta(hours=1), "see certbot's output above")]
 )
-def test_log_of_this_run_alone_explains_a_failure(
+def test_failure_is_diagnosed_from_the_log_of_this_run_only(
     configure: Configure, arguments: Path, monkeypatch: pytest.MonkeyPatch, age: timedelta, why: str
 ) -> None:
     configuration = configure()
@@ -112,22 +112,22 @@ def test_log_of_this_run_alone_explains_a_failure(
 
 
 @pytest.mark.parametrize("where", ["local", "embedded"])
-def test_without_https_nothing_is_asked_and_nothing_is_taken(configure: Configure, arguments: Path, where: str) -> None:
+def test_without_https_nothing_is_requested_or_installed(configure: Configure, arguments: Path, where: str) -> None:
     configuration = configure(ENVIRONMENT=where, ACME_SERVER="off")
     renew(configuration, force=False, now=NOW)
-    with pytest.raises(WrongUseError, match="has no HTTPS"):
+    with pytest.raises(UsageError, match="has no HTTPS"):
         install(configuration, b"".join(make_pem(DOMAIN)), now=NOW)
     assert not configuration.offered.exists()
     assert not arguments.exists()
 
 
 @pytest.mark.parametrize(("days", "raises"), [(76, False), (77, True)])
-def test_notice_of_a_certificate_brought_by_hand(configure: Configure, days: int, raises: bool) -> None:
+def test_expiry_of_a_certificate_installed_by_hand(configure: Configure, days: int, raises: bool) -> None:
     configuration = configure(ACME_SERVER="off")
     install(configuration, b"".join(make_pem(DOMAIN)), now=NOW)
     later = NOW + timedelta(days=days)
     if raises:
-        with pytest.raises(CertificateError, match="is valid until 2026-08-30, and nobody renews it"):
+        with pytest.raises(CertificateError, match="is valid until 2026-08-30, and is not renewed"):
             renew(configuration, force=False, now=later)
     else:
         assert "valid until 2026-08-30" in renew(configuration, force=False, now=later)
@@ -136,10 +136,10 @@ def test_notice_of_a_certificate_brought_by_hand(configure: Configure, days: int
 # The command
 
 
-def run(verb: str, **variables: str) -> "subprocess.CompletedProcess[str]":
-    """Return how the command ended."""
+def run(command: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+    """Return the result of the command."""
     return subprocess.run(
-        [sys.executable, "-m", "bedplate.certificates", verb],
+        [sys.executable, "-m", "bedplate.certificates", command],
         cwd=Path(__file__).resolve().parents[2] / "src",
         env=os.environ | {"PYTHONPATH": "."} | variables,
         stdin=subprocess.DEVNULL,
@@ -150,10 +150,10 @@ def run(verb: str, **variables: str) -> "subprocess.CompletedProcess[str]":
 
 
 @pytest.mark.parametrize(
-    ("verb", "variables", "ended"),
+    ("command", "variables", "expected"),
     [
         ("renew", {"ENVIRONMENT": "local"}, "0: This environment has no HTTPS: it needs no certificate."),
-        ("renew", {"ACME_SERVER": "off"}, "0: ACME_SERVER is off, and no certificate was brought"),
+        ("renew", {"ACME_SERVER": "off"}, "0: ACME_SERVER is off, and no certificate was installed"),
         ("renew", {"CERTBOT_STATUS": "1"}, "1: Failed: Account registered."),
         ("install", {"ENVIRONMENT": "local"}, "2: Error: This environment has no HTTPS"),
         ("install", {"ACME_SERVER": "off"}, "1: Failed: There is no certificate that can be read"),
@@ -161,12 +161,12 @@ def run(verb: str, **variables: str) -> "subprocess.CompletedProcess[str]":
         ("remove", {}, "2: Usage: "),
     ],
 )
-def test_command_exits_as_it_ended(
-    configure: Configure, arguments: Path, verb: str, variables: dict[str, str], ended: str
+def test_exit_status_and_message(
+    configure: Configure, arguments: Path, command: str, variables: dict[str, str], expected: str
 ) -> None:
     configure()
-    result = run(verb, **variables)
-    assert f"{result.returncode}: {result.stdout or result.stderr}".startswith(ended)
+    result = run(command, **variables)
+    assert f"{result.returncode}: {result.stdout or result.stderr}".startswith(expected)
     assert "Traceback" not in result.stderr
 
 
@@ -174,7 +174,7 @@ def test_command_exits_as_it_ended(
 def test_command_that_is_interrupted_says_so(
     configure: Configure, arguments: Path, number: signal.Signals, status: int
 ) -> None:
-    """While it waits for certbot, which goes on until it is told to stop itself."""
+    """The command waits for certbot, which must be stopped separately."""
     configure()
     certbot = arguments.parent / "bin/certbot"
     certbot.write_text('#!/bin/sh\necho "$$" >"$CERTBOT_ARGUMENTS"\nexec sleep 60\n')

@@ -1,4 +1,4 @@
-"""`python -m bedplate.documentation`: pages show a project's services and pages, and `--check` says which do not."""
+"""`python -m bedplate.documentation` shows a project's services and pages; `--check` names the pages out of date."""
 
 from pathlib import Path
 
@@ -35,7 +35,7 @@ services:
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return a project with its pages, in whose folder the test is."""
+    """Create a project with its pages, as the current directory of the test. Return its folder."""
     (tmp_path / "services.yml").write_text(SHARED)
     for name in ("docker-compose", "dev", "prod"):
         (tmp_path / f"{name}.yml").write_text(ENVIRONMENT)
@@ -51,7 +51,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_services_are_read_as_compose_reads_them(project: Path) -> None:
-    """What is extended is added to; a volume at the same place is replaced; folders of the machine are no volumes."""
+    """Extended lists are concatenated; a mount at the same path is replaced; host folders are not volumes."""
     assert read(project / "prod.yml") == [
         Service(
             name="web",
@@ -65,8 +65,8 @@ def test_services_are_read_as_compose_reads_them(project: Path) -> None:
     ]
 
 
-def test_picture_shows_them(project: Path) -> None:
-    """A box is a network with its services; lines are ports, what a service waits for, and what it shares."""
+def test_diagram_shows_services_networks_and_ports(project: Path) -> None:
+    """A box is a network with its services; lines are ports, dependencies, and shared volumes."""
     main([])
     lines = [line.strip() for line in (project / "docs/architecture.md").read_text().splitlines()]
     assert lines[lines.index('subgraph network_no_network["no network"]') + 1] == "search"
@@ -83,7 +83,7 @@ def test_picture_shows_them(project: Path) -> None:
 
 
 def test_index_has_every_page(project: Path) -> None:
-    """By its title, the library's too, or the index of its folder where there is one; what is around it stays."""
+    """Pages have their titles, the library's too; a folder's own index replaces its pages; other text stays."""
     (project / "docs/how-to").mkdir()
     (project / "docs/how-to/pay.md").write_text("# Pay the bill\n")
     (project / "docs/adr").mkdir()
@@ -110,21 +110,21 @@ def test_index_has_every_page(project: Path) -> None:
         ("services.yml", SHARED.replace("postgres_data", "tables"), "docs/architecture.md"),
     ],
 )
-def test_check_names_what_is_not_current(project: Path, file: str, text: str, page: str) -> None:
-    """With the command that makes it again, and changes nothing itself."""
+def test_check_names_the_pages_out_of_date(project: Path, file: str, text: str, page: str) -> None:
+    """It also names the command that generates them again, and changes nothing itself."""
     main([])
     main(["--check"])
     (project / file).write_text(text)
     before = (project / page).read_text()
-    with pytest.raises(SystemExit, match=f"{page}. To make it again: .*-m bedplate.documentation"):
+    with pytest.raises(SystemExit, match=f"{page}. To generate them again: .*-m bedplate.documentation"):
         main(["--check"])
     assert (project / page).read_text() == before
     main([])
     main(["--check"])
 
 
-def test_what_cannot_be_made_is_said(project: Path) -> None:
-    """A page that lost its place, a Compose file that is none; a page that a team removed is not missed."""
+def test_invalid_page_or_compose_file_is_reported(project: Path) -> None:
+    """A page without its markers, an invalid Compose file; a page that a team removed is ignored."""
     (project / "docs/README.md").write_text("# Pages\n")
     with pytest.raises(SystemExit, match=r"README.md has no line <!-- made: index"):
         main([])

@@ -1,11 +1,11 @@
-"""A plugin of pytest that prints, of each test that was collected, its place and whether it would be skipped."""
+"""Pytest plugin: print the place of each collected test, and whether it would be skipped."""
 
 import json
 import sys
 
 import pytest
 
-# In containers: the library's by stack/test_library.py, the application's by a project's tests/test_local.py.
+# Run in containers: the library's tests by stack/test_library.py, the application's by a project's tests/test_local.py.
 RUN_BY_THE_STACK = "on PostgreSQL only"
 
 
@@ -17,7 +17,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 
 def is_skipped(item: pytest.Item) -> bool:
-    """Return whether a mark skips the test, here and now. A condition in words counts as one that holds."""
+    """Return whether a mark skips the test here and now. A condition given as a string counts as true."""
     if any(item.iter_markers("skip")):
         return True
     marks = (mark for mark in item.iter_markers("skipif") if mark.kwargs.get("reason") != RUN_BY_THE_STACK)

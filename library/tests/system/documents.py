@@ -1,4 +1,4 @@
-"""The commands that documents tell their readers to run."""
+"""Commands that documents show to their readers."""
 
 import re
 import shlex
@@ -7,18 +7,24 @@ from pathlib import Path
 
 
 def commands_of(page: Path, *, section: str = "") -> list[str]:
-    """Return the commands of a page, or of the one section of it with this title: a block of `sh` each."""
+    """Return the commands of a page, or of its section with this title: one per `sh` block."""
+    return blocks_of(page, "sh", section=section)
+
+
+def blocks_of(page: Path, language: str, *, section: str = "") -> list[str]:
+    """Return the blocks in this language of a page, or of its section with this title."""
     text = page.read_text()
     if section:
         _, found, rest = text.partition(f"\n## {section}\n")
         assert found, f"{page} has no section {section!r}"
         text = rest.partition("\n## ")[0]
-    blocks = re.findall(r"^( *)```sh\n(.+?)^\1```$", text, re.MULTILINE | re.DOTALL)
+    blocks = re.findall(rf"^( *)```{language}\n(.+?)^\1```$", text, re.MULTILINE | re.DOTALL)
     return [textwrap.dedent(block) for _, block in blocks]
 
 
-def calls_of(commands: str, script: str) -> list[list[str]]:
-    """Return the arguments of each of these commands, which all call the script."""
+def calls_of(commands: str, command: str) -> list[list[str]]:
+    """Return the arguments of each of these lines, which all begin with the words of `command`."""
+    words = command.split()
     calls = [shlex.split(line, comments=True) for line in commands.splitlines()]
-    assert {called for called, *_ in calls} == {script}
-    return [arguments for _, *arguments in calls]
+    assert all(call[: len(words)] == words for call in calls)
+    return [call[len(words) :] for call in calls]

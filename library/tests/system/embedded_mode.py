@@ -1,4 +1,4 @@
-"""`./install_embedded.sh` in a copy of the checkout, as a person at a terminal runs it, and the site it serves."""
+"""`./install_embedded.sh` in a copy of the checkout, run at a terminal, and the site that it serves."""
 
 import json
 import os
@@ -58,7 +58,7 @@ def install(folder: Path, *options: str, **variables: str) -> subprocess.Complet
 
 
 def google_storage(folder: Path, *arguments: str) -> str:
-    """Return what `./google_storage.sh` prints on standard output, having done what it was told."""
+    """Return the standard output of `./google_storage.sh`; fail unless it succeeds."""
     completed = subprocess.run(
         [folder / "google_storage.sh", *arguments],
         stdin=subprocess.DEVNULL,
@@ -72,12 +72,12 @@ def google_storage(folder: Path, *arguments: str) -> str:
 
 
 def manage(folder: Path, program: str) -> str:
-    """Return what a program prints in Django's shell."""
+    """Return the output of a program in Django's shell."""
     return install(folder, "manage", "shell", "--no-imports", "--command", program).stdout
 
 
 class Running:
-    """The install in the foreground of a terminal, until it is ended."""
+    """The install in the foreground of a terminal, until it ends."""
 
     def __init__(self, folder: Path, *options: str) -> None:
         """Start it; its process group is that of a terminal's foreground."""
@@ -94,18 +94,18 @@ class Running:
         self._reader.start()
 
     def close(self) -> None:
-        """End it, and wait until nothing of it is left."""
+        """End it, and wait until none of its processes is left."""
         self._process.kill()
         self.wait()
         wait_for(lambda: not processes_of(self.folder), what="no process left", limit=20)
 
     @property
     def ended(self) -> bool:
-        """Whether it runs no more."""
+        """True if it has ended."""
         return self._process.poll() is not None
 
     def started(self, program: str) -> Process:
-        """Return the process of this program that it has started itself."""
+        """Return its child process that runs this program."""
         [found] = [
             process
             for process in processes_of(self.folder)
@@ -115,11 +115,11 @@ class Running:
 
     @property
     def output(self) -> str:
-        """What it has said until now."""
+        """Its output so far."""
         return "".join(self._pieces)
 
-    def wait_until_said(self, text: str) -> None:
-        """Return once it has said this. Fail if it ends before."""
+    def wait_for_output(self, text: str) -> None:
+        """Return once it has printed the text. Fail if it ends before."""
         wait_for(lambda: text in self.output or self.ended, what=f"said {text!r}")
         assert text in self.output, self.output
 
@@ -129,7 +129,7 @@ class Running:
         return self.wait()
 
     def wait(self) -> int:
-        """Return the exit status once it has ended, and all of it was read."""
+        """Return the exit status once it has ended and all its output was read."""
         status = self._process.wait(LIMIT)
         self._reader.join(LIMIT)
         return status
@@ -142,10 +142,10 @@ class Running:
 
 
 class Visitor:
-    """Somebody with a browser, as far as HTTP goes: cookies, forms and their tokens."""
+    """An HTTP client with cookies, forms and their tokens, as a browser has."""
 
     def __init__(self, site: str) -> None:
-        """Begin without cookies at this address."""
+        """Start without cookies at this address."""
         self.site = site
         self._browser: OpenerDirector = build_opener(ProxyHandler({}), HTTPCookieProcessor(CookieJar()))
 
@@ -158,7 +158,7 @@ class Visitor:
         return json.loads(self.get(path))
 
     def submit(self, path: str, *, to: str = "", **fields: str) -> str:
-        """Fill in and send the form of that page, to another address if need be; return the page that follows."""
+        """Fill in and send the form of that page, optionally to another address; return the page that follows."""
         token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', self.get(path))
         assert token, f"no form at {path}"
         body = urlencode({"csrfmiddlewaretoken": token[1], **fields}).encode()
@@ -171,14 +171,14 @@ class Visitor:
 
 
 def said(running: Running, name: str) -> str:
-    """Return a value of the summary."""
+    """Return a value of the printed summary."""
     match = re.search(rf"^  {name} +(\S+)", running.output, re.MULTILINE)
     assert match, running.output
     return match[1]
 
 
-def visitor_logged_in(running: Running) -> Visitor:
-    """Return the printed user, logged in on the printed site with the printed password."""
+def logged_in_visitor(running: Running) -> Visitor:
+    """Return a client logged in on the printed site, as the printed user with the printed password."""
     visitor = Visitor(said(running, "Site"))
     visitor.submit("/accounts/login/", login=said(running, "User"), password=said(running, "Password"))
     return visitor
@@ -193,11 +193,11 @@ def start_task(visitor: Visitor, *, seconds: int) -> str:
 
 
 def percent(visitor: Visitor, path: str) -> int:
-    """Return how far the run is."""
+    """Return the run's progress in percent."""
     value: int = visitor.get_json(path)["percent"]
     return value
 
 
 def wait_until_succeeded(visitor: Visitor, path: str) -> None:
-    """Return once the run has ended well: a moment after its work has come to 100 %."""
+    """Return once the run has succeeded: a moment after its progress reaches 100 %."""
     wait_for(lambda: visitor.get_json(path)["state"] == "succeeded", what="the task has succeeded", limit=30)

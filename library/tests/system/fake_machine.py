@@ -1,19 +1,20 @@
-"""A machine with a copy of the checkout and a docker that answers as told: what the install says in a bad state."""
+"""A machine with a copy of the checkout and a fake docker: for the install's messages in a bad state."""
 
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Final
 
 from bedplate.testing.checkout import ROOT, copy_as_shop
 
-# All that install_docker.sh, and what manages a server, may call besides docker.
+# All commands besides docker that install_docker.sh and the commands of a server may call.
 TOOLS: Final = (
     "awk base64 bash cat chmod chown cmp cp date df dirname env find flock grep head id mkdir mv paste perl realpath "
-    "rm sed sha256sum sleep tail tr wc"
+    "rm sed sha256sum sleep tail timeout tr wc"
 )
-# What `docker compose config` prints, as far as the scripts read it: services, and images with the release of .env.
+# Output of `docker compose config`, as far as the scripts read it: services, and images with the release of .env.
 SERVICES: Final = ("web web", "nginx nginx", "celery web", "flower web", "cron cron")
 SAID_OF_SERVICES: Final = {
     "web": "    depends_on:\\n      postgres:\\n        required: true\\n      valkey:\\n        required: true\\n",
@@ -31,10 +32,13 @@ CONFIG: Final = (
     + "  valkey:\\n    image: valkey/valkey:9\\n"
     + "%SECRETS%"
 )
+# The same where managed.yml has removed the database: library/docs/how-to/managed-postgresql.md
+CONFIG_OF_MANAGED: Final = CONFIG.replace("      postgres:\\n        required: true\\n", "").replace(
+    CONFIG[CONFIG.index("  postgres:\\n    environment") : CONFIG.index("  valkey:\\n    image")], ""
+)
 READY: Final = {
     "compose config": CONFIG,
     "compose --env-file * config": CONFIG,
-    "compose --file * config": CONFIG,
     "version *": "26.1.5",
     "compose version *": "2.26.1-4",
     "buildx version": "github.com/docker/buildx 0.13.1 0.13.1",
@@ -45,7 +49,7 @@ READY: Final = {
 
 
 class FakeMachine:
-    """A folder to install in, and a PATH of its own."""
+    """A folder to install in, with a separate PATH."""
 
     def __init__(self, directory: Path, *, port: int, checkout: str = "checkout") -> None:
         """Make a machine on which everything is ready, with `port` free."""
@@ -55,6 +59,7 @@ class FakeMachine:
         self.commands.mkdir()
         for tool in TOOLS.split():
             (self.commands / tool).symlink_to(shutil.which(tool) or tool)
+        (self.commands / "python3").symlink_to(Path(sys.executable).resolve())
         shutil.copy(ROOT / "library/tests/system/fake_docker/docker", self.commands)
         for arguments, output in READY.items():
             self.answer(arguments, output)
@@ -63,18 +68,23 @@ class FakeMachine:
         self.answer("network inspect *", "no such network", status=1)
 
     def answer(self, arguments: str, output: str = "", *, status: int | str = 0) -> None:
-        """Let docker answer so from now on, when called with these arguments (a shell pattern)."""
+        """Give this answer from now on when docker is called with these arguments (a shell pattern)."""
         with (self.commands / "rules").open("a") as rules:
             rules.write(f"{arguments}\t{status}\t{output}\n")
 
+    def use_external_database(self) -> None:
+        """Let `docker compose config` list no PostgreSQL from now on."""
+        for arguments in ("compose config", "compose --env-file * config"):
+            self.answer(arguments, CONFIG_OF_MANAGED)
+
     def command(self, name: str, script: str) -> None:
-        """Put a command of this name on the machine."""
+        """Add a command of this name to the machine."""
         (self.commands / name).unlink(missing_ok=True)
         (self.commands / name).write_text(f"#!/usr/bin/env bash\n{script}\n")
         (self.commands / name).chmod(0o755)
 
     def calls(self) -> list[str]:
-        """Return the arguments of every call of docker, in order."""
+        """Return the arguments of every docker call, in order."""
         return (self.commands / "calls").read_text().splitlines()
 
     def environment(self, **variables: str) -> dict[str, str]:
@@ -94,7 +104,7 @@ class FakeMachine:
         )
 
     def write_dotenv(self, **values: str) -> Path:
-        """Write a complete `.env`, with these values in place of the usual ones."""
+        """Write a complete `.env`, with these values instead of the usual ones."""
         usual = {
             "COMPOSE_PROJECT_NAME": "shop",
             "HTTP_PORT": str(self.port),

@@ -1,4 +1,4 @@
-"""Installs a server on a machine whose docker answers as told."""
+"""Install a server on a machine with a fake docker."""
 
 import subprocess
 from pathlib import Path
@@ -12,7 +12,7 @@ OPTIONS: Final = ("--domain", DOMAIN, "--admin-email", "you@example.com")
 HASHES: Final = {"valkey_server_passwords", "cache_server_passwords"}
 SECRETS: Final = {
     *("secret_key", "postgres_password", "postgres_server_password", "default_user_password"),
-    *("valkey_url", "cache_url", *HASHES),
+    *("backup_signing_key", "valkey_url", "cache_url", *HASHES),
 }
 OPTIONAL: Final = {
     "prod": {"email_password", "google_credentials"},
@@ -29,7 +29,7 @@ def install(
 
 
 def installed(server: FakeMachine, environment: str = "prod") -> Path:
-    """Return the folder of a server that is installed."""
+    """Return the folder of an installed server."""
     result = install(server, environment)
     assert result.returncode == 0, result.stderr
     return server.checkout

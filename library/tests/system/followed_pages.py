@@ -1,4 +1,4 @@
-"""Pages that say which files to create and which lines to add: what they say is done, to the letter."""
+"""Follow how-to pages to the letter: create the files and add the lines that they show."""
 
 import re
 import textwrap
@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 BLOCK: Final = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
-# How the sentence before a block ends. A block of `sh` is run; one of `text` is shown only.
+# Endings of the sentence before a block. A block of `sh` is run; one of `text` is only shown.
 CREATE: Final = re.compile(r"[Cc]reate `([^`]+)`:$")
 BELOW: Final = re.compile(r"[Ii]n `([^`]+)`,(?: under `([^`]+)`,)? below `([^`]+)`, add:$")
 AT_THE_END: Final = re.compile(r"[Aa]t the end of `([^`]+)`, add:$")
@@ -17,13 +17,13 @@ TRANSLATE: Final = re.compile(r"[Ii]n `([^`]+)`, translate:$")
 
 @dataclass(frozen=True)
 class Reader:
-    """Who follows pages in a project; in embedded mode, with what they say is written there."""
+    """Follows pages in a project; in embedded mode, with the commands of that mode."""
 
     project: Path
     embedded: bool = False
 
     def follow(self, page: str) -> Iterator[str]:
-        """Create files and add lines as the page says; yield its commands when it is their turn."""
+        """Create files and add lines as the page says; yield each command when its turn comes."""
         text = (self.project / "library/docs/how-to" / page).read_text()
         before = 0
         for block in BLOCK.finditer(text):
@@ -61,7 +61,7 @@ class Reader:
 
 
 def _add(file: Path, line: str, content: str, *, under: str | None) -> None:
-    """Add the text below the one line that says this; with `under`, below the first one after that line."""
+    """Add the text below the only line with this content; with `under`, below the first such line after that line."""
     lines = file.read_text().splitlines(keepends=True)
 
     def places(text: str) -> list[int]:
@@ -76,7 +76,7 @@ def _add(file: Path, line: str, content: str, *, under: str | None) -> None:
 
 
 def _translate(file: Path, content: str) -> None:
-    """Write each translation where its text has none."""
+    """Write each translation where the catalog has none."""
     catalog = file.read_text()
     for entry in content.strip().split("\n\n"):
         untranslated = entry.partition("\nmsgstr ")[0] + '\nmsgstr ""\n'

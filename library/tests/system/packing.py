@@ -1,4 +1,4 @@
-"""Checkouts to make archives of; and archives, as who gets one unpacks and searches it."""
+"""Checkouts to archive; and archives, unpacked and searched as by their recipients."""
 
 import os
 import re
@@ -9,14 +9,14 @@ from zipfile import ZipFile
 
 from bedplate.testing.checkout import copy_checkout
 
-SOMEBODY: Final = ("-c", "user.name=Somebody", "-c", "user.email=somebody@example.com")
+IDENTITY: Final = ("-c", "user.name=Tester", "-c", "user.email=tester@example.com")
 
 
 class Repository:
-    """A repository of git, by the folder that its files are in."""
+    """A git repository in a folder."""
 
     def __init__(self, folder: Path) -> None:
-        """Take the repository that is there, or make one."""
+        """Open the existing repository, or create one."""
         self.folder = folder
         if not (folder / ".git").exists():
             folder.mkdir(exist_ok=True)
@@ -24,10 +24,10 @@ class Repository:
 
     def git(self, *arguments: str) -> None:
         """Run git."""
-        subprocess.run(["git", *SOMEBODY, *arguments], cwd=self.folder, check=True)
+        subprocess.run(["git", *IDENTITY, *arguments], cwd=self.folder, check=True)
 
     def commit(self) -> None:
-        """Commit what there is, whatever is ignored."""
+        """Commit all files, including ignored ones."""
         self.git("add", "--all", "--force")
         self.git("commit", "--quiet", "--message", "A commit")
 
@@ -49,9 +49,9 @@ class Checkout(Repository):
         self.commit()
 
     def create(self, *options: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        """Return how the command ended; it writes to `output`."""
+        """Return the result of the command; it writes to `output`."""
         return subprocess.run(
-            [self.folder / "create_archive.sh", "--output", self.output, *options],
+            [self.folder / "bedplate", "archive", "--output", self.output, *options],
             cwd=self.folder,
             env={**os.environ, **variables},
             stdin=subprocess.DEVNULL,
@@ -72,12 +72,12 @@ class Checkout(Repository):
         assert self.leftovers() == []
 
     def leftovers(self) -> list[Path]:
-        """Return what an unfinished archive has left."""
+        """Return the leftovers of an unfinished archive."""
         return list(self.output.parent.glob(".*"))
 
 
 def unpack(archive: Path, folder: Path) -> Path:
-    """Return the one folder in the archive, unpacked as unzip does it, in a new folder."""
+    """Return the only folder in the archive, unpacked as by unzip, into a new folder."""
     folder.mkdir()
     with ZipFile(archive) as zip_file:
         for info in zip_file.infolist():

@@ -1,4 +1,4 @@
-"""A program on a terminal of its own, as a person starts it."""
+"""Run a program on a separate terminal, as a person starts it."""
 
 import os
 import pty
@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def start(*command: str | Path, environment: Mapping[str, str]) -> tuple[subprocess.Popen[bytes], int]:
-    """Return the program, begun, and the descriptor of the person's side of its terminal, to be closed."""
+    """Return the started program, and the descriptor of the person's side of its terminal, which the caller closes."""
     controller, terminal = pty.openpty()
     process = subprocess.Popen(
         command, env=environment, stdin=terminal, stdout=terminal, stderr=terminal, start_new_session=True
@@ -18,12 +18,12 @@ def start(*command: str | Path, environment: Mapping[str, str]) -> tuple[subproc
 
 
 def read_until(controller: int, text: bytes) -> bytes:
-    """Return what the terminal shows up to this text, or, when that is empty, to its end."""
+    """Return the terminal's output up to this text, or, if the text is empty, to its end."""
     shown = b""
     while not text or text not in shown:
         try:
             piece = os.read(controller, 1024)
-        except OSError:  # Linux's way of telling that the other side has closed it
+        except OSError:  # on Linux this means that the other side has closed it
             break
         shown += piece
     return shown

@@ -1,4 +1,4 @@
-"""What `./create_archive.sh` searches for: the secret in each form, from eight characters on, and nothing less."""
+"""The search of `./bedplate archive`: the secret in each form, from eight characters on, and nothing shorter."""
 
 from base64 import b64encode, urlsafe_b64encode
 
@@ -11,7 +11,7 @@ QUOTED = '"aZ3-kLm9\\'
 
 
 def finds(value: str, text: bytes) -> bool:
-    """Return whether a text is found to hold this secret."""
+    """Return whether the search finds this secret in a text."""
     search = Search.of([Secret(value, "secrets/email_password, line 1")])
     search.look_at("notes.txt", text)
     return bool(search.findings)
@@ -20,12 +20,12 @@ def finds(value: str, text: bytes) -> bool:
 @pytest.mark.parametrize("encode", [bytes, b64encode, urlsafe_b64encode], ids=["plain", "base64", "for addresses"])
 @pytest.mark.parametrize("before", [b"", b"u", b"us", b"use"], ids=len)
 def test_shortest_secret_is_found(encode: type[bytes], before: bytes) -> None:
-    """Eight characters of three kinds, wherever they begin in a text that is encoded."""
+    """Eight characters of three kinds, at any position of an encoded text."""
     assert finds(SHORTEST, encode(before + SHORTEST.encode() + b"\n"))
 
 
 def test_shorter_value_is_not_searched_for() -> None:
-    """Seven characters stand in texts by chance: the place is named, so that people look themselves."""
+    """Seven characters occur in texts by chance: the place is named, for a person to look at."""
     search = Search.of([Secret(SHORTEST[1:], "secrets/email_password, line 1")])
     assert (search.forms, search.not_searchable) == ({}, ["secrets/email_password, line 1"])
 

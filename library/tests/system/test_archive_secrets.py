@@ -1,4 +1,4 @@
-"""`./create_archive.sh` hands over no secret of the installation: each is found, wherever and however it is written."""
+"""`./bedplate archive` hands over no secret of the installation: it finds each one, in any place and any form."""
 
 import base64
 import json
@@ -14,7 +14,7 @@ from zipfile import ZipFile
 import pytest
 from packing import Checkout, Repository, unpack
 
-# What this file says would be found in the archive: secrets are made anew in each run.
+# Secrets are random in each run: the archive holds this file too, and its literals would be found there.
 FILE = "web/config/urls.py"
 
 
@@ -30,14 +30,14 @@ def secret(length: int = 24) -> str:
 
 
 def age_identity() -> tuple[str, str]:
-    """Return what `age-keygen` writes, and the key in it."""
+    """Return the output of `age-keygen`, and the key in it."""
     letters = string.ascii_uppercase + string.digits
     key = "AGE-SECRET-KEY-1" + "".join(secrets.choice(letters) for _ in range(58))
     return f"# created: 2026-11-25T10:00:00Z\n# public key: age1{secrets.token_hex(29)}\n{key}\n", key
 
 
 def google_key() -> tuple[str, list[str]]:
-    """Return the key of a service account, as Google gives it, and the lines of its private key."""
+    """Return the key of a service account in Google's format, and the lines of its private key."""
     lines = [base64.b64encode(secrets.token_bytes(48)).decode() for _ in range(4)]
     pem = "\n".join(["-----BEGIN PRIVATE KEY-----", *lines, "-----END PRIVATE KEY-----", ""])
     fields = {"type": "service_account", "private_key": pem, "token_uri": "https://oauth2.googleapis.com/token"}
@@ -52,7 +52,7 @@ def write(checkout: Checkout, name: str, text: str) -> None:
 
 @contextmanager
 def committed(checkout: Checkout, text: str) -> Iterator[int]:
-    """Have this text at the end of a committed file; yield its line."""
+    """Put this text at the end of a committed file; yield its line number."""
     file = checkout.folder / FILE
     before = file.read_text()
     file.write_text(f"{before}# {text}\n")
@@ -74,7 +74,7 @@ def found(checkout: Checkout, text: str, *, place: str, never: str | None = None
 
 
 def test_every_line_of_a_secret_is_found(checkout: Checkout) -> None:
-    """The key that signs, the earlier one below it, what a killed rotation has left, DEV's password, age's key."""
+    """The signing key, the earlier one below it, one that a killed rotation left, DEV's password, age's key."""
     current, earlier, left, dev, hashed = (secret() for _ in range(5))
     identity, key = age_identity()
     write(checkout, "secrets/secret_key", f"{current}\n{earlier}\n")
@@ -89,8 +89,8 @@ def test_every_line_of_a_secret_is_found(checkout: Checkout) -> None:
     found(checkout, key, place="secrets/backup_age_identity, line 3")
 
 
-def test_what_is_the_same_for_everyone_is_no_secret(checkout: Checkout) -> None:
-    """A public key of age, and the addresses in a key of Google's, may be in the code: the last are."""
+def test_public_values_are_no_secrets(checkout: Checkout) -> None:
+    """A public key of age, and the addresses in a Google key, may be in the code: the addresses are."""
     identity, _ = age_identity()
     write(checkout, "secrets/backup_age_identity", identity)
     write(checkout, "secrets/google_credentials", google_key()[0])
@@ -100,7 +100,7 @@ def test_what_is_the_same_for_everyone_is_no_secret(checkout: Checkout) -> None:
 
 
 def test_variables_are_secret_by_their_type_or_name(checkout: Checkout) -> None:
-    """Of .env and its copies: also quoted, over two lines, commented out, within an address."""
+    """In .env and its copies: also quoted, over two lines, commented out, within an address."""
     typed, named, first, second, old, within, copied, embedded = (secret() for _ in range(8))
     settings = checkout.folder / "web/config/environment.py"
     settings.write_text(
@@ -134,7 +134,7 @@ PROJECT_NAME=not-a-secret-but-the-name
 
 @pytest.mark.parametrize("place", ["secrets/google_credentials", "home"])
 def test_keys_of_google_are_found_by_any_line(checkout: Checkout, tmp_path: Path, place: str) -> None:
-    """The server's, and that of a person who has signed in, outside of the checkout."""
+    """The server's key, and that of a signed-in person, outside the checkout."""
     key, lines = google_key()
     home = tmp_path / "home/google_storage/shop"
     home.mkdir(parents=True)
@@ -160,12 +160,12 @@ def test_encoded_secrets_are_found(checkout: Checkout) -> None:
 
 
 def test_names_links_and_binary_files_are_searched(checkout: Checkout) -> None:
-    """A secret in the name of a file is not printed with it; a link's target and a picture count as content."""
+    """A secret in a file's name is not printed with it; a link's target and a picture count as content."""
     value = secret()
     write(checkout, "secrets/email_password", value)
     (checkout.folder / f"web/{value}.txt").write_text("x")
     (checkout.folder / "web/link").symlink_to(f"/{value}")
-    # Where pieces of the file that are read at once meet.
+    # Where two pieces of the file that are read separately meet.
     (checkout.folder / "web/picture.png").write_bytes(b"\0\n" * (1 << 19) + b"\n" * 3 + value.encode() + b"\0")
     (checkout.folder / "web/across.bin").write_bytes(b"\0" * ((1 << 20) - 5) + value.encode())
     checkout.commit()
@@ -182,7 +182,7 @@ def test_names_links_and_binary_files_are_searched(checkout: Checkout) -> None:
 
 
 def test_weak_values_are_named_and_not_searched_for(checkout: Checkout) -> None:
-    """What stands in texts by chance stops no archive; its place is told, so that people look themselves."""
+    """Values that occur in texts by chance stop no archive; their place is printed, for a person to look at."""
     weak = {
         "email_password": "password",
         "dev_password": "dev:{PLAIN}settings",
@@ -194,7 +194,7 @@ def test_weak_values_are_named_and_not_searched_for(checkout: Checkout) -> None:
         result = checkout.create("--yes")
     assert result.returncode == 0, result.stderr
     for name in weak:
-        assert f"look yourself: secrets/{name}, line 1" in result.stdout
+        assert f"check by hand: secrets/{name}, line 1" in result.stdout
 
 
 def test_submodules_come_along_and_are_searched(checkout: Checkout, tmp_path: Path) -> None:
@@ -221,8 +221,8 @@ def test_submodules_come_along_and_are_searched(checkout: Checkout, tmp_path: Pa
     checkout.refused("--yes", saying="vendor/my outer/deep/code.py, line 2: secrets/email_password, line 1")
 
 
-def test_submodule_that_is_missing_is_refused(checkout: Checkout, tmp_path: Path) -> None:
-    """A fresh clone has no submodules: without its code the archive would be of no use."""
+def test_missing_submodule_is_refused(checkout: Checkout, tmp_path: Path) -> None:
+    """A fresh clone has no submodules: without their code the archive would be useless."""
     other = Repository(tmp_path / "other")
     (other.folder / "code.py").touch()
     other.commit()
@@ -232,7 +232,7 @@ def test_submodule_that_is_missing_is_refused(checkout: Checkout, tmp_path: Path
 
 
 def test_uploaded_files_are_searched(checkout: Checkout, tmp_path: Path) -> None:
-    """What people uploaded may hold a secret too."""
+    """Uploaded files may hold a secret too."""
     write(checkout, ".env", f"COMPOSE_PROJECT_NAME=shop\nEMAIL_PASSWORD={(value := secret())}\n")
     (tmp_path / "data/media").mkdir(parents=True)
     (tmp_path / "data/media/notes.txt").write_text(f"one\n{value}\n")
@@ -251,7 +251,7 @@ def test_uploaded_files_are_searched(checkout: Checkout, tmp_path: Path) -> None
 
 
 def test_archive_of_a_server_names_no_secret(checkout: Checkout) -> None:
-    """With strong secrets in their places alone, the archive is made, and holds none of them."""
+    """With strong secrets in their own places alone, the archive is made, and holds none of them."""
     values = [secret(48) for _ in range(3)]
     write(checkout, "secrets/secret_key", "\n".join(values))
     result = checkout.create("--yes")

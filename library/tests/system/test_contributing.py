@@ -1,4 +1,4 @@
-"""What keeps a team's work in order: the hook before a commit, and the CI of three hosts."""
+"""Checks of a team's work: the hook before a commit, and the CI of three hosts."""
 
 import os
 import re
@@ -14,7 +14,7 @@ CI_FILES = (".github/workflows/ci.yml", ".gitlab-ci.yml", "bitbucket-pipelines.y
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a committed copy of this checkout, with the hook switched on as CONTRIBUTING.md says."""
+    """Return a committed copy of this checkout, with the hook enabled as docs/CONTRIBUTING.md says."""
     folder = copy_checkout(tmp_path_factory.mktemp("hook") / "a project")
     (folder / ".venv").symlink_to(Path(sys.prefix))
     with (folder / ".gitignore").open("a") as ignored:  # it names folders, not links
@@ -22,14 +22,14 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     git(folder, "init", "--quiet")
     git(folder, "add", "--all")
     assert git(folder, "commit", "--quiet", "--no-verify", "--message", "All of it").returncode == 0
-    (switch,) = re.findall(r"^git config .*hooksPath \S+", (folder / "CONTRIBUTING.md").read_text(), re.MULTILINE)
+    (switch,) = re.findall(r"^git config .*hooksPath \S+", (folder / "docs/CONTRIBUTING.md").read_text(), re.MULTILINE)
     subprocess.run(["bash", "-ec", switch], cwd=folder, check=True)
     return folder
 
 
 def git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Return how git ended, run by somebody without a network."""
-    identity = ("-c", "user.name=Somebody", "-c", "user.email=somebody@example.com")
+    """Return the result of git, run without a network."""
+    identity = ("-c", "user.name=Tester", "-c", "user.email=tester@example.com")
     nowhere = dict.fromkeys(("http_proxy", "https_proxy", "ALL_PROXY"), "http://127.0.0.1:9")
     return subprocess.run(
         ["git", *identity, *arguments],
@@ -48,16 +48,16 @@ def git(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     [
         ("web/pages/new.py", '"""New."""\n\nimport os\n', "`os` imported but unused"),
         ("web/pages/new.py", '"""New."""\n\nnames = [ "a" ]\n', "new.py"),
-        ("library/host/install/new.sh", "#!/usr/bin/env bash\nls $1\n", "SC2086"),
-        ("library/host/install/new.sh", "#!/usr/bin/env bash\nif true; then\n      ls\nfi\n", "new.sh"),
+        ("library/nginx/new.sh", "#!/usr/bin/env bash\nls $1\n", "SC2086"),
+        ("library/nginx/new.sh", "#!/usr/bin/env bash\nif true; then\n      ls\nfi\n", "new.sh"),
         ("nginx/Dockerfile", "FROM nginx:1.30\nRUN cd /tmp\n", "DL3003"),
         ("new.yml", "a:   1\n", "too many spaces"),
         ("web/templates/new.html", "<img>\n", "new.html"),
         ("new.txt", "a line \n", "trailing whitespace"),
-        ("new.txt", "<<<<<<< YOURS\na\n=======\nb\n>>>>>>> BASE_PROJECT\n", "Decide between the marks"),
+        ("new.txt", "<<<<<<< YOURS\na\n=======\nb\n>>>>>>> BASE_PROJECT\n", "Resolve the conflict between"),
     ],
 )
-def test_hook_refuses_what_a_linter_would(checkout: Path, path: str, text: str, saying: str) -> None:
+def test_hook_refuses_findings_of_linters(checkout: Path, path: str, text: str, saying: str) -> None:
     """The file is named, with what is wrong; nothing is committed."""
     before = git(checkout, "rev-parse", "HEAD").stdout
     (checkout / path).write_text(text)
@@ -71,8 +71,8 @@ def test_hook_refuses_what_a_linter_would(checkout: Path, path: str, text: str, 
         git(checkout, "reset", "--quiet", "--hard")
 
 
-def test_hook_looks_at_what_is_staged_only(checkout: Path) -> None:
-    """Work that is not part of the commit is nobody's business, and a clean file goes in, removals too."""
+def test_hook_checks_staged_changes_only(checkout: Path) -> None:
+    """Changes that are not part of the commit do not count, and a clean file can be committed, removals too."""
     (checkout / "web/pages/unfinished.py").write_text("import os")
     (checkout / "web/pages/new.py").write_text('"""New."""\n')
     git(checkout, "add", "web/pages/new.py")
@@ -86,7 +86,7 @@ def test_hook_looks_at_what_is_staged_only(checkout: Path) -> None:
 
 
 def test_hook_without_linters_says_how_to_get_them(checkout: Path) -> None:
-    """A fresh clone has none; the message says what installs them."""
+    """A fresh clone has none; the message says how to install them."""
     (checkout / ".venv").unlink()
     try:
         result = git(checkout, "commit", "--quiet", "--allow-empty", "--message", "Early")
@@ -96,7 +96,7 @@ def test_hook_without_linters_says_how_to_get_them(checkout: Path) -> None:
 
 
 @pytest.mark.parametrize("name", CI_FILES)
-def test_ci_runs_what_people_run(name: str) -> None:
+def test_ci_runs_the_test_command(name: str) -> None:
     """Each host's file calls the one script, which is the README's test command."""
     assert re.search(r"(run|script): \[?\.ci/run", (ROOT / name).read_text())
     assert "./run_tests.sh" in (ROOT / ".ci/run").read_text()
@@ -104,7 +104,7 @@ def test_ci_runs_what_people_run(name: str) -> None:
 
 
 def test_commands_for_contributors_exist() -> None:
-    """What CONTRIBUTING.md and AGENTS.md tell people to run is there."""
-    for name in ("CONTRIBUTING.md", "AGENTS.md"):
+    """The commands that docs/CONTRIBUTING.md and AGENTS.md name exist."""
+    for name in ("docs/CONTRIBUTING.md", "AGENTS.md"):
         for script in set(re.findall(r"(?<![\w/])(?:\./|web/)[a-z_]+\.sh", (ROOT / name).read_text())):
             assert os.access(ROOT / script, os.X_OK), script

@@ -1,4 +1,4 @@
-"""deploy.sh, first phase: what it refuses before anything is changed."""
+"""`./bedplate deploy`, first phase: refusals before anything is changed."""
 
 import re
 import shutil
@@ -10,9 +10,9 @@ from fake_machine import FakeMachine
 
 
 def deploy(machine: FakeMachine, *options: str) -> "subprocess.CompletedProcess[str]":
-    """Return how ./deploy.sh ended."""
+    """Return the result of ./bedplate deploy."""
     return subprocess.run(
-        [machine.checkout / "deploy.sh", "--yes", *options],
+        [machine.checkout / "bedplate", "deploy", "--yes", *options],
         env=machine.environment(),
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -34,7 +34,7 @@ def assert_refuses(machine: FakeMachine, *said: str, options: tuple[str, ...] = 
 
 
 def write_dotenv(machine: FakeMachine, **values: str) -> None:
-    """Write the `.env` of a server, and the secrets that every one has."""
+    """Write a server's `.env`, and the secrets that every server has."""
     usual = {
         "COMPOSE_FILE": "prod.yml",
         "HTTPS_PORT": "443",
@@ -51,21 +51,21 @@ def write_dotenv(machine: FakeMachine, **values: str) -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--rollback", "--pull", "1.2"], "--rollback goes to the release before"),
-        (["--rollback", "--restart"], "--rollback goes to the release before"),
-        (["--restart", "--pull", "1.2"], "--restart is for the release that runs"),
+        (["--rollback", "--pull", "1.2"], "--rollback goes to the previous release"),
+        (["--rollback", "--restart"], "--rollback goes to the previous release"),
+        (["--restart", "--pull", "1.2"], "--restart is for the running release"),
         (["--pull", "a b"], "--pull needs the tag of a release, not 'a b'"),
-        (["--pull"], "--pull needs the tag of a release, not ''"),
+        (["--pull"], "--pull needs a value"),
         (["--wait", "soon"], "--wait needs a number of seconds, not 'soon'"),
         (["--now"], "Unknown option: --now"),
     ],
 )
 def test_wrong_options(machine: FakeMachine, options: list[str], said: str) -> None:
-    """They are told, with the usage."""
+    """They are printed with the usage."""
     result = deploy(machine, *options)
     assert result.returncode == 2
     assert result.stderr.startswith(said)
-    assert "Usage: ./deploy.sh" in result.stderr
+    assert "usage: ./bedplate deploy" in result.stderr
 
 
 def test_nothing_is_installed(machine: FakeMachine) -> None:
@@ -74,25 +74,25 @@ def test_nothing_is_installed(machine: FakeMachine) -> None:
 
 
 def test_local(machine: FakeMachine) -> None:
-    """LOCAL is not deployed to."""
+    """LOCAL cannot be deployed to."""
     machine.write_dotenv()
     assert_refuses(machine, "this folder is LOCAL")
 
 
 def test_stack_that_does_not_run(machine: FakeMachine) -> None:
-    """What is to be there before is named, with the command that starts it."""
+    """Missing services are named, with the command that starts them."""
     write_dotenv(machine)
     assert_refuses(machine, "the stack does not run: postgres valkey nginx", "docker compose up --detach --wait")
 
 
-def test_release_that_env_does_not_know(machine: FakeMachine) -> None:
-    """Without RELEASE nobody can tell what serves."""
+def test_release_missing_in_env(machine: FakeMachine) -> None:
+    """Without RELEASE the serving release is unknown."""
     write_dotenv(machine, RELEASE="")
     assert_refuses(machine, ".env does not say which release runs")
 
 
 def test_web_of_another_release(machine: FakeMachine) -> None:
-    """Where `.env` and what runs disagree, going back could end with nothing."""
+    """If `.env` and the running release disagree, a rollback could end with nothing."""
     write_dotenv(machine, RELEASE="1.2")
     machine.answer("compose ps *", "1234")
     machine.answer("inspect *", "1234 shop-web-1 shop-web:1.1 running")
@@ -100,7 +100,7 @@ def test_web_of_another_release(machine: FakeMachine) -> None:
 
 
 def test_image_that_does_not_exist(machine: FakeMachine) -> None:
-    """A release that the registry does not know is told as such, and so is that the old one serves."""
+    """A release that the registry does not know is reported as such; so is that the old one serves."""
     write_dotenv(machine, RELEASE="1.1", REGISTRY="registry.example.com/")
     machine.answer("compose ps *", "1234")
     machine.answer("inspect *", "1234 shop-web-1 registry.example.com/shop-web:1.1 running")
@@ -113,7 +113,7 @@ def test_image_that_does_not_exist(machine: FakeMachine) -> None:
 
 
 def test_image_of_the_way_back_is_gone(machine: FakeMachine) -> None:
-    """A rollback to images that were removed is refused, with their names."""
+    """A rollback to removed images is refused, with their names."""
     write_dotenv(machine, RELEASE="1.2", PREVIOUS_RELEASES="1.1 1.0")
     machine.answer("compose ps *", "1234")
     machine.answer("inspect *", "1234 shop-web-1 shop-web:1.2 running")
@@ -121,30 +121,30 @@ def test_image_of_the_way_back_is_gone(machine: FakeMachine) -> None:
 
 
 def test_compose_file_that_cannot_be_read(machine: FakeMachine) -> None:
-    """A mistake in the file is told before anything is changed, in Compose's words."""
+    """An error in the file is reported before anything is changed, in Compose's words."""
     write_dotenv(machine, RELEASE="1.1")
     machine.answer("compose config", "services.extra Additional property imge is not allowed", status=15)
     assert_refuses(machine, "Docker Compose cannot read prod.yml", "Additional property imge")
 
 
-def test_time_zone_is_none(machine: FakeMachine) -> None:
-    """A restart after the change would end with containers that do not start."""
+def test_invalid_time_zone(machine: FakeMachine) -> None:
+    """A restart with it would end with containers that do not start."""
     write_dotenv(machine, RELEASE="1.1", TIME_ZONE="Nowhere At All")
     assert_refuses(machine, "TIME_ZONE in .env is 'Nowhere At All'")
 
 
 def test_pull_from_nowhere(machine: FakeMachine) -> None:
-    """Without a registry, a release that is not here can be had from nowhere; which ones are here is told."""
+    """Without a registry, a release that is not here cannot be pulled; those that are here are listed."""
     write_dotenv(machine, RELEASE="1.1", REGISTRY="")
     machine.answer("compose ps *", "1234")
     machine.answer("inspect *", "1234 shop-web-1 shop-web:1.1 running")
     machine.answer("image ls *", "1.1\\n1.0")
-    said = ("REGISTRY in .env is empty", "Here are: 1.1 1.0", "./deploy.sh --pull TAG")
+    said = ("REGISTRY in .env is empty", "Here are: 1.1 1.0", "./bedplate deploy --pull TAG")
     assert_refuses(machine, *said, options=("--no-backup", "--pull", "1.2"))
 
 
 def test_container_of_a_person_is_no_release(machine: FakeMachine) -> None:
-    """What `docker compose run web` left, or runs, is not taken for the web that serves."""
+    """A container of `docker compose run web`, stopped or running, does not count as the serving web."""
     write_dotenv(machine, RELEASE="1.2")
     machine.answer("compose ps *", "1234")
     machine.answer(
@@ -157,8 +157,8 @@ def test_container_of_a_person_is_no_release(machine: FakeMachine) -> None:
     assert not [call for call in machine.calls() if "shop-web-run-1" in call]
 
 
-def test_name_tells_what_is_not_committed(machine: FakeMachine) -> None:
-    """A release of uncommitted work does not have the clean commit's name, and each such work has its own."""
+def test_release_name_marks_uncommitted_work(machine: FakeMachine) -> None:
+    """A release of uncommitted work has another name than the clean commit, and each such work its own."""
     write_dotenv(machine, RELEASE="1.1")
     machine.answer("compose ps *", "1234")
     machine.answer("inspect *", "1234 shop-web-1 shop-web:1.1 running")
@@ -177,6 +177,6 @@ def test_name_tells_what_is_not_committed(machine: FakeMachine) -> None:
 
 
 def name_of_release(machine: FakeMachine) -> str:
-    """Return the name that a release of the folder as it stands has."""
+    """Return the name of a release of the folder in its current state."""
     (name,) = re.findall(r"^  Then +(\S+), from this folder", deploy(machine, "--no-backup").stdout, re.MULTILINE)
     return str(name)

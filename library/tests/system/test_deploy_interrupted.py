@@ -1,4 +1,4 @@
-"""deploy.sh, interrupted: every service of the release that serves runs again, or is named."""
+"""`./bedplate deploy`, interrupted: every service of the serving release runs again, or is named."""
 
 import os
 import signal
@@ -15,9 +15,9 @@ BRING_BACK = "compose up --detach --no-recreate --wait --wait-timeout 120 celery
 
 
 def interrupt(machine: FakeMachine, number: signal.Signals, call: str) -> tuple[int, str]:
-    """Restart, and send the signal when docker is called so; return the exit status, and what was said."""
+    """Restart, and send the signal at this docker call; return the exit status and the output."""
     process = subprocess.Popen(
-        [machine.checkout / "deploy.sh", "--restart", "--yes"],
+        [machine.checkout / "bedplate", "deploy", "--restart", "--yes"],
         env=machine.environment(),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -26,7 +26,7 @@ def interrupt(machine: FakeMachine, number: signal.Signals, call: str) -> tuple[
         start_new_session=True,
     )
     wait_until(lambda: call in machine.calls(), limit=60, what=f"docker {call} is called")
-    # By now the containers are stopped, and of the right image.
+    # By now the containers are stopped, and have the right image.
     machine.answer("compose ps --services *", "web\\nnginx\\npostgres\\nvalkey")
     os.killpg(process.pid, number)
     _, errors = process.communicate(timeout=60)
@@ -36,18 +36,18 @@ def interrupt(machine: FakeMachine, number: signal.Signals, call: str) -> tuple[
 @pytest.mark.parametrize(
     ("number", "status"), [(signal.SIGINT, 130), (signal.SIGHUP, 129), (signal.SIGTERM, 143), (signal.SIGPIPE, 141)]
 )
-def test_what_the_last_step_stopped_is_started(
+def test_services_stopped_by_the_last_step_are_started(
     running: FakeMachine,  # noqa: F811 - that fixture
     number: signal.Signals,
     status: int,
 ) -> None:
-    """Their images are right, but they are stopped: states count. What does not start is named, with what to type."""
+    """Their images are right, but they are stopped: states count. A service that does not start is named."""
     running.answer("compose ps --services *", "web\\nnginx\\npostgres\\nvalkey\\ncelery\\nflower\\ncron")
     running.answer(REPLACE, status="hang")
     ended, errors = interrupt(running, number, REPLACE)
     assert ended == status
     assert "Going back to the release latest" in errors
-    # Docker shows what it is still stopping as running: that is waited for before the states are looked at.
+    # Docker shows stopping containers as running: the command waits for them before it looks at the states.
     calls = running.calls()
     assert calls.index(STOP_FOR_CERTAIN) < calls.index(BRING_BACK)
     assert "These services do not run: celery flower cron" in errors

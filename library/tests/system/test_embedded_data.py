@@ -9,13 +9,13 @@ import pytest
 from bedplate.host.embedded import configuration
 from bedplate.testing.checkout import committed
 from documents import commands_of
-from embedded_mode import Running, google_storage, manage, start_task, visitor_logged_in, wait_until_succeeded
+from embedded_mode import Running, google_storage, logged_in_visitor, manage, start_task, wait_until_succeeded
 from packing import unpack
 
 
 def test_backups_restore_while_the_site_runs(installed: Path, running: Running) -> None:
-    """A backup brings back what was there, --undo what it replaced; the site shows both without a restart."""
-    visitor = visitor_logged_in(running)
+    """A backup brings back its data, --undo the replaced data; the site shows both without a restart."""
+    visitor = logged_in_visitor(running)
     before = start_task(visitor, seconds=1)
     wait_until_succeeded(visitor, before)
     backup = google_storage(installed, "--backup")
@@ -31,14 +31,14 @@ def test_backups_restore_while_the_site_runs(installed: Path, running: Running) 
 
 
 def test_archive_brings_the_data_to_another_folder(installed: Path, tmp_path: Path) -> None:
-    """Who gets an archive of embedded mode and does what HAND_OVER.md says has its data, anonymised."""
+    """An archive of embedded mode, used as its HAND_OVER.md says, has its data, anonymized."""
     address = f"{secrets.token_hex(6)}@customer.example"
     make_user = f"from users.models import User; User.objects.create_user({address!r}); print(User.objects.count())"
     users = int(manage(installed, make_user))
     archive = tmp_path / "shop.zip"
     with committed(installed):
         subprocess.run(
-            [installed / "create_archive.sh", "--yes", "--database", "--media", "--output", archive],
+            [installed / "bedplate", "archive", "--yes", "--database", "--media", "--output", archive],
             check=True,
             capture_output=True,
         )

@@ -1,4 +1,4 @@
-"""google_storage.sh: what it hands on to the container, and what it keeps out of it."""
+"""google_storage.sh: the input that it passes to the container, and the input that it does not."""
 
 import subprocess
 from pathlib import Path
@@ -13,7 +13,7 @@ KEY = "AGE-SECRET-KEY-1EXAMPLE"
 
 @pytest.fixture
 def stack(machine: FakeMachine, tmp_path: Path) -> FakeMachine:
-    """Return a machine with a stack on it, whose containers print what they are given."""
+    """Return a machine with a stack, whose containers print their input."""
     machine.write_dotenv()
     machine.answer("compose ps *", "1234")
     docker = (machine.commands / "docker").read_text()
@@ -26,7 +26,7 @@ def stack(machine: FakeMachine, tmp_path: Path) -> FakeMachine:
 
 
 def google_storage(machine: FakeMachine, directory: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    """Return how ./google_storage.sh ended, called from this folder, with the key on its standard input."""
+    """Return the result of ./google_storage.sh, called from this folder, with the key on its standard input."""
     return subprocess.run(
         [machine.checkout / "google_storage.sh", *arguments],
         cwd=directory,
@@ -43,7 +43,7 @@ def google_storage(machine: FakeMachine, directory: Path, *arguments: str) -> "s
     "arguments", [("--identity-file", "key.txt"), ("--identity-file=key.txt",), ("--identity-file", "-")]
 )
 def test_identity_comes_on_standard_input(stack: FakeMachine, tmp_path: Path, arguments: tuple[str, ...]) -> None:
-    """The file is mounted nowhere; its path is relative to where the command was called."""
+    """The file is mounted nowhere; its path is relative to the caller's folder."""
     result = google_storage(stack, tmp_path, "-r", "latest", *arguments)
     assert result.returncode == 0, result.stderr
     (call,) = [call for call in stack.calls() if call.startswith("compose run")]
@@ -66,7 +66,7 @@ RUNNING = "compose ps --all --quiet --status running"
 
 @pytest.fixture
 def stopped(stack: FakeMachine, tmp_path: Path) -> FakeMachine:
-    """Return the machine with a stack that is stopped, but for a service and a command that need no database."""
+    """Return the machine with a stopped stack, except a service and a command that need no database."""
     stack.answer(f"{RUNNING} postgres")
     stack.answer(RUNNING, "npm_watch-1\\ncron-1")
     docker = (stack.commands / "docker").read_text()
@@ -80,12 +80,12 @@ def stopped(stack: FakeMachine, tmp_path: Path) -> FakeMachine:
 
 
 def meanwhile(tmp_path: Path, *containers: str) -> None:
-    """Have these containers run when the command ends."""
+    """Let these containers run when the command ends."""
     (tmp_path / "meanwhile").write_text(f"{RUNNING}\t0\t{'\\n'.join(containers)}\n")
 
 
 @pytest.mark.parametrize("others", [("npm_watch-1", "cron-1"), ("npm_watch-1",), ()])
-def test_what_was_started_for_the_command_is_stopped_again(
+def test_services_started_for_the_command_are_stopped_again(
     stopped: FakeMachine, tmp_path: Path, others: tuple[str, ...]
 ) -> None:
     meanwhile(tmp_path, *others, "postgres-1")
@@ -102,17 +102,25 @@ def test_what_was_started_for_the_command_is_stopped_again(
         ("npm_watch-1", "cron-1", "postgres-2"),
     ],
 )
-def test_what_others_started_meanwhile_keeps_its_database(
+def test_services_started_by_others_keep_their_database(
     stopped: FakeMachine, tmp_path: Path, containers: tuple[str, ...]
 ) -> None:
-    """The site, or a container of another such command, though one of the same service ran before."""
+    """The site, or a container of another such command, even if one of the same service ran before."""
     meanwhile(tmp_path, *containers)
     assert google_storage(stopped, tmp_path, "-b").returncode == 0
     assert not [call for call in stopped.calls() if call.startswith("compose stop")]
 
 
-def test_the_servers_to_try_it_without_google_are_there() -> None:
-    """Both commands of the how-to start, and say what they take."""
+def test_a_database_elsewhere_is_not_started(stopped: FakeMachine, tmp_path: Path) -> None:
+    """It is not stopped either: there is no such service."""
+    stopped.use_external_database()
+    meanwhile(tmp_path, "npm_watch-1", "cron-1")
+    assert google_storage(stopped, tmp_path, "-b").returncode == 0
+    assert not [call for call in stopped.calls() if call.startswith(("compose up", "compose stop"))]
+
+
+def test_the_test_servers_of_the_how_to_start() -> None:
+    """Both commands of the how-to page start, and list their options."""
     page = ROOT / "library/docs/how-to/authenticate-google-storage.md"
     (commands,) = commands_of(page, section="Try it without Google")
     said = subprocess.run(["bash", "-ec", commands], cwd=ROOT, capture_output=True, check=True, text=True, timeout=60)

@@ -1,10 +1,10 @@
-"""install_docker.sh: what is noted of the database at the end."""
+"""install_docker.sh: notes about the database at the end."""
 
 from fake_machine import FakeMachine
 
 
-def test_other_sorting_of_the_server_is_noted_at_the_end(machine: FakeMachine) -> None:
-    """What Django warns of in the middle is said where people read."""
+def test_collation_mismatch_is_noted_at_the_end(machine: FakeMachine) -> None:
+    """Django's warning in the middle of the output is repeated where people read."""
     warning = "?: (operations.W001) The database app was sorted by version 2.36, the server has 2.41."
     assert "Note:" not in machine.install("--yes").stdout
     machine.answer("* migrate --no-input", f"WARNINGS:\\n{warning}\\n\\tHINT: x")
@@ -14,10 +14,10 @@ def test_other_sorting_of_the_server_is_noted_at_the_end(machine: FakeMachine) -
 
 
 def test_role_that_stays_a_superuser_is_noted_at_the_end(machine: FakeMachine) -> None:
-    """The install succeeds: the site works as before. Why the role kept its rights is said where people read."""
+    """The install succeeds: the site works as before. The reason is given where people read."""
     machine.answer("*postgres bash -s", "Note: PostgreSQL's role app may still be a superuser: because")
     assert machine.install("--yes").stdout.endswith("\nNote: PostgreSQL's role app may still be a superuser: because\n")
     machine.answer("*postgres bash -s", "psql: error: no server", status=2)
     result = machine.install("--yes")
     assert result.returncode == 0, result.stderr
-    assert "\nNote: PostgreSQL: not all was done. What it said is in " in result.stdout
+    assert "\nNote: PostgreSQL: not all was done. Its output is in " in result.stdout

@@ -1,4 +1,4 @@
-"""install_docker.sh where this machine has a proxy, or had one."""
+"""install_docker.sh on a machine that has a proxy, or had one."""
 
 import re
 
@@ -8,7 +8,7 @@ from test_install_docker_steps import values
 
 
 def test_proxy_of_the_machine_is_joined(machine: FakeMachine) -> None:
-    """Where the proxy's network is, nginx joins it, in a project that is older than the proxy too."""
+    """If the proxy's network exists, nginx joins it, also in a project that is older than the proxy."""
     dotenv = machine.write_dotenv()
     older = dotenv.read_text().replace("PROXY_NETWORK=\nPROXY_PASS=\n", "")
     assert "PROXY_NETWORK" not in older
@@ -25,18 +25,18 @@ def test_proxy_of_the_machine_is_joined(machine: FakeMachine) -> None:
     ("ports", "said"),
     [
         ("127.0.0.1:8080->8080/tcp", "http://shop.localhost:8080, by this machine's proxy"),
-        ("", "http://shop.localhost, once this machine's proxy runs: library/host/proxy_pass/proxy_pass.sh start"),
+        ("", "http://shop.localhost, once this machine's proxy runs: ./bedplate proxy start"),
     ],
 )
 def test_summary_names_the_proxys_port(machine: FakeMachine, ports: str, said: str) -> None:
-    """The address is the one that answers: with the port of the proxy, and only while that runs."""
+    """The address works: it has the port of the proxy, and is shown only while the proxy runs."""
     machine.answer("network inspect proxy_pass")
     machine.answer("ps --filter network=proxy_pass *service=proxy*", ports)
     assert f"(or {said})" in machine.install("--yes").stdout
 
 
 def test_project_leaves_the_proxy(machine: FakeMachine) -> None:
-    """`none` is no proxy, though Docker has a network of that name: joined to that, nginx would reach nothing."""
+    """`none` means no proxy, though Docker has a network of that name, in which nginx would reach nothing."""
     dotenv = machine.write_dotenv(PROXY_NETWORK="proxy_pass", PROXY_PASS="true")
     machine.answer("network inspect *")
     result = machine.install("--yes", PROXY_NETWORK="none")
@@ -46,7 +46,7 @@ def test_project_leaves_the_proxy(machine: FakeMachine) -> None:
 
 
 def test_proxy_that_is_gone_is_left(machine: FakeMachine) -> None:
-    """A network that is no longer there would stop every start: nginx does without."""
+    """A network that no longer exists would prevent every start: nginx runs without it."""
     dotenv = machine.write_dotenv(PROXY_NETWORK="another", PROXY_PASS="true")
     result = machine.install("--yes")
     assert "network inspect another" in machine.calls()
@@ -54,8 +54,8 @@ def test_proxy_that_is_gone_is_left(machine: FakeMachine) -> None:
     assert (values(dotenv)["PROXY_NETWORK"], values(dotenv)["PROXY_PASS"]) == ("", "")
 
 
-def test_project_without_proxy_does_not_ask_for_one(machine: FakeMachine) -> None:
-    """What the how-to removes is away: no network is looked for, and no variable of it is written."""
+def test_project_without_proxy_requests_none(machine: FakeMachine) -> None:
+    """The parts that the how-to page removes are missing: no network is looked for, and no variable is written."""
     (machine.checkout / "nginx/templates/local/proxy_pass.conf.template").unlink()
     example = machine.checkout / ".env.example"
     example.write_text(example.read_text().replace("PROXY_NETWORK=\nPROXY_PASS=\n", ""))

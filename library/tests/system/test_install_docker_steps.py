@@ -1,4 +1,4 @@
-"""install_docker.sh, second phase: what it writes and runs, and what it says when a step fails."""
+"""install_docker.sh, second phase: its files, its commands, and its message when a step fails."""
 
 import os
 import signal
@@ -14,7 +14,7 @@ from fake_machine import FakeMachine
 
 
 def values(dotenv: Path) -> dict[str, str]:
-    """Return the variables of a `.env` as they stand there."""
+    """Return the variables of a `.env`, as written there."""
     lines = dotenv.read_text().splitlines()
     return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
 
@@ -39,8 +39,8 @@ def test_steps_are_taken_in_order(machine: FakeMachine) -> None:
     ]
 
 
-def test_summary_tells_how_to_go_on(machine: FakeMachine) -> None:
-    """At the end: a line a step, the addresses, the user, the password, the next commands."""
+def test_summary_says_how_to_continue(machine: FakeMachine) -> None:
+    """It has a line per step, the addresses, the user, the password, and the next commands."""
     result = machine.install("--yes")
     password = values(machine.checkout / ".env")["DEFAULT_USER_PASSWORD"]
     for number in range(1, 9):
@@ -59,7 +59,7 @@ def test_summary_tells_how_to_go_on(machine: FakeMachine) -> None:
         assert text in result.stdout
 
 
-def test_what_the_project_has_not_is_not_offered(machine: FakeMachine) -> None:
+def test_missing_parts_are_not_offered(machine: FakeMachine) -> None:
     """Without backups their command is not among the next ones."""
     (machine.checkout / "google_storage.sh").unlink()
     result = machine.install("--yes")
@@ -68,13 +68,13 @@ def test_what_the_project_has_not_is_not_offered(machine: FakeMachine) -> None:
 
 
 def test_summary_admits_that_a_password_may_have_changed(machine: FakeMachine) -> None:
-    """A user who exists keeps the password: the summary does not promise the one in `.env`."""
+    """An existing user keeps the password: the summary does not promise the one in `.env`."""
     machine.answer("*create_default_user", "The user admin@shop.local exists: nothing changed.")
     assert "Password  as before: this user exists already" in machine.install("--yes").stdout
 
 
 def test_dotenv_is_made(machine: FakeMachine) -> None:
-    """`.env` is `.env.example` with secrets, this person's ids and the port; nobody else can read it."""
+    """`.env` is `.env.example` with secrets, this person's ids and the port; no other user can read it."""
     assert machine.install("--yes").returncode == 0
     dotenv = machine.checkout / ".env"
     example, made = values(machine.checkout / ".env.example"), values(dotenv)
@@ -87,8 +87,8 @@ def test_dotenv_is_made(machine: FakeMachine) -> None:
     assert not (machine.checkout / ".env.new").exists()
 
 
-def test_every_secret_is_another_one(machine: FakeMachine) -> None:
-    """No two secrets are alike, in one `.env` nor in two."""
+def test_every_secret_is_unique(machine: FakeMachine) -> None:
+    """No two secrets are equal, in one `.env` or in two."""
     found = []
     for _ in range(2):
         machine.install("--yes")
@@ -100,7 +100,7 @@ def test_every_secret_is_another_one(machine: FakeMachine) -> None:
 
 
 def test_environment_names_the_project(machine: FakeMachine) -> None:
-    """COMPOSE_PROJECT_NAME and HTTP_PORT of the environment go into a new `.env`; --port goes before HTTP_PORT."""
+    """COMPOSE_PROJECT_NAME and HTTP_PORT of the environment go into a new `.env`; --port overrides HTTP_PORT."""
     port = free_port()
     machine.install("--yes", "--port", str(port), COMPOSE_PROJECT_NAME="bakery")
     made = values(machine.checkout / ".env")
@@ -116,7 +116,7 @@ def test_rootless_engine(machine: FakeMachine) -> None:
 
 
 def test_dotenv_is_kept(machine: FakeMachine) -> None:
-    """An existing `.env` is not written, whatever the environment says; that it counts is said."""
+    """An existing `.env` is not written, whatever the environment says; the output says that the environment counts."""
     dotenv = machine.write_dotenv()
     before = dotenv.read_bytes()
     result = machine.install("--yes", HTTP_PORT="1234", COMPOSE_PROJECT_NAME="bakery")
@@ -132,13 +132,13 @@ def test_port_option_changes_one_line(machine: FakeMachine) -> None:
     port = free_port()
     expected = dotenv.read_text().replace(f"HTTP_PORT={machine.port}\n", f"HTTP_PORT={port}\n")
     result = machine.install("--yes", "--port", str(port))
-    assert f"stays as it is, but for HTTP_PORT={port}" in result.stdout
+    assert f"stays as it is, except HTTP_PORT={port}" in result.stdout
     assert dotenv.read_text() == expected
     assert stat.S_IMODE(dotenv.stat().st_mode) == 0o600
 
 
 def test_readable_dotenv_is_closed(machine: FakeMachine) -> None:
-    """Others can no longer read a `.env` that they could read, and this is said."""
+    """A `.env` that others could read is closed to them, with a message."""
     dotenv = machine.write_dotenv()
     dotenv.chmod(0o644)
     assert "its mode becomes 0600" in machine.install("--yes").stdout
@@ -151,7 +151,7 @@ def test_readable_dotenv_is_closed(machine: FakeMachine) -> None:
     ids=["double quotes", "single quotes", "comment", "quotes and comment", "blanks", "Windows"],
 )
 def test_values_are_read_as_compose_does(machine: FakeMachine, line: str) -> None:
-    """Quotes, comments and blanks around a value are no part of it."""
+    """Quotes, comments and spaces around a value are not part of it."""
     machine.write_dotenv(HTTP_PORT=line.format(machine.port))
     result = machine.install("--yes")
     assert result.returncode == 0, result.stderr
@@ -159,7 +159,7 @@ def test_values_are_read_as_compose_does(machine: FakeMachine, line: str) -> Non
 
 
 def test_values_are_not_run(machine: FakeMachine) -> None:
-    """What looks like a command in `.env` is data."""
+    """Text that looks like a command in `.env` is data."""
     machine.write_dotenv(DEFAULT_USER_PASSWORD="$(touch made-by-dotenv)`touch made-by-dotenv`")
     machine.install("--yes")
     assert not list(machine.checkout.rglob("made-by-dotenv"))
@@ -198,11 +198,11 @@ def test_path_with_spaces(tmp_path: Path) -> None:
         ),
         ("compose up *300", "Bind for 127.0.0.1:80: port is already allocated", "taken the port", "--port N"),
         ("compose up *180 *", "Cannot connect to the Docker daemon", "the Docker engine stopped", "Start it"),
-        ("compose build", "something nobody thought of", "see the output above", "run this again"),
+        ("compose build", "something unforeseen", "see the output above", "run this again"),
     ],
 )
 def test_failed_step_is_explained(machine: FakeMachine, step: str, output: str, reason: str, advice: str) -> None:
-    """A failed step tells its output, the reason, what to do, where all output is; nothing runs after it."""
+    """A failed step shows its output, the reason, what to do, and the log file; nothing runs after it."""
     machine.answer(step, output, status=1)
     result = machine.install("--yes")
     assert result.returncode == 1
@@ -215,7 +215,7 @@ def test_failed_step_is_explained(machine: FakeMachine, step: str, output: str, 
 
 
 def test_unhealthy_service_is_named(machine: FakeMachine) -> None:
-    """When a service does not become healthy, its name and its last lines are shown."""
+    """A service that does not become healthy is named, with its last lines."""
     machine.answer("compose up *300", "container shop-web-1 is unhealthy", status=1)
     machine.answer(
         "compose ps --all --format {{*",
@@ -231,20 +231,20 @@ def test_unhealthy_service_is_named(machine: FakeMachine) -> None:
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_interruption(machine: FakeMachine, number: signal.Signals, status: int) -> None:
-    """Ctrl-C ends the running step too, says how to go on, and the next run goes on."""
+    """Ctrl-C ends the running step too, says how to continue, and the next run continues."""
     machine.answer("compose build", status="hang")
     process = install_until(machine, "compose build")
     process.send_signal(number)
     _, errors = process.communicate(timeout=10)
     assert process.returncode == status
     assert "Interrupted during: Build the images. Nothing is lost." in errors
-    assert "To go on: ./install_docker.sh" in errors
+    assert "To continue: ./install_docker.sh" in errors
     machine.answer("compose build")
     assert machine.install("--yes").returncode == 0
 
 
-def test_interrupted_install_brings_back_what_ran(machine: FakeMachine) -> None:
-    """Interrupted on an installation in use, what ran before is started again; what does not start is named."""
+def test_interrupted_install_restarts_services(machine: FakeMachine) -> None:
+    """Interrupted on an installation in use, services that ran are started again; one that does not start is named."""
     machine.write_dotenv()
     machine.answer("compose ps --services *", "web\\ncelery\\ncron\\nnginx")
     machine.answer("compose up *300", status="hang")
@@ -260,7 +260,7 @@ def test_interrupted_install_brings_back_what_ran(machine: FakeMachine) -> None:
 
 
 def install_until(machine: FakeMachine, call: str) -> subprocess.Popen[str]:
-    """Return the install, begun, once it has called docker so; fail after ten seconds."""
+    """Return the started install, once it has made this docker call; fail after ten seconds."""
     command = (machine.checkout / "install_docker.sh", "--yes")
     pipe = subprocess.PIPE
     process = subprocess.Popen(
@@ -275,10 +275,10 @@ def install_until(machine: FakeMachine, call: str) -> subprocess.Popen[str]:
 
 @pytest.mark.parametrize(("answer", "status"), [(b"n\n", 1), (b"\x04", 1), (b"\n", 0), (b"y\n", 0)])
 def test_terminal_is_asked(machine: FakeMachine, answer: bytes, status: int) -> None:
-    """On a terminal the plan is shown and asked about once; no is the end of it, and nothing is changed."""
+    """On a terminal the plan is shown, with one question; "no" ends the install, and nothing is changed."""
     command = machine.checkout / "install_docker.sh"
     process, controller = terminals.start(command, environment=machine.environment())
-    shown = terminals.read_until(controller, b"Go on? [Y/n] ")
+    shown = terminals.read_until(controller, b"Continue? [Y/n] ")
     assert str(machine.checkout) in shown.decode()
     os.write(controller, answer)
     terminals.read_until(controller, b"")

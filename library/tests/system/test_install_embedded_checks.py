@@ -1,4 +1,4 @@
-"""What `./install_embedded.sh` says to bad input: before anything is changed, and what to do."""
+"""`./install_embedded.sh` with bad input: its message before anything is changed, with what to do."""
 
 import os
 import pwd
@@ -13,7 +13,7 @@ import pytest
 from bedplate.testing.checkout import copy_as_shop, free_port
 from embedded_mode import install
 
-# All that the shell part may call.
+# All commands that the shell part may call.
 TOOLS: Final = "bash dirname env find sed sort"
 NOWHERE: Final = "http://127.0.0.1:9/"
 WITHOUT_REGISTRY: Final = {
@@ -24,7 +24,7 @@ WITHOUT_REGISTRY: Final = {
     "UV_DEFAULT_INDEX": NOWHERE,
     "UV_HTTP_RETRIES": "0",
 }
-# Scripts that are a Python of their own name, as far as it can tell; and one whose venv is broken.
+# Scripts that claim to be the Python of their name; and one with a broken venv.
 AS_ITSELF: Final = f'exec -a "$0" {Path(sys.executable).resolve()} "$@"'
 BROKEN_VENV: Final = 'case "$*" in *"-m venv"*) echo "No module named ensurepip" >&2; exit 1 ;; esac;'
 COMPLETE: Final = {
@@ -42,7 +42,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def commands(tmp_path: Path) -> Path:
-    """Return a folder to have as the only one on PATH: no Python is in it yet."""
+    """Return a folder to be the only one on PATH: it has no Python yet."""
     commands = tmp_path / "commands"
     commands.mkdir()
     for tool in TOOLS.split():
@@ -51,30 +51,30 @@ def commands(tmp_path: Path) -> Path:
 
 
 def machine_of(commands: Path) -> dict[str, str]:
-    """Return the variables of a machine that has only these commands."""
+    """Return the variables of a machine with these commands only."""
     return {"PATH": str(commands), "HOME": str(commands), "PYENV_ROOT": ""}
 
 
 def program(path: Path, script: str) -> None:
-    """Make a program."""
+    """Create a program."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(f"#!/usr/bin/env bash\n{script}\n")
     path.chmod(0o755)
 
 
 def help_with(folder: Path, commands: Path) -> subprocess.CompletedProcess[str]:
-    """Ask for the help text on a machine that has only these commands."""
+    """Request the help text on a machine with these commands only."""
     return install(folder, "--help", **machine_of(commands))
 
 
 def write_configuration(folder: Path, **values: str) -> None:
-    """Write a complete `.env.embedded`, with these values in place of the usual ones."""
+    """Write a complete `.env.embedded`, with these values instead of the usual ones."""
     lines = [f"{name}={value}\n" for name, value in (COMPLETE | values).items()]
     (folder / ".env.embedded").write_text("".join(lines))
 
 
 def refused(folder: Path, *options: str) -> str:
-    """Return what the install says when it refuses. Fail if it does not, or if it has changed something."""
+    """Return the message of a refused install. Fail if it is not refused, or has changed something."""
     completed = install(folder, *options)
     assert completed.returncode == 1, completed.stdout
     assert "Stopped, nothing was changed" in completed.stdout
@@ -82,26 +82,58 @@ def refused(folder: Path, *options: str) -> str:
     return completed.stdout
 
 
-def test_without_a_new_enough_python_it_tells_what_it_found(folder: Path, commands: Path) -> None:
-    """Given Python 3.11 alone, the message names it, and how to get another one."""
-    program(commands / "python3", 'case "$*" in *assert*) exit 1 ;; *) echo 3.11.2 ;; esac')
+@pytest.mark.parametrize("version", ["3.9.18", "3.10.13"])
+def test_without_a_new_enough_python_it_prints_what_it_found(folder: Path, commands: Path, version: str) -> None:
+    """The message names it, and how to get another one on each system."""
+    program(commands / "python3", f'case "$*" in *assert*) exit 1 ;; *) echo {version} ;; esac')
     completed = help_with(folder, commands)
     assert completed.returncode == 1
-    assert f"3.11.2           {commands / 'python3'}" in completed.stdout
+    assert "no usable Python 3.11 or newer" in completed.stdout
+    assert f"{version:<16} {commands / 'python3'}" in completed.stdout
     assert "uv python install 3.14" in completed.stdout
+    for system in ("Debian 12", "Ubuntu 22.04", "RHEL 9", "macOS"):
+        assert system in completed.stdout
+
+
+def test_without_any_python(folder: Path, commands: Path) -> None:
+    """A machine without Python gets the same message."""
+    completed = help_with(folder, commands)
+    assert (completed.returncode, "uv python install 3.14" in completed.stdout) == (1, True)
+
+
+def test_a_python_that_hangs_is_passed_over(folder: Path, commands: Path) -> None:
+    """A Python that never answers has limited time; the next one is used."""
+    (commands / "timeout").symlink_to(shutil.which("timeout") or "timeout")
+    (commands / "sleep").symlink_to(shutil.which("sleep") or "sleep")
+    program(commands / "python3.14", "sleep 600")
+    program(commands / "python3.13", AS_ITSELF)
+    assert help_with(folder, commands).stdout.startswith("usage: ./install_embedded.sh")
+
+
+def test_a_python_for_the_commands_alone_is_too_old_for_the_application(folder: Path, commands: Path) -> None:
+    """Given Python 3.11 alone, help is printed, and the set-up names the version that Django needs."""
+    as_old = 'case "$*" in *"(3, 12)"*) exit 1 ;; *platform*) echo 3.11.2; exit ;; esac;'
+    program(commands / "python3", f"{as_old} {AS_ITSELF}")
+    assert help_with(folder, commands).returncode == 0
+    completed = install(folder, "--setup-only", **machine_of(commands))
+    assert completed.returncode == 1
+    assert "Stopped, nothing was changed: no usable Python 3.12 or newer" in completed.stdout
+    assert f"3.11.2           {commands / 'python3'}" in completed.stdout
+    assert not (folder / ".venv-embedded").exists()
 
 
 def test_a_python_that_makes_no_environment_is_passed_over(folder: Path, commands: Path) -> None:
-    """Given a first Python whose venv is broken, the next one that works makes the environment, and keeps to it."""
-    program(commands / "python3.14", f'echo "$*" >>{commands}/calls; {BROKEN_VENV} {AS_ITSELF}')
+    """Given a first Python with a broken venv, the next one that works makes the environment, and stays in use."""
+    tries = f'case "$*" in *"-m venv"*) echo >>{commands}/tries ;; esac;'
+    program(commands / "python3.14", f"{tries} {BROKEN_VENV} {AS_ITSELF}")
     program(commands / "python3.13", AS_ITSELF)
     completed = install(folder, "--setup-only", **machine_of(commands), **WITHOUT_REGISTRY)
     assert "no network, or a proxy or firewall" in completed.stdout, completed.stdout
     assert (folder / ".venv-embedded/bin/python").readlink().name == "python3.13"
     (folder / ".venv-embedded/.complete").write_text("of earlier packages")
-    tried = (commands / "calls").read_text()
+    tried = (commands / "tries").read_text()
     install(folder, "--setup-only", **machine_of(commands), **WITHOUT_REGISTRY)
-    assert (commands / "calls").read_text() == tried
+    assert (commands / "tries").read_text() == tried
 
 
 def test_pythons_that_all_make_no_environment_are_named(folder: Path, commands: Path) -> None:
@@ -115,7 +147,7 @@ def test_pythons_that_all_make_no_environment_are_named(folder: Path, commands: 
         assert f"(cannot make an environment; to see why: {commands / name} -m venv" in completed.stdout
     assert "uv python install 3.14" in completed.stdout
     assert not (folder / ".venv-embedded").exists()
-    assert install(folder, "--help", **machine_of(commands)).returncode == 0  # which needs none
+    assert install(folder, "--help", **machine_of(commands)).returncode == 0  # which needs no environment
 
 
 def test_a_shim_that_refuses_does_not_hide_the_version_in_pyenv_folder(folder: Path, commands: Path) -> None:
@@ -127,7 +159,7 @@ def test_a_shim_that_refuses_does_not_hide_the_version_in_pyenv_folder(folder: P
 
 
 def test_a_python_of_uv_is_found(folder: Path, commands: Path) -> None:
-    """Given no Python on PATH, uv is asked for one it has."""
+    """Given no Python on PATH, uv is asked for one."""
     program(commands / "uv", f"echo {commands / 'of-uv'}")
     program(commands / "of-uv", f'exec {sys.executable} "$@"')
     completed = help_with(folder, commands)
@@ -136,7 +168,7 @@ def test_a_python_of_uv_is_found(folder: Path, commands: Path) -> None:
 
 
 @pytest.mark.parametrize("port", ["0", "65536", "web", "-1", "8000.5", ""])
-def test_a_port_that_is_none_is_wrong_usage(folder: Path, port: str) -> None:
+def test_an_invalid_port_is_invalid_usage(folder: Path, port: str) -> None:
     """Exit status 2, and the message says what a port is."""
     completed = install(folder, f"--port={port}")
     assert completed.returncode == 2
@@ -173,7 +205,7 @@ def test_an_unusable_configuration_is_named_and_kept(folder: Path, name: str, va
 
 
 def test_a_folder_that_is_not_ours_is_refused(folder: Path) -> None:
-    """As root, whose it is; as anybody else, that it cannot be written."""
+    """The message names the owner to root, and says to any other user that the folder is not writable."""
     if os.geteuid() == 0:
         os.chown(folder, 65534, -1)
         assert f"belongs to {pwd.getpwuid(65534).pw_name}, and you are root" in refused(folder)
@@ -183,8 +215,8 @@ def test_a_folder_that_is_not_ours_is_refused(folder: Path) -> None:
         folder.chmod(0o755)
 
 
-def test_without_the_package_registry_nothing_half_made_counts(folder: Path) -> None:
-    """The message tells of the network, and the next start begins that step again: it does not count as done."""
+def test_without_the_package_registry_nothing_unfinished_counts(folder: Path) -> None:
+    """The message names the network, and the next start repeats that step: it does not count as done."""
     half_made = folder / ".venv-embedded"
     for _ in range(2):
         completed = install(folder, "--setup-only", **WITHOUT_REGISTRY)
@@ -198,6 +230,6 @@ def test_without_the_package_registry_nothing_half_made_counts(folder: Path) -> 
     assert "this folder is not set up yet" in install(folder, "manage", "check").stdout
 
 
-def test_manage_before_the_set_up_tells_what_to_run_first(folder: Path) -> None:
+def test_manage_before_the_set_up_says_what_to_run_first(folder: Path) -> None:
     """There is no environment to run the command in."""
     assert "First run: ./install_embedded.sh --setup-only" in refused(folder, "manage", "check")

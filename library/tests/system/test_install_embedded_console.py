@@ -1,4 +1,4 @@
-"""How ./install_embedded.sh ends: the exit status and the words, whatever stopped it; and what it watches."""
+"""Exit status and messages of ./install_embedded.sh, whatever stopped it; and the services that it watches."""
 
 import os
 import signal
@@ -11,15 +11,15 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from bedplate.host.embedded import EmbeddedError, RefusalError
-from bedplate.host.embedded.console import exit_status, step
+from bedplate.host.console import exit_status, step
 from bedplate.host.embedded.processes import Group, process_group
 from bedplate.host.embedded.services import Services, describe
+from bedplate.host.errors import AbortError, HostError
 
 
 @pytest.fixture(autouse=True)
 def signals() -> Iterator[None]:
-    """Leave the signals of the tests' own process as they are."""
+    """Restore the signal handlers of the tests' own process."""
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
     yield
     for number, handler in before.items():
@@ -27,7 +27,7 @@ def signals() -> Iterator[None]:
 
 
 def fail(error: BaseException) -> Callable[[], None]:
-    """Return a command that ends with this error."""
+    """Return a command that raises this error."""
 
     def command() -> None:
         raise error
@@ -38,17 +38,17 @@ def fail(error: BaseException) -> Callable[[], None]:
 @pytest.mark.parametrize(
     ("error", "status", "said"),
     [
-        (RefusalError("the port is taken.", "Take another."), 1, "Stopped, nothing was changed: the port is taken."),
-        (EmbeddedError("web ended by itself.", "Look above."), 1, "Why:    web ended by itself.\nTo do:  Look above."),
+        (AbortError("the port is taken.", "Take another."), 1, "Stopped, nothing was changed: the port is taken."),
+        (HostError("web ended by itself.", "Look above."), 1, "Why:    web ended by itself.\nTo do:  Look above."),
         (OSError(28, "No space left on device"), 1, "Why:    [Errno 28] No space left on device."),
         (KeyboardInterrupt(), 130, "Run it again."),
         (EOFError(), 130, "Run it again."),
     ],
 )
-def test_whatever_stops_it_is_no_success(
+def test_any_stop_is_a_failure(
     capsys: pytest.CaptureFixture[str], error: BaseException, status: int, said: str
 ) -> None:
-    """Scripts go by the status, people by the words."""
+    """Scripts rely on the status, people on the message."""
     assert exit_status(fail(error), interrupted="Run it again.") == status
     output = capsys.readouterr()
     assert said in output.out + output.err
@@ -56,18 +56,18 @@ def test_whatever_stops_it_is_no_success(
 
 
 def test_success_is_0() -> None:
-    """And nothing else is."""
+    """No other end has this status."""
     assert exit_status(lambda: None, interrupted="") == 0
 
 
-def test_what_is_unforeseen_is_a_line_and_a_log(
+def test_unexpected_error_is_a_line_and_a_log(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A mistake of ours ends without success, and without a traceback: that is in a file, which is named."""
+    """A bug ends in a failure without a traceback: that is in a file, which is named."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     assert exit_status(fail(ZeroDivisionError("by zero")), interrupted="") == 1
     said = capsys.readouterr().err
-    assert "Why:    an error that was not foreseen: ZeroDivisionError: by zero" in said
+    assert "Why:    an unexpected error: ZeroDivisionError: by zero" in said
     assert "Traceback" not in said
     [log] = tmp_path.iterdir()
     assert str(log) in said
@@ -75,14 +75,14 @@ def test_what_is_unforeseen_is_a_line_and_a_log(
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_being_told_to_end_counts_as_an_interruption(number: signal.Signals) -> None:
-    """A closed terminal, and who stops the machine, get the same order at the end as Ctrl-C."""
+def test_termination_signal_counts_as_an_interruption(number: signal.Signals) -> None:
+    """A closed terminal and a machine that shuts down end it in the same order as Ctrl-C."""
     assert exit_status(lambda: os.kill(os.getpid(), number), interrupted="") == 130
 
 
 @pytest.mark.parametrize(("error", "what"), [(KeyboardInterrupt(), "interrupted after"), (OSError(), "failed after")])
 def test_step_says_how_it_ended(capsys: pytest.CaptureFixture[str], error: BaseException, what: str) -> None:
-    """And hands the error on."""
+    """It raises the error again."""
     with pytest.raises(type(error)), step("Build"):
         raise error
     assert what in capsys.readouterr().out
@@ -93,7 +93,7 @@ def test_step_says_how_it_ended(capsys: pytest.CaptureFixture[str], error: BaseE
     [("raise SystemExit(3)", "exit status 3"), ("import os; os.kill(os.getpid(), 9)", "killed by SIGKILL")],
 )
 def test_service_that_ends_is_named(program: str, how: str) -> None:
-    """The other one still runs: it is told which of them to look at."""
+    """The other one still runs: the message says which one to look at."""
     with (
         subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as web,
         subprocess.Popen([sys.executable, "-c", program]) as worker,
@@ -101,15 +101,15 @@ def test_service_that_ends_is_named(program: str, how: str) -> None:
         worker.wait()
         assert describe(worker.returncode) == how
         services = Services({"web": web, "worker": worker})
-        with pytest.raises(EmbeddedError) as ended:
+        with pytest.raises(HostError) as ended:
             services.watch()
-        assert ended.value.why == f"worker ended by itself ({how}), so everything is stopped."
+        assert ended.value.reason == f"worker ended by itself ({how}), so everything is stopped."
         services.stop()
         assert web.wait() == -signal.SIGTERM
 
 
 def test_services_stop_in_order(capsys: pytest.CaptureFixture[str]) -> None:
-    """First what people reach, then what works for it."""
+    """First the service that people reach, then the one that works for it."""
     command = [sys.executable, "-c", "input()"]
     with (
         subprocess.Popen(command, stdin=subprocess.PIPE) as web,
@@ -130,19 +130,19 @@ def group_in(folder: Path) -> Iterator[Group]:
 
 
 def test_command_that_fails_is_explained_and_ends_the_others(tmp_path: Path) -> None:
-    """Of two steps side by side, the one that goes on would be waited for in vain."""
+    """The other one of two parallel steps is ended: waiting for it would be in vain."""
     fails = "import os; os.write(1, b'\\xff no space left'); raise SystemExit(1)"  # with a byte that is no UTF-8
     programs = (fails, "__import__('time').sleep(600)")
     with group_in(tmp_path) as group:
         steps = [partial(group.run, [sys.executable, "-c", program], folder=tmp_path) for program in programs]
-        with pytest.raises(EmbeddedError) as failed:
-            group.run_side_by_side(*steps)
+        with pytest.raises(HostError) as failed:
+            group.run_parallel(*steps)
     assert "no space left" in failed.value.output
     assert (tmp_path / "install.log").read_bytes() == b"\xff no space left"
 
 
 def test_processes_end_with_the_group(tmp_path: Path) -> None:
-    """Nothing that was started goes on."""
+    """No started process is left."""
     with group_in(tmp_path) as group:
         process = group.start([sys.executable, "-c", "__import__('time').sleep(600)"], folder=tmp_path)
         assert process.poll() is None

@@ -6,8 +6,9 @@ from collections import namedtuple
 from pathlib import Path
 
 import pytest
-from bedplate.host.embedded import RefusalError, checks, configuration, explanations, google_storage, node, packages
+from bedplate.host.embedded import checks, configuration, diagnosis, google_storage, node, packages
 from bedplate.host.embedded.project import Project, Stamp, files_below, fingerprint
+from bedplate.host.errors import AbortError
 from bedplate.testing.checkout import copy_as_shop
 from embedded_mode import install
 
@@ -27,7 +28,7 @@ DiskUsage = namedtuple("DiskUsage", "total used free")
         ("", False),
     ],
 )
-def test_node_is_used_where_vite_runs_on_it(version: str, fits: bool) -> None:
+def test_node_is_used_if_vite_supports_it(version: str, fits: bool) -> None:
     """Vite 8 runs on Node 20.19 or 22.12 and newer, not on 21."""
     assert node.is_supported(version) is fits
 
@@ -37,12 +38,12 @@ def test_a_full_disk_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     (tmp_path / "web").mkdir()
     (tmp_path / "web/requirements.txt").touch()
     monkeypatch.setattr(shutil, "disk_usage", lambda _path: DiskUsage(10**12, 10**12 - 10**8, 10**8))
-    with pytest.raises(RefusalError, match=r"95 MB are free where .* is, and 700 MB are needed"):
+    with pytest.raises(AbortError, match=r"95 MB are free where .* is, and 700 MB are needed"):
         checks.check_disk(Project(tmp_path))
 
 
 def test_packages_are_checked_against_their_hashes_with_uv_and_with_pip() -> None:
-    """Whichever tool installs them."""
+    """Both installers check them."""
     environment, locked = Path("environment"), Path("requirements.txt")
     for uv in ("/usr/bin/uv", None):
         *_, install = packages.commands(environment, locked, uv=uv)
@@ -63,20 +64,20 @@ def test_packages_are_checked_against_their_hashes_with_uv_and_with_pip() -> Non
     ],
 )
 def test_a_failure_is_explained_from_its_output(output: str, why: str) -> None:
-    """What cannot be explained names the program and its exit status."""
-    error = explanations.failure("npm", 7, output, Path("install.log"))
-    assert why in error.why
+    """A failure without a known cause names the program and its exit status."""
+    error = diagnosis.program_error("npm", 7, output, Path("install.log"))
+    assert why in error.reason
     assert error.output == output
 
 
 def test_of_a_long_output_both_ends_are_shown() -> None:
-    """Some programs tell the cause first, some last."""
-    shown = explanations.ends("\n".join(str(number) for number in range(100))).splitlines()
+    """Some programs print the cause first, some last."""
+    shown = diagnosis.first_and_last_lines("\n".join(str(number) for number in range(100))).splitlines()
     assert (shown[0], shown[6], shown[-1]) == ("0", "…", "99")
 
 
 def test_a_written_configuration_is_read_back_and_usable(tmp_path: Path) -> None:
-    """Names with spaces and quotes included; the secrets differ from one project to the next."""
+    """Names may have spaces and quotes; the secrets differ between projects."""
     example = {"PROJECT_NAME": "Anna's #1 project", "POSTGRES_PASSWORD": "change-me", "SECRET_KEY": "change-me"}
     variables = configuration.new(example)
     configuration.write(tmp_path / ".env.embedded", variables)
@@ -87,8 +88,8 @@ def test_a_written_configuration_is_read_back_and_usable(tmp_path: Path) -> None
     assert variables["SECRET_KEY"] != configuration.new(example)["SECRET_KEY"]
 
 
-def test_the_mode_decides_over_the_shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A variable that the shell holds for something else does not reach the application."""
+def test_embedded_mode_overrides_the_shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A variable that the shell has for another purpose does not reach the application."""
     monkeypatch.setattr(
         os, "environ", {"ENVIRONMENT": "prod", "DEBUG": "vite:*", "SECRET_KEY": "of the shell", "A": "1"}
     )
@@ -110,7 +111,7 @@ def test_the_mode_decides_over_the_shell(tmp_path: Path, monkeypatch: pytest.Mon
 def test_backups_know_where_the_credentials_for_google_are(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, given: dict[str, str], used: str
 ) -> None:
-    """Outside of the checkout, in a folder of the project's name, unless `.env.embedded` names another file."""
+    """Outside the checkout, in a folder with the project's name, unless `.env.embedded` names another file."""
     variables = {"COMPOSE_PROJECT_NAME": "shop", **given}
     project = Project(tmp_path)
     configuration.write(project.configuration, {**configuration.new({}), **variables})
@@ -140,12 +141,12 @@ def test_a_folder_is_complete_only_while_its_sources_are_unchanged(tmp_path: Pat
 
 
 def stamp(made: Path, sources: Path) -> Stamp:
-    """Return the mark of a folder that is made from all of the sources."""
+    """Return the stamp of a folder that is made from all of the sources."""
     return Stamp(made, fingerprint(files_below(sources)))
 
 
 def test_failure_amid_a_set_up_is_a_failure(tmp_path: Path) -> None:
-    """Where the log of the install cannot be written, the command fails, and says why in a line."""
+    """If the install's log cannot be written, the command fails, and gives the reason in a line."""
     folder = copy_as_shop(tmp_path / "checkout")
     (folder / "var/embedded/install.log").mkdir(parents=True)
     result = install(folder, "--setup-only")

@@ -1,4 +1,4 @@
-"""install_docker.sh for DEV and PROD: what it asks, writes and runs."""
+"""install_docker.sh for DEV and PROD: its questions, files and commands."""
 
 import os
 import re
@@ -17,7 +17,7 @@ from test_install_docker_steps import values
 
 @pytest.mark.parametrize(("environment", "more"), [("prod", set()), ("dev", {"dev_password"})])
 def test_secrets_are_made(server: FakeMachine, environment: str, more: set[str]) -> None:
-    """Each secret is a file for its owner alone; the necessary ones long, unlike each other, in no other file."""
+    """Each secret is a file for its owner alone; the required ones are long, unique, and in no other file."""
     folder = installed(server, environment) / "secrets"
     files = {path.name: path for path in folder.iterdir()}
     assert files.keys() == SECRETS | OPTIONAL[environment] | more
@@ -27,11 +27,11 @@ def test_secrets_are_made(server: FakeMachine, environment: str, more: set[str])
     assert {name for name, path in files.items() if not path.stat().st_size} == OPTIONAL[environment]
     made = {name: files[name].read_text() for name in SECRETS}
     assert made.pop("postgres_server_password") == made["postgres_password"]
-    for name in HASHES:  # of the password alone, as Valkey has it
+    for name in HASHES:  # of the password alone, for Valkey
         address = urlsplit(made[name.replace("server_passwords", "url")])
         assert made.pop(name) == f"#{sha256((address.password or '').encode()).hexdigest()}\n"
         assert len(address.password or "") >= 32
-    assert len(set(made.values())) == 5
+    assert len(set(made.values())) == 6
     assert min(map(len, made.values())) >= 24
     others = b"".join(content for path, (content, _mode) in contents(server.checkout).items() if path.parent != folder)
     assert not [secret for secret in made.values() if secret.encode() in others]
@@ -62,7 +62,7 @@ def test_dotenv_of_a_server(server: FakeMachine) -> None:
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root gives files away")
 def test_root_gives_the_secrets_away(server: FakeMachine) -> None:
-    """Installed by root, the containers run as 1000, who owns the secrets; PostgreSQL gets its own from a container."""
+    """Installed by root, the containers run as 1000, who owns the secrets; a container gives PostgreSQL its own."""
     folder = installed(server) / "secrets"
     assert {(path.stat().st_uid, path.stat().st_gid) for path in folder.iterdir() if "server" not in path.name} == {
         (1000, 1000)
@@ -73,15 +73,15 @@ def test_root_gives_the_secrets_away(server: FakeMachine) -> None:
 
 
 def test_ports_of_a_server(server: FakeMachine) -> None:
-    """Without a word about ports a server has 80 and 443; the plan says so."""
+    """Without port options a server has 80 and 443; the plan says so."""
     result = server.install("--environment", "prod", *OPTIONS, HTTP_PORT="")
     ports = re.findall(r"Ports +(.+)", result.stdout) or re.findall(r"port (80|443) is taken", result.stderr)
     assert ports in (["80 and 443 on 0.0.0.0"], ["80"], ["443"])
 
 
 @pytest.mark.parametrize("missing", ["--domain", "--admin-email"])
-def test_nobody_to_ask(server: FakeMachine, missing: str) -> None:
-    """Without a terminal, what a server needs to know must be given."""
+def test_missing_option_without_a_terminal(server: FakeMachine, missing: str) -> None:
+    """Without a terminal, the options that a server needs must be given."""
     at = OPTIONS.index(missing)
     given = OPTIONS[:at] + OPTIONS[at + 2 :]
     assert_refuses(server, f"a server needs {missing}", options=("--environment", "prod", *given))
@@ -91,7 +91,7 @@ def test_terminal_is_asked(server: FakeMachine) -> None:
     """On a terminal it asks for domain and address, then shows the plan."""
     command = (server.checkout / "install_docker.sh", "--environment", "dev")
     process, controller = terminals.start(*command, environment=server.environment(HTTPS_PORT=str(free_port())))
-    for question, answer in (("www.example.com: ", DOMAIN), ("errors: ", "you@example.com"), ("Go on? [Y/n] ", "y")):
+    for question, answer in (("www.example.com: ", DOMAIN), ("errors: ", "you@example.com"), ("Continue? [Y/n] ", "y")):
         terminals.read_until(controller, question.encode())
         os.write(controller, f"{answer}\n".encode())
     terminals.read_until(controller, b"")
@@ -101,7 +101,7 @@ def test_terminal_is_asked(server: FakeMachine) -> None:
 
 
 def test_second_run_changes_nothing(server: FakeMachine) -> None:
-    """Run again without a word, it is the same environment, and no file is another."""
+    """Run again without options, the environment is the same, and no file changes."""
     before = contents(installed(server))
     result = server.install()
     assert result.returncode == 0, result.stderr
@@ -113,15 +113,15 @@ def test_second_run_changes_nothing(server: FakeMachine) -> None:
 
 
 def test_option_changes_a_server(server: FakeMachine) -> None:
-    """What is given again goes into `.env`; all else stays."""
+    """An option that is given again goes into `.env`; the rest stays."""
     before = values(installed(server) / ".env")
     result = server.install("--domain", "shop.example.com")
     assert result.returncode == 0, result.stderr
     assert values(server.checkout / ".env") == before | {"DOMAIN": "shop.example.com"}
 
 
-def test_lost_password_of_the_door_is_made_again(server: FakeMachine) -> None:
-    """Another one does as well; the summary shows it."""
+def test_lost_basic_auth_password_is_made_again(server: FakeMachine) -> None:
+    """A new one works as well; the summary shows it."""
     lost = installed(server, "dev") / "secrets/dev_password"
     lost.unlink()
     assert server.install().returncode == 0
@@ -144,14 +144,14 @@ def test_steps_are_taken_in_order(server: FakeMachine) -> None:
 
 
 def test_summary(server: FakeMachine) -> None:
-    """At the end: the address, the user, where the password is, what is still to do. DEV's door is told."""
+    """It has the address, the user, the place of the password, the remaining steps, and DEV's basic auth."""
     result = install(server, "dev", HTTPS_PORT="8443")
-    door = (server.checkout / "secrets/dev_password").read_text().strip().partition("{PLAIN}")[2]
+    password = (server.checkout / "secrets/dev_password").read_text().strip().partition("{PLAIN}")[2]
     for text in (
         f"https://{DOMAIN}:8443\n",
         "you@example.com",
         "secrets/default_user_password",
-        f"user dev, password {door} ",
+        f"HTTP auth user dev, password {password} ",
         "/mail/",
         "set BACKUP_URL",
         "maintenance on",
@@ -161,46 +161,46 @@ def test_summary(server: FakeMachine) -> None:
 
 
 def test_prod_needs_mail(server: FakeMachine) -> None:
-    """PROD is told that it cannot send mail yet, and has no door."""
-    told = install(server).stdout
-    assert "set EMAIL_HOST" in told
-    assert "The door" not in told
+    """PROD gets a warning that it cannot send mail yet, and has no basic auth."""
+    output = install(server).stdout
+    assert "set EMAIL_HOST" in output
+    assert "HTTP auth" not in output
 
 
 RENEW = "compose exec --no-TTY cron python -m bedplate.certificates renew"
 
 
 @pytest.mark.parametrize("address", ["203.0.113.7", "100.128.0.1", "172.32.0.1"])
-def test_certificate_is_asked_for(server: FakeMachine, address: str) -> None:
-    """At the end of the install a certificate is asked for; the summary tells what came."""
+def test_certificate_is_requested(server: FakeMachine, address: str) -> None:
+    """At the end of the install a certificate is requested; the summary has the result."""
     server.command("getent", f"echo '10.0.0.1 STREAM {DOMAIN}'; echo '{address} STREAM'")
     server.answer(RENEW, f"Certificate of {DOMAIN} is new: nginx serves it within seconds.")
     result = install(server)
     assert server.calls()[-1] == RENEW
-    assert "[9/9] Ask for a certificate" in result.stdout
+    assert "[9/9] Request a certificate" in result.stdout
     assert f"\n  Certificate of {DOMAIN} is new" in result.stdout
     assert "self-signed" not in result.stdout
 
 
 @pytest.mark.parametrize("address", ["", "127.0.1.1", "10.0.0.1", "172.16.0.1", "192.168.1.1", "100.64.0.1"])
-def test_domain_that_others_do_not_find(server: FakeMachine, address: str) -> None:
-    """While the domain leads to nobody, or to this network alone, nobody is asked: the summary tells how to, later."""
+def test_domain_that_does_not_resolve_publicly(server: FakeMachine, address: str) -> None:
+    """While the domain resolves to nothing, or to this network alone, none is requested: the summary says how to."""
     server.command("getent", f"echo '{address}'")
     result = install(server)
     assert result.returncode == 0
     assert RENEW not in server.calls()
-    assert f"Why:    nobody was asked for one: {DOMAIN} leads to no public address yet." in result.stdout
-    assert "docker compose exec cron python -m bedplate.certificates renew" in result.stdout
+    assert f"Why:    no certificate was requested: {DOMAIN} does not resolve to a public address yet." in result.stdout
+    assert "./bedplate certificates renew" in result.stdout
 
 
-def test_issuer_of_ones_own_is_asked(server: FakeMachine) -> None:
+def test_private_issuer_is_asked(server: FakeMachine) -> None:
     """A private issuer may know a private address."""
     install(server, ACME_SERVER="https://ca.example.com/directory")
     assert server.calls()[-1] == RENEW
 
 
 def test_certificate_is_refused(server: FakeMachine) -> None:
-    """A site without a certificate runs all the same; the summary tells why there is none, and what to do."""
+    """A site without a certificate still runs; the summary gives the reason, and what to do."""
     server.command("getent", "echo 203.0.113.7 STREAM")
     server.answer(
         RENEW,
@@ -217,24 +217,26 @@ def test_certificate_is_refused(server: FakeMachine) -> None:
 
 def test_issuer_is_switched_off(server: FakeMachine) -> None:
     """Without an issuer no certificate is promised."""
-    server.answer(RENEW, "ACME_SERVER is off, and no certificate was brought: the site's own is self-signed.")
+    server.answer(RENEW, "ACME_SERVER is off, and no certificate was installed: the site's own is self-signed.")
     said = install(server, ACME_SERVER="off").stdout
-    assert "self-signed, and nobody is asked for another: ACME_SERVER is off" in said
+    assert "self-signed, and no other is requested: ACME_SERVER is off" in said
     assert "until a real one arrives" not in said
 
 
 def test_summary_says_how_a_change_takes_effect(server: FakeMachine) -> None:
-    """As in the how-to: without a request dropped."""
+    """The summary names the how-to page's command, which drops no request."""
     said = install(server).stdout
-    assert "./deploy.sh --restart " in said
+    assert "./bedplate deploy --restart " in said
     assert "docker compose up -d" not in said
 
 
-def test_without_certificates_none_is_asked_for(server: FakeMachine) -> None:
-    """A project whose HTTPS ends in front of it has one step less, and the summary says what visitors get."""
-    (server.checkout / "cron/tasks/renew_certificates.sh").unlink()
+def test_without_certificates_none_is_requested(server: FakeMachine) -> None:
+    """A project with HTTPS in front of it has one step less, and the summary says what visitors get."""
+    crontab = server.checkout / "cron/crontab"
+    lines = crontab.read_text().splitlines(keepends=True)
+    crontab.write_text("".join(line for line in lines if "renew_certificates" not in line))
     result = install(server)
     assert result.returncode == 0, result.stderr
     assert "[8/8] Start everything" in result.stdout
-    assert "what stands before this machine" in result.stdout
+    assert "the proxy in front of this machine" in result.stdout
     assert not [call for call in server.calls() if "bedplate.certificates" in call]

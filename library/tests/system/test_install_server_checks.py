@@ -1,4 +1,4 @@
-"""install_docker.sh for DEV and PROD: what it refuses, and what to do."""
+"""install_docker.sh for DEV and PROD: its refusals, and what to do."""
 
 import socket
 import subprocess
@@ -15,26 +15,26 @@ from test_install_docker_steps import values
 @pytest.mark.parametrize(
     "domain", ["localhost", "https://www.example.com", "203.0.113.7", "www.example.com:443", "a b.c"]
 )
-def test_domain_is_none(server: FakeMachine, domain: str) -> None:
-    """What is no name of a site is refused, with an example."""
+def test_invalid_domain(server: FakeMachine, domain: str) -> None:
+    """An invalid name of a site is refused, with an example."""
     options = ("--environment", "prod", "--admin-email", "you@example.com", "--domain", domain)
     assert_refuses(server, f"DOMAIN is '{domain}'", "www.example.com", options=options)
 
 
-def test_mail_address_is_none(server: FakeMachine) -> None:
+def test_invalid_mail_address(server: FakeMachine) -> None:
     """The first user needs an address that mail can reach."""
     options = ("--environment", "prod", "--domain", DOMAIN, "--admin-email", "me")
     assert_refuses(server, "ADMIN_EMAIL is 'me'", "you@example.com", options=options)
 
 
 def test_domain_leads_nowhere(server: FakeMachine) -> None:
-    """A server may be set up before its name points to it: that it does not is said, and no reason to stop."""
+    """A server may be set up before its name points to it: that is reported, and is no reason to stop."""
     server.command("getent", "exit 2")
     result = install(server)
     assert result.returncode == 0
-    assert f"{DOMAIN} leads nowhere yet" in result.stdout
+    assert f"{DOMAIN} does not resolve yet" in result.stdout
     server.command("getent", "exit 0")
-    assert "leads nowhere" not in server.install().stdout
+    assert "does not resolve yet" not in server.install().stdout
 
 
 @pytest.mark.parametrize("option", ["--port", "--https-port"])
@@ -48,14 +48,14 @@ def test_port_is_taken(server: FakeMachine, option: str) -> None:
 
 
 def test_port_is_of_another_environment(server: FakeMachine) -> None:
-    """DEV beside PROD on one machine: whose port it is, and how to take another."""
+    """DEV beside PROD on one machine: the message says whose port it is, and how to take another."""
     server.answer("ps --filter publish=*", "shop")
     with socket.create_server(("127.0.0.1", server.port)):
         assert_refuses(server, "taken by the project 'shop'", options=("--environment", "dev", *OPTIONS))
 
 
 def test_name_is_of_another_environment(server: FakeMachine, tmp_path: Path) -> None:
-    """DEV under the name of PROD would share its database: it gets a name and ports of its own."""
+    """DEV under the name of PROD would share its database: the message gives it a name and ports of its own."""
     server.answer("ps --all *", str(tmp_path))
     command = "COMPOSE_PROJECT_NAME=shop-2 ./install_docker.sh --environment dev --port"
     assert_refuses(server, f"another folder: {tmp_path}", command, options=("--environment", "dev", *OPTIONS))
@@ -63,7 +63,7 @@ def test_name_is_of_another_environment(server: FakeMachine, tmp_path: Path) -> 
 
 @pytest.mark.parametrize(("first", "second"), [("prod", "dev"), ("dev", "prod"), ("prod", "local")])
 def test_folder_is_another_environment(server: FakeMachine, first: str, second: str) -> None:
-    """A folder stays what it was installed as."""
+    """A folder keeps the environment that was installed."""
     installed(server, first)
     (server.commands / "calls").unlink()
     message = f"this folder is {first.upper()} already (its .env says so), not {second.upper()}"
@@ -90,12 +90,12 @@ def test_local_folder_does_not_become_a_server(machine: FakeMachine) -> None:
             "secrets/dev_password: the password is too short: 3 characters, 12 at least",
         ),
         ("dev_password", "dev:{PLAIN}12:a-long-password", "secrets/dev_password: it has a colon"),
-        ("dev_password", "only-a-long-password", "secrets/dev_password: it is dev:{PLAIN} and then the password"),
+        ("dev_password", "only-a-long-password", "secrets/dev_password: it must be dev:{PLAIN} and then the password"),
         ("default_user_password", None, "secrets/default_user_password is missing"),
     ],
 )
-def test_secret_is_none(server: FakeMachine, name: str, content: str | None, problem: str) -> None:
-    """A missing or weak secret is refused before anything changes, with how to make one."""
+def test_invalid_secret(server: FakeMachine, name: str, content: str | None, problem: str) -> None:
+    """A missing or weak secret is refused before anything changes, with the command that makes one."""
     secret = installed(server, "dev") / "secrets" / name
     if content is None:
         secret.unlink()
@@ -106,7 +106,7 @@ def test_secret_is_none(server: FakeMachine, name: str, content: str | None, pro
 
 
 def test_secret_is_in_dotenv(server: FakeMachine) -> None:
-    """A secret in a server's `.env` would go before the file, and show in docker inspect."""
+    """A secret in a server's `.env` would override the file, and show in docker inspect."""
     with (installed(server) / ".env").open("a") as dotenv:
         dotenv.write("SECRET_KEY=a-secret-key-of-more-than-32-characters\n")
     (server.commands / "calls").unlink()
@@ -114,16 +114,16 @@ def test_secret_is_in_dotenv(server: FakeMachine) -> None:
 
 
 @pytest.mark.parametrize("files", ["ours/prod.yml", "more.yml:prod.yml", "/srv/site/prod.yml"])
-def test_first_file_is_none_of_ours(server: FakeMachine, files: str) -> None:
-    """Where COMPOSE_FILE begins with another file, nobody can tell which environment it is."""
+def test_unknown_first_compose_file(server: FakeMachine, files: str) -> None:
+    """If COMPOSE_FILE begins with another file, the environment is unknown."""
     dotenv = installed(server) / ".env"
     dotenv.write_text(dotenv.read_text().replace("COMPOSE_FILE=prod.yml", f"COMPOSE_FILE={files}"))
     (server.commands / "calls").unlink()
     assert_refuses(server, f"COMPOSE_FILE in .env is '{files}'", "COMPOSE_FILE=prod.yml:ours/more.yml")
 
 
-def test_files_of_a_team_follow_ours(server: FakeMachine) -> None:
-    """PROD with a file of the team's own, in whatever folder, is PROD, and stays so."""
+def test_compose_files_of_a_team_follow_ours(server: FakeMachine) -> None:
+    """PROD with a file of the team's own, in any folder, is PROD, and stays PROD."""
     dotenv = installed(server) / ".env"
     dotenv.write_text(dotenv.read_text().replace("COMPOSE_FILE=prod.yml", "COMPOSE_FILE=prod.yml:ours/more.yml"))
     result = server.install()
@@ -133,7 +133,7 @@ def test_files_of_a_team_follow_ours(server: FakeMachine) -> None:
 
 
 def test_backup_folder_that_nothing_mounts(server: FakeMachine) -> None:
-    """Cron would not find a folder of the server; one that a file of the team's mounts is taken."""
+    """Cron would not find a folder of the server; one that a team's file mounts is accepted."""
     options = ("--environment", "prod", *OPTIONS)
     said = ("BACKUP_URL is file:///srv/backups", "A folder on the server")
     assert_refuses(server, *said, options=options, BACKUP_URL="file:///srv/backups", HTTPS_PORT=str(free_port()))
@@ -142,14 +142,15 @@ def test_backup_folder_that_nothing_mounts(server: FakeMachine) -> None:
     dotenv.write_text(dotenv.read_text().replace("file:///data/backups", "file:///srv/backups"))
     (server.commands / "calls").unlink()
     assert_refuses(server, *said)
-    server.answer("compose config", "        source: /srv/backups\\n        target: /srv/backups\\n%SECRETS%")
+    mounted = "services:\\n  cron:\\n    volumes:\\n      - source: /srv/backups\\n        target: /srv/backups\\n"
+    server.answer("compose config", f"{mounted}%SECRETS%")
     result = server.install()
     assert result.returncode == 0, result.stderr
     assert "they are on this machine; keep copies elsewhere" in result.stdout
 
 
 def test_server_signs_in_to_no_bucket(server: FakeMachine) -> None:
-    """What `-a` stores is a person's; a server's credentials are a secret, and the way to give it one is told."""
+    """`-a` stores a person's credentials; a server's are a secret, and the message says how to give it."""
     result = subprocess.run(
         [installed(server) / "google_storage.sh", "-a"],
         env=server.environment(),
@@ -160,4 +161,4 @@ def test_server_signs_in_to_no_bucket(server: FakeMachine) -> None:
         timeout=60,
     )
     assert result.returncode == 1
-    assert "./rotate_secret.sh google_credentials --from key.json" in result.stderr
+    assert "./bedplate rotate-secret google_credentials --from key.json" in result.stderr

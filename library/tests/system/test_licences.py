@@ -1,4 +1,4 @@
-"""docs/reference/licences.md says what the packages say, and none asks for more than the project gives."""
+"""docs/reference/licences.md is what the packages state, and none requires more than the project gives."""
 
 import sys
 from pathlib import Path
@@ -17,21 +17,21 @@ from bedplate.supply_chain.licences import (
 
 
 def test_page_is_current() -> None:
-    """The page is what the lock files and the packages' metadata make it."""
+    """The page follows from the lock files and the packages' metadata."""
     assert is_current(), f"Run: {COMMAND}"
 
 
 def test_a_page_that_is_not_current_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """--check says what to run."""
+    """--check names the command to run."""
     monkeypatch.setattr(licences, "PAGE", tmp_path / "licences.md")
     monkeypatch.setattr(sys, "argv", ["licences", "--check"])
     licences.PAGE.write_text(page().replace("django |", "django-of-old |"))
-    with pytest.raises(SystemExit, match="Run this, and read what is new"):
+    with pytest.raises(SystemExit, match="Run this, and review the new ones"):
         licences.main()
 
 
 def test_every_licence_is_allowed() -> None:
-    """No package in an image has a licence that is not on the list."""
+    """No package in an image has a license that is not on the list."""
     packages = [*python_packages(), *node_packages()]
     assert {"django", "psycopg", "google-cloud-storage"} <= {package.name for package in packages}
     assert [package for package in packages if not package.is_allowed] == []
@@ -48,7 +48,7 @@ def test_every_licence_is_allowed() -> None:
     ],
 )
 def test_licences_that_are_not_allowed(licence: str, *, allowed: bool) -> None:
-    """All that a licence asks for must be allowed, where there is a choice, one of them."""
+    """All that a license requires must be allowed; where there is a choice, one of them."""
     assert Package("something", licence, "Python").is_allowed == allowed
 
 
@@ -63,7 +63,7 @@ def test_licences_that_are_not_allowed(licence: str, *, allowed: bool) -> None:
     ],
 )
 def test_licence_in_metadata(fields: dict[str, list[str]], licence: str) -> None:
-    """It is stated, or written in a field, or named by classifiers; what nobody has heard of stays as it is."""
+    """It is stated, or written in a field, or named by classifiers; an unknown one stays as it is."""
 
     class Fields:
         def get(self, name: str, /) -> str | None:

@@ -1,4 +1,4 @@
-"""What gixy, which knows the mistakes that people make in nginx's configuration, says of ours."""
+"""Findings of gixy, a linter of nginx's configuration, in ours."""
 
 import re
 import subprocess
@@ -12,14 +12,14 @@ from bedplate.testing.checkout import ROOT
 GIXY: Final = Path(sys.executable).with_name("gixy")
 SKIPPED: Final = {
     "nginx": {
-        # A cache of open files would go on sending those that a deploy, a restore or a maintenance has just replaced.
+        # A cache of open files would continue to send files that a deploy, a restore or a maintenance has replaced.
         "try_files_is_evil_too",
     },
     "library/host/proxy_pass": {
         "try_files_is_evil_too",  # for the help page alone
-        "host_spoofing",  # what passes was compared with $host before: see $is_plain
+        "host_spoofing",  # such names were compared with $host before: see $is_plain
         "default_server_flag",  # both servers include the same line; the first one is the default, and meant to be
-        "proxy_buffering_off",  # the projects' nginx does it; twice is once too often
+        "proxy_buffering_off",  # the projects' nginx buffers already
     },
 }
 PUBLIC: Final = {"ENTRY": "public", "DIST": "built", "HTTPS_PORT": "443"}
@@ -32,7 +32,7 @@ CONFIGURATIONS: Final = {
 
 
 def render(name: str, folder: Path) -> None:
-    """Write what a container has in /etc/nginx and in /tmp, here below `folder`."""
+    """Write a container's /etc/nginx and /tmp below `folder`."""
     source, variables = CONFIGURATIONS[name]
     values = {
         "DOMAIN": "www.example.com",
@@ -57,14 +57,14 @@ def render(name: str, folder: Path) -> None:
 
 
 def gixy(name: str, folder: Path) -> "subprocess.CompletedProcess[str]":
-    """Return what gixy says of the configuration that was rendered there."""
+    """Return the result of gixy for the rendered configuration."""
     skipped = SKIPPED[CONFIGURATIONS[name][0]]
     command = (GIXY, "--skips", ",".join(skipped), folder / "etc/nginx/nginx.conf")
     return subprocess.run(command, capture_output=True, check=False, text=True, timeout=60)
 
 
 def test_both_have_one_image() -> None:
-    """Dependabot looks for new versions in nginx/: it may not change what is in the library."""
+    """Dependabot looks for new versions in nginx/: it may not change files of the library."""
     (image,) = {(ROOT / source / "Dockerfile").read_text().splitlines()[0] for source in SKIPPED}
     assert image.startswith("FROM nginx:")
 
@@ -73,13 +73,13 @@ def test_both_have_one_image() -> None:
 def test_gixy_finds_nothing(name: str, tmp_path: Path) -> None:
     """Every configuration is read as a whole, and clean."""
     render(name, tmp_path)
-    told = gixy(name, tmp_path)
-    assert "WARNING" not in told.stderr, told.stderr  # such as a file that is not found
-    assert "No issues found" in told.stdout, told.stdout
+    result = gixy(name, tmp_path)
+    assert "WARNING" not in result.stderr, result.stderr  # such as a file that is not found
+    assert "No issues found" in result.stdout, result.stdout
 
 
-def test_gixy_looks_into_what_is_included(tmp_path: Path) -> None:
-    """A way out of the folder of uploads, in a snippet, would be found."""
+def test_gixy_reads_included_files(tmp_path: Path) -> None:
+    """A path out of the folder of uploads, in a snippet, would be found."""
     render("prod", tmp_path)
     snippet = tmp_path / "etc/nginx/snippets/media.conf"
     snippet.write_text(snippet.read_text().replace("location /_private/", "location /_private"))

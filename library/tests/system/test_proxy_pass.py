@@ -1,4 +1,4 @@
-"""proxy_pass.sh on a machine without an engine: what it refuses, what it writes, whom it asks."""
+"""`./bedplate proxy` on a machine without an engine: its refusals, files and questions."""
 
 import shutil
 import socket
@@ -12,12 +12,12 @@ from fake_machine import FakeMachine
 
 pytestmark = pytest.mark.usefixtures("hosts")
 
-COMMANDS = ("mktemp", "openssl", "sort")
+COMMANDS = ("openssl",)
 
 
 @pytest.fixture
 def hosts(machine: FakeMachine) -> Path:
-    """Return the machine's file of host names, and put there what the script calls."""
+    """Return the machine's file of host names, and install the programs that the script calls."""
     for name in COMMANDS:
         (machine.commands / name).symlink_to(shutil.which(name) or name)
     file = machine.commands / "hosts"
@@ -26,10 +26,10 @@ def hosts(machine: FakeMachine) -> Path:
 
 
 def proxy_pass(machine: FakeMachine, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run the script to its end."""
+    """Run the command to its end."""
     home = machine.commands / "home"
     return subprocess.run(
-        [machine.checkout / "library/host/proxy_pass/proxy_pass.sh", *arguments],
+        [machine.checkout / "bedplate", "proxy", *arguments],
         env=machine.environment(PROXY_HOME=str(home), PROXY_HOSTS_FILE=str(machine.commands / "hosts")),
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -40,7 +40,7 @@ def proxy_pass(machine: FakeMachine, *arguments: str) -> subprocess.CompletedPro
 
 
 def install(machine: FakeMachine, *options: str) -> str:
-    """Return what a successful install says."""
+    """Return the output of a successful install."""
     result = proxy_pass(machine, "install", "--port", str(machine.port), *options)
     assert result.returncode == 0, result.stderr
     return result.stdout
@@ -57,23 +57,23 @@ def install(machine: FakeMachine, *options: str) -> str:
         ("status", "--port", "1"),
     ],
 )
-def test_wrong_use(machine: FakeMachine, arguments: tuple[str, ...]) -> None:
-    """What it does not understand changes nothing, shows the usage, and has a status of its own."""
+def test_invalid_usage(machine: FakeMachine, arguments: tuple[str, ...]) -> None:
+    """Invalid usage changes nothing, shows the usage, and has a separate status."""
     result = proxy_pass(machine, *arguments)
-    assert (result.returncode, "Usage: library/host/proxy_pass/proxy_pass.sh" in result.stderr) == (2, True)
+    assert (result.returncode, "usage: ./bedplate proxy" in result.stderr) == (2, True)
     assert not (machine.commands / "home").exists()
 
 
 @pytest.mark.parametrize("verb", ["start", "stop", "status"])
 def test_not_installed(machine: FakeMachine, verb: str) -> None:
-    """Before the install there is nothing to start, stop or look at; it says how to install."""
+    """Before the install there is nothing to start, stop or look at; the message says how to install."""
     result = proxy_pass(machine, verb)
-    assert (result.returncode, "library/host/proxy_pass/proxy_pass.sh install" in result.stderr) == (1, True)
+    assert (result.returncode, "./bedplate proxy install" in result.stderr) == (1, True)
 
 
 @pytest.mark.parametrize("option", ["--port", "--https-port"])
 def test_port_is_taken(machine: FakeMachine, option: str) -> None:
-    """A port that another program has is refused before anything is changed, with another one to take."""
+    """A port of another program is refused before anything is changed, with a free one."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         others = ("--port", str(free_port())) if option == "--https-port" else ()
@@ -92,7 +92,7 @@ def test_engine_is_stopped(machine: FakeMachine) -> None:
 
 def test_network_of_someone_else(machine: FakeMachine) -> None:
     """A network of that name that is not the proxy's is left alone."""
-    machine.answer("network inspect *", "somebody")
+    machine.answer("network inspect *", "another")
     result = proxy_pass(machine, "install", "--port", str(machine.port))
     assert (result.returncode, "it is not the proxy's" in result.stderr) == (1, True)
 
@@ -105,14 +105,14 @@ def test_line_in_hosts_is_added_once(machine: FakeMachine, hosts: Path) -> None:
 
 
 def test_line_in_hosts_is_only_printed(machine: FakeMachine, hosts: Path) -> None:
-    """Where it cannot ask, the file stays as it is, and the command is printed."""
+    """Without a terminal the file is not changed, and the command is printed."""
     before = hosts.read_bytes()
     assert f'echo "127.0.0.1 shop.local" | sudo tee -a {hosts}' in install(machine)
     assert hosts.read_bytes() == before
 
 
 def test_own_authority(machine: FakeMachine) -> None:
-    """Without mkcert it makes an authority that vouches for local names only; its key is for its owner alone."""
+    """Without mkcert it makes an authority for local names only, whose key is its owner's alone."""
     machine.answer("ps --filter network=*", "bakery")
     said = install(machine, "--https", "--https-port", str(free_port()))
     home = machine.commands / "home"
@@ -129,8 +129,8 @@ def test_own_authority(machine: FakeMachine) -> None:
     assert "OK" in openssl("verify", "-CAfile", authority, home / "certificates/certificate.pem")
 
 
-def test_certificate_is_made_anew_for_a_new_project_only(machine: FakeMachine) -> None:
-    """`start` makes another certificate when a project has come, and keeps the authority that is trusted."""
+def test_another_certificate_is_made_for_a_new_project_only(machine: FakeMachine) -> None:
+    """`start` makes another certificate when a project has joined, and keeps the trusted authority."""
     install(machine, "--https", "--https-port", str(free_port()))
     files = [machine.commands / "home" / name for name in ("certificates/certificate.pem", "authority/authority.pem")]
     certificate, authority = (file.read_bytes() for file in files)
@@ -146,7 +146,7 @@ def test_certificate_is_made_anew_for_a_new_project_only(machine: FakeMachine) -
 
 
 def test_mkcert_is_preferred(machine: FakeMachine) -> None:
-    """Where mkcert is, it makes the certificate, for it also makes browsers trust it."""
+    """If mkcert is installed, it makes the certificate: it also makes browsers trust it."""
     called = machine.commands / "mkcert-calls"
     make = 'while (($#)); do [[ $1 != -*-file ]] || echo made >"$2"; shift; done'
     machine.command("mkcert", f'echo "$*" >>{called}; {make}')
@@ -158,7 +158,7 @@ def test_mkcert_is_preferred(machine: FakeMachine) -> None:
 
 
 def test_nothing_to_make_certificates_with(machine: FakeMachine) -> None:
-    """Without mkcert and openssl HTTPS is refused, and where to get them is said."""
+    """Without mkcert and openssl HTTPS is refused, with where to get them."""
     (machine.commands / "openssl").unlink()
     result = proxy_pass(machine, "install", "--https", "--port", str(machine.port))
     assert (result.returncode, "https://github.com/FiloSottile/mkcert" in result.stderr) == (1, True)
@@ -176,12 +176,12 @@ def test_projects_that_did_not_join_are_named(machine: FakeMachine) -> None:
 
 
 def openssl(*arguments: str | Path) -> str:
-    """Return what openssl prints."""
+    """Return the output of openssl."""
     return subprocess.run(["openssl", *arguments], check=True, capture_output=True, text=True).stdout
 
 
 def test_projects_leave_before_the_proxy_goes(machine: FakeMachine) -> None:
-    """A project whose network went would not start any more: each is named, with what lets it leave."""
+    """A project whose network is removed would not start any more: each is named, with the command to leave."""
     install(machine)
     machine.answer("ps --all --filter network=*", "shop /home/me/my shop\\nproxy-pass /elsewhere/proxy_pass")
     result = proxy_pass(machine, "remove")

@@ -1,4 +1,4 @@
-"""Every script that people run, in a copy in which nothing is installed: help, and wrong arguments."""
+"""Every script that people run, in a copy without an installation: help, and wrong arguments."""
 
 import os
 import subprocess
@@ -7,20 +7,28 @@ from pathlib import Path
 from typing import Final
 
 import pytest
+from bedplate.host.__main__ import available
+from bedplate.host.install.certificate import has_certificates
 from bedplate.testing.checkout import ROOT, copy_checkout
 
-SCRIPTS: Final = [
-    str(script.relative_to(ROOT))
-    for pattern in ("*.sh", "library/host/proxy_pass/*_pass.sh")
-    for script in sorted(ROOT.glob(pattern))
-]
-# All that a machine has: a shell and its usual programs, and one Python. No Docker, no Node, no git.
+# Earlier names of commands, until 1.3.
+FORMER: Final = {
+    "create_archive.sh": "archive",
+    "deploy.sh": "deploy",
+    "library/host/proxy_pass/proxy_pass.sh": "proxy",
+    "new_project.sh": "new",
+    "rotate_secret.sh": "rotate-secret",
+    "update_project.sh": "update",
+}
+SCRIPTS: Final = sorted({script.name for script in ROOT.glob("*.sh")} - FORMER.keys())
+COMMANDS: Final = [*SCRIPTS, "bedplate", *(f"bedplate {name}" for name in available())]
+# All commands of the machine: a shell and its usual programs, and one Python. No Docker, no Node, no git.
 TOOLS: Final = "awk bash cat date dirname env find grep head id mkdir rm sed sort tail tr"
 
 
 @pytest.fixture(scope="module")
 def bare(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder with a copy of the checkout, and the commands of a machine on which nothing is installed."""
+    """Return a folder with a copy of the checkout, and the commands of a machine without an installation."""
     folder = tmp_path_factory.mktemp("bare")
     copy_checkout(folder / "a checkout")
     (folder / "commands").mkdir()
@@ -34,10 +42,11 @@ def bare(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def run(bare: Path, script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Return how a script ended that was called from another folder."""
+def run(bare: Path, command: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Return the result of a script, called from another folder."""
+    script, *verb = command.split()
     return subprocess.run(
-        [bare / "a checkout" / script, *arguments],
+        [bare / "a checkout" / script, *verb, *arguments],
         cwd=bare,
         env={"PATH": str(bare / "commands"), "LC_ALL": "C.UTF-8"},
         stdin=subprocess.DEVNULL,
@@ -49,17 +58,17 @@ def run(bare: Path, script: str, *arguments: str) -> subprocess.CompletedProcess
 
 
 def files(bare: Path) -> set[Path]:
-    """Return all that is in the checkout, but for the bytecode of what ran."""
+    """Return all files in the checkout, except the bytecode of programs that ran."""
     return {path for path in (bare / "a checkout").rglob("*") if "__pycache__" not in path.parts}
 
 
 def test_there_are_scripts() -> None:
-    """The list of them is not empty, nor are those forgotten that are the first that people run."""
-    assert {"install_docker.sh", "install_embedded.sh", "run_tests.sh", "deploy.sh"} <= set(SCRIPTS)
+    """The list of them is not empty, and has the scripts that people run first."""
+    assert {"install_docker.sh", "install_embedded.sh", "run_tests.sh", "google_storage.sh"} <= set(SCRIPTS)
 
 
 @pytest.mark.parametrize("option", ["--help", "-h"])
-@pytest.mark.parametrize("script", SCRIPTS)
+@pytest.mark.parametrize("script", COMMANDS)
 def test_help_needs_nothing_installed(bare: Path, script: str, option: str) -> None:
     """It is printed on standard output, names the script and its options, and changes nothing."""
     before = files(bare)
@@ -71,21 +80,64 @@ def test_help_needs_nothing_installed(bare: Path, script: str, option: str) -> N
     assert files(bare) == before
 
 
-@pytest.mark.parametrize("script", [script for script in SCRIPTS if script != "google_storage.sh"])
+@pytest.mark.parametrize("script", [script for script in FORMER if (ROOT / script).exists()])
+def test_former_name(bare: Path, script: str) -> None:
+    """It says the present one, and runs it."""
+    result = run(bare, script, "--help")
+    assert result.returncode == 0
+    assert result.stdout.startswith(f"usage: ./bedplate {FORMER[script]}")
+    assert f"is now ./bedplate {FORMER[script]}; this name goes with release 1.3." in result.stderr
+
+
+@pytest.mark.parametrize("script", [command for command in COMMANDS if command != "google_storage.sh"])
 def test_unknown_options_are_named(bare: Path, script: str) -> None:
-    """Exit status 2, the option named, and nothing is changed. Only what is installed knows the options of backups."""
+    """Exit status 2, the option named, nothing changed. Only an installation knows the options of backups."""
     before = files(bare)
-    result = run(bare, script, "--no-such-option", *(["directory"] if script == "new_project.sh" else []))
+    result = run(bare, script, "--no-such-option", *(["directory"] if script == "bedplate new" else []))
     assert result.returncode == 2, result.stdout + result.stderr
     assert "--no-such-option" in result.stderr
     assert "Traceback" not in result.stderr
     assert files(bare) == before
 
 
+def test_options_are_not_abbreviated(bare: Path) -> None:
+    """What begins like an option may become the beginning of another one."""
+    for command in (
+        "bedplate deploy --rest",
+        "bedplate rotate-secret secret_key --forget",
+        "bedplate certificates renew --forc",
+    ):
+        if not command.startswith("bedplate certificates") or has_certificates():
+            result = run(bare, command)
+            assert (result.returncode, "Unknown option: --" in result.stderr) == (2, True), command
+
+
+def test_command_of_a_part_that_was_removed(bare: Path, tmp_path: Path) -> None:
+    """It is not offered, and is no command."""
+    copy_checkout(tmp_path / "checkout")
+    crontab = tmp_path / "checkout/cron/crontab"
+    crontab.write_text(
+        "".join(line for line in crontab.read_text().splitlines(keepends=True) if "renew_certificates" not in line)
+    )
+    (tmp_path / "commands").symlink_to(bare / "commands")
+    (tmp_path / "a checkout").symlink_to(tmp_path / "checkout")
+    assert "certificates " not in run(tmp_path, "bedplate", "--help").stdout
+    result = run(tmp_path, "bedplate", "certificates", "renew")
+    assert (result.returncode, "There is no command 'certificates'." in result.stderr) == (2, True)
+
+
+def test_a_command_that_does_not_exist(bare: Path) -> None:
+    """It is named, with the existing ones."""
+    result = run(bare, "bedplate", "archvie")
+    assert (result.returncode, "There is no command 'archvie'." in result.stderr) == (2, True)
+    assert "  archive " in result.stderr
+    assert run(bare, "bedplate").returncode == 2
+
+
 def test_commands_before_the_install_say_what_to_run_first(bare: Path) -> None:
-    """Backups need an installation, deploys and rotations a server: said in a line, with exit status 1."""
-    commands = {"google_storage.sh": ["-l"], "deploy.sh": [], "rotate_secret.sh": ["secret_key"]}
-    for script in sorted(commands.keys() & set(SCRIPTS)):
+    """Backups need an installation, deploys and rotations a server: the message is one line, with exit status 1."""
+    commands = {"google_storage.sh": ["-l"], "bedplate deploy": [], "bedplate rotate-secret": ["secret_key"]}
+    for script in sorted(commands.keys() & set(COMMANDS)):
         result = run(bare, script, *commands[script])
         assert result.returncode == 1, script
         assert "install_docker.sh" in result.stderr or "Docker" in result.stderr, result.stderr
@@ -94,7 +146,7 @@ def test_commands_before_the_install_say_what_to_run_first(bare: Path) -> None:
 
 @pytest.mark.skipif(not os.access(ROOT / "google_storage.sh", os.X_OK), reason="a project without backups")
 def test_help_while_docker_does_not_answer(bare: Path) -> None:
-    """With an installation whose Docker is stopped, help is still given."""
+    """With an installation whose Docker is stopped, help still works."""
     dotenv = bare / "a checkout/.env"
     dotenv.write_text("COMPOSE_PROJECT_NAME=shop\n")
     try:

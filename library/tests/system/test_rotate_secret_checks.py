@@ -1,4 +1,4 @@
-"""rotate_secret.sh, first phase: what it refuses before anything is changed."""
+"""`./bedplate rotate-secret`, first phase: refusals before anything is changed."""
 
 import fcntl
 import subprocess
@@ -13,7 +13,7 @@ SECRETS = {
     "secret_key": "a-secret-key-of-more-than-32-characters",
     "postgres_password": "the-database-password",
     "default_user_password": "the-first-password",
-    "dev_password": "dev:{PLAIN}the-door",
+    "dev_password": "dev:{PLAIN}the-dev-password",
     "email_password": "",
     "google_credentials": "",
     "backup_age_identity": "",
@@ -37,9 +37,9 @@ def server(machine: FakeMachine) -> FakeMachine:
 
 
 def rotate(machine: FakeMachine, *options: str, given: str = "") -> "subprocess.CompletedProcess[str]":
-    """Return how ./rotate_secret.sh ended, with this on its standard input."""
+    """Return the result of ./bedplate rotate-secret, with this on its standard input."""
     return subprocess.run(
-        [machine.checkout / "rotate_secret.sh", "--yes", *options],
+        [machine.checkout / "bedplate", "rotate-secret", "--yes", *options],
         env=machine.environment(),
         input=given,
         capture_output=True,
@@ -69,17 +69,17 @@ def assert_refuses(machine: FakeMachine, *said: str, options: tuple[str, ...], g
         (["secret_key", "dev_password"], "One secret at a time: secret_key, or dev_password."),
         (["postgres_password", "--forget-previous"], "--forget-previous is for secret_key."),
         (["secret_key", "--forget-previous", "--from", "-"], "--forget-previous makes no new secret"),
-        (["secret_key", "--from"], "--from needs a file"),
+        (["secret_key", "--from"], "--from needs a value"),
         (["secret_key", "--wait", "soon"], "--wait needs a number of seconds, not 'soon'"),
         (["secret_key", "--now"], "Unknown option: --now"),
     ],
 )
 def test_wrong_options(server: FakeMachine, options: list[str], said: str) -> None:
-    """They are told, with the usage."""
+    """They are printed with the usage."""
     result = rotate(server, *options)
     assert result.returncode == 2
     assert result.stderr.startswith(said)
-    assert "Usage: ./rotate_secret.sh" in result.stderr
+    assert "usage: ./bedplate rotate-secret" in result.stderr
 
 
 def test_local(machine: FakeMachine) -> None:
@@ -90,33 +90,33 @@ def test_local(machine: FakeMachine) -> None:
 
 @pytest.mark.parametrize("name", ["dev_password", "backup_age_identity"])
 def test_secret_of_another_environment(server: FakeMachine, name: str) -> None:
-    """What PROD does not mount would change nothing there. How to restore all the same is told."""
+    """A secret that PROD does not mount would change nothing there. The message says how to restore with its file."""
     said = [f"PROD has no secret '{name}' to rotate. It has: "]
     said.append("./google_storage.sh -r URL --identity-file FILE")
-    assert_refuses(server, *said, options=(name, "--from", "-"), given="a-new-door-password")
+    assert_refuses(server, *said, options=(name, "--from", "-"), given="a-new-basic-auth-password")
 
 
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("door", "PROD has no secret 'door' to rotate. It has: "),
+        ("no_such", "PROD has no secret 'no_such' to rotate. It has: "),
         ("postgres_server_password", "PROD has no secret 'postgres_server_password' to rotate."),
         ("email_password", "email_password is made elsewhere."),
     ],
 )
-def test_secret_that_is_none_of_the_list(server: FakeMachine, name: str, said: str) -> None:
-    """What the environment lists can be rotated; what is made elsewhere must be given."""
+def test_secret_that_is_not_in_the_list(server: FakeMachine, name: str, said: str) -> None:
+    """Secrets that the environment lists can be rotated; one that is made elsewhere must be given."""
     assert_refuses(server, said, options=(name,))
 
 
 def test_stack_that_does_not_run(server: FakeMachine) -> None:
-    """A new secret is tried on what runs."""
+    """A new secret is tried on the running services."""
     server.answer("compose ps *", "")
     assert_refuses(server, "the stack does not run", "docker compose up", options=("secret_key",))
 
 
 def test_missing_secret(server: FakeMachine) -> None:
-    """A secret that is gone is put back first: what runs still has it, what starts would not."""
+    """A lost secret must be put back first: running services still have it, started ones would not."""
     (server.checkout / "secrets/postgres_password").unlink()
     assert_refuses(server, "secrets/postgres_password is missing", options=("secret_key",))
 
@@ -131,8 +131,8 @@ def test_missing_secret(server: FakeMachine) -> None:
         ("google_credentials", "not json", "no key of a service account"),
     ],
 )
-def test_given_secret_is_none(server: FakeMachine, name: str, given: str, said: str) -> None:
-    """What is given must be worth its name, and is not shown."""
+def test_invalid_given_secret(server: FakeMachine, name: str, given: str, said: str) -> None:
+    """A given value must be valid for the secret, and is not printed."""
     assert_refuses(server, said, options=(name, "--from", "-"), given=given)
     assert "and-a-second-one" not in rotate(server, name, "--from", "-", given=given).stderr
 
@@ -153,11 +153,11 @@ def test_file_that_is_not_there(server: FakeMachine, tmp_path: Path) -> None:
         ("dev:{PLAIN}first-password\nsecond:second-password", "it has several lines"),
     ],
 )
-def test_door_that_would_open_to_another_password(server: FakeMachine, given: str, said: str) -> None:
-    """What nginx would read differently than it was meant is refused."""
+def test_basic_auth_password_that_nginx_would_misread(server: FakeMachine, given: str, said: str) -> None:
+    """A value that nginx would read in another way is refused."""
     dotenv = server.checkout / ".env"
     dotenv.write_text(dotenv.read_text().replace("COMPOSE_FILE=prod.yml", "COMPOSE_FILE=dev.yml"))
-    (server.checkout / "secrets/dev_password").write_text("dev:{PLAIN}the-door-of-now")
+    (server.checkout / "secrets/dev_password").write_text("dev:{PLAIN}the-current-password")
     assert_refuses(server, f"what --from gives cannot be dev_password: {said}", options=FROM_INPUT, given=given)
 
 
@@ -167,10 +167,10 @@ FROM_INPUT = ("dev_password", "--from", "-")
 @pytest.mark.parametrize(
     "command",
     [
-        "rotate_secret.sh secret_key --yes",
+        "bedplate rotate-secret secret_key --yes",
         "google_storage.sh -r latest",
         "google_storage.sh -yr latest",
-        "deploy.sh --yes",
+        "bedplate deploy --yes",
     ],
 )
 def test_one_change_at_a_time(server: FakeMachine, command: str) -> None:

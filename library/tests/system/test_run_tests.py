@@ -1,4 +1,4 @@
-"""`./run_tests.sh` on a machine that lacks what it needs."""
+"""`./run_tests.sh` on a machine that lacks programs."""
 
 import json
 import os
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from bedplate.testing.checkout import copy_checkout
 
-# What `./run_tests.sh` needs before the linters, but for Python and Node.
+# Commands that `./run_tests.sh` needs before the linters, except Python and Node.
 TOOLS = "bash cat cmp cp dirname env git ps rm sed sh sort find uname"
 
 
@@ -34,7 +34,7 @@ def machine(tmp_path: Path) -> Path:
 
 
 def make_frontend(folder: Path) -> None:
-    """Make one whose only package is a folder beside it: to fetch the real ones would take a minute."""
+    """Create one whose only package is a folder beside it: fetching the real ones would take a minute."""
     package, part = {"name": "frontend", "version": "1.0.0"}, {"name": "part", "version": "1.0.0"}
     (folder / "part").mkdir(parents=True)
     (folder / "part/package.json").write_text(json.dumps(part))
@@ -46,13 +46,13 @@ def make_frontend(folder: Path) -> None:
 
 
 def program(path: Path, script: str) -> None:
-    """Make a program."""
+    """Create a program."""
     path.write_text(f"#!/usr/bin/env bash\n{script}\n")
     path.chmod(0o755)
 
 
 def run_tests(machine: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Return how the tests ended on this machine."""
+    """Return the result of the tests on this machine."""
     return subprocess.run(
         [machine / "checkout/run_tests.sh", *arguments],
         env={**os.environ, "PATH": str(machine / "commands")},
@@ -67,7 +67,7 @@ def run_tests(machine: Path, *arguments: str) -> subprocess.CompletedProcess[str
 
 @pytest.mark.parametrize("version", ["", "v18.20.1"])
 def test_node_comes_from_the_package_registry(machine: Path, version: str) -> None:
-    """Without Node, and with one that is too old, the one that embedded mode takes is used, and only fetched once."""
+    """Without Node, or with one that is too old, embedded mode's Node is used, and fetched only once."""
     if version:
         program(machine / "commands/node", f"echo {version}")
         program(machine / "commands/npm", "echo too old >&2; exit 1")
@@ -84,7 +84,7 @@ def test_node_comes_from_the_package_registry(machine: Path, version: str) -> No
 
 
 def test_without_node_and_registry_it_says_why(machine: Path) -> None:
-    """One line tells the cause, and the tests end there."""
+    """One line gives the cause, and the tests end there."""
     nowhere = "http://127.0.0.1:9/"
     result = subprocess.run(
         [machine / "checkout/run_tests.sh", "fast"],
@@ -107,7 +107,7 @@ def test_without_node_and_registry_it_says_why(machine: Path) -> None:
 
 
 def test_wrong_arguments(machine: Path) -> None:
-    """What is wrong is named; nothing is set up."""
+    """The wrong argument is named; nothing is set up."""
     for arguments in (["fsat"], ["--fast"], ["fast", "stack"]):
         result = run_tests(machine, *arguments)
         assert result.returncode == 2

@@ -1,4 +1,4 @@
-"""The list of secrets, in dev.yml and prod.yml: what a release adds is there before it is needed, and all follow it."""
+"""The list of secrets, in dev.yml and prod.yml: a release's new ones are made before they are needed."""
 
 import re
 from pathlib import Path
@@ -20,7 +20,7 @@ ADDED = "  payment_key: { file: secrets/payment_key, x-length: 20 }\n  bank_key:
 
 
 def listed(environment: str) -> dict[str, int]:
-    """Return the secrets of an environment, and how long each is at least: 0 if it is made elsewhere."""
+    """Return the secrets of an environment, with their minimum lengths: 0 if made elsewhere."""
     text = (ROOT / f"{environment}.yml").read_text().partition("\nsecrets:\n")[2].partition("\n\n")[0]
     found = {name: int(length or 0) for name, length in LISTED.findall(text)}
     assert len(found) == len(text.splitlines())
@@ -28,7 +28,7 @@ def listed(environment: str) -> dict[str, int]:
 
 
 def add_secrets(folder: Path) -> None:
-    """Let PROD's next release list two secrets more."""
+    """Add two secrets to the list of PROD's next release."""
     prod = folder / "prod.yml"
     prod.write_text(prod.read_text().replace("\nsecrets:\n", f"\nsecrets:\n{ADDED}"))
 
@@ -41,20 +41,20 @@ def assert_added(folder: Path) -> None:
     assert {path.stat().st_mode & 0o777 for path in (made, empty)} == {0o600}
 
 
-def test_deploy_makes_what_its_release_adds(running: FakeMachine) -> None:  # noqa: F811 - that fixture
-    """Compose starts nothing while a file is missing. What has to be given is told before anything is done."""
+def test_deploy_makes_new_secrets_of_its_release(running: FakeMachine) -> None:  # noqa: F811 - that fixture
+    """Compose starts nothing while a file is missing. Secrets that must be given are named before anything is done."""
     add_secrets(running.checkout)
     result = deploy(running, "--no-backup")
-    assert "secrets/payment_key is new, and made now." in result.stdout
-    assert "secrets/bank_key is new, and empty. Give it: ./rotate_secret.sh bank_key --from FILE" in result.stdout
+    assert "secrets/payment_key is new, and generated now." in result.stdout
+    assert "secrets/bank_key is new, and empty. Give it: ./bedplate rotate-secret bank_key --from FILE" in result.stdout
     assert_added(running.checkout)
     calls = running.calls()
     assert calls.index("compose config") < min(at for at, call in enumerate(calls) if call.startswith("compose --env"))
     assert "is new" not in deploy(running, "--no-backup").stdout
 
 
-def test_install_makes_what_was_added(server: FakeMachine) -> None:
-    """So does the install, and the earlier ones stay."""
+def test_install_makes_new_secrets(server: FakeMachine) -> None:
+    """The install does it too, and the existing ones stay."""
     folder = installed(server)
     before = (folder / "secrets/secret_key").read_text()
     add_secrets(folder)
@@ -65,7 +65,7 @@ def test_install_makes_what_was_added(server: FakeMachine) -> None:
 
 @pytest.mark.parametrize("command", ["install", "deploy", "rotate"])
 def test_lost_secret_is_not_taken_for_a_new_one(server: FakeMachine, command: str) -> None:
-    """Another one in its place would open nothing that it opened."""
+    """A new one would not open what the lost one opened."""
     folder = installed(server)
     server.answer("compose ps *", "1234")
     add_secrets(folder)
@@ -81,7 +81,7 @@ def test_lost_secret_is_not_taken_for_a_new_one(server: FakeMachine, command: st
 
 
 def test_secret_of_the_team_is_rotated(running: FakeMachine) -> None:  # noqa: F811 - that fixture
-    """What the list has can be rotated: what reads it is replaced."""
+    """A listed secret can be rotated: the services that read it are replaced."""
     add_secrets(running.checkout)
     deploy(running, "--no-backup")
     key = "-----BEGIN PRIVATE KEY-----\nof-the-bank\n-----END PRIVATE KEY-----\n"
@@ -95,8 +95,8 @@ def test_secret_of_the_team_is_rotated(running: FakeMachine) -> None:  # noqa: F
 
 
 def test_compose_file_that_cannot_be_read(server: FakeMachine) -> None:
-    """It is named, with what Compose says of it, before anything is changed."""
-    server.answer("compose --file prod.yml * config", "yaml: line 3: mapping values are not allowed", status=15)
+    """The file is named, with Compose's message, before anything is changed."""
+    server.answer("compose --env-file .env.example config", "yaml: line 3: mapping values are not allowed", status=15)
     result = server.install("--environment", "prod", "--domain", "www.example.com", "--admin-email", "you@example.com")
     assert result.returncode == 1
     assert "Docker Compose cannot read prod.yml:\n  yaml: line 3" in result.stderr
@@ -104,8 +104,8 @@ def test_compose_file_that_cannot_be_read(server: FakeMachine) -> None:
 
 
 @pytest.mark.parametrize("name", ["email_password", "payment_key"])
-def test_given_secret_that_is_lost_is_asked_for(server: FakeMachine, name: str) -> None:
-    """An empty one in its place would leave the site without what it opens."""
+def test_lost_given_secret_is_asked_for(server: FakeMachine, name: str) -> None:
+    """With an empty one the site would lose the access that it gives."""
     folder = installed(server)
     server.answer("compose ps *", "1234")
     prod = folder / "prod.yml"
@@ -121,7 +121,7 @@ def test_given_secret_that_is_lost_is_asked_for(server: FakeMachine, name: str) 
 
 
 def test_folder_of_any_name(tmp_path: Path) -> None:
-    """Compose says where a secret is: with blanks, and `$$` for `$`."""
+    """Compose says where a secret is: with spaces, and `$$` for `$`."""
     server = FakeMachine(tmp_path, port=free_port(), checkout="it's my $project (new)")
     assert (installed(server) / "secrets/secret_key").stat().st_size
 
@@ -129,9 +129,9 @@ def test_folder_of_any_name(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ('  door: { file: secrets/door, x-length: "long" }', "x-length of the secret door is 'long' in prod.yml"),
-        ('  door: { file: secrets/door, x-length: "20" }', ""),
-        ("  door: { file: ours/secrets/door, x-length: 20 }", ""),
+        ('  token: { file: secrets/token, x-length: "long" }', "x-length of the secret token is 'long' in prod.yml"),
+        ('  token: { file: secrets/token, x-length: "20" }', ""),
+        ("  token: { file: ours/secrets/token, x-length: 20 }", ""),
     ],
 )
 def test_other_ways_to_write_it(server: FakeMachine, line: str, said: str) -> None:
@@ -141,11 +141,11 @@ def test_other_ways_to_write_it(server: FakeMachine, line: str, said: str) -> No
     result = install(server)
     assert result.returncode == bool(said)
     assert said in result.stderr
-    assert (server.checkout / "secrets/door").exists() == (not said and "ours" not in line)
+    assert (server.checkout / "secrets/token").exists() == (not said and "ours" not in line)
 
 
-def test_deploy_leaves_what_it_did_not_make(running: FakeMachine) -> None:  # noqa: F811 - that fixture
-    """A team keeps other things in secrets/, for other users than ours."""
+def test_deploy_leaves_other_files(running: FakeMachine) -> None:  # noqa: F811 - that fixture
+    """A team keeps other files in secrets/, for other users."""
     other = running.checkout / "secrets/of_the_team"
     other.write_text("for others too")
     other.chmod(0o644)
@@ -157,18 +157,18 @@ def test_deploy_leaves_what_it_did_not_make(running: FakeMachine) -> None:  # no
 
 @pytest.mark.parametrize("name", ["secret_key", "default_user_password"])
 def test_rotation_on_a_full_disk_leaves_the_secret(running: FakeMachine, name: str) -> None:  # noqa: F811 - that fixture
-    """What cannot be kept is not put back over what is in force."""
+    """If the previous secret cannot be kept, it does not overwrite the one in force."""
     secret = running.checkout / "secrets" / name
     before = secret.read_text()
-    full = 'for target in "$@"; do :; done; : >"$target"; echo "cp: No space left on device" >&2; exit 1'
-    running.command("cp", full)
+    in_the_way = secret.parent / f"..{name}.previous.new"
+    in_the_way.mkdir()  # it cannot be written, as on a disk that is full
     assert rotate(running, name).returncode == 1
     assert secret.read_text() == before
-    assert [path.name for path in secret.parent.glob(".*")] == []
+    assert [path.name for path in secret.parent.glob(".*")] == [in_the_way.name]
 
 
 def test_empty_copy_for_postgresql_is_made_again(server: FakeMachine) -> None:
-    """A disk that was full leaves one, with which no database could be made."""
+    """A full disk leaves one, with which no database could be created."""
     folder = installed(server)
     copy = folder / "secrets/postgres_server_password"
     copy.write_text("")
@@ -177,23 +177,26 @@ def test_empty_copy_for_postgresql_is_made_again(server: FakeMachine) -> None:
 
 
 def test_environments_agree() -> None:
-    """DEV and PROD ask the same of a secret that both have, and the application asks no more."""
+    """DEV and PROD require the same of a secret that both have, and the application requires no more."""
     dev, prod = listed("dev"), listed("prod")
     assert {name: dev[name] for name in dev.keys() & prod} == {name: prod[name] for name in dev.keys() & prod}
-    assert prod["secret_key"] == SHORTEST_KEY
+    assert prod["secret_key"] == prod["backup_signing_key"] == SHORTEST_KEY
     assert [name for name, length in (dev | prod).items() if length] == [
         "secret_key",
         "postgres_password",
         "valkey_url",
         "cache_url",
         "default_user_password",
+        "backup_signing_key",
         "dev_password",
     ]
 
 
-@pytest.mark.parametrize("page", ["library/docs/how-to/rotate-a-secret.md", "rotate_secret.sh"])
-def test_each_is_told_of(page: str) -> None:
-    """Who has to rotate a secret finds it."""
+@pytest.mark.parametrize(
+    "page", ["library/docs/how-to/rotate-a-secret.md", "library/src/bedplate/host/cli/rotate_secret.py"]
+)
+def test_each_secret_is_documented(page: str) -> None:
+    """A person who has to rotate a secret finds it there."""
     text = (ROOT / page).read_text()
     secrets = (listed("dev") | listed("prod")).keys() - DERIVED
     assert [name for name in secrets if name not in text] == []

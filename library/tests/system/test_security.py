@@ -1,4 +1,4 @@
-"""The page of security names tests that run and assert something, and the lock files what they promise."""
+"""The security page names tests that run and assert something; lock files have the hashes that they promise."""
 
 import ast
 import json
@@ -17,7 +17,7 @@ PAGE = ROOT / "library/docs/reference/security.md"
 ROWS = [line for line in PAGE.read_text().splitlines() if re.match(r"\| (?!promise|---)", line)]
 APPLICATIONS: Final = "library/tests/applications"
 SYSTEM: Final = "library/tests/system"
-# As ./run_tests.sh runs them: from this folder, what is below it. (library/ twice: with marks, without.)
+# Suites as ./run_tests.sh runs them: from this folder, the tests below it. (library/ twice: with marks, without.)
 SUITES: Final = {APPLICATIONS: ".", SYSTEM: ".", "web": "web", "library": ".", "template": "."}
 
 
@@ -33,17 +33,17 @@ def named_in(row: str) -> list[tuple[str, str]]:
 
 @cache
 def collected(suite: str) -> dict[tuple[str, str], bool]:
-    """Return the tests that pytest finds in the suite's files that are named, and whether one of each would run."""
+    """Return the tests that pytest finds in the suite's named files, and whether each would run."""
     folder = ROOT / SUITES[suite]
     files = sorted({ROOT / path for row in ROWS for path, _name in named_in(row) if suite_of(path) == suite})
     command = [sys.executable, "-m", "pytest", "--collect-only", "-qq", "-p", "collected", "-p", "no:cacheprovider"]
-    told = subprocess.run(
+    result = subprocess.run(
         [*command, *(path.relative_to(folder) for path in files)],
         cwd=folder, env=os.environ | {"PYTHONPATH": str(ROOT / "library/tests/system")},
         capture_output=True, check=False, text=True, timeout=300,
     )  # fmt: skip
-    assert told.returncode == 0, told.stdout + told.stderr
-    line = re.search("^collected: (.*)$", told.stdout, re.MULTILINE)
+    assert result.returncode == 0, result.stdout + result.stderr
+    line = re.search("^collected: (.*)$", result.stdout, re.MULTILINE)
     assert line
     found: dict[tuple[str, str], bool] = {}
     for place, name, is_skipped in json.loads(line[1]):
@@ -53,7 +53,7 @@ def collected(suite: str) -> dict[tuple[str, str], bool]:
 
 
 def root_of(suite: str) -> Path:
-    """Return the folder that pytest names its files from: that of its configuration."""
+    """Return the folder that pytest's file names are relative to: that of its configuration."""
     return ROOT / suite
 
 
@@ -73,7 +73,7 @@ def asserts(name: str, functions: dict[str, ast.FunctionDef]) -> bool:
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.split("|")[1].strip()[:60])
 def test_promise_is_held_by_tests(row: str) -> None:
-    """Every promise names a test at least; each is found by the suite it is in, is not skipped, and can fail."""
+    """Every promise names at least one test; each is found by its suite, is not skipped, and can fail."""
     named = named_in(row)
     assert named or row.endswith("| `./run_tests.sh fast` |")
     for path, name in named:
@@ -86,7 +86,7 @@ def test_promise_is_held_by_tests(row: str) -> None:
 
 
 def test_page_is_read() -> None:
-    """The page has its promises: what this test takes for one is one."""
+    """The page has promises, in the form that this test reads."""
     assert len(ROWS) > 25
 
 

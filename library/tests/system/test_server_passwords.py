@@ -1,4 +1,4 @@
-"""The lists of hashes that Valkey is given: made from the secrets, which hold addresses."""
+"""Valkey's lists of password hashes: made from the secrets, which hold addresses."""
 
 import re
 from hashlib import sha256
@@ -20,7 +20,7 @@ WITH_READERS: Final = CONFIG.replace(
 
 
 def hash_in(address: str) -> str:
-    """Return what lets the password of this address in."""
+    """Return the hash of this address's password."""
     (password,) = re.findall(r"^redis://queue:(\w+)@valkey:6379$", address.strip())
     return f"#{sha256(password.encode()).hexdigest()}"
 
@@ -31,7 +31,7 @@ def address_of(folder: Path) -> str:
 
 
 def hashes_of(folder: Path) -> list[str]:
-    """Return the hashes of the passwords that the queue's server takes."""
+    """Return the password hashes that the queue's server accepts."""
     return (folder / "secrets/valkey_server_passwords").read_text().splitlines()
 
 
@@ -49,15 +49,15 @@ def deployed(running: FakeMachine) -> FakeMachine:  # noqa: F811 - that fixture
 
 
 def test_deploy_makes_them(running: FakeMachine) -> None:  # noqa: F811 - that fixture
-    """A server from before Valkey asked for passwords gets address and hash; nothing has to be given."""
+    """A server older than Valkey's passwords gets address and hash; nothing has to be given."""
     result = deploy(running, "--no-backup")
-    assert "secrets/valkey_url is new, and made now." in result.stdout
-    assert "secrets/valkey_server_passwords is new, and made now." in result.stdout
+    assert "secrets/valkey_url is new, and generated now." in result.stdout
+    assert "secrets/valkey_server_passwords is new, and generated now." in result.stdout
     assert hashes_of(running.checkout) == [hash_in(address_of(running.checkout))]
 
 
-def test_list_that_is_lost_is_made_again(server: FakeMachine) -> None:
-    """It follows from the secret."""
+def test_lost_list_is_made_again(server: FakeMachine) -> None:
+    """It is derived from the secret."""
     folder = installed(server)
     before = hashes_of(folder)
     (folder / "secrets/valkey_server_passwords").unlink()
@@ -65,8 +65,8 @@ def test_list_that_is_lost_is_made_again(server: FakeMachine) -> None:
     assert hashes_of(folder) == before
 
 
-def test_address_that_is_lost_is_asked_for(server: FakeMachine) -> None:
-    """It may have been that of a server elsewhere; how one of ours is written is said."""
+def test_lost_address_is_asked_for(server: FakeMachine) -> None:
+    """It may have been that of a server elsewhere; the form of ours is printed."""
     folder = installed(server)
     (folder / "secrets/valkey_url").unlink()
     result = server.install()
@@ -86,7 +86,7 @@ def test_address_that_is_lost_is_asked_for(server: FakeMachine) -> None:
     ],
 )
 def test_password_that_could_be_guessed_is_refused(deployed: FakeMachine, address: str, problem: str) -> None:
-    """Who reads its hash would find it. Written into the file or given, it is refused, before anything is changed."""
+    """A reader of its hash would find it. Written into the file or given, it is refused, before anything is changed."""
     before = address_of(deployed.checkout)
     result = rotate(deployed, "valkey_url", "--from", "-", given=address)
     assert result.returncode == 1
@@ -99,7 +99,7 @@ def test_password_that_could_be_guessed_is_refused(deployed: FakeMachine, addres
 
 
 def test_address_of_a_server_elsewhere(deployed: FakeMachine) -> None:
-    """It is used as it is given, and ours lets no one in."""
+    """It is used as given, and our server accepts no password."""
     assert rotate(deployed, "valkey_url", "--from", "-", given=f"{ELSEWHERE}\n").returncode == 0
     assert address_of(deployed.checkout) == f"{ELSEWHERE}\n"
     assert hashes_of(deployed.checkout) == []
@@ -108,7 +108,7 @@ def test_address_of_a_server_elsewhere(deployed: FakeMachine) -> None:
 
 
 def test_killed_rotation_is_completed(deployed: FakeMachine) -> None:
-    """Killed while the application is replaced, the server takes both passwords; run again, the next alone."""
+    """Killed while the application is replaced, the server accepts both passwords; run again, the next one alone."""
     old = hashes_of(deployed.checkout)
     kill_at(deployed, "tag shop-web:", "valkey_url")
     new = hash_in(address_of(deployed.checkout))
@@ -118,7 +118,7 @@ def test_killed_rotation_is_completed(deployed: FakeMachine) -> None:
 
 
 def test_earlier_password_stays_while_something_runs_with_it(deployed: FakeMachine) -> None:
-    """Whatever was left half done: what runs is never refused."""
+    """Whatever was left unfinished: running services are never refused."""
     old = hashes_of(deployed.checkout)
     deployed.answer("exec * cat /run/secrets/valkey_url", "of a container that was not replaced")
     assert rotate(deployed, "valkey_url").returncode == 0
@@ -131,16 +131,16 @@ def test_earlier_password_stays_while_something_runs_with_it(deployed: FakeMachi
 
 
 def test_rotation_waits_for_the_deploy(deployed: FakeMachine) -> None:
-    """While a server lets in who has no password, what runs has none: it would be locked out."""
+    """While a server accepts clients without a password, running services have none: they would be locked out."""
     deployed.answer(MOUNTS, "")
     result = rotate(deployed, "valkey_url")
     assert result.returncode == 1
     assert "valkey: asks for no password yet" in result.stderr
-    assert "First: ./deploy.sh" in result.stderr
+    assert "First: ./bedplate deploy" in result.stderr
 
 
-def test_variable_with_the_address_of_before_is_refused(deployed: FakeMachine) -> None:
-    """It would go before the secret."""
+def test_variable_with_the_former_address_is_refused(deployed: FakeMachine) -> None:
+    """It would override the secret."""
     dotenv = deployed.checkout / ".env"
     dotenv.write_text(f"{dotenv.read_text()}VALKEY_URL=redis://valkey:6379\n")
     result = deploy(deployed, "--no-backup")
@@ -148,7 +148,7 @@ def test_variable_with_the_address_of_before_is_refused(deployed: FakeMachine) -
     assert "VALKEY_URL in .env is the address of this server" in result.stderr
 
 
-def test_failed_rotation_leaves_the_password_of_before(deployed: FakeMachine) -> None:
+def test_failed_rotation_keeps_the_previous_password(deployed: FakeMachine) -> None:
     """Both the address and the list are as before."""
     old = address_of(deployed.checkout)
     deployed.answer("tag *", "no space left on device", status=1)
@@ -162,12 +162,12 @@ def test_failed_rotation_leaves_the_password_of_before(deployed: FakeMachine) ->
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ('  door: { file: secrets/door, x-length: 20, x-form: "tcp://door" }', "x-form of the secret door"),
-        ("  door: { file: secrets/door, x-hashes-of: secret_key }", "x-hashes-of of door is 'secret_key'"),
+        ('  token: { file: secrets/token, x-length: 20, x-form: "tcp://token" }', "x-form of the secret token"),
+        ("  token: { file: secrets/token, x-hashes-of: secret_key }", "x-hashes-of of token is 'secret_key'"),
     ],
 )
-def test_list_of_secrets_that_cannot_be(server: FakeMachine, line: str, said: str) -> None:
-    """It is said before anything is changed."""
+def test_invalid_list_of_secrets(server: FakeMachine, line: str, said: str) -> None:
+    """It is reported before anything is changed."""
     prod = server.checkout / "prod.yml"
     prod.write_text(prod.read_text().replace("\nsecrets:\n", f"\nsecrets:\n{line}\n"))
     result = install(server)

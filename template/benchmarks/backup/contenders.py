@@ -1,15 +1,15 @@
-"""Who is measured: the backup system, PostgreSQL's own tools, what stock templates do."""
+"""The measured programs: the backup system, PostgreSQL's own tools, those of stock templates."""
 
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from stack.laboratory.processes import Ended
-from stack.laboratory.project import TOOL, Laboratory
+from stack.chaos.processes import CommandResult
+from stack.chaos.project import TOOL, ChaosStack
 
 FOLDER: Final = "file:///data/backups"
-BUCKET: Final = "gs://laboratory"
+BUCKET: Final = "gs://chaos"
 SCRATCH: Final = "data/backup_system/scratch-*"
 LIMIT: Final = 1800
 
@@ -31,7 +31,7 @@ STORAGES = {
 }
 DBBACKUP_TMP_DIR = "/data/stock"
 DBBACKUP_FILENAME_TEMPLATE = "{databasename}.{extension}"
-# It goes by the name of the backend; of one that it does not know, it would write what serializes, as JSON.
+# It goes by the name of the backend; for one that it does not know, it would write serialized JSON.
 DBBACKUP_CONNECTOR_MAPPING = {"bedplate.django.postgresql": "dbbackup.db.postgresql.PgDumpBinaryConnector"}
 """
 DBBACKUP_VARIABLES: Final = {"DJANGO_SETTINGS_MODULE": "stock_settings", "PYTHONPATH": "/data/stock/packages"}
@@ -40,33 +40,33 @@ DBBACK_UP: Final = ("sh", "-c", "python manage.py dbbackup -z && test -s /data/s
 
 @dataclass(frozen=True)
 class Stock:
-    """Programs that everybody has, in the same container as the backup system."""
+    """Widely used programs, in the same container as the backup system."""
 
-    laboratory: Laboratory
+    chaos_stack: ChaosStack
 
     def prepare(self) -> None:
-        """Make a folder for what they write."""
-        self.laboratory.run_well(["mkdir", "-p", "/data/stock/dbbackup", "/data/backups"])
-        self.laboratory.ask("make_bucket", name="laboratory")
+        """Create a folder for their output."""
+        self.chaos_stack.run_checked(["mkdir", "-p", "/data/stock/dbbackup", "/data/backups"])
+        self.chaos_stack.ask("make_bucket", name="chaos")
 
-    def shell(self, command: str) -> Ended:
-        """Return how a command of the shell ended, well."""
-        return self.laboratory.run_well(["sh", "-c", f"{CONNECTION}; {command}"], limit=LIMIT)
+    def shell(self, command: str) -> CommandResult:
+        """Return the result of a shell command; fail unless it succeeds."""
+        return self.chaos_stack.run_checked(["sh", "-c", f"{CONNECTION}; {command}"], limit=LIMIT)
 
-    def load(self) -> Ended:
-        """Return how pg_restore made a database of the last dump."""
-        self.laboratory.ask("query", sql="CREATE DATABASE stock", database="postgres")
+    def load(self) -> CommandResult:
+        """Return the result of pg_restore, which loads the last dump into a database."""
+        self.chaos_stack.ask("query", sql="CREATE DATABASE stock", database="postgres")
         ended = self.shell(LOAD)
-        self.laboratory.ask("query", sql="DROP DATABASE stock", database="postgres")
+        self.chaos_stack.ask("query", sql="DROP DATABASE stock", database="postgres")
         return ended
 
     def dump_size(self) -> int:
-        """Return the bytes of the last dump."""
+        """Return the size of the last dump, in bytes."""
         return int(self.shell("du --bytes --summarize dump").output.split()[0])
 
     def install_dbbackup(self) -> str:
-        """Install django-dbbackup for this run. Return why it cannot run here, or nothing."""
-        installed = self.laboratory.run(
+        """Install django-dbbackup for this run. Return why it cannot run here, or an empty string."""
+        installed = self.chaos_stack.run(
             [
                 "/usr/local/bin/python",
                 "-m",
@@ -80,54 +80,54 @@ class Stock:
         )
         if installed.status:
             return installed.output[-500:]
-        self.laboratory.run(
+        self.chaos_stack.run(
             ["sh", "-c", 'printf %s "$1" >/data/stock/packages/stock_settings.py', "sh", DBBACKUP_SETTINGS]
         )
-        tried = self.laboratory.run(DBBACK_UP, variables=DBBACKUP_VARIABLES, limit=LIMIT)
+        tried = self.chaos_stack.run(DBBACK_UP, variables=DBBACKUP_VARIABLES, limit=LIMIT)
         return tried.output[-1500:] if tried.status else ""
 
-    def dbbackup(self) -> Ended:
-        """Return how django-dbbackup ended, well."""
-        return self.laboratory.run_well(DBBACK_UP, variables=DBBACKUP_VARIABLES, limit=LIMIT)
+    def dbbackup(self) -> CommandResult:
+        """Return the result of django-dbbackup; fail unless it succeeds."""
+        return self.chaos_stack.run_checked(DBBACK_UP, variables=DBBACKUP_VARIABLES, limit=LIMIT)
 
 
 @dataclass(frozen=True)
 class Candidate:
     """The backup system with one of its stores."""
 
-    laboratory: Laboratory
+    chaos_stack: ChaosStack
     store: str
 
-    def back_up(self) -> Ended:
-        """Return how a back up ended."""
+    def back_up(self) -> CommandResult:
+        """Return the result of a backup."""
         return self._tool("--backup")
 
-    def verify(self) -> Ended:
-        """Return how the drill on the newest backup ended: fetch, restore, compare."""
+    def verify(self) -> CommandResult:
+        """Return the result of a verification of the newest backup: fetch, restore, compare."""
         return self._tool("--verify", "latest")
 
-    def restore(self) -> Ended:
-        """Return how a restore of the newest backup ended."""
+    def restore(self) -> CommandResult:
+        """Return the result of a restore of the newest backup."""
         return self._tool("--restore", "latest")
 
-    def prune(self) -> Ended:
+    def prune(self) -> CommandResult:
         """Remove all backups but the newest."""
         return self._tool("--prune")
 
-    def _tool(self, *arguments: str) -> Ended:
+    def _tool(self, *arguments: str) -> CommandResult:
         keep = {"BACKUP_KEEP_DAILY": "1", "BACKUP_KEEP_WEEKLY": "0", "BACKUP_KEEP_MONTHLY": "0"}
         variables = {"BACKUP_URL": self.store, **keep}
-        return self.laboratory.run_well([*TOOL, *arguments], variables=variables, scratch=SCRATCH, limit=LIMIT)
+        return self.chaos_stack.run_checked([*TOOL, *arguments], variables=variables, scratch=SCRATCH, limit=LIMIT)
 
 
-def seconds_of(step: str, ended: Ended) -> float:
-    """Return how long a step of the backup system took, as it says itself."""
+def seconds_of(step: str, ended: CommandResult) -> float:
+    """Return the duration of a step of the backup system, from its own output."""
     found = re.search(rf"^{step}: done in ([0-9.]+) s", ended.output, re.MULTILINE)
     if not found:
         raise ValueError(f"There is no step {step} in this:\n{ended.output}")
     return float(found[1])
 
 
-def received(laboratory: Laboratory, run: Callable[..., str]) -> int:
+def received(chaos_stack: ChaosStack, run: Callable[..., str]) -> int:
     """Return how many bytes the store's container has received since it started."""
-    return int(run("docker", "exec", laboratory.container("store"), "cat", "/sys/class/net/eth0/statistics/rx_bytes"))
+    return int(run("docker", "exec", chaos_stack.container("store"), "cat", "/sys/class/net/eth0/statistics/rx_bytes"))

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Kills backups and restores at random moments, and shows what came of each: nothing may be lost or left behind.
+"""Kills backups and restores at random moments, and shows the results: nothing may be lost or left behind.
 
 .venv/bin/python template/benchmarks/backup/kills.py [--kills 200] [--seed N]
 """
@@ -13,17 +13,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "library/tests/system"))  # the tests have the laboratory
+sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "library/tests/system"))  # the tests have the stack
 
-from stack.laboratory.kills import VERBS, VICTIMS, Experiment, Kill, Outcome, ViolationError, plan
-from stack.laboratory.project import laboratory
+from stack.chaos.kills import COMMANDS, VICTIMS, Experiment, Kill, Outcome, ViolationError, plan
+from stack.chaos.project import chaos_stack
 
 WIDTH: Final = 18
 
 
 def carry_out(kills: int, seed: int) -> Iterator[Outcome]:
-    """Yield what came of so many kills that were in time. Raise ViolationError, with the kill, if one did harm."""
-    with laboratory() as stack:
+    """Yield the results of the kills that were in time. Raise ViolationError, with the kill, if one did harm."""
+    with chaos_stack() as stack:
         experiment = Experiment(stack)
         hits = 0
         for kill in plan(seed):
@@ -36,7 +36,7 @@ def carry_out(kills: int, seed: int) -> Iterator[Outcome]:
 
 
 def with_its_kill(experiment: Experiment, kill: Kill, seed: int) -> Outcome:
-    """Return what came of a kill. Raise ViolationError with all that is needed to see it again."""
+    """Return the result of a kill. Raise ViolationError with all that is needed to repeat it."""
     try:
         return experiment.run(kill)
     except AssertionError as error:
@@ -44,14 +44,14 @@ def with_its_kill(experiment: Experiment, kill: Kill, seed: int) -> Outcome:
 
 
 def show(outcome: Outcome) -> None:
-    """Print a line on a kill."""
+    """Print a line about a kill."""
     kill = outcome.kill
-    when = f"{outcome.moment:5.2f} s of {kill.verb} ({kill.store})"
+    when = f"{outcome.moment:5.2f} s of {kill.command} ({kill.store})"
     print(f"{kill.number:4}  {kill.victim:{WIDTH}} {when:42} {result(outcome)}", flush=True)  # noqa: T201
 
 
 def result(outcome: Outcome) -> str:
-    """Return what came of a kill, in words."""
+    """Return the result of a kill, in words."""
     if not outcome.hit:
         return "too late"
     if outcome.took_effect:
@@ -60,22 +60,22 @@ def result(outcome: Outcome) -> str:
 
 
 def table(outcomes: list[Outcome]) -> str:
-    """Return how many kills each verb took of each victim, and what came of them."""
-    counts = Counter((outcome.kill.verb, outcome.kill.victim) for outcome in outcomes if outcome.hit)
-    results = Counter((outcome.kill.verb, result(outcome)) for outcome in outcomes)
+    """Return a table of the kills by command and victim, with their results."""
+    counts = Counter((outcome.kill.command, outcome.kill.victim) for outcome in outcomes if outcome.hit)
+    results = Counter((outcome.kill.command, result(outcome)) for outcome in outcomes)
     ends = ("ended", "swapped", "done nevertheless", "too late")
     lines = ["".join(f"{heading:>{WIDTH}}" for heading in ("", *VICTIMS, *ends))]
-    for verb in VERBS:
-        cells = [counts[verb, victim] for victim in VICTIMS] + [results[verb, end] for end in ends]
-        lines.append(f"{verb:{WIDTH}}" + "".join(f"{cell:{WIDTH}}" for cell in cells))
+    for command in COMMANDS:
+        cells = [counts[command, victim] for victim in VICTIMS] + [results[command, end] for end in ends]
+        lines.append(f"{command:{WIDTH}}" + "".join(f"{cell:{WIDTH}}" for cell in cells))
     return "\n".join(lines)
 
 
 def main() -> int:
-    """Print what was killed and what came of it. Return the exit code."""
+    """Print the kills and their results. Return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
     parser.add_argument("--kills", type=int, default=200, help="how many, not counting those that came too late (200)")
-    parser.add_argument("--seed", type=int, default=time.time_ns() % 1_000_000, help="what decides on all of them")
+    parser.add_argument("--seed", type=int, default=time.time_ns() % 1_000_000, help="seed of all random choices")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that the containers are removed
     outcomes: list[Outcome] = []

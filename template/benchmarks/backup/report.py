@@ -1,4 +1,4 @@
-"""What was measured, beside what is promised."""
+"""Measured numbers, beside the promised ones."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ MEGABYTE = 1 << 20
 
 @dataclass(frozen=True, kw_only=True)
 class Number:
-    """Something that is promised, and what was read."""
+    """A promised number, and its reading."""
 
     what: str
     value: float
@@ -19,7 +19,7 @@ class Number:
 
     @property
     def reached(self) -> bool:
-        """Whether the promise holds."""
+        """True if the promise holds."""
         return self.value >= self.target if self.at_least else self.value <= self.target
 
     def __str__(self) -> str:
@@ -29,7 +29,7 @@ class Number:
 
 
 def ratio(rounds: Sequence[float], against: Sequence[float]) -> float:
-    """Return the median of what each round says."""
+    """Return the median of the rounds' ratios."""
     return median(mine / other for mine, other in zip(rounds, against, strict=True))
 
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measures backups and restores against PostgreSQL's own tools and against what stock templates do, in turns.
+"""Measures backups and restores against PostgreSQL's own tools and those of stock templates, in turns.
 
 Run it with the tests' Python: .venv/bin/python template/benchmarks/backup/run.py [--quick] [--rounds N] [--sizes MB,MB]
 """
@@ -13,16 +13,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "library/tests/system"))  # the tests have the laboratory
+sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "library/tests/system"))  # the tests have the stack
 
 from bedplate.testing.compose import run
 from contenders import BUCKET, DUMP_AND_COPY, DUMP_AND_GZIP, FOLDER, Candidate, Stock, received, seconds_of
 from report import MEGABYTE, Number, ratio, timings
 from sample import add_media, fill
-from stack.laboratory.project import Laboratory, laboratory
+from stack.chaos.project import ChaosStack, chaos_stack
 
 if TYPE_CHECKING:
-    from stack.laboratory.processes import Ended
+    from stack.chaos.processes import CommandResult
 
 SIZES: Final = (100, 835, 3000)
 MAIN_SIZE: Final = 835
@@ -37,30 +37,30 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Readings:
-    """What the rounds took, in seconds, and what a dump and the scratch folder took, in bytes."""
+    """Durations of the rounds, in seconds, and sizes of a dump and of the scratch folder, in bytes."""
 
     seconds: dict[str, list[float]] = field(default_factory=dict)
     dumps: list[int] = field(default_factory=list)
     scratch: list[int] = field(default_factory=list)
 
     def add(self, what: str, seconds: float) -> None:
-        """Take down one reading."""
+        """Record one reading."""
         self.seconds.setdefault(what, []).append(seconds)
 
 
-def measure_times(stack: Laboratory, *, rounds: int) -> Readings:
-    """Return what each contender took in turns, every other round backwards."""
+def measure_times(stack: ChaosStack, *, rounds: int) -> Readings:
+    """Return the duration of each contender, in turns, every other round backwards."""
     stock, candidate, readings = Stock(stack), Candidate(stack, FOLDER), Readings()
     obstacle = stock.install_dbbackup()
     if obstacle:
         log.warning("django-dbbackup does not run here:\n%s", obstacle)
-    turns: dict[str, Callable[[], Ended]] = {
+    turns: dict[str, Callable[[], CommandResult]] = {
         TOOL: candidate.back_up,
         COPY: lambda: stock.shell(DUMP_AND_COPY),
         GZIP: lambda: stock.shell(DUMP_AND_GZIP),
         **({} if obstacle else {DBBACKUP: stock.dbbackup}),
     }
-    candidate.back_up()  # what is read for the first time, is read from the disk
+    candidate.back_up()  # the first read comes from the disk
     for number in range(rounds):
         log.info("round %d of %d", number + 1, rounds)
         for what in list(turns)[:: -1 if number % 2 else 1]:
@@ -74,7 +74,7 @@ def measure_times(stack: Laboratory, *, rounds: int) -> Readings:
 
 
 def measure_restores(stock: Stock, candidate: Candidate, readings: Readings) -> None:
-    """Take down what restoring took."""
+    """Record the durations of restores."""
     verified = candidate.verify()
     readings.scratch.append(verified.scratch)
     readings.add(PROVEN, verified.seconds)
@@ -88,8 +88,8 @@ def measure_restores(stock: Stock, candidate: Candidate, readings: Readings) -> 
     candidate.prune()
 
 
-def judge(readings: Readings) -> Iterator[Number]:
-    """Yield what the rounds say."""
+def numbers_of(readings: Readings) -> Iterator[Number]:
+    """Yield the results of the rounds."""
     seconds = readings.seconds
     yield Number(what="back up, against pg_dump -Fd -j2 and cp", value=ratio(seconds[TOOL], seconds[COPY]), target=1.15)
     for stock, target in ((GZIP, 4), (DBBACKUP, 5)):
@@ -104,8 +104,8 @@ def judge(readings: Readings) -> Iterator[Number]:
     yield Number(what="scratch disk, against the compressed dump", value=largest, target=1.05)
 
 
-def measure_memory(stack: Laboratory) -> dict[str, int]:
-    """Return the most memory that each command's own process took, for each store."""
+def measure_memory(stack: ChaosStack) -> dict[str, int]:
+    """Return the peak memory of each command's own process, for each store."""
     memory = {}
     for store in (FOLDER, BUCKET):
         candidate = Candidate(stack, store)
@@ -115,8 +115,8 @@ def measure_memory(stack: Laboratory) -> dict[str, int]:
     return memory
 
 
-def measure_media(stack: Laboratory, *, files: int, size: int) -> Number:
-    """Return how much was sent on the second night, when a hundredth of the media had changed."""
+def measure_media(stack: ChaosStack, *, files: int, size: int) -> Number:
+    """Return the share of the media sent on the second night, after a hundredth of them had changed."""
     whole, candidate = add_media(stack, files=files, size=size, seed=1), Candidate(stack, BUCKET)
     candidate.back_up()
     add_media(stack, files=files // 100, size=size, seed=2)
@@ -125,7 +125,7 @@ def measure_media(stack: Laboratory, *, files: int, size: int) -> Number:
     share = (received(stack, run) - before) / whole * 100
     stack.run(["rm", "-r", "/data/media"])
     candidate.back_up()
-    candidate.prune()  # what is read next are databases: a thousand names of media take memory, too
+    candidate.prune()  # the next readings are of databases: a thousand names of media take memory, too
     return Number(what=f"of {whole / MEGABYTE:.0f} MB media sent on the second night", value=share, target=2, unit="%")
 
 
@@ -133,10 +133,10 @@ def measure(sizes: list[int], *, main_size: int, rounds: int, media_files: int) 
     """Yield the report, part by part."""
     numbers: list[Number] = []
     highest: dict[int, int] = {}
-    with laboratory() as stack:
+    with chaos_stack() as stack:
         stack.wait_until_ready()
         Stock(stack).prepare()
-        stack.run_well(["python", "manage.py", "migrate", "--no-input"])
+        stack.run_checked(["python", "manage.py", "migrate", "--no-input"])
         numbers.append(measure_media(stack, files=media_files, size=MEGABYTE))
         for megabytes in sizes:
             database = fill(stack, megabytes)
@@ -147,7 +147,7 @@ def measure(sizes: list[int], *, main_size: int, rounds: int, media_files: int) 
             if megabytes == main_size:
                 readings = measure_times(stack, rounds=rounds)
                 yield f"{timings(readings.seconds)}\n  {readings.dumps[-1] / MEGABYTE:7.1f} MB in pg_dump's files"
-                numbers += judge(readings)
+                numbers += numbers_of(readings)
     most, least = max(highest.values()), min(highest.values())
     numbers.append(Number(what="Python's memory, the highest of all", value=most / MEGABYTE, target=150, unit="MB"))
     numbers.append(Number(what=f"of it, between {sizes[0]} and {sizes[-1]} MB", value=most / least, target=1.1))

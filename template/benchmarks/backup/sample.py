@@ -1,9 +1,9 @@
-"""The data that is backed up: tables of a shop, in SQL, of any size."""
+"""The data for the backups: tables of a shop, in SQL, of any size."""
 
 from collections.abc import Sequence
 from typing import Final
 
-from stack.laboratory.project import Laboratory
+from stack.chaos.project import ChaosStack
 
 # Each 1,000 rows are about 0.35 MB with their indexes, and a sixth of that in a dump with zstd:1.
 ROWS_A_MEGABYTE: Final = 2840
@@ -29,21 +29,21 @@ MAKE: Final = """
 TEXT: Final = "(SELECT string_agg(md5(w::text), ' ') FROM generate_series(1, 146) AS w)"
 
 
-def fill(laboratory: Laboratory, megabytes: int) -> int:
-    """Fill the live database to about that size. Return its size in bytes."""
+def fill(chaos_stack: ChaosStack, megabytes: int) -> int:
+    """Fill the live database to about this size. Return its size in bytes."""
     for statement in statements(megabytes):
-        laboratory.query(statement)
-    return int(laboratory.query("SELECT pg_database_size(current_database())"))
+        chaos_stack.query(statement)
+    return int(chaos_stack.query("SELECT pg_database_size(current_database())"))
 
 
 def statements(megabytes: int) -> Sequence[str]:
-    """Return what makes the tables."""
+    """Return the statements that create the tables."""
     rows = {table: int(megabytes * ROWS_A_MEGABYTE * share) for table, share in TABLES.items()}
     return [MAKE.format(table=f"sample_{table}", rows=number, text=TEXT) for table, number in rows.items()]
 
 
-def add_media(laboratory: Laboratory, *, files: int, size: int, seed: int) -> int:
-    """Write so many files, the same names whatever the seed. Return their bytes."""
+def add_media(chaos_stack: ChaosStack, *, files: int, size: int, seed: int) -> int:
+    """Write this number of files, with the same names for every seed. Return their bytes."""
     for number in range(files):
-        laboratory.ask("add_media", name=f"{number % 100:02}/{number}.bin", size=size, seed=seed)
+        chaos_stack.ask("add_media", name=f"{number % 100:02}/{number}.bin", size=size, seed=seed)
     return files * size

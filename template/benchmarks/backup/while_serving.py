@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 
 
 def p95(server: Server, act: Callable[[], None]) -> float:
-    """Return the 95th percentile, in milliseconds, of the pages that visitors asked for during `act`."""
+    """Return the 95th percentile, in milliseconds, of the pages that load clients requested during `act`."""
     traffic = Traffic(server, writing=False)
     with traffic.running():
         act()
@@ -48,7 +48,7 @@ def p95(server: Server, act: Callable[[], None]) -> float:
 
 
 def run(server: Server, *arguments: str) -> None:
-    """Run ./google_storage.sh; its result is thrown away, its messages are shown when it fails."""
+    """Run ./google_storage.sh; discard its result, and show its messages when it fails."""
     ended = subprocess.run(
         [server.directory / "google_storage.sh", *arguments],
         cwd=server.directory,
@@ -69,7 +69,7 @@ def fill(server: Server, megabytes: int) -> None:
         dotenv.write("BACKUP_URL=file:///data/backups\n")
     for statement in statements(megabytes):
         server.query(statement)
-    rules = "from bedplate.django.anonymising.registry import keep_table\n" + "".join(
+    rules = "from bedplate.django.anonymization.registry import keep_table\n" + "".join(
         f'keep_table("sample_{table}")\n' for table in ("orders", "messages", "visits", "products")
     )
     rules_file = server.directory / "web/pages/anonymisation.py"
@@ -81,10 +81,10 @@ def fill(server: Server, megabytes: int) -> None:
 
 
 def measure(server: Server, *, rounds: int, quiet: float) -> list[Number]:
-    """Return for each command how the 95th percentile during it compares with that of a quiet time, in turns."""
+    """Return, for each command, the ratio of the 95th percentile during it to that of a quiet time, in turns."""
     during: dict[str, list[float]] = {what: [] for what in COMMANDS}
     before: dict[str, list[float]] = {what: [] for what in COMMANDS}
-    p95(server, lambda: time.sleep(quiet / 2))  # what is asked for the first time is slower
+    p95(server, lambda: time.sleep(quiet / 2))  # the first requests are slower
     for number in range(rounds):
         for what, arguments in COMMANDS.items():
             before[what].append(p95(server, lambda: time.sleep(quiet)))
@@ -101,7 +101,7 @@ def measure(server: Server, *, rounds: int, quiet: float) -> list[Number]:
 
 
 def main() -> None:
-    """Print what was measured."""
+    """Print the readings."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
     parser.add_argument("--quick", action="store_true", help="little data, one round: does everything work?")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help=f"how often each is measured ({ROUNDS})")

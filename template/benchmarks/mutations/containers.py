@@ -1,4 +1,4 @@
-"""PostgreSQL, the verifier and the container of cron, with the checkout's code: for the tests that need a server."""
+"""PostgreSQL, the verifier and the cron container, with the checkout's code, for tests that need a server."""
 
 import secrets
 import subprocess
@@ -14,7 +14,7 @@ HARDLY_WAITED: Final = 30
 
 @contextmanager
 def cron_container(checkout: Path, *, prefix: str = "mutations") -> Iterator[Execute]:
-    """Give what runs pytest in a container of cron, in which the checkout is mounted; at the end nothing remains."""
+    """Yield a function that runs pytest in a cron container with the checkout mounted; remove all of it at the end."""
     name = f"{prefix}-{secrets.token_hex(3)}"
     database, cron, verifier = f"{name}-postgres", f"{name}-cron", f"{name}-verifier"
     password, socket = secrets.token_hex(16), f"{name}-socket:/run/verifier"
@@ -33,13 +33,13 @@ def cron_container(checkout: Path, *, prefix: str = "mutations") -> Iterator[Exe
         _docker("image", "rm", "--force", name, verifier)
 
 
-# As services.yml has it: without a network, its server's files in a volume that goes with it.
+# As in services.yml: without a network, its server's files in a volume that is removed with it.
 _VERIFIER: Final = (
     *("--network=none", "--user=999:999", "--env=RESERVE_MB=1024", "--shm-size=256m"),
     *("--tmpfs=/tmp", "--tmpfs=/var/lib/postgresql", "--volume=/var/lib/verifier"),
 )
 _SERVER: Final = (
-    "--add-host=postgres:127.0.0.1",  # as the service is called, for those that log in from the same network
+    "--add-host=postgres:127.0.0.1",  # the service's name, for programs that log in from the same network
     *("--env=POSTGRES_USER=app", "--env=POSTGRES_DB=app", "--shm-size=256m", "postgres:18-trixie"),
 )
 _UNTIL_READY: Final = "for _ in {1..300}; do pg_isready -qh 127.0.0.1 -U app && exit; sleep 0.2; done; exit 1"

@@ -7,7 +7,7 @@ from typing import Final
 
 type Part = ast.expr | ast.stmt
 type Replacement = tuple[Part, str]
-"""A part of the source, and what stands there instead."""
+"""A part of the source, and its replacement."""
 
 COMPARISONS: Final[dict[type[ast.cmpop], tuple[type[ast.cmpop], ...]]] = {
     ast.Eq: (ast.NotEq,),
@@ -33,12 +33,12 @@ CALCULATIONS: Final[dict[type[ast.operator], type[ast.operator]]] = {
 }
 OPPOSITES: Final = {"min": "max", "max": "min", "any": "all", "all": "any"}
 NO_CONTEXT: Final = "__import__('contextlib').nullcontext()"
-# What says nothing to a program: types, and the decorators that make a class of its annotations.
+# Parts without an effect on a program: types, and the decorators that make a class of its annotations.
 UNSEEN_FIELDS: Final = frozenset({"annotation", "returns", "type_params"})
 UNSEEN_DECORATORS: Final = frozenset(
     {"dataclass", "override", "property", "cached_property", "classmethod", "staticmethod"}
 )
-# What only shows people what happens: the log, and how far a step is.
+# Calls that only inform people: the log, and the progress of a step.
 DISPLAYS: Final = frozenset({"logger", "logging", "log", "step"})
 
 
@@ -47,11 +47,11 @@ class Fault:
     """One change to a file's source."""
 
     function: str
-    """The function that it is in, with its classes: `Store.put`."""
+    """The function around it, with its classes: `Store.put`."""
 
     line: int
     before: str
-    """The lines that change, without indentation; `after` likewise."""
+    """The changed lines, without indentation; `after` likewise."""
 
     after: str
     source: str
@@ -59,7 +59,7 @@ class Fault:
 
 
 def faults(source: str) -> list[Fault]:
-    """Return every fault that the source can be given, in the order of its lines, each of which still compiles."""
+    """Return every fault for the source, in the order of its lines; each still compiles."""
     encoded = source.encode()
     starts = [0]
     for line in encoded.splitlines(keepends=True):
@@ -124,7 +124,7 @@ def _unseen(node: ast.AST) -> bool:
 
 
 def compare(node: ast.AST) -> Iterator[Replacement]:
-    """Turn a comparison round, or move its edge by one."""
+    """Invert a comparison, or move its edge by one."""
     if isinstance(node, ast.Compare):
         for index, operator in enumerate(node.ops):
             for other in COMPARISONS[type(operator)]:
@@ -133,7 +133,7 @@ def compare(node: ast.AST) -> Iterator[Replacement]:
 
 
 def combine(node: ast.AST) -> Iterator[Replacement]:
-    """Say "or" for "and", and leave out a "not"."""
+    """Replace "and" by "or", and leave out a "not"."""
     match node:
         case ast.BoolOp(op=ast.And(), values=values):
             yield node, _expression(ast.BoolOp(ast.Or(), values))
@@ -157,7 +157,7 @@ def condition(node: ast.AST) -> Iterator[Replacement]:
 
 
 def constant(node: ast.AST) -> Iterator[Replacement]:
-    """Change a constant: one more, the other truth, another word. Prose, which has blanks, is left alone."""
+    """Change a constant: one more, the other truth, another word. Prose, which has spaces, is left alone."""
     match node:
         case ast.Constant(value=bool(value)):
             yield node, str(not value)
@@ -213,7 +213,7 @@ def catch(node: ast.AST) -> Iterator[Replacement]:
 
 
 def enter(node: ast.AST) -> Iterator[Replacement]:
-    """Go in without the lock, the transaction, or the cleaning up."""
+    """Enter without the lock, the transaction, or the cleanup."""
     if isinstance(node, ast.withitem) and node.optional_vars is None:
         yield node.context_expr, NO_CONTEXT
 

@@ -1,4 +1,4 @@
-"""The packages whose tests are tried, and the faults that no test can notice: packages.toml, equivalents.toml."""
+"""The packages whose tests are tried, and the equivalent faults: packages.toml, equivalents.toml."""
 
 import random
 import tomllib
@@ -9,29 +9,29 @@ from pathlib import Path
 from faults import Fault, faults
 
 type Equivalents = dict[tuple[str, str, str, str], str]
-"""Why a fault changes nothing that anyone could notice, by the mutant's key."""
+"""The reason why a fault has no observable effect, by the mutant's key."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Package:
-    """Sources, and the tests that have to notice when one of them is wrong."""
+    """Sources, and the tests that must notice a fault in them."""
 
     name: str
     sources: Sequence[str]
     """Patterns of files below the checkout."""
 
     tests: Sequence[str]
-    """What pytest is given in `directory`: one run each, in this order, until one fails."""
+    """Arguments of pytest in `directory`: one run each, in this order, until one fails."""
 
     container_near: str = ""
-    """Of those in the container of cron, beside PostgreSQL, the files that notice most faults soonest."""
+    """Test files in the cron container, beside PostgreSQL, that notice most faults soonest."""
 
     container_tests: Sequence[str] = ()
-    """All of them."""
+    """All tests there."""
 
     directory: str = "."
     near: str = ""
-    """Files of tests that notice most faults soonest: `users/tests/test_{stem}.py`. Those that are there run first."""
+    """Test files that notice most faults soonest: `users/tests/test_{stem}.py`. Existing ones run first."""
 
     def mutants(self, checkout: Path) -> Iterator["Mutant"]:
         """Yield every fault of every source."""
@@ -50,12 +50,12 @@ class Mutant:
 
     @property
     def key(self) -> tuple[str, str, str, str]:
-        """What stays the same while the file changes elsewhere."""
+        """A key that stays the same while the file changes elsewhere."""
         return self.file, self.fault.function, self.fault.before, self.fault.after
 
     @property
     def place(self) -> str:
-        """Where it is."""
+        """File, line and function."""
         return f"{self.file}:{self.fault.line} {self.fault.function}"
 
     def __str__(self) -> str:
@@ -65,7 +65,7 @@ class Mutant:
 
 @dataclass(frozen=True, kw_only=True)
 class Sample:
-    """The mutants of a package to try, and how many there are."""
+    """The mutants of a package to try, and the number of all."""
 
     package: Package
     available: int

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Puts small faults into the code, one at a time, and tells which of them no test notices.
+"""Puts small faults into the code, one at a time, and prints those that no test notices.
 
 Run it with the tests' Python: .venv/bin/python template/benchmarks/mutations/run.py [PACKAGE…] (see --help)
 """
@@ -33,7 +33,7 @@ HEADINGS: Final = (
 
 @dataclass
 class Reading:
-    """What became of a package's mutants."""
+    """The results of a package's mutants."""
 
     sample: Sample
     outcomes: Counter[Outcome] = field(default_factory=Counter)
@@ -41,7 +41,7 @@ class Reading:
 
     @property
     def share(self) -> float:
-        """The part of those that matter which the tests notice; a mutant that hangs is noticed, by its time limit."""
+        """The share of the relevant mutants that the tests notice; one that hangs is noticed, by its time limit."""
         tried = self.outcomes.total()
         return 1 - self.outcomes[Outcome.SURVIVED] / tried if tried else 1
 
@@ -59,9 +59,9 @@ def say(text: str) -> None:
 
 @dataclass(frozen=True)
 class Killed:
-    """The mutants that tests noticed, in a file, so that a run that was ended goes on where it was.
+    """Mutants that tests noticed, in a file, so that an interrupted run can continue.
 
-    Those that survived are not in it: a test that was written since may notice them.
+    Survivors are not in it: a test that was written since may notice them.
     """
 
     file: Path | None = None
@@ -73,11 +73,11 @@ class Killed:
             self._digests.update(self.file.read_text().split())
 
     def __contains__(self, mutant: Mutant) -> bool:
-        """Whether this very source was noticed."""
+        """Return whether exactly this source was noticed."""
         return _digest(mutant) in self._digests
 
     def add(self, mutant: Mutant) -> None:
-        """Note one more."""
+        """Add one more."""
         if self.file:
             with self.file.open("a") as file:
                 file.write(f"{_digest(mutant)}\n")
@@ -88,9 +88,9 @@ def _digest(mutant: Mutant) -> str:
 
 
 def attempt_all(sample: Sample, trial: Trial, *, killed: Killed) -> Reading:
-    """Return what became of the sample's mutants; each is printed, one that survives as a diff."""
+    """Return the results of the sample's mutants; print each, a survivor as a diff."""
     equivalents = read_equivalents(HERE / "equivalents.toml")
-    say_what_is_gone(sample.package, trial.checkout, equivalents)
+    report_obsolete_equivalents(sample.package, trial.checkout, equivalents)
     reading = Reading(sample)
     for number, mutant in enumerate(sample.mutants, start=1):
         if mutant.key in equivalents:
@@ -106,8 +106,8 @@ def attempt_all(sample: Sample, trial: Trial, *, killed: Killed) -> Reading:
     return reading
 
 
-def say_what_is_gone(package: Package, checkout: Path, equivalents: Equivalents) -> None:
-    """Name the accepted faults that the package's code cannot have any more: they are to be looked at again."""
+def report_obsolete_equivalents(package: Package, checkout: Path, equivalents: Equivalents) -> None:
+    """Name the accepted faults that the package's code no longer has: they need another look."""
     mutants = list(package.mutants(checkout))
     files, keys = {mutant.file for mutant in mutants}, {mutant.key for mutant in mutants}
     for key in equivalents:
@@ -115,8 +115,8 @@ def say_what_is_gone(package: Package, checkout: Path, equivalents: Equivalents)
             say(f"no longer in the code, though equivalents.toml has it: {' | '.join(key)}")
 
 
-def wanted(options: argparse.Namespace, checkout: Path) -> list[Sample]:
-    """Return the samples to try, of the named packages or all."""
+def requested_samples(options: argparse.Namespace, checkout: Path) -> list[Sample]:
+    """Return the samples of the named packages, or of all."""
     packages = read_packages(HERE / "packages.toml")
     names: list[str] = options.packages or list(packages)
     samples = [draw(packages[name], checkout, number=options.sample, seed=options.seed) for name in names]
@@ -155,7 +155,7 @@ def main() -> int:
         folder.chmod(0o755)  # the container runs as another user
         checkout = copy_checkout(folder / "checkout")
         (checkout / ".venv").symlink_to(ROOT / ".venv")
-        samples = wanted(options, checkout)
+        samples = requested_samples(options, checkout)
         if options.list:
             say("\n".join(str(mutant) for sample in samples for mutant in sample.mutants))
             return 0

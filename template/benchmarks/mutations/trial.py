@@ -1,4 +1,4 @@
-"""Tries mutants in a copy of the checkout: the tests of their package run, and each has a time limit."""
+"""Try mutants in a copy of the checkout: the tests of their package run, and each has a time limit."""
 
 import enum
 import os
@@ -15,7 +15,7 @@ from typing import Final
 from packages import Mutant, Package
 
 PYTEST: Final = ("-m", "pytest", "--exitfirst", "-p", "no:cacheprovider")
-# A file that changes twice within a second would be taken for the same one.
+# A file that changes twice within a second would count as unchanged.
 NO_BYTECODE: Final = {"PYTHONDONTWRITEBYTECODE": "1"}
 BASELINE_LIMIT: Final = 900
 LEAST: Final = 20.0
@@ -23,7 +23,7 @@ KILLED_BY_LIMIT: Final = 137
 
 
 class Outcome(enum.Enum):
-    """What the tests made of a mutant."""
+    """The tests' verdict on a mutant."""
 
     KILLED = "killed"
     TIMED_OUT = "timed out"
@@ -31,11 +31,11 @@ class Outcome(enum.Enum):
 
 
 class UnusableTestsError(Exception):
-    """The tests fail without any fault."""
+    """The tests fail without a fault."""
 
 
 type Execute = Callable[[Sequence[str], float], int | None]
-"""Runs pytest with these arguments, within a time limit in seconds: its exit status, or None if it was ended."""
+"""Runs pytest with these arguments, within a time limit in seconds: its exit status, or None if it was killed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,7 +46,7 @@ class TestRun:
     execute: Execute
 
     def limit(self, *, least: float) -> float:
-        """Return how long it may take: `least` seconds more than sound code takes thrice, which must pass."""
+        """Return its time limit: `least` seconds more than three times the run on sound code, which must pass."""
         start = time.monotonic()
         status = self.execute(self.arguments, BASELINE_LIMIT)
         if status != 0:
@@ -57,7 +57,7 @@ class TestRun:
 
 @dataclass(frozen=True, kw_only=True)
 class Trial:
-    """A copy of the checkout, and the tests that are asked about its package."""
+    """A copy of the checkout, and the tests of its package."""
 
     checkout: Path
     package: Package
@@ -66,7 +66,7 @@ class Trial:
     _limits: dict[tuple[str, ...], float] = field(default_factory=dict)
 
     def attempt(self, mutant: Mutant) -> Outcome:
-        """Return what the tests make of the mutant; the copy is as before afterwards."""
+        """Return the tests' verdict on the mutant; restore the copy afterwards."""
         path = self.checkout / mutant.file
         for run in [*near(self.package, self.checkout, path.stem), *self.runs]:
             limit = self._limit(run)  # known only when it is needed: most faults are noticed by the first run
@@ -87,7 +87,7 @@ class Trial:
 
 
 def near(package: Package, checkout: Path, stem: str) -> list[TestRun]:
-    """Return the run of the tests that notice most faults of a file soonest, where there are some."""
+    """Return the run of the tests that notice most faults of a file soonest, if there are some."""
     directory, tests = checkout / package.directory, shlex.split(package.near.format(stem=stem))
     found = tuple(test for test in tests if (directory / test).exists())
     return [TestRun(arguments=found, execute=in_directory(directory, checkout))] if found else []
@@ -106,7 +106,7 @@ def prepare(
 def _asked(
     package: Package, here: Execute, container: Execute | None, *, only_near: bool
 ) -> Iterator[tuple[str, Execute]]:
-    """Yield the tests that are asked after those of a file, the narrowest first."""
+    """Yield the tests that run after those of a file, the narrowest first."""
     if container and package.container_near:
         yield package.container_near, container
     if only_near:
@@ -117,9 +117,9 @@ def _asked(
 
 
 def in_directory(directory: Path, checkout: Path) -> Execute:
-    """Return what runs pytest in a directory of the checkout.
+    """Return a function that runs pytest in a directory of the checkout.
 
-    Its own Python does, where it has one: what the tests start then finds the checkout's code as they do.
+    It uses the checkout's own Python, if there is one: programs that the tests start then find its code, too.
     """
     own = checkout / ".venv/bin/python"
     python = str(own) if own.exists() else sys.executable
@@ -132,7 +132,7 @@ def in_directory(directory: Path, checkout: Path) -> Execute:
 
 
 def run_for(command: Sequence[str], limit: float, *, directory: Path) -> int | None:
-    """Return the command's exit status, or None if it had to be ended, with all that it started."""
+    """Return the command's exit status, or None if it had to be killed, with all its children."""
     programs = {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}  # as run_tests.sh has it
     with subprocess.Popen(
         command,

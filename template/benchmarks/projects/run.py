@@ -28,18 +28,18 @@ GIVEN: Final = ("--slug=shop", "--domain=shop.example", "--admin-email=you@shop.
 
 
 def seconds(action: Callable[[], object]) -> float:
-    """Return how long it takes."""
+    """Return its duration."""
     start = time.monotonic()
     action()
     return time.monotonic() - start
 
 
 def make(base: BaseProject, folder: Path) -> float:
-    """Return how long a new project takes once its last question has been answered, at a terminal."""
-    with at_terminal(base.folder / "new_project.sh", folder, "--name=Shop", *GIVEN, folder=folder.parent) as terminal:
+    """Return the duration of a new project after the answer to its last question, at a terminal."""
+    with at_terminal(base.folder / "bedplate", "new", folder, "--name=Shop", *GIVEN, folder=folder.parent) as terminal:
         terminal.expect("(Y/n)")
         terminal.type("y")
-        terminal.expect("Licence of its code")
+        terminal.expect("License of its code")
         terminal.type(ENTER)
         time_taken = seconds(terminal.wait)
     share_environment(ROOT / ".venv-template", folder)
@@ -47,7 +47,7 @@ def make(base: BaseProject, folder: Path) -> float:
 
 
 def update(base: BaseProject, project: MadeProject) -> float:
-    """Return how long an update takes of an unchanged project, with its own code, to a commit made now."""
+    """Return the duration of an update of an unchanged project, with its own code, to a commit made now."""
     with (base.folder / "web/templates/footer.html").open("a") as footer:
         footer.write("<!-- newer -->\n")
     base.commit("Another footer")
@@ -55,13 +55,13 @@ def update(base: BaseProject, project: MadeProject) -> float:
 
 
 def test_fast(project: MadeProject) -> float:
-    """Return how long `./run_tests.sh fast` takes, its caches being warm."""
+    """Return the duration of `./run_tests.sh fast`, with warm caches."""
     project.test_fast().check_returncode()
     return seconds(lambda: project.run("./run_tests.sh", "fast").check_returncode())
 
 
 def say(what: str, readings: list[float], target: float) -> None:
-    """Print what was read, and whether that is what is promised."""
+    """Print the reading, and whether it meets the target."""
     print(Number(what=what, value=median(readings), target=target, unit="s"), flush=True)  # noqa: T201
 
 

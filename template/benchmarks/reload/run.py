@@ -1,4 +1,4 @@
-"""How soon LOCAL shows a change, and how soon a second install ends; prints a reading a line, with its target.
+"""Measures how soon LOCAL shows a change, and how soon a second install ends; prints each reading with its target.
 
     .venv/bin/python template/benchmarks/reload/run.py [--rounds N]
 
@@ -67,14 +67,14 @@ def open_page(stack: Stack) -> Iterator[Page]:
 
 
 def measure_install(stack: Stack) -> float:
-    """Return the seconds that an install takes which has nothing to do."""
+    """Return the duration of an install that has nothing to do."""
     started = time.monotonic()
     stack.install()
     return time.monotonic() - started
 
 
 def show(what: str, readings: list[float], *, target: float) -> None:
-    """Print the median of the readings beside what is wanted."""
+    """Print the median of the readings beside the target."""
     each = " ".join(f"{reading:.2f}" for reading in readings)
     print(f"{what:<55} {median(readings):6.2f} s  (target {target:g} s; {each})", flush=True)  # noqa: T201
 

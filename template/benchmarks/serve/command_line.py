@@ -1,4 +1,4 @@
-"""What both commands of the benchmark share: options, messages on stderr, the result on stdout."""
+"""Shared by both commands of the benchmark: options, messages on stderr, the result on stdout."""
 
 import argparse
 import logging
@@ -23,7 +23,7 @@ def make_parser(name: str, description: str | None) -> argparse.ArgumentParser:
 
 
 def run(parser: argparse.ArgumentParser, measure: Callable[[argparse.Namespace], str]) -> int:
-    """Print what was measured. Return the exit code."""
+    """Print the result. Return the exit code."""
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     try:

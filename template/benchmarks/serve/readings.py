@@ -1,4 +1,4 @@
-"""What one run of a load says, and what several rounds say together."""
+"""The reading of one run of a load, and of several rounds together."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,9 +8,9 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Reading:
-    """Requests a second, latencies in milliseconds, and requests that got no answer or not the right one.
+    """Requests per second, latencies in milliseconds, and requests without an answer, or without the right one.
 
-    `cpu` is what a request took in all containers together, the load's included: CPU seconds; 0 where nobody counted.
+    `cpu` are the CPU seconds of a request in all containers together, the load's included; 0 if not measured.
     """
 
     rate: float
@@ -21,7 +21,7 @@ class Reading:
 
 
 def from_wrk(summary: dict[str, Any], *, cpu: float) -> Reading:
-    """Return the reading of a run of wrk, whose times are microseconds, and which took so many CPU seconds."""
+    """Return the reading of a run of wrk, whose times are microseconds, and which took `cpu` CPU seconds."""
     return Reading(
         rate=summary["requests"] / summary["duration"] * 1e6,
         p50=summary["p50"] / 1e3,
@@ -43,10 +43,10 @@ def combine(rounds: Sequence[Reading]) -> Reading:
 
 
 def share_of_limit(rounds: Sequence[Reading], *, cores: int) -> float:
-    """Return which share of the cores' time went into requests: 1 is the CPU limit, cores / CPU seconds per request."""
+    """Return the share of the cores' time spent on requests: 1 is the CPU limit, cores / CPU seconds per request."""
     return median(reading.rate * reading.cpu / cores for reading in rounds)
 
 
 def ratio(rounds: Sequence[Reading], against: Sequence[Reading]) -> float:
-    """Return how many times the others' rate this is: the median of what each round says."""
+    """Return the ratio of this rate to the others': the median of the rounds' ratios."""
     return median(mine.rate / other.rate for mine, other in zip(rounds, against, strict=True))

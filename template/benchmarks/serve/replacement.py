@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happens to a server under load, and for how many seconds the load goes on."""
+    """An event under load, and the number of seconds that the load continues."""
 
     title: str
     act: Callable[[Stack, Server], None]
@@ -32,7 +32,7 @@ class Event:
     slow_pages: int = 1
 
 
-def leave_alone(_stack: Stack, _server: Server) -> None:
+def do_nothing(_stack: Stack, _server: Server) -> None:
     """Do nothing."""
 
 
@@ -61,8 +61,8 @@ def replace_container(stack: Stack, server: Server) -> None:
 
 
 EVENTS: Final = (
-    Event("nothing happens", leave_alone),
-    Event("nothing happens, 4 slow pages at a time", leave_alone, slow_pages=4),
+    Event("nothing happens", do_nothing),
+    Event("nothing happens, 4 slow pages at a time", do_nothing, slow_pages=4),
     Event("a worker is killed", kill_worker),
     Event("workers are replaced (HUP)", replace_workers, after=12.0),
     Event("the container is restarted", restart_container),
@@ -71,7 +71,7 @@ EVENTS: Final = (
 
 
 def observe(stack: Stack, server: Server, event: Event) -> dict[str, Any]:
-    """Return how each kind of request fared while the event happened."""
+    """Return the results of each kind of request during the event."""
     command = ["python", "/load/constant.py", f"{server.nginx}:8080", str(event.slow_pages)]
     load = stack.start("compose", "exec", "-T", "load", *command)
     time.sleep(BEFORE)
@@ -89,7 +89,7 @@ def renew(stack: Stack, server: Server) -> None:
 
 
 def observe_all(stack: Stack, server: Server) -> dict[str, Any]:
-    """Return what each event did to the server."""
+    """Return the results of each event on the server."""
     observed = {}
     for event in EVENTS:
         log.info("%s: %s", server.title, event.title)
@@ -107,7 +107,7 @@ def as_text(observed: Mapping[str, Mapping[str, Any]]) -> str:
 
 
 def table_row(event: str, fared: Mapping[str, Any]) -> str:
-    """Return how many requests of each kind failed, and how pages fared meanwhile."""
+    """Return the number of failed requests of each kind, and the results of pages meanwhile."""
     counts = [f"{sum(fared[kind]['failures'].values())} of {fared[kind]['requests']}" for kind in KINDS]
     reasons = sorted({reason for kind in KINDS for reason in fared[kind]["failures"]})
     cells = "".join(f"{count:>12}" for count in counts)
@@ -116,7 +116,7 @@ def table_row(event: str, fared: Mapping[str, Any]) -> str:
 
 
 def report(options: argparse.Namespace) -> str:
-    """Return what was observed, as the options want it."""
+    """Return the observations, in the requested format."""
     others = candidates(options.server)
     with running(others) as stack:
         observed = {server.title: observe_all(stack, server) for server in (SHIPPED, *others)}

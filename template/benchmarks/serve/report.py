@@ -1,4 +1,4 @@
-"""The readings of a run, for people and for machines."""
+"""The readings of a run, as text and as JSON."""
 
 import json
 from collections.abc import Sequence
@@ -16,20 +16,20 @@ STATIC_P99_TARGET: Final = 20.0
 
 @dataclass(frozen=True)
 class Subject:
-    """What was measured in turn with the others, a reading a round."""
+    """A subject, measured in turn with the others, a reading per round."""
 
     title: str
     rounds: Sequence[Reading]
 
     @property
     def reading(self) -> Reading:
-        """What the rounds say together."""
+        """The reading of all rounds together."""
         return combine(self.rounds)
 
 
 @dataclass(frozen=True)
 class Results:
-    """Everything one run measured. The first of the servers is the one that the image ships."""
+    """All results of one run. The first of the servers is the one that the image ships."""
 
     cores: int
     servers: Sequence[Subject]
@@ -40,20 +40,20 @@ class Results:
 
     @property
     def subjects(self) -> list[Subject]:
-        """Everything that was measured."""
+        """All measured subjects."""
         return [*self.servers, self.baseline, *self.mixes, self.ceiling, self.static]
 
     def against_baseline(self, server: Subject) -> float:
-        """Return how many times the rate of the baseline the server has."""
+        """Return the server's rate, as a multiple of the baseline's."""
         return ratio(server.rounds, self.baseline.rounds)
 
     def against_ceiling(self, server: Subject) -> float:
-        """Return which share the server has of what all cores could make without a server."""
+        """Return the server's rate, as a share of the rate of all cores without a server."""
         return ratio(server.rounds, self.ceiling.rounds) / self.cores
 
 
 def as_text(results: Results) -> str:
-    """Return a table of the medians, and under it what each server is measured by."""
+    """Return a table of the medians, and under it the targets of each server."""
     return "\n".join(
         [
             "  requests/s    p50 ms    p99 ms  errors  CPU ms/request",
@@ -72,7 +72,7 @@ def table_row(subject: Subject) -> str:
 
 
 def verdicts(results: Results, server: Subject) -> list[str]:
-    """Return what the server reached of each target."""
+    """Return the server's results for each target."""
     baseline, share = results.against_baseline(server), share_of_limit(server.rounds, cores=results.cores)
     limit = results.cores / server.reading.cpu if server.reading.cpu else 0.0
     p99, errors = server.reading.p99, server.reading.errors
@@ -88,7 +88,7 @@ def verdicts(results: Results, server: Subject) -> list[str]:
 
 
 def static_verdicts(static: Subject) -> list[str]:
-    """Return what nginx reached by itself."""
+    """Return the results of nginx by itself."""
     rate, p99 = static.reading.rate, static.reading.p99
     return [
         "",
@@ -99,7 +99,7 @@ def static_verdicts(static: Subject) -> list[str]:
 
 
 def verdict(reached: bool, value: str, target: str) -> str:
-    """Return a line on one target."""
+    """Return a line about one target."""
     return f"  {'reached' if reached else 'MISSED'}  {value} (target: {target})"
 
 

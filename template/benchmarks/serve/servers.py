@@ -1,4 +1,4 @@
-"""The servers to compare, and the Compose file in which each has an nginx of its own."""
+"""The servers to compare, and the Compose file in which each has a separate nginx."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -41,14 +41,14 @@ BASELINE: Final = Server(
 
 
 def candidates(commands: Sequence[str]) -> list[Server]:
-    """Return a server for each command line that somebody wants to try."""
+    """Return a server for each additional command line."""
     return [Server(f"candidate-{number}", command, command) for number, command in enumerate(commands, start=1)]
 
 
 def compose_file(servers: Sequence[Server]) -> dict[str, Any]:
     """Return the Compose file: the project's services with their settings, and web and nginx once for each server.
 
-    Each pair has a network of its own, where the application is called `web`: what the shipped nginx looks for.
+    Each pair has a separate network, where the application is called `web`: the name that the shipped nginx looks for.
     """
     services: dict[str, Any] = {
         "postgres": extend("postgres") | {"environment": {"POSTGRES_PASSWORD": "${POSTGRES_PASSWORD}"}},

@@ -1,4 +1,4 @@
-"""A Compose project for measuring: own volumes and networks, nothing published, removed at the end."""
+"""A Compose project for measuring: separate volumes and networks, no published port, removed at the end."""
 
 import fcntl
 import json
@@ -31,7 +31,7 @@ class BenchmarkError(Exception):
 
 
 def last_json(output: str) -> Any:
-    """Return the JSON value on the last line of what a command printed."""
+    """Return the JSON value on the last line of a command's output."""
     return json.loads(output.rstrip().rpartition("\n")[2])
 
 
@@ -50,7 +50,7 @@ class Stack:
         return subprocess.Popen([docker, *arguments], cwd=self.folder, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
 
     def finish(self, process: subprocess.Popen[str]) -> str:
-        """End the command's input, and return what it printed. Raise BenchmarkError if it failed."""
+        """End the command's input, and return its output. Raise BenchmarkError if it failed."""
         output, errors = process.communicate()
         if process.returncode:
             last_lines = "\n".join((output + errors).splitlines()[-20:])
@@ -58,36 +58,36 @@ class Stack:
         return output
 
     def docker(self, *arguments: str) -> str:
-        """Return what a docker command printed. Raise BenchmarkError, with its last lines, if it fails."""
+        """Return the output of a docker command. Raise BenchmarkError, with its last lines, if it fails."""
         return self.finish(self.start(*arguments))
 
     def compose(self, *arguments: str) -> str:
-        """Return what a docker compose command printed."""
+        """Return the output of a docker compose command."""
         return self.docker("compose", *arguments)
 
     def run(self, service: str, *command: str) -> str:
-        """Return what a command printed in a service's container."""
+        """Return the output of a command in a service's container."""
         return self.compose("exec", "-T", service, *command)
 
     def containers(self) -> list[str]:
-        """Return the ids of all containers that run."""
+        """Return the ids of all running containers."""
         return self.compose("ps", "--quiet").split()
 
     def cpu_seconds(self, containers: Sequence[str]) -> float:
-        """Return the CPU time that the containers have taken so far."""
+        """Return the CPU time of the containers so far."""
         asked = [self.start("exec", container, "sh", "-c", CPU_TIME) for container in containers]
         return sum(int(self.finish(process)) for process in asked) / 1e9
 
     def cores(self) -> int:
-        """Return how many cores the engine has."""
+        """Return the number of the engine's cores."""
         return int(self.run("load", "nproc"))
 
 
 @contextmanager
 def running(others: Sequence[Server]) -> Iterator[Stack]:
-    """Give the stack with the shipped server and the others: built, healthy, its table filled."""
+    """Yield the stack with the shipped server and the others: built, healthy, its table filled."""
     servers = [SHIPPED, *others]
-    with alone(), tempfile.TemporaryDirectory(prefix=PROJECT) as folder:
+    with exclusive_lock(), tempfile.TemporaryDirectory(prefix=PROJECT) as folder:
         stack = Stack(Path(folder))
         write(stack.folder, servers)
         try:
@@ -99,8 +99,8 @@ def running(others: Sequence[Server]) -> Iterator[Stack]:
 
 
 @contextmanager
-def alone() -> Iterator[None]:
-    """Keep other runs away: they would remove each other's containers. Raise BenchmarkError while one runs."""
+def exclusive_lock() -> Iterator[None]:
+    """Hold the exclusive lock: two runs would remove each other's containers. Raise BenchmarkError while one runs."""
     with (Path(tempfile.gettempdir()) / f"{PROJECT}.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -124,7 +124,7 @@ def write(folder: Path, servers: Sequence[Server]) -> None:
 
 
 def build(stack: Stack) -> None:
-    """Build the images under test, and those that measure."""
+    """Build the images under test, and those of the load."""
     log.info("building the images")
     stack.compose("build", SHIPPED.web, SHIPPED.nginx, "load")
     stack.compose("build", "gunicorn")  # on top of the first
@@ -139,5 +139,5 @@ def bring_up(stack: Stack, servers: Sequence[Server]) -> None:
     stack.compose("run", "--rm", "-T", "--volume", f"{PROJECT}_static_files:/srv/static", SHIPPED.web, *publish)
     up = ("up", "--detach", "--wait", "--no-build")
     stack.compose(*up, *(server.web for server in servers), "load")
-    # Now, and not beside them: an nginx that does not find its application at the start looks again after seconds.
+    # Now, and not beside them: an nginx that does not find its application at the start tries again after seconds.
     stack.compose(*up, HTTPS, *(server.nginx for server in servers))

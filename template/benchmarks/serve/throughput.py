@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measures how many pages a second the stack serves: against a stock server, and against what the machine can do."""
+"""Measures the pages per second that the stack serves: against a stock server, and against the machine's limit."""
 
 import argparse
 import logging
@@ -17,7 +17,7 @@ from stack import BenchmarkError, Stack, last_json, running
 
 CONNECTIONS: Final = 16
 PAGE: Final = "/benchmark/page/"
-SLOW_EVERY: Final = 10  # in the mix, this many pages are asked for until one waits for the database
+SLOW_EVERY: Final = 10  # in the mix, one page in this number waits for the database
 SLOW_PAGE: Final = "/benchmark/slow/?seconds=0.2"
 ROWS: Final = 20
 
@@ -59,7 +59,7 @@ def check_page(stack: Stack, server: Server) -> str:
 
 
 def ask(stack: Stack, url: str, *, seconds: int, mixed: bool = False) -> Reading:
-    """Return what wrk reads there, after a second to warm up; `mixed`, with slow pages among the others."""
+    """Return wrk's reading, after a second of warm-up; `mixed`, with slow pages among the others."""
     containers = stack.containers()
     stack.run("load", *wrk_command(url, seconds=1, mixed=mixed))
     before = stack.cpu_seconds(containers)
@@ -84,13 +84,13 @@ def wrk_command(url: str, *, seconds: int, mixed: bool = False) -> list[str]:
 
 
 def in_process(stack: Stack, *, seconds: int) -> Reading:
-    """Return what the application reads by itself: one thread, no server, no nginx."""
+    """Return the application's own reading: one thread, no server, no nginx."""
     output = stack.run(SHIPPED.web, "python", "-m", "one_query_page.ceiling", f"{seconds}")
     return Reading(**last_json(output))
 
 
 def report(options: argparse.Namespace) -> str:
-    """Return what was measured, as the options want it."""
+    """Return the readings, in the requested format."""
     extra = candidates(options.server)
     rounds, seconds = (1, 1) if options.quick else (options.rounds, 2)  # many short ones: machines are not even
     with running([BASELINE, *extra]) as stack:

@@ -21,7 +21,7 @@ TASKS: Final = 10_000
 
 
 def main() -> None:
-    """Print the table; exit with 1 if more memory was taken than is promised."""
+    """Print the table; exit with 1 if a target is missed."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
     parser.add_argument("--requests", type=int, default=REQUESTS, help=f"how many pages are asked for ({REQUESTS})")
     parser.add_argument("--tasks", type=int, default=TASKS, help=f"how many tasks are run ({TASKS})")

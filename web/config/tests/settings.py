@@ -1,4 +1,4 @@
-"""The settings for tests and type checks: nothing needs to be set, and the tests use SQLite.
+"""The settings for tests and type checks: no variable is required, and the tests use SQLite.
 
 With ENVIRONMENT=local, POSTGRES_* and VALKEY_URL set, they use PostgreSQL and Valkey.
 """
@@ -12,10 +12,10 @@ import tempfile
 from pathlib import Path
 
 os.environ.setdefault("ENVIRONMENT", "embedded")
-os.environ.setdefault("DEBUG", "true")  # static files as they lie in the folders: no collectstatic before the tests
+os.environ.setdefault("DEBUG", "true")  # static files from their folders, without collectstatic
 os.environ.setdefault("SECRET_KEY", "only-for-tests-only-for-tests-only")
-# Never the data of whoever runs the tests. Each process of tests has a folder of its own, with its database and queue:
-# others run beside it. The workers that it starts inherit it. (mypy, which ends without cleaning up, writes nothing.)
+# Never use the developer's own data. Each test process has its own folder, with database and queue, because others may
+# run in parallel. Its workers inherit the folder. (mypy, which does not clean up at its end, writes nothing.)
 if "TEST_FOLDER" not in os.environ:
     run = secrets.token_hex(8) if "pytest" in sys.modules else os.getuid()
     os.environ["TEST_FOLDER"] = str(Path(tempfile.gettempdir()) / f"app-tests-{run}")
@@ -24,10 +24,10 @@ os.environ["DATA_DIRECTORY"] = str(Path(os.environ["TEST_FOLDER"]) / os.environ.
 
 from config.settings import *  # noqa: F403
 
-# Whether the frontend has been built must not change what the tests see.
+# The tests do not depend on a built frontend.
 FRONTEND = False
 WHITENOISE_AUTOREFRESH = True
-# Another worker, LOCAL's, listens to the usual one.
+# LOCAL's own worker uses the default queue.
 CELERY_TASK_DEFAULT_QUEUE = "project-tests"
-# The real one is slow on purpose, and the tests make many users.
+# The default hasher is slow on purpose, and the tests create many users.
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -1,4 +1,4 @@
-"""Migrations run while the release before still serves: what that would not survive is found here."""
+"""Migrations run while the previous release still serves: it must survive them."""
 
 from pathlib import Path
 
@@ -10,12 +10,12 @@ from django.db import connection
 
 pytestmark = [
     pytest.mark.django_db,
-    pytest.mark.skipif(connection.vendor != "postgresql", reason="judges PostgreSQL's SQL"),
+    pytest.mark.skipif(connection.vendor != "postgresql", reason="checks PostgreSQL's SQL"),
 ]
 
 
 def test_running_release_survives_every_migration() -> None:
-    """No migration of the project takes away, renames or demands what the release before does not know about."""
+    """No migration of the project removes, renames or requires something that the previous release does not expect."""
     ours = [config.label for config in apps.get_app_configs() if Path(config.path).parent == settings.BASE_DIRECTORY]
     assert "users" in ours
     assert survives(*ours)

@@ -7,8 +7,8 @@ from config.environment import Environment
 PAGE = settings.BASE_DIRECTORY.parent / "docs" / "reference" / "settings.md"
 
 
-@pytest.mark.skipif(not PAGE.parent.is_dir(), reason="a container holds web/ only, and docs/ is beside it")
-def test_the_page_about_settings_says_what_the_code_says() -> None:
+@pytest.mark.skipif(not PAGE.parent.is_dir(), reason="a container has only web/, without docs/")
+def test_the_page_about_settings_is_up_to_date() -> None:
     assert PAGE.read_text() == settings_page(Environment), "Run: manage.py describe_settings"
 
 

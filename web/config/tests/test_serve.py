@@ -9,7 +9,7 @@ from config.environment import read_environment
 from config.serve import command
 
 
-def test_its_own_log_has_the_form_of_all_logs() -> None:
+def test_the_servers_own_log_has_the_common_format() -> None:
     [option] = [option for option in command(read_environment()) if option.startswith("--log-config=")]
     formatters = json.loads(Path(option.partition("=")[2]).read_text())["formatters"]
     assert {formatter["()"] for formatter in formatters.values()} == {"bedplate.django.logs.server_formatter"}

@@ -1,4 +1,4 @@
-"""Every text of the project is translated, and what is compiled is what was written."""
+"""Every text of the project is translated, and the compiled catalogs are up to date."""
 
 from pathlib import Path
 from typing import Final

@@ -1,5 +1,5 @@
-// Must run before any component is loaded: it connects React to Vite's hot replacement, and is empty in a build.
-// As a module it needs no inline script, so no nonce.
+// Must run before any component is loaded: it connects React to Vite's hot module replacement, and is empty in a build.
+// A module needs no inline script, and so no nonce.
 import "@vitejs/plugin-react/preamble";
 import "vite/modulepreload-polyfill";
 import "../sass/main.scss";

@@ -23,7 +23,7 @@ describe("mountComponents", () => {
     return calls.map((call) => call.join(" ")).join("\n");
   }
 
-  it("renders each element's component with the element's props, in place of its content", async () => {
+  it("replaces each element's content by its component, with the element's props", async () => {
     document.body.innerHTML = `
       <div data-component="Greeting" data-props='{"name": "Ada"}'>Loading</div>
       <div data-component="Greeting" data-props='{"name": "Grace &amp; Joan"}'></div>`;
@@ -35,14 +35,14 @@ describe("mountComponents", () => {
     expect(console.error).not.toHaveBeenCalled();
   });
 
-  it("takes no props for none", async () => {
+  it("renders a component without props", async () => {
     document.body.innerHTML = '<div data-component="Greeting"></div>';
     await mountComponents(document, greetings);
     await screen.findByText("Hello stranger");
   });
 
   it.each(["Missing", "toString", ""])(
-    "names the unknown component %j and those known, leaves its content, mounts the others",
+    "reports the unknown component %j and the known ones, keeps its content, mounts the others",
     async (name) => {
       document.body.innerHTML = `
         <div data-component="${name}">As Django made it</div>
@@ -55,13 +55,13 @@ describe("mountComponents", () => {
     },
   );
 
-  it("names the component whose props are not JSON", async () => {
+  it("reports the component whose props are not JSON", async () => {
     document.body.innerHTML = `<div data-component="Greeting" data-props="{'name': 1}"></div>`;
     await mountComponents(document, greetings);
     expect(consoleText()).toMatch(/"Greeting".*data-props is not JSON: \{'name': 1\}/s);
   });
 
-  it("names the component whose file cannot be fetched, and mounts the others", async () => {
+  it("reports the component whose file cannot be fetched, and mounts the others", async () => {
     document.body.innerHTML = `
       <div data-component="Gone"></div>
       <div data-component="Greeting" data-props='{"name": "Ada"}'></div>`;

@@ -1,12 +1,12 @@
 import type { ComponentType } from "react";
 
-// `never`: a component of any props. They come from a template as JSON, where TypeScript cannot follow.
+// `never`: a component with any props. They are JSON from a template, which TypeScript cannot check.
 type Loader = () => Promise<{ default: ComponentType<never> }>;
 
-/** How to load each component that a template may name. */
+/** The loader of each component, by its name in templates. */
 export type Registry = Readonly<Record<string, Loader>>;
 
-/** Renders every `data-component` element under `root`; one that fails is named on the console and stays as Django made it. */
+/** Renders every `data-component` element under `root`. One that fails is reported on the console, and keeps Django's content. */
 export async function mountComponents(root: ParentNode, registry: Registry): Promise<void> {
   const elements = root.querySelectorAll<HTMLElement>("[data-component]");
   await Promise.all(Array.from(elements, (element) => mountOrReport(element, registry)));
@@ -23,7 +23,7 @@ async function mountOrReport(element: HTMLElement, registry: Registry): Promise<
 async function mount(element: HTMLElement, registry: Registry): Promise<void> {
   const props = readProps(element);
   const load = findLoader(element, registry);
-  // React is fetched here, so that a page without components does without it.
+  // React is imported here, so that pages without components do not load it.
   const [component, { render }] = await Promise.all([load(), import("./render")]);
   render(element, component.default as ComponentType<object>, props);
 }

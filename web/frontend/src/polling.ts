@@ -1,6 +1,6 @@
 /**
- * Runs `task` now and again `interval` milliseconds after it ends, while the page is visible. Returns what stops it.
- * The signal given to the task is aborted when the page is hidden or polling stops. The task must not reject.
+ * Runs `task` now, and again `interval` milliseconds after it ends, while the page is visible. Returns a function that stops it.
+ * The task's signal is aborted when the page is hidden or polling stops. The task must not reject.
  */
 export function pollWhileVisible(
   task: (signal: AbortSignal) => Promise<void>,

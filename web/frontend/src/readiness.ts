@@ -1,7 +1,7 @@
 import { useEffect, useState } from "react";
 import { pollWhileVisible } from "./polling";
 
-/** One service, as /health/ready reports it. */
+/** The status of a service in the response of /health/ready. */
 export interface Check {
   status: "ok" | "unavailable";
   duration_ms?: number;
@@ -10,22 +10,22 @@ export interface Check {
 
 export type Checks = Readonly<Record<string, Check>>;
 
-/** What the page knows of the stack: `ok` and `degraded` come from the endpoint, `unreachable` is its silence. */
+/** The state of the stack: `ok` and `degraded` come from the endpoint, `unreachable` means that it does not answer. */
 export interface Readiness {
   state: "loading" | "ok" | "degraded" | "unreachable";
   checks: Checks;
 }
 
-const LONGEST_WAIT_MS = 10_000;
+const TIMEOUT_MS = 10_000;
 
-/** The readiness that `url` reports, asked again every `interval` milliseconds while the page is visible. */
+/** Returns the readiness that `url` reports, updated every `interval` milliseconds while the page is visible. */
 export function useReadiness(url: string, interval: number): Readiness {
   const [readiness, setReadiness] = useState<Readiness>({ state: "loading", checks: {} });
 
   useEffect(
     () =>
       pollWhileVisible(async (signal) => {
-        const answer = await askReadiness(url, signal);
+        const answer = await fetchReadiness(url, signal);
         if (!signal.aborted) setReadiness(answer);
       }, interval),
     [url, interval],
@@ -34,11 +34,11 @@ export function useReadiness(url: string, interval: number): Readiness {
   return readiness;
 }
 
-/** The answer of `url`; anything but the endpoint's JSON (no network, a proxy's error page) is `unreachable`. */
-async function askReadiness(url: string, signal: AbortSignal): Promise<Readiness> {
+/** Returns the answer of `url`. Anything but the endpoint's JSON (no network, a proxy's error page) is `unreachable`. */
+async function fetchReadiness(url: string, signal: AbortSignal): Promise<Readiness> {
   try {
-    const patience = AbortSignal.any([signal, AbortSignal.timeout(LONGEST_WAIT_MS)]);
-    const response = await fetch(url, { cache: "no-store", signal: patience });
+    const timeout = AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]);
+    const response = await fetch(url, { cache: "no-store", signal: timeout });
     return readAnswer(await response.json());
   } catch {
     return { state: "unreachable", checks: {} };
@@ -47,6 +47,6 @@ async function askReadiness(url: string, signal: AbortSignal): Promise<Readiness
 
 function readAnswer(answer: { status?: unknown; checks?: Checks }): Readiness {
   if (typeof answer.status !== "string") throw new TypeError("not an answer of /health/ready");
-  // Strangers are not told of the services; nor is staff while the database, which knows who they are, is away.
+  // Only staff get the checks, and not while the database is unavailable, as it has the users.
   return { state: answer.status === "ok" ? "ok" : "degraded", checks: answer.checks ?? {} };
 }

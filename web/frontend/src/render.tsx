@@ -1,7 +1,7 @@
 import { type ComponentType, StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 
-/** Puts the component into `element`, in place of what Django wrote there. */
+/** Renders the component into `element`, and replaces its content. */
 export function render(element: Element, Component: ComponentType<object>, props: object): void {
   createRoot(element).render(
     <StrictMode>

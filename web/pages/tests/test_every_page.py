@@ -1,4 +1,4 @@
-"""What holds for every page: the site's design, and nothing that the content security policy stops."""
+"""Every page has the site's design, and nothing that the content security policy blocks."""
 
 from html.parser import HTMLParser
 
@@ -8,7 +8,7 @@ from django.test import Client
 
 from users.models import User
 
-FOR_EVERYBODY = (
+PUBLIC = (
     "/",
     "/accounts/login/",
     "/accounts/signup/",
@@ -36,14 +36,14 @@ FOR_STAFF = ("/admin/", "/admin/users/user/", "/admin/users/user/add/", "/admin/
 
 
 class InlineCode(HTMLParser):
-    """Finds the scripts and styles that stand in a page itself, without a nonce."""
+    """Finds the inline scripts and styles of a page that have no nonce."""
 
     def __init__(self) -> None:
         super().__init__()
         self.found: list[str] = []
 
     def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        """Remember the tag if it holds code."""
+        """Remember the tag if it contains code."""
         given = dict(attributes)
         inline_script = tag == "script" and "src" not in given and given.get("type") != "application/json"
         if (inline_script or tag == "style") and not given.get("nonce"):
@@ -52,7 +52,7 @@ class InlineCode(HTMLParser):
 
 
 def check_policy(client: Client, address: str) -> str:
-    """Return the page, whose code is all allowed by its policy."""
+    """Check that the policy allows all code of the page. Return the page."""
     response = client.get(address, follow=True)
     assert response.status_code == 200, address
     policy = response["Content-Security-Policy"]
@@ -72,14 +72,14 @@ def check_design(page: str) -> None:
 
 @pytest.fixture
 def logged_in(client: Client, staff: User) -> Client:
-    """Return the browser of someone who has just logged in."""
+    """Return a client that has just logged in."""
     EmailAddress.objects.create(user=staff, email=staff.email, verified=True, primary=True)
     client.post("/accounts/login/", {"login": staff.email, "password": "correct-horse-9"})
     return client
 
 
-@pytest.mark.parametrize("address", FOR_EVERYBODY)
-def test_pages_for_everybody(db: None, client: Client, address: str) -> None:
+@pytest.mark.parametrize("address", PUBLIC)
+def test_public_pages(db: None, client: Client, address: str) -> None:
     check_design(check_policy(client, address))
 
 
@@ -95,5 +95,5 @@ def test_pages_for_staff(logged_in: Client, staff: User, address: str) -> None:
     check_policy(logged_in, address.replace("/1/", f"/{staff.pk}/"))
 
 
-def test_a_browser_that_asks_for_an_icon_is_shown_the_way(client: Client) -> None:
+def test_requests_for_an_icon_are_redirected(client: Client) -> None:
     assert client.get("/favicon.ico")["Location"] == "/static/favicon.svg"

@@ -1,4 +1,4 @@
-"""The home page leads to Flower."""
+"""The home page links to Flower."""
 
 from collections.abc import Callable
 
@@ -10,13 +10,13 @@ from pages.tests.test_home import home
 pytestmark = pytest.mark.django_db
 
 
-def test_where_it_runs_the_page_leads_there(client: Client, configure: Callable[..., None]) -> None:
+def test_the_page_links_to_flower_where_it_runs(client: Client, configure: Callable[..., None]) -> None:
     configure(environment="local")
     assert 'href="/flower/"' in home(client)
 
 
 @pytest.mark.parametrize("environment", ["embedded", "prod"])
-def test_elsewhere_and_for_strangers_it_does_not(
+def test_the_page_does_not_link_to_flower_elsewhere_or_for_anonymous_users(
     client: Client, configure: Callable[..., None], environment: str
 ) -> None:
     configure(environment=environment)

@@ -1,4 +1,4 @@
-"""Pages with and without what web/frontend compiles."""
+"""Pages with and without the built frontend."""
 
 import json
 import re
@@ -15,7 +15,7 @@ from pages.tests.test_home import home
 pytestmark = pytest.mark.django_db
 
 
-def test_without_the_frontend_the_page_needs_none_of_it(client: Client) -> None:
+def test_without_the_frontend_the_page_loads_none_of_it(client: Client) -> None:
     page = home(client)
     assert "data-component" not in page
     assert "/static/dist/" not in page
@@ -23,7 +23,7 @@ def test_without_the_frontend_the_page_needs_none_of_it(client: Client) -> None:
 
 @pytest.fixture
 def built_frontend(settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make it a project whose frontend is built."""
+    """Simulate a project with a built frontend."""
     manifest = tmp_path / "manifest.json"
     manifest.write_text(json.dumps({"src/main.tsx": {"file": "assets/main-1.js", "css": ["assets/main-1.css"]}}))
     settings.FRONTEND = True

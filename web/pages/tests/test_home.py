@@ -13,12 +13,12 @@ def home(client: Client) -> str:
     return client.get("/").content.decode()
 
 
-def test_it_bears_the_project_s_name(client: Client, configure: Callable[..., None]) -> None:
+def test_the_page_has_the_project_name(client: Client, configure: Callable[..., None]) -> None:
     configure(project_name="Analytical Engine")
     assert "<h1>Analytical Engine</h1>" in home(client)
 
 
-def test_on_this_machine_it_leads_everybody_to_what_runs(client: Client, configure: Callable[..., None]) -> None:
+def test_on_a_local_site_the_page_links_to_all_services(client: Client, configure: Callable[..., None]) -> None:
     configure(environment="local")
     page = home(client)
     for address in ("/health/ready", "/health/background", "/tasks/", "/mail/", "/admin/"):
@@ -30,7 +30,7 @@ def test_embedded_mode_has_no_cron(client: Client, configure: Callable[..., None
     assert "/health/background" not in home(client)
 
 
-def test_in_production_strangers_learn_nothing_of_the_stack(client: Client, configure: Callable[..., None]) -> None:
+def test_in_production_anonymous_users_see_nothing_of_the_stack(client: Client, configure: Callable[..., None]) -> None:
     configure(environment="prod")
     page = home(client)
     for word in ("Django", "/health/ready", "/admin/", "/mail/"):
@@ -41,11 +41,11 @@ def test_in_production_staff_sees_the_stack(
     client: Client, configure: Callable[..., None], settings: Settings, staff: User
 ) -> None:
     configure(environment="prod")
-    settings.STAFF_NEEDS_SECOND_FACTOR = False  # the client logs them in by force
+    settings.STAFF_NEEDS_SECOND_FACTOR = False  # force_login skips it
     client.force_login(staff)
     assert "/admin/" in home(client)
 
 
-def test_a_language_that_the_site_does_not_speak_becomes_english(client: Client) -> None:
+def test_an_unsupported_language_falls_back_to_english(client: Client) -> None:
     response = client.get("/", headers={"Accept-Language": "tlh"})
     assert '<html lang="en">' in response.content.decode()

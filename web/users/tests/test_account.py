@@ -1,4 +1,4 @@
-"""Logging in and out, and what users can do with their account."""
+"""Login, logout, and the pages about the user's account."""
 
 import re
 from collections.abc import Callable
@@ -19,19 +19,19 @@ pytestmark = pytest.mark.usefixtures("own_cache")
 
 @pytest.fixture
 def ada(user: User) -> User:
-    """Return a user whose address is verified."""
+    """Return a user with a verified address."""
     EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
     return user
 
 
 def log_in(client: Client, *, email: str = "ada@example.org", password: str = PASSWORD, following: str = "") -> str:
-    """Send the form and return where it leads."""
+    """Send the form and return the redirect's URL."""
     response = client.post("/accounts/login/", {"login": email, "password": password, "next": following})
     return response.headers.get("Location", "")
 
 
 def logged_in(client: Client) -> bool:
-    return get_user(client).is_authenticated  # a Client has the session that is read
+    return get_user(client).is_authenticated  # a Client has the session that get_user reads
 
 
 @pytest.mark.parametrize("email", ["ada@example.org", "Ada@EXAMPLE.org"])
@@ -40,18 +40,18 @@ def test_a_user_logs_in_with_the_address_whatever_its_case(client: Client, ada: 
     assert logged_in(client)
 
 
-def test_a_user_is_brought_to_the_page_asked_for(client: Client, ada: User) -> None:
+def test_a_user_is_redirected_to_the_requested_page(client: Client, ada: User) -> None:
     assert log_in(client, following="/tasks/") == "/tasks/"
 
 
-def test_a_user_is_never_brought_to_another_site(client: Client, ada: User) -> None:
+def test_a_user_is_never_redirected_to_another_site(client: Client, ada: User) -> None:
     assert log_in(client, following="https://evil.example/") == "/"
 
 
-def test_a_wrong_password_and_an_unknown_address_get_the_same_answer(client: Client, ada: User) -> None:
+def test_a_wrong_password_and_an_unknown_address_get_the_same_response(client: Client, ada: User) -> None:
     address = "/accounts/login/"
     wrong = client.post(address, {"login": ada.email, "password": "wrong"}).context["form"].errors
-    unknown = client.post(address, {"login": "nobody@example.org", "password": PASSWORD}).context["form"].errors
+    unknown = client.post(address, {"login": "unknown@example.org", "password": PASSWORD}).context["form"].errors
     assert wrong == unknown != {}
     assert not logged_in(client)
 
@@ -63,13 +63,13 @@ def test_after_five_wrong_passwords_the_right_one_is_refused_too(client: Client,
     assert not logged_in(client)
 
 
-def test_who_is_not_active_cannot_log_in(client: Client, ada: User) -> None:
+def test_an_inactive_user_cannot_log_in(client: Client, ada: User) -> None:
     User.objects.update(is_active=False)
     log_in(client)
     assert not logged_in(client)
 
 
-def test_logging_out_takes_a_form(client: Client, ada: User) -> None:
+def test_logging_out_needs_a_post_request(client: Client, ada: User) -> None:
     client.force_login(ada)
     client.get("/accounts/logout/")
     assert logged_in(client)
@@ -77,14 +77,14 @@ def test_logging_out_takes_a_form(client: Client, ada: User) -> None:
     assert not logged_in(client)
 
 
-def test_a_second_factor_is_asked_for_on_the_way_to_the_administration(client: Client, ada: User) -> None:
+def test_the_admin_requires_the_second_factor(client: Client, ada: User) -> None:
     User.objects.update(is_staff=True, is_superuser=True)
     TOTP.activate(ada, generate_totp_secret())
     assert log_in(client, following="/admin/").startswith("/accounts/2fa/authenticate/")
     assert not logged_in(client)
 
 
-def test_a_forgotten_password_is_replaced_through_a_mail(
+def test_a_forgotten_password_is_reset_by_mail(
     client: Client, ada: User, mailoutbox: list[EmailMessage], configure: Callable[..., None]
 ) -> None:
     configure(project_name="Analytical Engine")
@@ -102,21 +102,21 @@ def test_a_forgotten_password_is_replaced_through_a_mail(
     assert logged_in(client)
 
 
-def test_no_mail_goes_to_an_address_that_is_nobodys(db: None, client: Client, mailoutbox: list[EmailMessage]) -> None:
-    response = client.post("/accounts/password/reset/", {"email": "nobody@example.org"})
+def test_no_mail_is_sent_to_an_unknown_address(db: None, client: Client, mailoutbox: list[EmailMessage]) -> None:
+    response = client.post("/accounts/password/reset/", {"email": "unknown@example.org"})
     assert response["Location"] == "/accounts/password/reset/done/"
     assert send_queued_mail() == 1
     assert mailoutbox == []
 
 
-def test_nobody_can_sign_up_by_default(db: None, client: Client) -> None:
+def test_sign_up_is_closed_by_default(db: None, client: Client) -> None:
     form = {"email": "new@example.org", "password1": "correct-horse-10", "password2": "correct-horse-10"}
     assert "Sign Up Closed" in client.post("/accounts/signup/", form).content.decode()
     assert not User.objects.exists()
     assert "/accounts/signup/" not in client.get("/accounts/login/").content.decode()
 
 
-def test_where_sign_up_is_open_people_make_an_account(db: None, client: Client, configure: Callable[..., None]) -> None:
+def test_people_can_create_an_account_if_that_is_open(db: None, client: Client, configure: Callable[..., None]) -> None:
     configure(allow_signup=True)
     assert "/accounts/signup/" in client.get("/").content.decode()
     form = {"email": "New@example.org", "password1": "correct-horse-10", "password2": "correct-horse-10"}

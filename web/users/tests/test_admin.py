@@ -3,12 +3,12 @@ from django.test import Client
 from users.models import User
 
 
-def test_it_has_no_login_of_its_own(client: Client, staff: User) -> None:
+def test_the_admin_uses_the_sites_login(client: Client, staff: User) -> None:
     response = client.get("/admin/", follow=True)
     assert response.redirect_chain[-1][0].startswith("/accounts/login/?next=")
 
 
-def test_who_is_not_staff_is_refused(client: Client, user: User) -> None:
+def test_a_user_who_is_not_staff_is_refused(client: Client, user: User) -> None:
     client.force_login(user)
     assert client.get("/admin/", follow=True).status_code == 403
 

@@ -1,1 +1,1 @@
-"""Backups of the project's database and media: made, listed, restored, and proven by restoring them."""
+"""Backups of the project's database and media: make, list, restore, and verify them by restoring."""

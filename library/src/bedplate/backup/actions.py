@@ -1,4 +1,4 @@
-"""What each option of `./google_storage.sh` does, and what people read of it."""
+"""The action of each option of `./google_storage.sh`, with its messages."""
 
 import sys
 from pathlib import Path
@@ -7,46 +7,65 @@ from rich.console import Console
 from rich.table import Table
 
 from bedplate.backup.bucket_rights import Finding
+from bedplate.backup.catalog import ACCEPT
+from bedplate.backup.commands.back_up import back_up
+from bedplate.backup.commands.check import check
+from bedplate.backup.commands.export import PARTS, export
+from bedplate.backup.commands.list_backups import WIDTH_OF_A_FILE, size
+from bedplate.backup.commands.prune import plan_pruning, prune
+from bedplate.backup.commands.restore import REASONS, restore
+from bedplate.backup.commands.undo import undo
+from bedplate.backup.commands.verify import verify
 from bedplate.backup.configuration import Configuration
 from bedplate.backup.errors import BackupError, WrongUseError
 from bedplate.backup.names import SLUG, split_url
 from bedplate.backup.progress import Progress
 from bedplate.backup.session import Installation, Session
-from bedplate.backup.verbs.back_up import back_up
-from bedplate.backup.verbs.check import check
-from bedplate.backup.verbs.export import PARTS, export
-from bedplate.backup.verbs.list_backups import WIDTH_OF_A_FILE, size
-from bedplate.backup.verbs.prune import plan_pruning, prune
-from bedplate.backup.verbs.restore import REASONS, restore
-from bedplate.backup.verbs.undo import undo
-from bedplate.backup.verbs.verify import verify
+from bedplate.backup.signatures import EXPORT
 
 
-def open_session(
-    configuration: Configuration, progress: Progress, *, url: str = "", project: str = "", environment: str = ""
+def open_session(  # noqa: PLR0913 - an option each
+    configuration: Configuration,
+    progress: Progress,
+    *,
+    url: str = "",
+    project: str = "",
+    environment: str = "",
+    accept_unsigned: bool = False,
 ) -> Session:
-    """Return what a verb works with: the store of a backup's URL, or this project's own."""
+    """Return the session of a command, with the store of a backup's URL, or this project's own store."""
     if project and not SLUG.fullmatch(project):
         raise WrongUseError(f"--project takes a project's slug, as in COMPOSE_PROJECT_NAME: not {project}.")
     if environment and not SLUG.fullmatch(environment):
         raise WrongUseError(f"--environment takes an environment's name, such as prod: not {environment}.")
+    if accept_unsigned and "://" not in url:
+        raise WrongUseError(f"{ACCEPT} is for one backup, given by its URL: -l lists them. {url} skips unsigned ones.")
     store = configuration.open_store(split_url(url)[0] if "://" in url else None)
-    return Session(configuration, progress, store, source=project, source_environment=environment)
+    for problem in configuration.trust.problems:
+        progress.say(problem)
+    return Session(
+        configuration,
+        progress,
+        store,
+        source=project,
+        source_environment=environment,
+        accept_unsigned=accept_unsigned,
+    )
 
 
 def read_identity(file: Path) -> str:
-    """Return the age keys in a file; of standard input for `-`."""
+    """Return the age keys in a file; `-` is standard input."""
     try:
         return sys.stdin.read() if file == Path("-") else file.read_text()
     except OSError as error:
         raise WrongUseError(f"The identity file {file} cannot be read: {error.strerror}.") from None
     except ValueError:
-        raise WrongUseError(f"The identity file {file} is not a text.") from None
+        raise WrongUseError(f"The identity file {file} is not a text file.") from None
 
 
 def run_authenticate(configuration: Configuration, *, key_file: Path | None, port: int) -> None:
-    """Store credentials, once they are proven."""
-    from bedplate.backup.verbs.authenticate import authenticate  # noqa: PLC0415 - Google's packages take half a second
+    """Store credentials that give access to the bucket."""
+    from bedplate.backup.commands.authenticate import authenticate  # noqa: PLC0415 - Google's packages take half a second
 
     authenticate(configuration, key_file=key_file, port=port)
 
@@ -62,7 +81,7 @@ def run_back_up(session: Session) -> None:
 
 
 def run_restore(session: Session, wanted: str, yes_replace: str, without_backup_first: str, *, forget: bool) -> None:
-    """Restore, and say what came of it."""
+    """Restore a backup and print the result."""
     reasons = frozenset(without_backup_first.split(",")) if without_backup_first else frozenset[str]()
     if not reasons <= frozenset(REASONS):
         raise WrongUseError(f"--without-backup-first takes {', '.join(REASONS)}: not {without_backup_first}.")
@@ -70,43 +89,43 @@ def run_restore(session: Session, wanted: str, yes_replace: str, without_backup_
     _confirm(configuration, yes_replace)
     restored = restore(session, wanted, without_backup_first=reasons, forget_set_aside=forget)
     progress.say(f"Restored {session.store.url}/{restored.manifest.name}, and {restored.media_files} media files.")
-    if restored.anonymised:
+    if restored.anonymized:
         variables = configuration.variables
-        progress.say(f"Personal data is anonymised. Log in as {variables.default_user_email} (password: see .env).")
-    progress.say("What was here before is kept until the next restore: ./google_storage.sh --undo brings it back.")
+        progress.say(f"Personal data is anonymized. Log in as {variables.default_user_email} (password: see .env).")
+    progress.say("The previous data is kept until the next restore: ./google_storage.sh --undo brings it back.")
 
 
 def run_verify(session: Session, wanted: str, *, scheduled: bool) -> None:
-    """Prove a backup."""
+    """Verify a backup."""
     encryption = session.configuration.encryption
     if scheduled and encryption.recipients and not encryption.identities:
-        session.progress.say("This server cannot read its backups, as is meant: the drill runs where the key is.")
+        session.progress.say("This server cannot read its own backups, as intended: the drill runs where the key is.")
         return
     manifest = verify(session, wanted)
-    session.progress.say(f"Proven: {session.store.url}/{manifest.name} restores to what was backed up.")
+    session.progress.say(f"Verified: {session.store.url}/{manifest.name} restores to the data that was backed up.")
 
 
-def run_export(configuration: Configuration, progress: Progress, wanted: str, *, anonymised: bool) -> None:
+def run_export(configuration: Configuration, progress: Progress, wanted: str, *, anonymized: bool) -> None:
     """Write an export to standard output."""
     parts = frozenset(wanted.split(","))
     if not parts <= PARTS:
         raise WrongUseError(f"--export takes {','.join(sorted(PARTS))}, or one of them: not {wanted}.")
     if sys.stdout.isatty():
         raise WrongUseError("--export writes a tar to standard output: write > FILE.tar after it.")
-    left_out = export(Installation(configuration, progress), sys.stdout.buffer, parts, anonymised=anonymised)
+    left_out = export(Installation(configuration, progress), sys.stdout.buffer, parts, anonymized=anonymized)
     if left_out:
         progress.say(f"{left_out} media files were left out: no field with the rule KeepFile refers to them.")
 
 
 def run_undo(session: Session, yes_replace: str) -> None:
-    """Bring back what the last restore replaced."""
+    """Undo the last restore."""
     _confirm(session.configuration, yes_replace)
     undo(session)
-    session.progress.say("Undone: what the last restore replaced is live again. Undo again to go back.")
+    session.progress.say("Undone: the data that the last restore replaced is live again. Run --undo again to go back.")
 
 
 def run_prune(session: Session, *, dry_run: bool, scheduled: bool) -> None:
-    """Print what retention keeps and removes."""
+    """Print the backups that retention keeps and removes."""
     if scheduled and session.configuration.prunes_elsewhere:
         session.progress.say("Nothing is removed here: pruning runs elsewhere (BACKUP_PRUNING).")
         return
@@ -117,14 +136,26 @@ def run_prune(session: Session, *, dry_run: bool, scheduled: bool) -> None:
         sys.stdout.write(f"{'remove ' if dry_run else 'removed'} {session.store.url}/{name}: {reason}\n")
 
 
-def run_check(session: Session) -> None:
-    """Say that all is well, or fail."""
-    check(session)
-    session.progress.say("The newest backup and its proof are recent.")
+def run_check(session: Session, *, forget: bool) -> None:
+    """Print that all is well, or fail."""
+    check(session, forget_missing=forget)
+    session.progress.say("The newest backup and the newest verification are recent.")
+
+
+def run_public_key(configuration: Configuration) -> None:
+    """Print the line of `backup_signers` for this environment's key."""
+    sys.stdout.write(f"{configuration.trust.line}\n")
+
+
+def run_sign(configuration: Configuration) -> None:
+    """Print the signature of standard input."""
+    if sys.stdin.isatty():
+        raise WrongUseError("--sign signs standard input: write <FILE >FILE.sig after it.")
+    sys.stdout.buffer.write(configuration.trust.key.sign_file(sys.stdin.buffer, EXPORT))
 
 
 def _confirm(configuration: Configuration, yes_replace: str) -> None:
-    """Have the person say that PROD is to be replaced. Raise WrongUseError if they do not."""
+    """Ask the user to confirm that PROD is replaced. Raise WrongUseError if they do not."""
     environment = configuration.environment
     if environment != "prod":
         return
@@ -137,8 +168,8 @@ def _confirm(configuration: Configuration, yes_replace: str) -> None:
 
 
 def run_check_bucket(session: Session, purpose: str) -> None:
-    """Print what an account of the bucket may do. Raise BackupError when that is not what it should be."""
-    from bedplate.backup.verbs.check_bucket import check_bucket  # noqa: PLC0415 - Google's packages take half a second
+    """Print the rights of an account of the bucket. Raise BackupError when they are not as they should be."""
+    from bedplate.backup.commands.check_bucket import check_bucket  # noqa: PLC0415 - Google's packages take half a second
 
     findings = check_bucket(session, purpose)
     console = Console()

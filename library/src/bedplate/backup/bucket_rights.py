@@ -1,4 +1,4 @@
-"""Which rights each account of a bucket should have, and what is made of those it has. No bucket is asked here."""
+"""The expected rights of each account of a bucket, compared with the actual ones. No bucket is accessed here."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -11,19 +11,19 @@ READ: Final = "storage.objects.get"
 CREATE: Final = "storage.objects.create"
 DELETE: Final = "storage.objects.delete"
 LEASE: Final = f"{DELETE} on lease.json alone"
-# Less would be over before a long weekend is.
+# Fewer days could pass over a long weekend.
 SOFT_DELETE_DAYS: Final = 7
 
 
 @dataclass(frozen=True)
 class Right:
-    """A right, in words and as Google names it, and the accounts that should have it."""
+    """A right, in words and by Google's name, and the accounts that should have it."""
 
     what: str
     permission: str
     expected_of: frozenset[str] = frozenset()
     unimportant_of: frozenset[str] = frozenset()
-    """Accounts of which it is not asked."""
+    """Accounts for which it does not matter."""
 
 
 RIGHTS: Final = (
@@ -33,7 +33,7 @@ RIGHTS: Final = (
     Right("overwrite or delete backups", DELETE, frozenset({PRUNING})),
     Right("renew and release the lease", LEASE, frozenset({SERVER, PRUNING}), unimportant_of=frozenset({PERSON})),
     Right("change metadata and holds", "storage.objects.update", unimportant_of=frozenset({PRUNING})),
-    # It renames: the name that others know is gone.
+    # It renames: the old name is gone.
     Right("move objects", "storage.objects.move", unimportant_of=frozenset({PRUNING})),
     Right("set how long objects are retained", "storage.objects.setRetention"),
     Right("shorten that", "storage.objects.overrideUnlockedRetention"),
@@ -45,7 +45,7 @@ RIGHTS: Final = (
 )
 # A lifecycle rule with one of these conditions deletes noncurrent versions alone.
 OF_NONCURRENT: Final = ("daysSinceNoncurrentTime", "noncurrentTimeBefore", "numNewerVersions")
-# What Google can be asked for. The lease's right is on one object: it does not show in an answer about the bucket.
+# The permissions to ask Google about. The lease's right is on one object: an answer about the bucket leaves it out.
 ASKED: Final = tuple(right.permission for right in RIGHTS if right.permission != LEASE)
 
 
@@ -60,21 +60,21 @@ class Finding:
     advice: str = ""
 
 
-def judge_rights(purpose: str, tried: Mapping[str, bool], granted: Collection[str] | None) -> list[Finding]:
+def assess_rights(purpose: str, tried: Mapping[str, bool], granted: Collection[str] | None) -> list[Finding]:
     """Return a finding for each right.
 
-    `tried`: what an attempt found, by permission. `granted`: of ASKED, what Google says that the account has on the
-    bucket; None if it does not say. A right that should be there has to have worked; of one that should not, either of
-    both is enough.
+    `tried`: the result of each attempt, by permission. `granted`: the permissions of ASKED that the account has on the
+    bucket, according to Google; None if unknown. An expected right must have worked; an unexpected one is found by
+    either.
     """
     return [
-        _judge(right, expected=purpose in right.expected_of, tried=tried, granted=granted)
+        _assess(right, expected=purpose in right.expected_of, tried=tried, granted=granted)
         for right in RIGHTS
         if purpose not in right.unimportant_of
     ]
 
 
-def _judge(right: Right, *, expected: bool, tried: Mapping[str, bool], granted: Collection[str] | None) -> Finding:
+def _assess(right: Right, *, expected: bool, tried: Mapping[str, bool], granted: Collection[str] | None) -> Finding:
     evidence = [tried[right.permission]] if right.permission in tried else []
     if granted is not None and not (expected and evidence):
         evidence.append(right.permission in granted)
@@ -90,8 +90,8 @@ def _word(has: bool) -> str:
     return "yes" if has else "no"
 
 
-def judge_bucket(bucket: Mapping[str, Any] | None) -> list[Finding]:
-    """Return a finding for each of the bucket's settings, from its description; None: the account may not read it."""
+def assess_bucket(bucket: Mapping[str, Any] | None) -> list[Finding]:
+    """Return a finding for each of the bucket's settings, from its description; None if the account may not read it."""
     said = bucket or {}
     access = said.get("iamConfiguration", {})
     public = str(access.get("publicAccessPrevention", "inherited"))

@@ -14,7 +14,7 @@ PIECE: Final = 1 << 20
 
 @dataclass(frozen=True)
 class Checksums:
-    """Of some bytes: how many, SHA-256 in hexadecimal, CRC32C in base64 as Google Cloud Storage writes it."""
+    """The size of some bytes, their SHA-256 in hexadecimal, and CRC32C in base64 as Google Cloud Storage writes it."""
 
     size: int
     sha256: str
@@ -22,13 +22,13 @@ class Checksums:
 
 
 def pieces(file: BinaryIO) -> Iterator[bytes]:
-    """Yield what is left of the file, in pieces of a size that memory does not notice."""
+    """Yield the rest of the file, in small pieces."""
     while piece := file.read(PIECE):
         yield piece
 
 
 def checksums(path: Path) -> Checksums:
-    """Return those of a file."""
+    """Return the checksums of a file."""
     size, sha256, crc32c = 0, hashlib.sha256(), google_crc32c.Checksum()
     with path.open("rb") as file:
         for piece in pieces(file):

@@ -1,4 +1,4 @@
-"""What the backup system knows of the project, from the same variables as Django's settings."""
+"""The project's configuration, read from the same variables as Django's settings."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -7,12 +7,15 @@ from pathlib import Path
 from django.core.exceptions import ImproperlyConfigured
 from pydantic import SecretStr
 
+from bedplate.backup.django_commands import project_folder
 from bedplate.backup.encryption import Encryption
 from bedplate.backup.errors import WrongUseError
 from bedplate.backup.retention import Policy
+from bedplate.backup.signatures import SigningKey
 from bedplate.backup.stores import Store
 from bedplate.backup.stores.folder import FolderStore
-from bedplate.environment import Environment
+from bedplate.backup.trust import SIGNERS, Trust, read_signers
+from bedplate.environment import Environment, lines
 from bedplate.environment import read_environment as read_django_environment
 
 
@@ -29,7 +32,7 @@ class Configuration:
 
     @property
     def environment(self) -> str:
-        """The environment whose database and media this is."""
+        """The environment of this database and media."""
         return self.variables.environment
 
     @property
@@ -39,7 +42,7 @@ class Configuration:
 
     @property
     def work(self) -> Path:
-        """The folder of what is unfinished, and of what restores replaced. On the same disk as the media."""
+        """The work directory, for unfinished and replaced data. On the same disk as the media."""
         return self.variables.data_directory / "backup_system"
 
     @property
@@ -53,7 +56,7 @@ class Configuration:
 
     @property
     def policy(self) -> Policy:
-        """What retention keeps."""
+        """The retention policy."""
         variables = self.variables
         return Policy(
             daily=variables.backup_keep_daily,
@@ -64,20 +67,34 @@ class Configuration:
 
     @property
     def prunes_elsewhere(self) -> bool:
-        """Whether another machine removes this environment's old backups, with an account that may."""
+        """True if another machine, with the right to delete, removes this environment's old backups."""
         return self.variables.backup_pruning == "elsewhere"
 
     @cached_property
     def encryption(self) -> Encryption:
-        """The keys to write and to read with."""
+        """The keys to encrypt and decrypt with."""
         return Encryption.from_text(
             recipients=self.variables.backup_age_recipients,
             identities=self.variables.backup_age_identity.get_secret_value(),
             secret=self.variables.signing_keys[0],
         )
 
+    @cached_property
+    def trust(self) -> Trust:
+        """The signing key and the trusted keys."""
+        name = f"{self.project}/{self.environment}"
+        signers, problems = read_signers(project_folder() / "config" / SIGNERS)
+        return Trust(name=name, keys=self._signing_keys, signers=signers, problems=problems)
+
+    @property
+    def _signing_keys(self) -> tuple[SigningKey, ...]:
+        """The keys of this environment. On a developer's machine `SECRET_KEY` is the default."""
+        if given := lines(self.variables.backup_signing_key):
+            return tuple(map(SigningKey, given))
+        return tuple(map(SigningKey, self.variables.signing_keys)) if self.variables.private else ()
+
     def with_identity(self, text: str) -> "Configuration":
-        """Return the same that reads with these age keys alone. Raise WrongUseError if there is no key among them."""
+        """Return a copy that decrypts with these age keys only. Raise WrongUseError if the text has no key."""
         configuration = Configuration(self.variables.model_copy(update={"backup_age_identity": SecretStr(text)}))
         if not configuration.encryption.identities:
             raise WrongUseError("The identity file holds no age key: no line with AGE-SECRET-KEY-1…")
@@ -88,21 +105,21 @@ class Configuration:
         url = url or self.url
         scheme, _, path = url.partition("://")
         if scheme == "gs" and path:
-            from bedplate.backup.credentials import load_credentials  # noqa: PLC0415 - half a second that a folder saves
+            from bedplate.backup.credentials import load_credentials  # noqa: PLC0415 - a folder saves half a second
             from bedplate.backup.stores.google import GoogleStore  # noqa: PLC0415
 
             credentials = load_credentials(self.variables.google_credentials)
-            return GoogleStore(url, credentials, patience=self.variables.backup_retry_seconds)
+            return GoogleStore(url, credentials, retry_seconds=self.variables.backup_retry_seconds)
         if scheme == "file" and path:
             store = FolderStore(url)
-            if store.root.is_relative_to(self.variables.data_directory.resolve()):  # no disk that may not be mounted
+            if store.root.is_relative_to(self.variables.data_directory.resolve()):  # this disk is always mounted
                 store.root.mkdir(parents=True, exist_ok=True)
             return store
-        raise WrongUseError(f"{url} is not a place for backups. Write gs://BUCKET or file:///FOLDER.")
+        raise WrongUseError(f"{url} is not a store of backups. Write gs://BUCKET or file:///FOLDER.")
 
 
 def read_configuration() -> Configuration:
-    """Return the configuration of this process. Raise WrongUseError, naming the variables that are not usable."""
+    """Return the configuration of this process. Raise WrongUseError with the invalid variables."""
     try:
         return Configuration(read_django_environment())
     except ImproperlyConfigured as error:

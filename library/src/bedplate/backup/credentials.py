@@ -1,4 +1,4 @@
-"""The credentials for Google Cloud Storage that this machine has: a file in Google's own format."""
+"""The credentials of this machine for Google Cloud Storage: a file in Google's own format."""
 
 import json
 import os
@@ -20,8 +20,8 @@ TOKEN_URI: Final = "https://oauth2.googleapis.com/token"  # noqa: S105 - an addr
 
 
 def load_credentials(file: Path) -> Credentials:
-    """Return what `./google_storage.sh -a` stored. Raise AccessError if nothing usable is there."""
-    if not file.exists() or not file.stat().st_size:  # on a server the file is there, empty until it is filled
+    """Return the credentials that `./google_storage.sh -a` stored. Raise AccessError if none are usable."""
+    if not file.exists() or not file.stat().st_size:  # on a server the file exists, empty at first
         if "STORAGE_EMULATOR_HOST" in os.environ:
             return AnonymousCredentials()
         raise AccessError("This machine has no credentials for Google Cloud Storage yet. Run ./google_storage.sh -a")
@@ -32,7 +32,7 @@ def load_credentials(file: Path) -> Credentials:
 
 
 def read_information(file: Path) -> dict[str, Any]:
-    """Return what a file in Google's format says. Raise AccessError if it is not in that format."""
+    """Return the content of a file in Google's format. Raise AccessError if it has another format."""
     try:
         information = json.loads(file.read_bytes())
     except OSError as error:
@@ -45,7 +45,7 @@ def read_information(file: Path) -> dict[str, Any]:
 
 
 def from_information(information: Mapping[str, Any]) -> Credentials:
-    """Return the credentials that the content of a file stands for. Raise AccessError if they cannot be made."""
+    """Return the credentials for the content of a file. Raise AccessError if it is not usable."""
     kind = str(information.get("type"))
     if kind not in KINDS:
         raise AccessError(f"Credentials of type {kind} cannot be used here: give a service account's key.")
@@ -56,17 +56,17 @@ def from_information(information: Mapping[str, Any]) -> Credentials:
 
 
 def account_of(credentials: Credentials) -> str:
-    """Return who the credentials stand for, as far as they know; a person's address comes with their first token."""
+    """Return the account of the credentials, if known; a person's e-mail address comes with their first token."""
     if email := getattr(credentials, "service_account_email", None) or getattr(credentials, "account", None):
         return str(email)
     if token := getattr(credentials, "id_token", None):
-        # Straight from the token's issuer over TLS: no need to check whose signature it bears.
+        # It comes from the issuer over TLS: its signature need not be checked.
         return str(jwt.decode(token, verify=False).get("email", "a person"))
-    return "a person whose address Google does not tell"
+    return "a person whose address Google does not report"
 
 
 def store_information(file: Path, information: Mapping[str, Any]) -> None:
-    """Put the credentials into the file, readable by its owner alone; the old ones go in the same moment."""
+    """Replace the credentials in the file atomically; only its owner may read it."""
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor, unfinished = tempfile.mkstemp(prefix=".unfinished-", dir=file.parent)
@@ -95,7 +95,8 @@ def _impersonated(information: Mapping[str, Any]) -> Credentials:
 
 
 def _person(information: Mapping[str, Any]) -> Credentials:
-    # Not from_authorized_user_info(): it knows no token URI but Google's. No scopes: what the person agreed to.
+    # Not from_authorized_user_info(): it supports only Google's token URI. No scopes: the token has those of the
+    # consent.
     return oauth2.Credentials(
         token=None,
         refresh_token=information["refresh_token"],

@@ -1,4 +1,4 @@
-"""Free space on a disk: compared with what work needs before it begins, and watched while it goes on."""
+"""Free space on a disk: check it before work begins, and watch it during the work."""
 
 import os
 import resource
@@ -12,8 +12,8 @@ from typing import Final
 from bedplate.backup.errors import BackupError
 
 MEGABYTE: Final = 1 << 20
-POLL_INTERVAL: Final = 0.5
-"""Seconds between two looks at the disk. Less than the reserve can be written meanwhile, also to a fast disk."""
+POLL_SECONDS: Final = 0.5
+"""The interval between two checks. Even on a fast disk, less than the reserve is written meanwhile."""
 
 
 def free_space(folder: Path) -> int:
@@ -32,14 +32,14 @@ def require_room(what: str, folder: Path, *, needed: int, reserve: int) -> None:
 
 @contextmanager
 def watch_disk(folder: Path, *, reserve: int, stop: Callable[[], None]) -> Iterator[None]:
-    """Look at the folder's disk while the block runs; below the reserve, call `stop` once, from another thread.
+    """Watch the folder's disk while the block runs; below the reserve, call `stop` once, from another thread.
 
     Raise BackupError at the end of the block if that happened, whatever the block itself raised.
     """
     low, ended = threading.Event(), threading.Event()
 
     def look() -> None:
-        while not ended.wait(POLL_INTERVAL):
+        while not ended.wait(POLL_SECONDS):
             if free_space(folder) < reserve:
                 low.set()
                 stop()
@@ -62,13 +62,13 @@ def watch_disk(folder: Path, *, reserve: int, stop: Callable[[], None]) -> Itera
 
 @contextmanager
 def limited_writing(folder: Path, *, reserve: int) -> Iterator[None]:
-    """Let this process and the programs that it runs write no further once the folder's disk is below the reserve.
+    """Stop this process and the programs that it runs from writing once the folder's disk is below the reserve.
 
-    Raise BackupError then. The other side of a download may lie about sizes, and others write to the disk as well.
+    Raise BackupError then. A server may report wrong sizes, and other programs write to the disk as well.
     """
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
 
-    def refuse_writing() -> None:  # the kernel does: each write to a file fails, in whatever library it is
+    def refuse_writing() -> None:  # the kernel makes each write to a file fail, in any library
         for process in (os.getpid(), *_descendants("self")):
             with suppress(ProcessLookupError):
                 resource.prlimit(process, resource.RLIMIT_FSIZE, (0, before[1]))
@@ -81,7 +81,7 @@ def limited_writing(folder: Path, *, reserve: int) -> Iterator[None]:
 
 
 def _descendants(process: int | str) -> Iterator[int]:
-    """Yield the ids of the processes that a process has started, and of theirs."""
+    """Yield the ids of a process's children, and of their children."""
     for children in Path(f"/proc/{process}/task").glob("*/children"):
         with suppress(OSError):  # it has ended meanwhile
             for child in map(int, children.read_text().split()):

@@ -1,4 +1,4 @@
-"""`manage.py`, made to work on a copy of the database, and to reach nothing that is live."""
+"""Run `manage.py` on a copy of the database, without access to live data."""
 
 import os
 import subprocess
@@ -9,9 +9,10 @@ from typing import Final
 
 from bedplate.backup.errors import BackupError
 
-# What the application's code has no need of while it works on a copy: it may not even hold them.
+# Variables that the application's code does not need for a copy, and must not get.
 WITHHELD: Final = (
     "BACKUP_AGE_IDENTITY",
+    "BACKUP_SIGNING_KEY",
     "BACKUP_URL",
     "CACHE_URL",
     "CRON_PING_URL",
@@ -26,7 +27,7 @@ WITHHELD: Final = (
 
 
 def project_folder() -> Path:
-    """Return the folder of `manage.py`: the first on Python's path that has one. Raise BackupError without any."""
+    """Return the first folder on Python's path that has a `manage.py`. Raise BackupError without one."""
     for folder in map(Path, sys.path):
         if (folder / "manage.py").is_file():
             return folder
@@ -34,10 +35,10 @@ def project_folder() -> Path:
 
 
 def manage(*arguments: str, variables: Mapping[str, str]) -> str:
-    """Return what `manage.py …` prints. Raise BackupError with its words if it fails."""
+    """Run `manage.py …` and return its output. Raise BackupError with its message if it fails."""
     kept = {name: value for name, value in os.environ.items() if name not in WITHHELD}
     result: subprocess.CompletedProcess[str] = subprocess.run(
-        # Should this process be killed, the kernel ends the command as well.
+        # If this process is killed, the kernel ends the command as well.
         ["setpriv", "--pdeathsig", "KILL", "--", sys.executable, "manage.py", *arguments],
         cwd=project_folder(),
         env=kept | dict(variables),

@@ -1,4 +1,4 @@
-"""Encrypting for age recipients (https://age-encryption.org): who writes a backup need not be able to read it."""
+"""Encryption for age recipients (https://age-encryption.org): the writer of a backup need not be able to read it."""
 
 import hashlib
 import hmac
@@ -12,15 +12,15 @@ import pyrage
 from bedplate.backup.errors import BackupError, UnusableBackupError, WrongUseError
 
 SUFFIX: Final = ".age"
-# Makes of the environment's secret one that is for the names of media alone.
+# Derives a secret for the names of media only from the environment's secret.
 NAMING: Final = b"backup_system: names of encrypted media, 1"
-# What pyrage says then.
+# pyrage's message for a key that does not match.
 ANOTHER_KEY: Final = "No matching keys found"
 
 
 @dataclass(frozen=True)
 class Encryption:
-    """The keys that this machine has: public ones to write with, perhaps private ones to read with."""
+    """The keys of this machine: public ones to encrypt with, perhaps private ones to decrypt with."""
 
     recipients: Sequence[pyrage.x25519.Recipient] = ()
     identities: Sequence[pyrage.x25519.Identity] = ()
@@ -30,7 +30,7 @@ class Encryption:
     def from_text(cls, *, recipients: str, identities: str, secret: str) -> "Encryption":
         """Return the keys in two texts, separated by white space. Raise WrongUseError if one is not a key.
 
-        The names of encrypted media are made with the environment's secret.
+        The names of encrypted media depend on the environment's secret.
         """
         try:
             return cls(
@@ -44,10 +44,10 @@ class Encryption:
             ) from None
 
     def content_name(self, sha256: str) -> str:
-        """Return what the object of this content is called, or its name begins with: the same once more, or another.
+        """Return the name of the object with this content, or the prefix of its name.
 
-        Encrypted, it is another name for each set of recipients, so that new keys mean new objects; and without the
-        environment's secret no one can test whether a guessed content is there.
+        With encryption, the name differs for each set of recipients, so that new keys mean new objects; and without the
+        environment's secret, a guess of the content cannot be tested.
         """
         if not self.recipients:
             return sha256
@@ -55,17 +55,17 @@ class Encryption:
         return hmac.digest(self.naming_key, "\n".join([sha256, *keys]).encode(), "sha256").hex()
 
     def encrypt(self, source: Path, target: Path) -> str:
-        """Write the file's encrypted twin. Return the SHA-256 of what it was made of."""
+        """Write an encrypted copy of the file. Return the SHA-256 of the plain content that was read."""
         with source.open("rb") as file, target.open("wb") as encrypted:
             plain = _Hashed(file)
             pyrage.encrypt_io(plain, encrypted, self.recipients)
         return plain.sha256.hexdigest()
 
     def decrypt(self, source: Path, target: Path, *, name: str) -> None:
-        """Write what the file says.
+        """Write the decrypted content of the file.
 
-        Raise UnusableBackupError, with the name that people know it by, when it is damaged; another BackupError when no
-        private key of this machine opens it.
+        Raise UnusableBackupError with `name` if it is damaged; another BackupError if no private key of this machine
+        decrypts it.
         """
         self.require_identity()
         try:
@@ -74,11 +74,11 @@ class Encryption:
         except pyrage.DecryptError as error:
             if str(error) == ANOTHER_KEY:
                 raise BackupError(
-                    f"{name} cannot be decrypted ({error}): it is for another key than the one here."
+                    f"{name} cannot be decrypted ({error}): it is encrypted for another key than the one here."
                 ) from None
             raise UnusableBackupError(f"{name} is damaged: it cannot be decrypted ({error}).") from None
         except OSError as error:
-            if error.errno:  # of this machine's disk
+            if error.errno:  # an error of this machine's disk
                 raise
             raise UnusableBackupError(f"{name} is damaged: it cannot be decrypted ({error}).") from None
 
@@ -93,7 +93,7 @@ class Encryption:
 
 
 class _Hashed:
-    """A file that remembers what was read of it."""
+    """A file that hashes what is read from it."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file

@@ -1,19 +1,19 @@
-"""What can go wrong, said so that people know what to do next."""
+"""The errors of the backup commands. Each message says what failed and what to do next."""
 
 
 class BackupError(Exception):
-    """Something failed. The message says what, and what to do about it."""
+    """The base class: a command failed. The message says why, and what to do about it."""
 
 
 class UnusableBackupError(BackupError):
-    """The backup itself is at fault: damaged, incomplete, or what it restores to is not what was backed up.
+    """The backup itself is at fault: damaged, incomplete, or restored to something else than was backed up.
 
     Every other failure (no disk, no key, no network, a held lock, an interruption) says nothing about the backup.
     """
 
 
 class WrongUseError(BackupError):
-    """The command was asked for something that it cannot mean."""
+    """Invalid usage."""
 
 
 class MissingError(BackupError):
@@ -21,16 +21,16 @@ class MissingError(BackupError):
 
 
 class ConflictError(BackupError):
-    """Somebody else has written the object in the meantime."""
+    """Another writer has changed the object in the meantime."""
 
 
 class ChangedError(BackupError):
-    """What arrived in the store is not what was read before."""
+    """The object in the store differs from the file that was read before."""
 
 
 class AccessError(BackupError):
-    """The credentials are missing, unusable, or do not get into the store."""
+    """The credentials are missing, unusable, or give no access to the store."""
 
 
 class ForbiddenError(AccessError):
-    """The store knows the account, which may not do this."""
+    """The store knows the account and denies the operation."""

@@ -1,4 +1,4 @@
-"""What a restore and a drill have in common: whether this machine can use a backup, and its dump on this disk."""
+"""Steps shared by restores and drills: check that this machine can use a backup, and fetch its dump."""
 
 from functools import partial
 from pathlib import Path
@@ -7,17 +7,17 @@ from typing import Final
 from bedplate.backup import disk
 from bedplate.backup.encryption import SUFFIX
 from bedplate.backup.errors import BackupError, UnusableBackupError
-from bedplate.backup.manifest import Contents, Engine, Manifest
+from bedplate.backup.manifest import BackupContents, Engine, Manifest
 from bedplate.backup.names import CONTENTS, media_folder
 from bedplate.backup.session import Session
-from bedplate.backup.transfer import side_by_side
+from bedplate.backup.transfer import run_parallel
 
 DUMP: Final = "database"
-"""The folder of the dump, below the one that it is fetched into."""
+"""The folder of the dump, below the target folder."""
 
 
 def require_compatible(session: Session, manifest: Manifest, here: Engine) -> None:
-    """Raise BackupError when that server cannot restore the backup, or this machine cannot read it."""
+    """Raise BackupError when the server `here` cannot restore the backup, or this machine cannot read it."""
     there = manifest.engine
     if here.name != there.name:
         raise BackupError(
@@ -36,11 +36,11 @@ def require_compatible(session: Session, manifest: Manifest, here: Engine) -> No
 def require_room(session: Session, manifest: Manifest, needed: int) -> None:
     """Raise BackupError unless this number of bytes fits beside the reserve."""
     reserve = session.configuration.variables.backup_disk_reserve_mb * disk.MEGABYTE
-    disk.require_room(f"The backup {manifest.name}", session.workplace.folder, needed=needed, reserve=reserve)
+    disk.require_room(f"The backup {manifest.name}", session.work_directory.folder, needed=needed, reserve=reserve)
 
 
-def fetch_dump(session: Session, manifest: Manifest, folder: Path) -> Contents:
-    """Return the contents of a backup whose dump is now in the folder, each file with the checksum that it had."""
+def fetch_dump(session: Session, manifest: Manifest, folder: Path) -> BackupContents:
+    """Fetch the dump of a backup into the folder, and verify its checksums. Return the backup's contents."""
     require_own_objects(manifest)
     (folder / DUMP).mkdir()
     files = manifest.files
@@ -49,23 +49,25 @@ def fetch_dump(session: Session, manifest: Manifest, folder: Path) -> Contents:
 
         def fetch(name: str) -> None:
             if Path(name).parent.as_posix() not in {DUMP, "."} or ".." in name:
-                raise UnusableBackupError(f"The backup names a file outside of itself ({name}). It is not restored.")
+                raise UnusableBackupError(
+                    f"The backup names a file outside of its folder ({name}). It is not restored."
+                )
             session.transfer.download(files[name], folder / name)
             step.advance(files[name].stored_size)
 
-        side_by_side(partial(fetch, name) for name in files)
-    contents = Contents.from_bytes((folder / CONTENTS).read_bytes(), name=manifest.name)
+        run_parallel(partial(fetch, name) for name in files)
+    contents = BackupContents.from_bytes((folder / CONTENTS).read_bytes(), name=manifest.name)
     if not all(name.startswith(media_folder(manifest.name.project)) for name in contents.media_objects):
-        raise UnusableBackupError("The backup names media that are not its project's. It is not restored.")
+        raise UnusableBackupError("The backup names media of another project. It is not restored.")
     _name_dump_files(folder / DUMP, contents)
     return contents
 
 
 def require_own_objects(manifest: Manifest) -> None:
-    """Raise UnusableBackupError when the manifest names an object of another backup, or two kinds of checksums.
+    """Raise UnusableBackupError if the manifest names an object of another backup, or two kinds of checksums.
 
-    Who can write to the store, and has no key, could otherwise have this machine decrypt an object for them into a
-    file that everyone may read, or, by the result of a drill, test a guess of its contents.
+    Otherwise someone with write access to the store, but without the key, could make this machine decrypt an object
+    into a file that everyone may read, or test a guess of its contents by the result of a drill.
     """
     for name, file in manifest.files.items():
         own = manifest.name.object(name)
@@ -78,9 +80,11 @@ def require_own_objects(manifest: Manifest) -> None:
         raise UnusableBackupError("The backup has checksums of two kinds: it was edited. Restore another.")
 
 
-def _name_dump_files(dump: Path, contents: Contents) -> None:
-    """Rename the numbered files of an encrypted backup. Raise UnusableBackupError if others were expected."""
+def _name_dump_files(dump: Path, contents: BackupContents) -> None:
+    """Rename the numbered files of an encrypted backup. Raise UnusableBackupError if they are not the expected ones."""
     if contents.dump_files and contents.dump_files.keys() != {path.name for path in dump.iterdir()}:
-        raise UnusableBackupError(f"The backup has other files than its {CONTENTS} names. Restore another backup.")
+        raise UnusableBackupError(
+            f"The backup's files are not those that its {CONTENTS} lists. Restore another backup."
+        )
     for number, name in contents.dump_files.items():
         (dump / number).rename(dump / name)

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: they end the work at once, but for steps that must not stop half-way."""
+"""Ctrl-C and SIGTERM: they stop the work at once, except in steps that must not stop half-way."""
 
 import signal
 from collections.abc import Iterator
@@ -9,13 +9,13 @@ SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 
 
 class Interruption(KeyboardInterrupt):
-    """The person, or the machine that shuts down, wants this process to end."""
+    """Ctrl-C or SIGTERM: the user, or a shutdown, stops this process."""
 
     def __init__(self, number: int) -> None:
         super().__init__()
         self.number = number
         self.state = ""
-        """What is live now, in a sentence."""
+        """A sentence about the data that is live now."""
 
     @property
     def status(self) -> int:
@@ -44,7 +44,7 @@ _handler: Final = _Handler()
 
 
 def handle_interruptions() -> None:
-    """Make Ctrl-C and SIGTERM an Interruption."""
+    """Turn Ctrl-C and SIGTERM into an Interruption."""
     for number in SIGNALS:
         signal.signal(number, _handler)
 

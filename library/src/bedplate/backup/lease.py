@@ -1,7 +1,8 @@
-"""The right to write: at most one machine at a time changes a project's backups.
+"""The lease: at most one machine at a time changes a project's backups.
 
-A lease is an object that its holder writes anew every few seconds. Another machine may take it over once it has seen it
-unchanged for so long that its holder must be dead. It measures that on its own clock: clocks that differ do no harm.
+A lease is an object that its holder rewrites every few seconds. Another machine may take it over when it has not
+changed for long enough: then its holder must be dead. That machine measures the time on its own clock, so clocks may
+differ.
 """
 
 import json
@@ -16,8 +17,8 @@ from typing import Final
 from bedplate.backup.errors import BackupError, ConflictError, MissingError
 from bedplate.backup.stores import NEW, Store
 
-# Seconds that a backup waits for another one of the same project.
-PATIENCE: Final = 1800
+# How long a backup waits for another one of the same project.
+LEASE_TIMEOUT_SECONDS: Final = 1800
 
 
 @dataclass(frozen=True)
@@ -26,10 +27,10 @@ class Holder:
 
     installation: str
     token: str = field(default_factory=secrets.token_hex)
-    """Its own, so that it knows what it has written itself."""
+    """Unique to the command, so that it recognizes its own writes."""
 
-    def note(self) -> bytes:
-        """Return what it writes. The time makes every note another one, also in stores that compare them."""
+    def to_bytes(self) -> bytes:
+        """Return the content of the lease object. The time makes each one different: a store may compare them."""
         return json.dumps({"holder": self.installation, "token": self.token, "at": time.time()}).encode()
 
 
@@ -44,15 +45,15 @@ class Lease:
 
     @property
     def token(self) -> str:
-        """What this holder has and others of the same installation have not."""
+        """The holder's token, which differs between commands of the same installation."""
         return self._holder.token
 
-    def confirm(self) -> None:
-        """Renew the lease. Raise BackupError when another machine has taken it: nothing may be written any more."""
+    def renew(self) -> None:
+        """Renew the lease. Raise BackupError when another machine has taken it: then stop writing."""
         with self._lock:
             if self._lost is None:
                 try:
-                    self._repeated_if_ours(self._write)
+                    self._retry_if_ours(self._write)
                 except ConflictError:
                     self._lost = BackupError(
                         "Another machine has taken over: this one was silent for too long. Try again."
@@ -61,21 +62,23 @@ class Lease:
                 raise self._lost
 
     def release(self) -> None:
-        """Let the next one begin."""
-        with self._lock, suppress(BackupError):  # it ends by itself too
+        """Release the lease, so that the next command can take it."""
+        with self._lock, suppress(BackupError):  # it expires by itself too
             if self._lost is None:
-                self._repeated_if_ours(self._delete)
+                self._retry_if_ours(self._delete)
 
     def _write(self) -> None:
-        self._generation = self._store.write(self._name, self._holder.note(), generation=self._generation).generation
+        self._generation = self._store.write(
+            self._name, self._holder.to_bytes(), generation=self._generation
+        ).generation
 
     def _delete(self) -> None:
         self._store.delete(self._name, generation=self._generation)
 
-    def _repeated_if_ours(self, change: Callable[[], None]) -> None:
+    def _retry_if_ours(self, change: Callable[[], None]) -> None:
         """Change the lease. Raise ConflictError when another machine has taken it.
 
-        A renewal of ours may have reached the store without its answer reaching us: then the generation is another one.
+        Our own renewal may have reached the store although its response was lost: then the generation is a new one.
         """
         try:
             change()
@@ -88,15 +91,15 @@ class Lease:
 
 @contextmanager
 def hold_lease(store: Store, name: str, *, holder: str, seconds: float, say: Callable[[str], None]) -> Iterator[Lease]:
-    """Hold the lease `name`, renewing it, after waiting for who holds it now.
+    """Hold the lease `name`, and renew it, after waiting for the current holder.
 
-    `holder` is this installation's own name: what it held itself before it was killed it takes back at once. `seconds`
-    without a renewal mean that the holder is dead. Raise BackupError after half an hour of waiting.
+    `holder` is the name of this installation: it takes a lease of its own, left by a killed command, back at once. A
+    holder that does not renew for `seconds` is dead. Raise BackupError after half an hour of waiting.
     """
     ours = Holder(holder)
     lease = Lease(store, name, holder=ours, generation=_acquire(store, name, holder=ours, seconds=seconds, say=say))
     finished = threading.Event()
-    renewal = threading.Thread(target=_renew, args=(lease, finished, seconds / 4), daemon=True)
+    renewal = threading.Thread(target=_renew_regularly, args=(lease, finished, seconds / 4), daemon=True)
     renewal.start()
     try:
         yield lease
@@ -106,14 +109,14 @@ def hold_lease(store: Store, name: str, *, holder: str, seconds: float, say: Cal
         lease.release()
 
 
-def _renew(lease: Lease, finished: threading.Event, interval: float) -> None:
+def _renew_regularly(lease: Lease, finished: threading.Event, interval: float) -> None:
     while not finished.wait(interval):
-        with suppress(Exception):  # it is met again when the lease is confirmed, before anything is written
-            lease.confirm()
+        with suppress(Exception):  # the next renewal, before anything is written, fails again
+            lease.renew()
 
 
 def _acquire(store: Store, name: str, *, holder: Holder, seconds: float, say: Callable[[str], None]) -> str:
-    deadline = time.monotonic() + max(PATIENCE, 2 * seconds)
+    deadline = time.monotonic() + max(LEASE_TIMEOUT_SECONDS, 2 * seconds)
     seen, since = "", 0.0
     while time.monotonic() < deadline:
         generation, other = current_lease(store, name)
@@ -126,15 +129,15 @@ def _acquire(store: Store, name: str, *, holder: Holder, seconds: float, say: Ca
                 )
             seen, since = generation, time.monotonic()
         if generation == NEW or ours or time.monotonic() - since >= seconds:
-            with suppress(ConflictError):  # someone else was quicker
-                return store.write(name, holder.note(), generation=generation).generation
+            with suppress(ConflictError):  # another machine was faster
+                return store.write(name, holder.to_bytes(), generation=generation).generation
         else:
             time.sleep(min(1.0, seconds / 10))
     raise BackupError("Another machine has been writing backups of this project for half an hour. Try again later.")
 
 
 def current_lease(store: Store, name: str) -> tuple[str, Holder]:
-    """Return the lease's generation, and who wrote it; NEW when no one holds it."""
+    """Return the lease's generation and its holder; NEW when the lease is free."""
     try:
         data, generation = store.read(name)
     except MissingError:

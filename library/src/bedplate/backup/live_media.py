@@ -1,4 +1,4 @@
-"""The live media folder: how another one takes its place, on whatever it is mounted, whatever interrupts that."""
+"""The live media folder, and how to replace it on any mount, even after interruptions."""
 
 import os
 import secrets
@@ -12,55 +12,55 @@ from typing import Final
 from bedplate.backup.errors import BackupError
 from bedplate.backup.media_paths import RESTORES, shown
 from bedplate.backup.mounts import mounts_below, share_mount
-from bedplate.backup.workplace import Workplace
+from bedplate.backup.work_directory import WorkDirectory
 
 MEDIA: Final = "media"
 UNDOES: Final = "undoes"
-"""In the folder of an undoing: the restore whose previous media become live."""
+"""A file in the folder of an undo: the restore whose previous media become live."""
 LISTED: Final = "live-media"
-"""In the folder of a restore or an undoing: the paths of the media that were live just before the swap."""
+"""A file in the folder of a restore or an undo: the paths of the media that were live just before the swap."""
 
 
 @dataclass(frozen=True)
 class LiveMedia:
-    """The media folder, and the workplace of the installation.
+    """The media folder, and the work directory of the installation.
 
-    Where both are on one mount, folders are renamed. A media folder on a mount of its own stays where it is: its
-    contents change places with those of folders inside of it.
+    If both are on one mount, folders are renamed. A media folder on its own mount stays in place: its contents are
+    swapped with those of folders inside of it.
     """
 
     root: Path
-    main: Workplace
+    main: WorkDirectory
 
     @classmethod
-    def find(cls, media: Path, workplace: Workplace) -> "LiveMedia":
+    def find(cls, media: Path, work_directory: WorkDirectory) -> "LiveMedia":
         """Return the live media at MEDIA_ROOT, which may be a link."""
-        return cls(Path(os.path.realpath(media)), Workplace(Path(os.path.realpath(workplace.folder))))
+        return cls(Path(os.path.realpath(media)), WorkDirectory(Path(os.path.realpath(work_directory.folder))))
 
     @property
     def apart(self) -> bool:
-        """Whether the media are on a mount of their own."""
+        """True if the media are on their own mount."""
         return not share_mount(self.root, self.main.folder) or (self.root / RESTORES).is_dir()
 
     @property
-    def workplace(self) -> Workplace:
-        """Where media are staged and kept: on the mount of the live ones."""
-        return Workplace(self.root / RESTORES) if self.apart else self.main
+    def work_directory(self) -> WorkDirectory:
+        """The work directory for staged and previous media, on the mount of the live ones."""
+        return WorkDirectory(self.root / RESTORES) if self.apart else self.main
 
     @property
-    def workplaces(self) -> list[Workplace]:
-        """Where media may be staged or kept: they may have come onto a mount of their own since."""
-        return [self.workplace, self.main] if self.apart else [self.main]
+    def work_directories(self) -> list[WorkDirectory]:
+        """The work directories that may hold media: they may have been moved to their own mount since."""
+        return [self.work_directory, self.main] if self.apart else [self.main]
 
     def staged(self, restore: str) -> Path:
         """Return the folder of the media that a restore prepares."""
-        return self.workplace.staging(restore) / MEDIA
+        return self.work_directory.staging(restore) / MEDIA
 
     def require_swappable(self) -> None:
-        """Raise BackupError, saying what to do, when other media could not take the place of these."""
+        """Raise BackupError with advice if the media cannot be replaced."""
         if below := mounts_below(self.root):
             raise BackupError(
-                f"{below[0]} is a mount inside of the media folder, whose contents a restore cannot replace. "
+                f"{below[0]} is a mount inside of the media folder. A restore cannot replace its contents. "
                 f"Mount {self.root} as a whole, or unmount that first."
             )
         folder = self.root if self.apart else self.root.parent
@@ -75,21 +75,21 @@ class LiveMedia:
             )
 
     def begin_undoing(self, earlier: str, restore: str) -> None:
-        """Prepare that the media which the restore `earlier` replaced become live."""
-        found = [kept for place in self.workplaces if (kept := place.previous(earlier) / MEDIA).is_dir()]
+        """Prepare to make the media that the restore `earlier` replaced live again."""
+        found = [kept for place in self.work_directories if (kept := place.previous(earlier) / MEDIA).is_dir()]
         self.main.staging(restore).mkdir(mode=0o700)
         if found and found[0].is_relative_to(self.main.folder) and self.apart:
             copy_folder(found[0], self.staged(restore))
             return
-        (self.workplace.previous(earlier) / MEDIA).mkdir(parents=True, exist_ok=True)  # there were none
+        (self.work_directory.previous(earlier) / MEDIA).mkdir(parents=True, exist_ok=True)  # it had no media
         (self.main.staging(restore) / UNDOES).write_text(earlier)
 
     def list_live(self, restore: str) -> None:
-        """Write down which media are live, before a swap: those that come meanwhile can be told from them."""
+        """Record which media are live before a swap, to recognize those that are added meanwhile."""
         (self.main.staging(restore) / LISTED).write_bytes(b"\0".join(map(os.fsencode, self._live())))
 
     def came_since(self, restore: str) -> list[str]:
-        """Return the live media that the rest of the swap sets aside though they came after it had begun."""
+        """Return the live media that were added since the swap began, and that its rest sets aside."""
         listed = self.main.staging(restore) / LISTED
         if not listed.is_file() or self.kept(restore).is_dir():  # without it, an earlier version began the swap
             return []
@@ -97,12 +97,12 @@ class LiveMedia:
 
     def kept(self, restore: str) -> Path:
         """Return the folder of the media that a restore replaced."""
-        return self.workplace.previous(restore) / MEDIA
+        return self.work_directory.previous(restore) / MEDIA
 
     def swap(self, restore: str) -> None:
-        """Make the prepared media live, and keep those that were. It can be called again after an interruption."""
+        """Make the prepared media live, and keep those that were. Can be called again after an interruption."""
         new = self._prepared(restore)
-        if not new.is_dir():  # they are live already
+        if not new.is_dir():  # they are already live
             return
         kept = self.kept(restore)
         if not kept.is_dir():
@@ -114,16 +114,16 @@ class LiveMedia:
             _move(new, self.root)
 
     def is_pending(self, restore: str) -> bool:
-        """Return whether prepared media are still to become live."""
+        """Return whether prepared media are not live yet."""
         undoes = self.main.staging(restore) / UNDOES
         if undoes.is_file():
-            return (self.workplace.previous(undoes.read_text()) / MEDIA).is_dir()
+            return (self.work_directory.previous(undoes.read_text()) / MEDIA).is_dir()
         return self.staged(restore).is_dir() or self.main.staging(restore).joinpath(MEDIA).is_dir()
 
     def _prepared(self, restore: str) -> Path:
         undoes, staged = self.main.staging(restore) / UNDOES, self.staged(restore)
         if undoes.is_file():
-            return self.workplace.previous(undoes.read_text()) / MEDIA
+            return self.work_directory.previous(undoes.read_text()) / MEDIA
         elsewhere = self.main.staging(restore) / MEDIA
         if self.apart and elsewhere.is_dir():  # an earlier version staged them there, and could not swap them
             copy_folder(elsewhere, staged)
@@ -143,7 +143,7 @@ class LiveMedia:
             kept.mkdir()
 
     def _live(self) -> set[str]:
-        """Return the paths of the live files. Nothing new comes into a folder that cannot be read."""
+        """Return the paths of the live files. Unreadable folders are skipped: they get no new files."""
         found: set[str] = set()
         for parent, folders, names in os.walk(self.root):
             if Path(parent) == self.root and RESTORES in folders:
@@ -156,7 +156,7 @@ class LiveMedia:
 
 
 def copy_folder(source: Path, target: Path) -> None:
-    """Copy a folder onto another mount; the target appears when it is whole."""
+    """Copy a folder to another mount; the target appears when it is complete."""
     unfinished = target.with_name(f"{MEDIA}.unfinished")
     shutil.rmtree(unfinished, ignore_errors=True)
     shutil.copytree(source, unfinished, symlinks=True)
@@ -169,7 +169,7 @@ def _move_contents(entries: Iterator[Path], target: Path) -> None:
 
 
 def _move(path: Path, destination: Path) -> None:
-    """Move a file or folder. What was written there meanwhile stays: folders are merged, a file gets another name."""
+    """Move a file or folder. Keep new files at the destination: merge folders, rename a file."""
     if destination.is_dir() and not destination.is_symlink() and path.is_dir() and not path.is_symlink():
         _move_contents(path.iterdir(), destination)
         path.rmdir()
@@ -180,7 +180,7 @@ def _move(path: Path, destination: Path) -> None:
 
 
 def _is_movable(path: Path, folder: Path) -> bool:
-    """Return whether this process may move an entry of the folder to another one."""
+    """Return whether this process may move an entry of the folder to another folder."""
     user, sticky = os.getuid(), folder.stat().st_mode & S_ISVTX
     mine = user in {0, path.lstat().st_uid, folder.stat().st_uid}
     return (not sticky or mine) and (path.is_symlink() or not path.is_dir() or os.access(path, os.W_OK))

@@ -1,11 +1,11 @@
-"""What a backup consists of: the manifest, readable by all, and the contents, encrypted if the backup is.
+"""The two descriptions of a backup: the manifest, readable by all, and the contents, encrypted if the backup is.
 
-Someone who can read the store, and has no key, learns sizes, counts and times of an encrypted backup. What else is
-readable does not depend on the data:
+With access to the store but without the key, one learns sizes, counts and times of an encrypted backup. Everything else
+that is readable does not depend on the data:
 
-- project, environment and version of the database, by which people choose what to restore where;
-- SHA-256 and CRC32C of encrypted objects: age uses a new random key each time, so the same file never has the same;
-- names of objects: numbers (Contents.dump_files), and for media an HMAC (Encryption.content_name).
+- project, environment and version of the database, which are needed to choose a backup;
+- SHA-256 and CRC32C of encrypted objects: age uses a new random key each time, so they never repeat for a file;
+- names of objects: numbers (BackupContents.dump_files), and for media an HMAC (Encryption.content_name).
 """
 
 import hashlib
@@ -14,7 +14,6 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from datetime import datetime
 from types import UnionType
 from typing import Any, ClassVar, Final, get_origin
 
@@ -26,34 +25,34 @@ FORMAT_OF_ENCRYPTED: Final = 2
 """With checksums of the encrypted objects. Release 1.0 wrote those of the files, in format 1."""
 FORMATS: Final = (FORMAT, FORMAT_OF_ENCRYPTED)
 
-# What a column of PostgreSQL, and a file of any file system, can hold. JSON has numbers without end.
+# The largest integer of PostgreSQL, and the largest size of any file. JSON has no limit.
 LARGEST: Final = (1 << 63) - 1
 
 CHECKSUMS: Final = ("sha256", "stored_sha256")
 
-# `pg_dump --format=directory` and SQLite name files so; none leads out of its folder.
+# The names that `pg_dump --format=directory` and SQLite use; none leads out of its folder.
 DUMP_FILE: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.]{0,99}")
 
-# What reading a text raises that is not what was written: no JSON, nested without end, or of other names and types.
+# The errors of reading other text than was written: not JSON, nested too deeply, or with other names and types.
 UNREADABLE: Final = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 
 
 def require_name(field_name: str, value: object) -> None:
-    """Raise TypeError or ValueError unless this is a text that a file's or a role's name could be."""
+    """Raise TypeError or ValueError unless the value is a possible name of a file or a role."""
     if not isinstance(value, str):
-        raise TypeError(f"{field_name} is of another type")
+        raise TypeError(f"{field_name} has another type")
     try:
         possible = b"\0" not in os.fsencode(value)
     except UnicodeEncodeError:
         possible = False
     if not possible:
-        raise ValueError(f"{field_name} holds what no name may hold")
+        raise ValueError(f"{field_name} has a character that no name may have")
 
 
-class _Typed:
-    """A dataclass that holds values of its fields' types alone. Of collections, only the kind is looked at.
+class Typed:
+    """A dataclass that checks the types of its fields. Of collections, only the type itself is checked.
 
-    Numbers are sizes and counts, which are not negative, unless the class says otherwise.
+    Numbers are sizes and counts, which are not negative, unless the class sets another range.
     """
 
     _possible: ClassVar[range] = range(LARGEST + 1)
@@ -63,28 +62,28 @@ class _Typed:
             kind: Any = each.type if isinstance(each.type, UnionType) else get_origin(each.type) or each.type
             value = getattr(self, each.name)
             if not isinstance(value, kind) or isinstance(value, bool) is not (kind is bool):
-                raise TypeError(f"{each.name} is of another type")
+                raise TypeError(f"{each.name} has another type")
             if kind is int and value not in self._possible:
-                raise ValueError(f"{each.name} is no possible number")
+                raise ValueError(f"{each.name} is out of range")
             if isinstance(value, str):
                 require_name(each.name, value)
 
 
 @dataclass(frozen=True, kw_only=True)
-class StoredFile(_Typed):
+class StoredFile(Typed):
     """A file of the backup, and the object that holds it, which differs from it when it is encrypted.
 
-    It has exactly one checksum. The checksum of a file lets anyone test guesses of its contents: that of an encrypted
-    file is only in the encrypted contents (for media). The manifest has the checksum of the encrypted object.
+    It has exactly one checksum. With a file's checksum, anyone can test guesses of its contents. So that of an
+    encrypted file is only in the encrypted contents (for media); the manifest has the checksum of the encrypted object.
     """
 
     object: str
     size: int
     stored_size: int
     sha256: str | None = None
-    """Of the file."""
+    """The checksum of the file."""
     stored_sha256: str | None = None
-    """Of the encrypted object."""
+    """The checksum of the encrypted object."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -93,21 +92,21 @@ class StoredFile(_Typed):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Engine(_Typed):
-    """The database server that a backup is from: `postgresql` or `sqlite`."""
+class Engine(Typed):
+    """The database engine of a backup: `postgresql` or `sqlite`."""
 
     name: str
     version: str
 
     @property
     def major(self) -> int:
-        """The number that decides what can be restored where."""
+        """The major version, which decides where a backup can be restored."""
         return int(self.version.split(".")[0])
 
 
 @dataclass(frozen=True, kw_only=True)
-class Manifest(_Typed):
-    """A backup, but for what its data says."""
+class Manifest(Typed):
+    """The description of a backup, without anything from its data."""
 
     name: BackupName
     engine: Engine
@@ -120,8 +119,13 @@ class Manifest(_Typed):
 
     @property
     def size(self) -> int:
-        """What is stored, media included, in bytes."""
+        """The stored size, including media, in bytes."""
         return sum(file.stored_size for file in self.files.values()) + self.media_size
+
+    @property
+    def sha256(self) -> str:
+        """The SHA-256 of the manifest as it is stored."""
+        return hashlib.sha256(self.to_bytes()).hexdigest()
 
     def to_bytes(self) -> bytes:
         """Return the manifest as it is stored: JSON with a digest of itself."""
@@ -144,14 +148,14 @@ class Manifest(_Typed):
                 raise BackupError(f"{where} belongs to another backup, {value['name']}. Restore that one, or another.")
             files = {file: StoredFile(**stored) for file, stored in value["files"].items()}
             found = cls(**value | {"name": name, "engine": Engine(**value["engine"]), "files": files})
-            _ = found.engine.major, files[CONTENTS], files[MEDIA_LIST]  # which others rely on
+            _ = found.engine.major, files[CONTENTS], files[MEDIA_LIST]  # other code relies on these
         except UNREADABLE as error:
             raise BackupError(f"{where} cannot be read ({error!r}). Restore another backup.") from None
         return found
 
 
-def _as_written(value: "Manifest | Contents") -> dict[str, Any]:
-    """Return the values of a dataclass and of those in it. Of a file's two checksums, the missing one is left out."""
+def _as_written(value: "Manifest | BackupContents") -> dict[str, Any]:
+    """Return the values of a dataclass and its nested ones, without the missing one of a file's two checksums."""
     return asdict(
         value,
         dict_factory=lambda pairs: {name: each for name, each in pairs if each is not None or name not in CHECKSUMS},
@@ -159,12 +163,12 @@ def _as_written(value: "Manifest | Contents") -> dict[str, Any]:
 
 
 def digest(value: Mapping[str, Any]) -> str:
-    """Return the SHA-256 of a value, whatever the order it was written in."""
+    """Return the SHA-256 of a value, independent of the order of its keys."""
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
 @dataclass(frozen=True, kw_only=True)
-class MediaFile(_Typed):
+class MediaFile(Typed):
     """A media file by its path below MEDIA_ROOT: a file with contents, or a symbolic link."""
 
     path: str
@@ -173,37 +177,37 @@ class MediaFile(_Typed):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sequence(_Typed):
-    """What a sequence was between two moments: one before the database was copied, one after."""
+class SequenceBounds(Typed):
+    """The values of a sequence before and after the database was copied."""
 
-    # A value less its increment: that of a sequence which was never called is before its first one.
+    # A value minus its increment: an unused sequence counts as one step before its first value.
     _possible: ClassVar[range] = range(-2 * LARGEST - 2, 2 * LARGEST + 3)
     before: int
     after: int
 
     def admit(self, value: int) -> bool:
-        """Return whether the sequence had that value at some moment in between."""
+        """Return whether the sequence can have had that value in between."""
         return min(self.before, self.after) <= value <= max(self.before, self.after)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Census(_Typed):
-    """What a database holds, counted exactly, all at one moment."""
+class DatabaseInventory(Typed):
+    """The inventory of a database: exact counts at one moment."""
 
     rows: Mapping[str, int]
-    sequences: Mapping[str, Sequence] = field(default_factory=dict)
+    sequences: Mapping[str, SequenceBounds] = field(default_factory=dict)
     objects: Mapping[str, int] = field(default_factory=dict)
-    """How many there are of each kind: indexes, constraints, functions, large objects, …"""
+    """The number of objects of each kind: indexes, constraints, functions, large objects, …"""
     roles: tuple[str, ...] = ()
-    """Whom the database names: as owners, in grants and policies."""
+    """The roles that the database refers to: as owners, in grants and policies."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
         for role in self.roles:
             require_name("roles", role)
 
-    def differences(self, restored: "Census") -> list[str]:
-        """Return in what a restored database differs, in words; nothing when it holds what this one held."""
+    def differences(self, restored: "DatabaseInventory") -> list[str]:
+        """Return the differences of a restored database, in words."""
         found = [*_differences("rows of", self.rows, restored.rows), *_differences("", self.objects, restored.objects)]
         for name, bounds in self.sequences.items():
             value = restored.sequences.get(name)
@@ -221,13 +225,13 @@ def _differences(what: str, before: Mapping[str, int], restored: Mapping[str, in
 
 
 @dataclass(frozen=True, kw_only=True)
-class Contents(_Typed):
-    """What the data of a backup says."""
+class BackupContents(Typed):
+    """The description of a backup's data."""
 
-    census: Census
+    inventory: DatabaseInventory
     media: tuple[MediaFile, ...]
     dump_files: Mapping[str, str] = field(default_factory=dict)
-    """In an encrypted backup: the names of the dump's files, by the numbers that the manifest has instead.
+    """In an encrypted backup: the names of the dump's files, by their numbers in the manifest.
 
     pg_dump's names contain the OIDs of large objects, which an application can choose.
     """
@@ -235,29 +239,30 @@ class Contents(_Typed):
     def __post_init__(self) -> None:
         super().__post_init__()
         if not all(map(DUMP_FILE.fullmatch, self.dump_files.values())):
-            raise ValueError("dump_files has a name that no dump has")
+            raise ValueError("dump_files has an invalid name")
 
     @property
     def media_objects(self) -> dict[str, int]:
-        """The objects that the media are in, and how large they are."""
+        """The objects of the media, with their sizes."""
         return {media.stored.object: media.stored.stored_size for media in self.media if media.stored}
 
     def to_bytes(self) -> bytes:
         """Return the contents as they are stored."""
         value = _as_written(self)
+        value = {"census": value.pop("inventory")} | value  # the key of all releases
         if not self.dump_files:
             del value["dump_files"]
         return json.dumps(value, indent=1).encode()
 
     @classmethod
-    def from_bytes(cls, data: bytes, *, name: BackupName) -> "Contents":
-        """Return the contents. Raise BackupError if they are none."""
+    def from_bytes(cls, data: bytes, *, name: BackupName) -> "BackupContents":
+        """Return the contents. Raise UnusableBackupError if they cannot be read."""
         try:
             value = json.loads(data)
-            census = value["census"]
-            sequences = {sequence: Sequence(**bounds) for sequence, bounds in census["sequences"].items()}
+            inventory = value["census"]
+            sequences = {sequence: SequenceBounds(**bounds) for sequence, bounds in inventory["sequences"].items()}
             return cls(
-                census=Census(**census | {"sequences": sequences, "roles": tuple(census["roles"])}),
+                inventory=DatabaseInventory(**inventory | {"sequences": sequences, "roles": tuple(inventory["roles"])}),
                 media=tuple(_media_file(media) for media in value["media"]),
                 dump_files=value.get("dump_files", {}),
             )
@@ -269,29 +274,6 @@ class Contents(_Typed):
 def _media_file(value: dict[str, Any]) -> MediaFile:
     stored = value.pop("stored")
     file = StoredFile(**stored) if stored else None
-    if file and file.sha256 is None:  # only who has read the file knows this one: see fetching.require_own_objects
-        raise ValueError("a media file has no checksum of itself")
+    if file and file.sha256 is None:  # only a reader of the file knows it: see fetching.require_own_objects
+        raise ValueError("a media file has no sha256")
     return MediaFile(**value, stored=file)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Verification(_Typed):
-    """What the last drill on a backup found."""
-
-    at: datetime
-    passed: bool
-    message: str
-
-    def to_bytes(self) -> bytes:
-        """Return the verification as it is stored."""
-        return json.dumps(asdict(self) | {"at": self.at.isoformat()}).encode()
-
-    @classmethod
-    def from_bytes(cls, data: bytes) -> "Verification | None":
-        """Return the verification; None if it cannot be read, which proves nothing."""
-        try:
-            value = json.loads(data)
-            found = cls(**value | {"at": datetime.fromisoformat(value["at"])})
-        except UNREADABLE:
-            return None
-        return found if found.at.tzinfo else None  # without one it cannot be told how old it is

@@ -1,4 +1,4 @@
-"""The files that people uploaded: into the store once each, by what they contain, and back."""
+"""Media: upload each content once to the store, and download it."""
 
 import os
 import shutil
@@ -20,29 +20,29 @@ from bedplate.backup.media_paths import list_media, make_links, read_link, requi
 from bedplate.backup.names import media_folder
 from bedplate.backup.progress import Progress, Step
 from bedplate.backup.stores import StoredObject
-from bedplate.backup.transfer import THREADS, Transfer, side_by_side
+from bedplate.backup.transfer import THREADS, Transfer, run_parallel
 
-# A file that is just being written is read again so often.
+# Attempts to read a file that is being written.
 TRIES: Final = 5
 
 
 @dataclass(frozen=True, kw_only=True)
 class MediaUpload:
-    """The way of media into the store. What it has already is not sent again."""
+    """The upload of media. Content that the store already has is not sent again."""
 
     root: Path
     folder: str
-    """What the names of the objects begin with."""
+    """The prefix of the objects' names."""
     known: dict[str, StoredObject]
-    """What the store has, by what it contains: Encryption.content_name."""
+    """The objects in the store, by Encryption.content_name."""
     transfer: Transfer
     scratch: Path
     say: Callable[[str], None]
     turns: dict[str, Lock] = field(default_factory=dict)
-    """Who uploads these contents just now: others with the same wait until they are there."""
+    """A lock for each content: only one thread uploads it, others with the same content wait."""
 
     def upload(self, name: str) -> MediaFile | None:
-        """Return the file as the store holds it; None if it is gone, or nothing that could be kept."""
+        """Return the file as the store holds it; None if it is gone, or not a regular file or link."""
         path = self.root / name
         for _ in range(TRIES):
             try:
@@ -73,15 +73,15 @@ class MediaUpload:
             return stored
 
     def named(self, content: str, sent: Checksums) -> str:
-        """Return the name of an object, which promises what is sent if that is encrypted: no two times are the same."""
+        """Return the name of an object. If encrypted, it has the size and checksum sent, which differ each time."""
         promise = f"-{in_a_name(sent.size, sent.crc32c)}" if self.transfer.encryption.recipients else ""
         return f"{self.folder}{content}{promise}"
 
 
 def known_media(listed: Iterable[StoredObject]) -> dict[str, StoredObject]:
-    """Return the media that a store has, by what they contain.
+    """Return the media in a store, by content.
 
-    Encrypted ones that are not what their names promise are left out, so that they are sent again.
+    Encrypted ones that do not match their names are left out, so that they are sent again.
     """
     known = {}
     for stored in listed:
@@ -103,7 +103,7 @@ def _same(known: StoredObject, found: Checksums) -> bool:
 def upload_media(
     root: Path, *, project: str, transfer: Transfer, scratch: Path, progress: Progress
 ) -> tuple[MediaFile, ...]:
-    """Return the media as the store holds them."""
+    """Upload the media. Return them as the store holds them."""
     names, folder = list_media(root), media_folder(project)
     known = known_media(transfer.store.list(folder)) if names else {}
     upload = MediaUpload(root=root, folder=folder, known=known, transfer=transfer, scratch=scratch, say=progress.say)
@@ -122,7 +122,8 @@ def download_media(
 ) -> list[str]:
     """Write the media below a new folder, each object fetched once. Return the paths of links that were left out.
 
-    `live` is where the folder will be. Raise BackupError when an object is missing or damaged, or a path is not safe.
+    `live` is the future path of the folder. Raise BackupError if an object is missing or damaged, or a path is not
+    safe.
     """
     require_safe_paths(media)
     root.mkdir(parents=True)
@@ -131,15 +132,15 @@ def download_media(
         if file.stored:
             files.setdefault(file.stored.object, []).append(file)
     step.expect(len(files))
-    side_by_side(_download(twins, root, transfer, step) for twins in files.values())
+    run_parallel(_download(copies, root, transfer, step) for copies in files.values())
     return make_links(root, [file for file in media if file.link is not None], live=live)
 
 
-def _download(twins: list[MediaFile], root: Path, transfer: Transfer, step: Step) -> Callable[[], None]:
+def _download(copies: list[MediaFile], root: Path, transfer: Transfer, step: Step) -> Callable[[], None]:
     def work() -> None:
-        first, *others = (root / file.path for file in twins)
+        first, *others = (root / file.path for file in copies)
         first.parent.mkdir(parents=True, exist_ok=True)
-        stored = twins[0].stored
+        stored = copies[0].stored
         if stored:
             transfer.download(stored, first)
         for other in others:
@@ -151,9 +152,9 @@ def _download(twins: list[MediaFile], root: Path, transfer: Transfer, step: Step
 
 
 def keep_only(root: Path, kept: Collection[str]) -> int:
-    """Return how many files and links were removed: all below the folder but those with these paths.
+    """Remove all files and links below the folder except these paths. Return the number of removed ones.
 
-    Folders that are then empty go too: their names may be people's.
+    Folders that are then empty are removed too: their names may be personal data.
     """
     removed = [path for path in list_media(root) if path not in kept]
     for path in removed:

@@ -1,4 +1,4 @@
-"""Which files and links belong to the media, and which paths of a backup may be written."""
+"""The files and links of the media folder, and the safe paths in a backup."""
 
 import os
 from collections.abc import Iterable
@@ -9,16 +9,16 @@ from bedplate.backup.errors import BackupError, UnusableBackupError
 from bedplate.backup.manifest import MediaFile
 
 RESTORES: Final = ".backup_system"
-"""Where restores work inside of the media folder, when that is on a mount of its own: no medium itself."""
-# Bytes, as Linux and its file systems take them.
+"""The folder for restores inside of a media folder on its own mount. It is not part of the media."""
+# In bytes, the limits of Linux and its file systems.
 LONGEST_NAME: Final = 255
 LONGEST_PATH: Final = 4096
 
 
 def list_media(root: Path) -> list[str]:
-    """Return the paths of the files and symbolic links below a folder; nothing if there is no such folder.
+    """Return the paths of the files and symbolic links below a folder; nothing if the folder does not exist.
 
-    Raise BackupError, naming it, when a folder cannot be read: its files would be missing in silence.
+    Raise BackupError with the name of a folder that cannot be read: its files would be missing without notice.
     """
     found = []
     for parent, folders, names in os.walk(root, onerror=_refuse_unreadable):
@@ -30,29 +30,29 @@ def list_media(root: Path) -> list[str]:
 
 
 def _refuse_unreadable(error: OSError) -> None:
-    if isinstance(error, FileNotFoundError):  # it vanished meanwhile, or there are no media yet
+    if isinstance(error, FileNotFoundError):  # it was removed meanwhile, or there are no media yet
         return
     raise BackupError(f"Media folder {shown(str(error.filename))} cannot be read: {error.strerror}.") from error
 
 
 def shown(name: str) -> str:
-    """Return a file's name as people can be shown it, whatever bytes it is made of."""
+    """Return a file's name in a printable form, whatever its bytes."""
     return name.encode(errors="surrogateescape").decode(errors="replace")
 
 
 def read_link(root: Path, name: str) -> str:
     """Return the target of a link below the media folder, relative to the link.
 
-    Raise BackupError when the link leads out of the folder: what it leads to would be missing in silence.
+    Raise BackupError if the link points outside of the folder: its target would be missing without notice.
     """
     path = root / name
     target = path.readlink()
     if not _leads_inside(root, path):
         raise BackupError(
-            f"Media link {shown(name)} leads out of the media folder, to {shown(str(target))}: its contents would not "
-            "be in the backup. Move them into the media folder, or remove the link."
+            f"Media link {shown(name)} points outside of the media folder, to {shown(str(target))}: its contents would "
+            "not be in the backup. Move them into the media folder, or remove the link."
         )
-    if target.is_absolute():  # it has to stay right wherever the media folder is
+    if target.is_absolute():  # the link must stay valid in any media folder
         return os.path.relpath(os.path.realpath(path), os.path.realpath(path.parent))
     return str(target)
 
@@ -63,10 +63,10 @@ def _leads_inside(root: Path, path: Path) -> bool:
 
 
 def make_links(root: Path, links: Iterable[MediaFile], *, live: Path) -> list[str]:
-    """Make the links of a backup below a new folder; return the paths of those that were left out.
+    """Create the links of a backup below a new folder; return the paths of those that were left out.
 
-    They lead out of the folder, so that a backup could show what is elsewhere on this machine as a medium. Backups hold
-    no such links; those of earlier versions may. `live` is where the folder will be.
+    Those point outside of the folder: with them, a backup could publish other files of this machine. Only backups of
+    earlier versions contain such links. `live` is the future path of the folder.
     """
     made: dict[str, Path] = {}
     left_out: list[str] = []
@@ -80,7 +80,7 @@ def make_links(root: Path, links: Iterable[MediaFile], *, live: Path) -> list[st
         else:
             path.symlink_to(target)
             made[link.path] = path
-    # All are there before the first is followed, as one may lead through another. Each that goes changes the others.
+    # All exist before the first is followed, as one may lead through another. Each removal may change the others.
     while leading_out := [name for name, path in made.items() if not _leads_inside(root, path)]:
         for name in leading_out:
             made.pop(name).unlink()
@@ -89,9 +89,9 @@ def make_links(root: Path, links: Iterable[MediaFile], *, live: Path) -> list[st
 
 
 def require_safe_paths(media: Iterable[MediaFile]) -> None:
-    """Raise UnusableBackupError unless each path is below the media folder, appears once, and passes no file or link.
+    """Raise UnusableBackupError unless each path is below the media folder, unique, and not below a file or link.
 
-    Anyone who can write into the store could otherwise have a file written through a link, to anywhere.
+    Otherwise anyone with write access to the store could write a file through a link, to any place.
     """
     files: set[PurePosixPath] = set()
     for file in media:
@@ -113,10 +113,10 @@ def require_safe_paths(media: Iterable[MediaFile]) -> None:
 
 
 def _require_writable(file: MediaFile) -> None:
-    """Raise UnusableBackupError when no file system takes the name, or the target of the link."""
+    """Raise UnusableBackupError if no file system accepts the name, or the target of the link."""
     if not (_is_writable(file.path) and _is_writable(file.link or "")):
         raise UnusableBackupError(
-            f"The backup names a media file as none can be named ({file.path[:LONGEST_NAME]!r}). It is not restored."
+            f"The backup has an invalid name of a media file ({file.path[:LONGEST_NAME]!r}). It is not restored."
         )
 
 

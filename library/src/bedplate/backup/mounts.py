@@ -1,19 +1,19 @@
-"""Which mount a folder is on: only below one mount can folders be renamed."""
+"""The mount of a folder: folders can only be renamed within one mount."""
 
 import os
 import re
 from pathlib import Path
 from typing import Final
 
-# A line of it: id, parent, device, root of the mount in its file system, mount point, … (proc(5)).
+# The fields of a line: id, parent, device, root of the mount in its file system, mount point, … (proc(5)).
 MOUNTS: Final = Path("/proc/self/mountinfo")
 
 
 def mount_points() -> list[Path]:
-    """Return where something is mounted, in the order in which it was; nothing where the system does not say."""
+    """Return the mount points, oldest first; an empty list if the system does not list them."""
     try:
         lines = os.fsdecode(MOUNTS.read_bytes()).splitlines()
-    except FileNotFoundError:  # no Linux
+    except FileNotFoundError:  # not Linux
         return []
     return [Path(_unescaped(line.split(" ")[4])) for line in lines]
 
@@ -23,14 +23,14 @@ def _unescaped(text: str) -> str:
 
 
 def share_mount(one: Path, other: Path) -> bool:
-    """Return whether what is in one folder can be renamed into the other. Both are resolved; either may be missing."""
+    """Return whether entries of one folder can be renamed into the other. Both are resolved; either may be missing."""
     if points := mount_points():
         return _mount_of(one, points) == _mount_of(other, points)
     return _existing(one).stat().st_dev == _existing(other).stat().st_dev
 
 
 def mounts_below(folder: Path) -> list[Path]:
-    """Return the mount points inside of a folder, which is resolved."""
+    """Return the mount points inside of a resolved folder."""
     return [point for point in mount_points() if point != folder and point.is_relative_to(folder)]
 
 

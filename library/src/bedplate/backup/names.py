@@ -1,6 +1,6 @@
-"""Where things are in a store, and what backups are called.
+"""The layout of a store, and the names of backups.
 
-v1/<project>/lease.json                     who writes backups of this project just now
+v1/<project>/lease.json                     the current writer of this project's backups
 v1/<project>/media/<sha256>                 each media file once, whatever its names
 v1/<project>/media/<hmac>-<size>-<crc>.age  the same, encrypted: see encryption.py
 v1/<project>/<environment>/<id>/            one backup:
@@ -8,8 +8,8 @@ v1/<project>/<environment>/<id>/            one backup:
     contents.json                           row counts, sequences, names of the media; encrypted: of the dump's files
     media.txt                               the objects that its media are in; never encrypted
     manifest.json                           written last: with it the backup exists
-    verification.json                       what the first drill found
-    verification-<time>-<random>.json       what a later one found: the last of them counts; see verdicts.py
+    verification-<number>-<random>.json     the result of a drill: the last one counts; see verifications.py
+    ….json.sig                              the signature of the manifest, or of a drill's result; see signatures.py
 """
 
 import re
@@ -24,21 +24,25 @@ LAYOUT: Final = "v1"
 MANIFEST: Final = "manifest.json"
 CONTENTS: Final = "contents.json"
 MEDIA_LIST: Final = "media.txt"
-VERIFICATION: Final = "verification.json"
+SIGNATURE: Final = ".sig"
+"""The suffix of a signature, after the name of the signed object."""
 TIME_FORMAT: Final = "%Y%m%dT%H%M%SZ"
 
 SLUG: Final = re.compile(r"[a-z0-9][a-z0-9-]*")
 IDENTIFIER: Final = re.compile(r"([0-9]{8}T[0-9]{6}Z)-([0-9a-f]{5})[0-9a-f]")
-# No clock was ever before it; and a year that no time zone leads out of what Python can count.
+# No clock was ever set before it; and no time zone moves that year out of Python's range.
 OLDEST_YEAR: Final = 1970
 
-# A backup that is dated further ahead than this is not taken for the newest.
+# A backup that is dated further in the future is not taken for the newest.
 CLOCK_TOLERANCE: Final = timedelta(hours=1)
+
+# More than a backup takes (cron/crontab): one that was stored later was not made on its date.
+LONGEST_BACKUP: Final = timedelta(days=1)
 
 
 @dataclass(frozen=True, order=True, kw_only=True)
 class BackupName:
-    """One backup: of which project and environment, from when."""
+    """The name of a backup: its project, environment and time."""
 
     created: datetime
     identifier: str
@@ -47,9 +51,9 @@ class BackupName:
 
     @classmethod
     def new(cls, *, project: str, environment: str, now: datetime, after: "BackupName | None" = None) -> Self:
-        """Return a name that no other backup has, and that sorts after `after`, though the clock was set back.
+        """Return a unique name, which sorts after `after` even if the clock was set back.
 
-        Its end puts those of one second in order: "latest" is the latest.
+        Its end orders backups of the same second, so that "latest" is the latest.
         """
         moment = max(now.astimezone(UTC), after.moment + timedelta(microseconds=1)) if after else now.astimezone(UTC)
         identifier = f"{moment.strftime(TIME_FORMAT)}-{moment.microsecond:05x}{secrets.randbelow(16):x}"
@@ -59,7 +63,7 @@ class BackupName:
     def parse(cls, prefix: str) -> Self:
         """Return the backup whose objects begin with `v1/<project>/<environment>/<id>/`.
 
-        Raise WrongUseError if no backup's do.
+        Raise WrongUseError if that is not a backup's name.
         """
         layout, *parts = prefix.strip("/").split("/")
         if layout != LAYOUT or len(parts) != 3 or not all(map(SLUG.fullmatch, parts[:2])):  # noqa: PLR2004 - see above
@@ -75,12 +79,12 @@ class BackupName:
 
     @property
     def moment(self) -> datetime:
-        """When it was made, to the microsecond."""
+        """The time of the backup, to the microsecond."""
         match = IDENTIFIER.fullmatch(self.identifier)
         return self.created + timedelta(microseconds=int(match[2], 16) if match else 0)
 
     def is_in_the_future(self, now: datetime) -> bool:
-        """Return whether it is dated further ahead than clocks differ: by a clock that was wrong, or by hand."""
+        """Return whether it is dated in the future, by more than clocks differ: by a wrong clock, or by hand."""
         return self.created - now > CLOCK_TOLERANCE
 
     def __str__(self) -> str:
@@ -97,7 +101,7 @@ def _time(text: str) -> datetime:
     except ValueError:
         created = datetime.min.replace(tzinfo=UTC)
     if created.year < OLDEST_YEAR:
-        raise WrongUseError(f"{text} is no time of a backup. ./google_storage.sh -l lists them.")
+        raise WrongUseError(f"{text} is not the time of a backup. ./google_storage.sh -l lists them.")
     return created
 
 
@@ -107,7 +111,7 @@ def media_folder(project: str) -> str:
 
 
 def lease_name(project: str) -> str:
-    """Return the name of the object that the one who writes holds."""
+    """Return the name of the lease object."""
     return f"{LAYOUT}/{project}/lease.json"
 
 

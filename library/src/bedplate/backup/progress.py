@@ -1,4 +1,4 @@
-"""What people see of long work: bars on a terminal, plain lines elsewhere. All of it goes to standard error."""
+"""Progress of long work: bars on a terminal, plain lines elsewhere. Everything goes to standard error."""
 
 import time
 from abc import ABC, abstractmethod
@@ -11,23 +11,23 @@ from rich.console import Console
 from rich.progress import BarColumn, TaskID, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 
-LINE_INTERVAL: Final = 10.0
+LINE_SECONDS: Final = 10.0
 
 
 class Step(ABC):
-    """One long piece of work. Any thread may tell of it."""
+    """One long piece of work. Any thread may report progress."""
 
     @abstractmethod
     def expect(self, total: float) -> None:
-        """Say how much there is to do."""
+        """Set the total amount of work."""
 
     @abstractmethod
     def advance(self, amount: float = 1) -> None:
-        """Say that so much more is done."""
+        """Add to the amount of work that is done."""
 
 
 class Progress(ABC):
-    """Where work is shown."""
+    """The display of progress."""
 
     def __init__(self, console: Console) -> None:
         self.console = console
@@ -42,7 +42,7 @@ class Progress(ABC):
 
 
 def open_progress() -> Progress:
-    """Return what suits standard error."""
+    """Return the display that suits standard error."""
     console = Console(stderr=True)
     return BarProgress(console) if console.is_terminal else LineProgress(console)
 
@@ -98,6 +98,6 @@ class _LineStep(Step):
         with self._lock:
             self._done += amount
             now = time.monotonic()
-            if self._total and now - self._shown >= LINE_INTERVAL:
+            if self._total and now - self._shown >= LINE_SECONDS:
                 self._shown = now
                 self._show(min(1.0, self._done / self._total))

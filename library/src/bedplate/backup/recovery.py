@@ -1,4 +1,7 @@
-"""What an interruption left behind: finished if its restore had got as far as the swap, removed otherwise."""
+"""Recovery from interruptions: finish a restore that had reached the swap, remove all other leftovers.
+
+It is not part of work_directory.py: the databases and the live media use that module, and this one uses them.
+"""
 
 import errno
 from collections.abc import Iterator
@@ -10,26 +13,28 @@ from bedplate.backup.interruptions import Interruption
 from bedplate.backup.media_paths import shown
 from bedplate.backup.session import Installation
 from bedplate.backup.staging import new_identifier
-from bedplate.backup.workplace import LIVE_NOT_BACKED_UP, NOT_BACKED_UP, PREVIOUS, SCRATCH, STAGING, remove_folder
+from bedplate.backup.work_directory import LIVE_NOT_BACKED_UP, NOT_BACKED_UP, PREVIOUS, SCRATCH, STAGING, remove_folder
 
 CAME_SINCE: Final = "came-since-the-swap.txt"
-"""In the folder of what a restore replaced: which of its media belong to what is live."""
+"""A file in the folder of the replaced data: the names of its media that belong to the live data."""
 SHOWN: Final = 5
 
 
 @contextmanager
-def alone_and_recovering(installation: Installation) -> Iterator[None]:
-    """Work as the only one on this installation, on what no interruption shows in, and leave it so."""
-    with installation.workplace.alone(say=installation.progress.say, patience=installation.patience):
-        with _explained():
+def locked_and_recovered(installation: Installation) -> Iterator[None]:
+    """Hold the exclusive lock, and recover from interruptions before and after the block."""
+    with installation.work_directory.exclusive_lock(
+        say=installation.progress.say, timeout_seconds=installation.lock_timeout_seconds
+    ):
+        with _translated_errors():
             recover(installation)
         try:
-            with _explained():
+            with _translated_errors():
                 yield
         except BaseException:
             try:
                 recover(installation)
-            except (BackupError, OSError) as error:  # what failed first is what people need to know
+            except (BackupError, OSError) as error:  # the first failure is the important one
                 installation.progress.say(f"Cleaning up failed too; the next command does it. ({error})")
             raise
         recover(installation)
@@ -37,10 +42,10 @@ def alone_and_recovering(installation: Installation) -> Iterator[None]:
 
 @contextmanager
 def replacing(installation: Installation) -> Iterator[str]:
-    """Do the same for work that replaces what is live, giving its id. A failure ends with what is live now."""
+    """Do the same for work that replaces the live data; yield its id. Errors include the state of the live data."""
     identifier = ""
     try:
-        with alone_and_recovering(installation):
+        with locked_and_recovered(installation):
             identifier = new_identifier(installation)
             yield identifier
     except BackupError as error:
@@ -51,21 +56,21 @@ def replacing(installation: Installation) -> Iterator[str]:
 
 
 def _state(installation: Installation, identifier: str) -> str:
-    """Return what is live after a failure, in a sentence."""
+    """Return a sentence about the data that is live after a failure."""
     next_one = "the next -b, -r or --undo"
     try:
         swapped = bool(identifier) and installation.database.swapped(identifier)
     except BackupError:
-        return f"Whether anything was replaced is not known: {next_one} finishes it, or removes what was begun."
+        return f"It is not known whether anything was replaced: {next_one} finishes it, or removes what was begun."
     if not swapped:
         return "Nothing was replaced."
     if installation.live_media.is_pending(identifier):
         return f"The database was replaced, the media files were not yet: {next_one} finishes that."
-    return "By then all was replaced: what was restored is live, and --undo brings back what was there before."
+    return "Everything was replaced by then: the restored data is live, and --undo brings back the previous data."
 
 
 @contextmanager
-def _explained() -> Iterator[None]:
+def _translated_errors() -> Iterator[None]:
     try:
         yield
     except OSError as error:
@@ -74,59 +79,59 @@ def _explained() -> Iterator[None]:
 
 
 def prepare_swap(installation: Installation, restore: str) -> None:
-    """Write down what has to be known after a swap: the media that were live, and of PROD that a backup is due.
+    """Record the facts that are needed after a swap: the media that were live, and in PROD that a backup is due.
 
-    What is written to the data that become live is in no backup until the next one.
+    Changes to the restored data are in no backup until the next one.
     """
     if installation.configuration.environment == "prod":
         since = f"{installation.now():%Y-%m-%d %H:%M} UTC"
-        installation.workplace.mark(restore, LIVE_NOT_BACKED_UP, since=since)
+        installation.work_directory.mark(restore, LIVE_NOT_BACKED_UP, since=since)
     installation.live_media.list_live(restore)
 
 
 def recover(installation: Installation) -> None:
-    """Leave the workplace as if nothing had ever been interrupted. To be called by who is alone in it."""
-    workplace, database, media = installation.workplace, installation.database, installation.live_media
+    """Finish restores that reached the swap, and remove all other leftovers. The caller holds the exclusive lock."""
+    work_directory, database, media = installation.work_directory, installation.database, installation.live_media
     say = installation.progress.say
-    for folder in workplace.folders(SCRATCH):
+    for folder in work_directory.folders(SCRATCH):
         remove_folder(folder, say=say)
-    for folder in workplace.folders(STAGING):
+    for folder in work_directory.folders(STAGING):
         restore = folder.name.removeprefix(STAGING)
         if database.swapped(restore):
             _finish(installation, restore)
         else:
             database.drop_previous(restore)
         remove_folder(folder, say=say)
-    for folder in media.workplace.folders(STAGING):
+    for folder in media.work_directory.folders(STAGING):
         remove_folder(folder, say=say)
     database.drop_staging()
     forget_older(installation)
 
 
 def _finish(installation: Installation, restore: str) -> None:
-    """Make the media live that belong to the database. Name those that came since it is live: they are set aside."""
-    media, workplace = installation.live_media, installation.workplace
-    names = workplace.previous(restore) / CAME_SINCE
+    """Swap in the media of the database that is live. Name the media that came since then: they are set aside."""
+    media, work_directory = installation.live_media, installation.work_directory
+    names = work_directory.previous(restore) / CAME_SINCE
     if late := media.came_since(restore):
-        workplace.mark(restore, NOT_BACKED_UP)
-        earlier = names.read_text().splitlines() if names.exists() else []  # of a command that was killed meanwhile
+        work_directory.mark(restore, NOT_BACKED_UP)
+        earlier = names.read_text().splitlines() if names.exists() else []  # from a command that was killed meanwhile
         names.write_text("".join(f"{name}\n" for name in dict.fromkeys([*earlier, *map(shown, late)])))
     media.swap(restore)
     if late:
         examples = ", ".join([*map(shown, late[:SHOWN]), *(["…"] if len(late) > SHOWN else [])])
         installation.progress.say(
-            f"{len(late)} media files came after the database was replaced, and before the media were. They lie in "
-            f"{media.kept(restore)} (their names: {names}). Copy back what is missed: {examples}"
+            f"{len(late)} media files came after the database was replaced, and before the media were. They are in "
+            f"{media.kept(restore)} (their names: {names}). Copy back those that you miss: {examples}"
         )
 
 
 def forget_older(installation: Installation) -> None:
-    """Remove what restores have replaced, but for the last one."""
+    """Remove the data that restores have replaced, except that of the last one."""
     database = installation.database
     previous = database.previous()
     for restore in previous[:-1]:
         database.drop_previous(restore)
-    for workplace in installation.live_media.workplaces:
-        for folder in workplace.folders(PREVIOUS):
+    for work_directory in installation.live_media.work_directories:
+        for folder in work_directory.folders(PREVIOUS):
             if folder.name.removeprefix(PREVIOUS) not in previous[-1:]:
                 remove_folder(folder, say=installation.progress.say)

@@ -1,4 +1,4 @@
-"""Room for a restore: on this machine's disks, PostgreSQL's own among them, which must never be full."""
+"""Free space for a restore, on this machine's disks. PostgreSQL's disk must never be full."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -14,15 +14,15 @@ from bedplate.backup.session import Session
 from bedplate.backup.transfer import THREADS
 
 BLOCK: Final = 4096
-"""Bytes in which file systems count: a smaller file takes one."""
+"""The block size of file systems in bytes: a smaller file takes one block."""
 
 
 def require_room_to_restore(session: Session, manifest: Manifest) -> None:
-    """Raise BackupError when the restore would not fit. Say so where the server's disk cannot be seen."""
+    """Raise BackupError if the restore would not fit. Print the needed space if the server's disk is not visible."""
     if not session.database.disk:
         on_server = session.database.room(manifest.database_size)
         session.progress.say(
-            "The disk of the PostgreSQL server cannot be seen from here: it has to have "
+            "The disk of the PostgreSQL server is not visible from here: it must have "
             f"{-(-on_server // MEGABYTE)} MB free."
         )
     # The dump stays until it is loaded.
@@ -30,7 +30,7 @@ def require_room_to_restore(session: Session, manifest: Manifest) -> None:
 
 
 def require_room_for_media(session: Session, manifest: Manifest, media: Iterable[MediaFile]) -> None:
-    """Do the same once the dump is here. Only it says how often each object is written: many files may be alike."""
+    """Do the same after fetching the dump. Only it shows how often each object is written: files may be identical."""
     stored = [file.stored for file in media if file.stored]
     encrypted = sorted(file.stored_size for file in stored if file.object.endswith(SUFFIX))
     written = sum(-(-file.size // BLOCK) * BLOCK for file in stored) + sum(encrypted[-THREADS:])
@@ -38,7 +38,7 @@ def require_room_for_media(session: Session, manifest: Manifest, media: Iterable
 
 
 def _require_room(session: Session, manifest: Manifest, *, dump: int, media: int) -> None:
-    needed = Counter({session.workplace.folder: dump})
+    needed = Counter({session.work_directory.folder: dump})
     needed[_media_folder(session)] += media
     if disk := session.database.disk:
         needed[disk] += session.database.room(manifest.database_size)
@@ -47,11 +47,11 @@ def _require_room(session: Session, manifest: Manifest, *, dump: int, media: int
 
 
 def _media_folder(session: Session) -> Path:
-    return session.live_media.root if session.live_media.apart else session.workplace.folder
+    return session.live_media.root if session.live_media.apart else session.work_directory.folder
 
 
 def _by_disk(needed: Counter[Path]) -> dict[Path, int]:
-    """Return what is needed on each disk, by one of its folders."""
+    """Return the bytes that are needed on each disk, by one of its folders."""
     folders: dict[int, Path] = {}
     sums: Counter[Path] = Counter()
     for folder, size in needed.items():
@@ -61,9 +61,9 @@ def _by_disk(needed: Counter[Path]) -> dict[Path, int]:
 
 @contextmanager
 def guarded(session: Session, restore: str) -> Iterator[None]:
-    """Watch each disk while a restore fills it; below the reserve, end its writing, and its sessions on the server."""
+    """Watch each disk during a restore; below the reserve, stop its writes, and end its sessions on the server."""
     disk, reserve = session.database.disk, _reserve(session)
-    filled = [session.workplace.folder, _media_folder(session), *([disk] if disk else [])]
+    filled = [session.work_directory.folder, _media_folder(session), *([disk] if disk else [])]
     with ExitStack() as stack:
         if disk:
             stop = partial(session.database.close_staging, restore)

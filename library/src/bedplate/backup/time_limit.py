@@ -1,4 +1,4 @@
-"""A limit on how long work may take: a view in a backup may compute for ever."""
+"""A time limit for work: a view in a backup may never end."""
 
 import signal
 import time
@@ -10,12 +10,12 @@ from bedplate.backup.errors import BackupError
 
 
 class _TimeIsUp(BaseException):
-    """The limit is reached. Like KeyboardInterrupt, it is caught by nothing on its way."""
+    """The limit is reached. Like KeyboardInterrupt, `except Exception` does not catch it."""
 
 
 @contextmanager
 def time_limit(minutes: float, *, message: str) -> Iterator[None]:
-    """Raise BackupError with the message in the block, in the main thread, once it has taken that many minutes."""
+    """Raise BackupError with the message in the block, in the main thread, after that many minutes."""
     before = signal.signal(signal.SIGALRM, _end)
     started = time.monotonic()
     left, _interval = signal.setitimer(signal.ITIMER_REAL, minutes * 60)

@@ -1,4 +1,4 @@
-"""Files on their way into a store and back, each proven by size and checksum."""
+"""Uploads and downloads, each verified by size and checksum."""
 
 import secrets
 import threading
@@ -23,16 +23,16 @@ type Naming = Callable[[Checksums], str]
 
 @dataclass(frozen=True, kw_only=True)
 class Transfer:
-    """A store, and the keys to write into it and read from it."""
+    """A store, and the keys to encrypt and decrypt its objects."""
 
     store: Store
     encryption: Encryption
 
     def upload(self, path: Path, name: str, *, scratch: Path) -> StoredFile:
-        """Return the file, encrypted in `scratch` if there are recipients, as the store reports that it holds it.
+        """Upload a file, encrypted in `scratch` if there are recipients. Return it as the store reports it.
 
-        This is for the manifest, which is readable: for an encrypted file, the checksum is that of the object. Raise
-        BackupError when the store holds something else.
+        The result is for the manifest, which is readable: the checksum of an encrypted file is that of the object.
+        Raise BackupError if the store reports something else.
         """
         plain = checksums(path)
         if not self.encryption.recipients:
@@ -41,9 +41,9 @@ class Transfer:
         return StoredFile(object=stored.name, size=plain.size, stored_size=stored.size, stored_sha256=sent.sha256)
 
     def upload_as(self, path: Path, naming: Naming, *, scratch: Path, before: Checksums) -> StoredFile:
-        """Do the same for the contents, which are encrypted themselves: the checksum is that of the file.
+        """Do the same for the contents, which are encrypted themselves: the checksum is that of the plain file.
 
-        The object's name is made of the checksums of what is sent. `before` are those of the file.
+        `naming` returns the object's name from the checksums of the data that is sent. `before` are those of the file.
         """
         if not self.encryption.recipients:
             return self._upload_readable(path, naming(before), before)
@@ -51,11 +51,11 @@ class Transfer:
         return StoredFile(object=stored.name, size=before.size, stored_size=stored.size, sha256=before.sha256)
 
     def upload_readable(self, path: Path, name: str) -> StoredFile:
-        """Return the file, never encrypted, as the store reports that it holds it."""
+        """Upload a file without encryption. Return it as the store reports it."""
         return self._upload_readable(path, name, checksums(path))
 
     def download(self, file: StoredFile, path: Path) -> None:
-        """Write the file, as it was. Raise UnusableBackupError, naming the object, when it is missing or damaged."""
+        """Download and decrypt the file. Raise UnusableBackupError, naming the object, if it is missing or damaged."""
         try:
             self.store.download(file.object, path)
         except MissingError as error:
@@ -63,11 +63,11 @@ class Transfer:
         size = path.stat().st_size
         if size != file.stored_size:
             raise UnusableBackupError(
-                f"{self.store.url}/{file.object} is damaged: {size} bytes in place of {file.stored_size}."
+                f"{self.store.url}/{file.object} is damaged: {size} bytes instead of {file.stored_size}."
             )
         self._require_checksum(file, path, file.stored_sha256)
         if file.object.endswith(SUFFIX):
-            encrypted = path.rename(path.with_name(f".{secrets.token_hex(16)}"))  # no name that another file may have
+            encrypted = path.rename(path.with_name(f".{secrets.token_hex(16)}"))  # a name that no other file has
             try:
                 self.encryption.decrypt(encrypted, path, name=f"{self.store.url}/{file.object}")
             finally:
@@ -76,9 +76,7 @@ class Transfer:
 
     def _require_checksum(self, file: StoredFile, path: Path, sha256: str | None) -> None:
         if sha256 is not None and checksums(path).sha256 != sha256:
-            raise UnusableBackupError(
-                f"{self.store.url}/{file.object} is damaged: it has another checksum than it had."
-            )
+            raise UnusableBackupError(f"{self.store.url}/{file.object} is damaged: its checksum has changed.")
 
     def _upload_readable(self, path: Path, name: str, plain: Checksums) -> StoredFile:
         stored = self._send(path, name, plain)
@@ -99,31 +97,31 @@ class Transfer:
     def _send(self, path: Path, name: str, sent: Checksums) -> StoredObject:
         stored = self.store.upload(name, path)
         if (stored.size, stored.crc32c) != (sent.size, sent.crc32c):
-            with suppress(ForbiddenError):  # then pruning removes it: no backup needs it
-                self.store.delete(name)  # nothing may be found under a name that promises something else
-            raise ChangedError(f"{name} did not arrive as it was sent (or has changed meanwhile). Try again.")
+            with suppress(ForbiddenError):  # pruning removes it then, as no backup needs it
+                self.store.delete(name)  # an object must match the checksum in its name
+            raise ChangedError(f"{name} did not arrive unchanged (or the file has changed meanwhile). Try again.")
         return stored
 
 
-class Crew:
-    """Threads that do things side by side; the first failure ends the work of all."""
+class WorkerPool:
+    """A pool of threads; the first failure cancels the remaining work."""
 
     def __init__(self, threads: int = THREADS) -> None:
         self._pool = ThreadPoolExecutor(threads)
         self._futures: list[Future[object]] = []
 
-    def __enter__(self) -> "Crew":
+    def __enter__(self) -> "WorkerPool":
         return self
 
     def __exit__(self, kind: object, *_: object) -> None:
         self._pool.shutdown(wait=True, cancel_futures=kind is not None)
 
     def submit(self, work: Callable[[], object]) -> None:
-        """Have the work done by the next thread that is free."""
+        """Queue work for the next free thread."""
         self._futures.append(self._pool.submit(work))
 
     def finish(self) -> None:
-        """Return when all is done. Raise the first error."""
+        """Wait for all work. Raise the first error."""
         done, waiting = wait(self._futures, return_when=FIRST_EXCEPTION)
         for future in waiting:
             future.cancel()
@@ -131,9 +129,9 @@ class Crew:
             future.result()
 
 
-def side_by_side(work: Iterable[Callable[[], object]]) -> None:
-    """Do all the work in a few threads. Raise the first error."""
-    with Crew() as crew:
+def run_parallel(work: Iterable[Callable[[], object]]) -> None:
+    """Run all the work in a few threads. Raise the first error."""
+    with WorkerPool() as crew:
         for piece in work:
             crew.submit(piece)
         crew.finish()

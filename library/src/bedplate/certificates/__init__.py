@@ -1,1 +1,1 @@
-"""The site's certificate: asked for by ACME when it is due, or brought by hand, and put where nginx finds it."""
+"""The site's certificate: requested by ACME when it is due, or installed by hand, and given to nginx."""

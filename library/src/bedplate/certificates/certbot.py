@@ -1,4 +1,4 @@
-"""Certbot: how it is called, and calling it. Whether a certificate is due, certbot knows: it asks the issuer."""
+"""Certbot: its command line, and running it. Certbot asks the issuer whether a certificate is due."""
 
 import subprocess
 import time
@@ -6,21 +6,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bedplate.certificates.configuration import Configuration
+from bedplate.certificates.diagnosis import diagnose
 from bedplate.certificates.errors import CertificateError
-from bedplate.certificates.explanations import explain
 
 
 @dataclass(frozen=True)
 class Issued:
-    """What certbot has of the issuer."""
+    """The files that certbot keeps after the issuer has issued a certificate."""
 
     key: Path
     chain: Path
-    """The site's certificate, and those that lead to one that browsers know."""
+    """The site's certificate, then the intermediate certificates."""
 
 
 def command(configuration: Configuration, *, force: bool) -> list[str]:
-    """Return the call that gets a certificate if there is none, or it is due (ACME Renewal Information), or `force`."""
+    """Return the command that requests a certificate if there is none, it is due (ACME ARI), or with `force`."""
     folder = configuration.certbot
     email = ["--email", configuration.email] if configuration.email else ["--register-unsafely-without-email"]
     return [
@@ -45,13 +45,13 @@ def command(configuration: Configuration, *, force: bool) -> list[str]:
 
 
 def issued(configuration: Configuration) -> Issued:
-    """Return where certbot keeps what it got."""
+    """Return the paths of the certificate that certbot keeps."""
     live = configuration.certbot / "live" / configuration.domain
     return Issued(key=live / "privkey.pem", chain=live / "fullchain.pem")
 
 
-def ask(configuration: Configuration, *, force: bool) -> str:
-    """Return what certbot says when all is well. Raise CertificateError, with the reason, if it gets no certificate."""
+def request_certificate(configuration: Configuration, *, force: bool) -> str:
+    """Run certbot and return its output. Raise CertificateError, with the reason, if it gets no certificate."""
     started = time.time()
     result = subprocess.run(
         command(configuration, force=force),
@@ -64,7 +64,7 @@ def ask(configuration: Configuration, *, force: bool) -> str:
     )
     if result.returncode:
         log = configuration.log
-        # The names of errors are in the log alone. One from an earlier run tells nothing of this one.
+        # Only the log has the names of errors. The log of an earlier run does not count.
         detail = log.read_text(errors="replace") if log.exists() and log.stat().st_mtime >= started else ""
-        raise CertificateError(f"{result.stdout.strip()}\n\n{explain(result.stdout, detail, configuration)}")
+        raise CertificateError(f"{result.stdout.strip()}\n\n{diagnose(result.stdout, detail, configuration)}")
     return result.stdout

@@ -1,4 +1,4 @@
-"""What is known of the site and of who issues its certificate, from the same variables as Django's settings."""
+"""The site and the issuer of its certificate, from the same variables as Django's settings."""
 
 import re
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from typing import Final
 
 from django.core.exceptions import ImproperlyConfigured
 
-from bedplate.certificates.errors import WrongUseError
+from bedplate.certificates.errors import UsageError
 from bedplate.environment import Environment, read_environment
 
 DIRECTORIES: Final[Mapping[str, str]] = MappingProxyType(
@@ -23,53 +23,53 @@ OFF: Final = "off"
 
 @dataclass(frozen=True)
 class Configuration:
-    """The site, the issuer, and where files are."""
+    """The site, the issuer, and the folders of the files."""
 
     variables: Environment
     volume: Path = Path("/certificates")
-    """Shared with nginx, which reads it alone."""
+    """Shared with nginx, which only reads it."""
     challenges: Path = Path("/challenges")
-    """What nginx answers the issuer with, over HTTP."""
+    """Files with which nginx answers the issuer, over HTTP."""
 
     @property
     def domain(self) -> str:
-        """The site's name, which is the certificate's."""
+        """The host name of the site, and of its certificate."""
         return self.variables.domain
 
     @property
     def is_off(self) -> bool:
-        """Whether nobody is asked: the certificate is brought by hand."""
+        """Whether no issuer is asked: the certificate is installed by hand."""
         return self.variables.acme_server == OFF
 
     @property
     def directory(self) -> str:
-        """The address of the issuer's ACME directory."""
+        """The URL of the issuer's ACME directory."""
         return DIRECTORIES.get(self.variables.acme_server, self.variables.acme_server)
 
     @property
     def email(self) -> str:
-        """Whom the issuer may write to; empty for nobody."""
+        """The e-mail address for messages of the issuer; empty for none."""
         return self.variables.acme_email or self.variables.admin_email
 
     @property
     def offered(self) -> Path:
-        """The key and the certificates, in one file, that nginx is to serve."""
+        """The file for nginx: the key and the certificates."""
         return self.volume / f"{self.domain}.pem"
 
     @property
     def certbot(self) -> Path:
-        """Certbot's folder. One an issuer: a certificate for trying is never taken for a real one, nor replaces it."""
+        """Certbot's folder, one for each issuer: a test certificate is never used as a real one, nor replaces it."""
         return self.volume / "certbot" / re.sub("[^A-Za-z0-9.-]", "_", self.directory.partition("://")[2])
 
     @property
     def log(self) -> Path:
-        """What certbot writes down of its last run."""
+        """The log of certbot's last run."""
         return self.certbot / "logs" / "letsencrypt.log"
 
 
 def read_configuration() -> Configuration:
-    """Return the configuration of this process. Raise WrongUseError, naming the variables that are not usable."""
+    """Return the configuration of this process. Raise UsageError with the invalid variables."""
     try:
         return Configuration(read_environment())
     except ImproperlyConfigured as error:
-        raise WrongUseError(str(error)) from None
+        raise UsageError(str(error)) from None

@@ -1,13 +1,13 @@
-"""What can go wrong, said so that people know what to do next."""
+"""Errors. Their messages say what to do next."""
 
 
 class CertificateError(Exception):
-    """There is no new certificate. The message says why, and what to do about it."""
+    """There is no new certificate. The message gives the reason and what to do."""
 
 
-class WrongUseError(CertificateError):
-    """The command was asked for something that it cannot mean."""
+class UsageError(CertificateError):
+    """Invalid usage of the command."""
 
 
 class BrokenCertificateError(CertificateError):
-    """The file is nothing that nginx could serve as the site's certificate."""
+    """The file cannot serve as the site's certificate."""

@@ -1,4 +1,4 @@
-"""Key and certificates in one file, as nginx reads them: looked at, and put in their place."""
+"""Key and certificates in one PEM file, as nginx reads them: validation and installation."""
 
 import os
 import re
@@ -21,14 +21,14 @@ KEY: Final = re.compile(rb"-----BEGIN ([A-Z ]*)PRIVATE KEY-----.+?-----END \1PRI
 
 @dataclass(frozen=True)
 class Certificate:
-    """A site's certificate, as far as people ask about it."""
+    """The host names, the issuer and the expiry date of a certificate."""
 
     names: tuple[str, ...]
     issuer: str
     expires: datetime
 
     def covers(self, domain: str) -> bool:
-        """Return whether browsers take it for this site's."""
+        """Return whether browsers accept it for this host name."""
         wildcard = f"*.{domain.partition('.')[2]}"
         return domain in self.names or wildcard in self.names
 
@@ -39,7 +39,7 @@ def join(parts: Iterable[Path]) -> bytes:
 
 
 def read(content: bytes) -> Certificate:
-    """Return the first certificate, whose key must be there too. Raise BrokenCertificateError, with the reason."""
+    """Return the first certificate. Raise BrokenCertificateError if it is invalid, or its private key is missing."""
     try:
         first, *_others = x509.load_pem_x509_certificates(content)
     except ValueError as error:
@@ -50,16 +50,16 @@ def read(content: bytes) -> Certificate:
     try:
         private_key = load_pem_private_key(key[0], password=None)
     except TypeError:
-        raise BrokenCertificateError("The private key has a password: nobody is there to type it.") from None
+        raise BrokenCertificateError("The private key has a password, which nginx cannot enter.") from None
     except ValueError as error:
         raise BrokenCertificateError(f"The private key cannot be read: {error}") from None
     if private_key.public_key() != first.public_key():
-        raise BrokenCertificateError("The private key is not that of the first certificate: the site's own goes first.")
+        raise BrokenCertificateError("The key does not belong to the first certificate. The site's own goes first.")
     return Certificate(names=_names(first), issuer=_issuer(first), expires=first.not_valid_after_utc)
 
 
 def check(content: bytes, *, domain: str, now: datetime) -> Certificate:
-    """Return the certificate. Raise BrokenCertificateError, with the reason, if it is none for this site, today."""
+    """Return the certificate. Raise BrokenCertificateError if it is not valid now for this host name."""
     certificate = read(content)
     if not certificate.covers(domain):
         raise BrokenCertificateError(f"It is for {', '.join(certificate.names) or 'no name'}, not for {domain}.")
@@ -68,18 +68,18 @@ def check(content: bytes, *, domain: str, now: datetime) -> Certificate:
     return certificate
 
 
-def put(content: bytes, place: Path) -> bool:
-    """Put it there, in one move, for its owner alone to read; return whether it was something else before."""
-    with suppress(OSError):  # what is not there, or cannot be read, is something else
-        if place.read_bytes() == content:
+def write_atomically(content: bytes, path: Path) -> bool:
+    """Write the file atomically, with mode 0600. Return False if it has this content already."""
+    with suppress(OSError):  # missing or unreadable: write it
+        if path.read_bytes() == content:
             return False
-    descriptor, name = mkstemp(dir=place.parent, prefix=f".{place.name}.")  # mode 0600
+    descriptor, name = mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mode 0600
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        Path(name).replace(place)
+        Path(name).replace(path)
     except BaseException:
         Path(name).unlink()
         raise
@@ -101,4 +101,4 @@ def _issuer(certificate: x509.Certificate) -> str:
         for attribute in certificate.issuer.get_attributes_for_oid(name)
         if isinstance(attribute.value, str)
     ]
-    return ", ".join(parts) or "somebody unnamed"
+    return ", ".join(parts) or "an unnamed issuer"

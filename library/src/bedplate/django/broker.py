@@ -1,11 +1,11 @@
 """kombu's transports for Valkey, patched: a running task outlives a lost connection, and is not run twice.
 
-When a connection is lost, kombu 5.7.0 tries to put the messages of running tasks back into the queue. It fails if
-Valkey is away, often because it has forgotten the address by then, and that ends the worker: "Unrecoverable error:
+When a connection is lost, kombu 5.7.0 tries to requeue the messages of running tasks. This fails if Valkey is
+unavailable, often because the channel has lost the address by then, and ends the worker: "Unrecoverable error:
 'NoneType' object has no attribute 'hostname'". If it succeeds, the tasks are started again while they run.
 
-Nothing needs to be put back: Valkey keeps what it handed out until it is acknowledged. To acknowledge it after the
-connection was lost, a channel must remember where Valkey is, or which Sentinels know.
+Requeueing is not necessary: Valkey keeps delivered messages until they are acknowledged. To acknowledge a message after
+the connection was lost, a channel must remember the address of Valkey, or of the Sentinels.
 
 Over TLS (`rediss://`), kombu verifies no certificate unless the address says so. Here it is always verified: a private
 authority is named in the address, `?ssl_ca_certs=/path/to/ca.pem`.
@@ -19,22 +19,22 @@ from kombu.transport import TRANSPORT_ALIASES, redis
 
 
 class ChannelPatches:
-    """Has a channel remember how to reach Valkey, and verify its certificate."""
+    """Makes a channel remember the address of Valkey, and verify its certificate."""
 
     connection: Any  # the transport; None once the channel is closed
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._first_pool = self.pool  # type: ignore[attr-defined] # connects when it is used, a closed one too
+        self._first_pool = self.pool  # type: ignore[attr-defined] # connects on use, even once closed
 
     def _get_pool(self, asynchronous: bool = False) -> Any:
-        """Return new connections to Valkey; once the address is gone, those of before, which connect again."""
+        """Return a new connection pool; once the address is lost, the first pool, which reconnects."""
         if self.connection and self.connection.client:
             return super()._get_pool(asynchronous)  # type: ignore[misc]
         return self._first_pool
 
     def _connparams(self, asynchronous: bool = False) -> dict[str, Any]:
-        """Return how to reach Valkey."""
+        """Return the connection parameters."""
         parameters: dict[str, Any] = super()._connparams(asynchronous)  # type: ignore[misc]
         if any(name.startswith("ssl_") for name in parameters):  # kombu's default is CERT_NONE
             parameters |= {"ssl_cert_reqs": ssl.CERT_REQUIRED, "ssl_check_hostname": True}
@@ -42,7 +42,7 @@ class ChannelPatches:
 
 
 class TransportPatches:
-    """Has a transport leave messages of running tasks unacknowledged when it loses its connection."""
+    """Makes a transport leave messages of running tasks unacknowledged when it loses its connection."""
 
     channels: Any
     connection_errors: Any
@@ -76,6 +76,9 @@ class SentinelTransport(TransportPatches, redis.SentinelTransport):
 
 
 def use_patched_transports() -> None:
-    """Have `redis://`, `rediss://` and `sentinel://` addresses mean these transports."""
+    """Use these transports for `redis://`, `rediss://` and `sentinel://` addresses."""
     TRANSPORT_ALIASES["redis"] = TRANSPORT_ALIASES["rediss"] = f"{__name__}:Transport"
     TRANSPORT_ALIASES["sentinel"] = f"{__name__}:SentinelTransport"
+
+
+use_mended_transport = use_patched_transports  # former name, until 1.3

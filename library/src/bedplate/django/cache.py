@@ -1,7 +1,7 @@
-"""Valkey as a cache that pages can do without, and the cache in memory that replaces it without Docker and in tests.
+"""An optional cache in Valkey, and the in-memory cache that replaces it without Docker and in tests.
 
-What the cache holds may be missing at any time. While Valkey is away, nothing is found and nothing is kept; the limits
-that django-allauth counts here are off then, and nginx's remain. A page must not fail, nor wait, because of that.
+Cached values may be missing at any time. While Valkey is unavailable, the cache finds and stores nothing. The rate
+limits of django-allauth, which are counted here, are off then; nginx's remain. Pages must not fail or wait.
 
 Values are stored as JSON: see `cache_serializer`.
 """
@@ -21,20 +21,20 @@ from .cache_serializer import UNREADABLE, JSONSerializer
 
 logger = logging.getLogger(__name__)
 
-PAUSE_SECONDS: Final = 5.0  # after a failure, in which Valkey is not asked
+PAUSE_SECONDS: Final = 5.0  # without requests to Valkey, after a failure
 OPTIONS: Final[dict[str, Any]] = {
     "socket_connect_timeout": 2,
     "socket_timeout": 2,
-    "retry": Retry(NoBackoff(), 1),  # a connection from before a restart of Valkey
+    "retry": Retry(NoBackoff(), 1),  # for connections from before a restart of Valkey
 }
 # Part of every key. Releases that stored pickle used 1: after a rollback, they must not find JSON.
 VERSION: Final = 2
 
 
 class OptionalCache(RedisCache):
-    """Django's cache in Valkey, empty while Valkey is out of reach."""
+    """Django's cache in Valkey, empty while Valkey is unavailable."""
 
-    # Of the monotonic clock, by address, for all threads: that one cache is away is no reason not to ask another.
+    # Times of the monotonic clock, for all threads, by address: the failure of one cache must not pause another.
     paused_until: ClassVar[dict[str, float]] = {}
 
     def __init__(self, server: str | list[str], params: dict[str, Any]) -> None:
@@ -43,17 +43,17 @@ class OptionalCache(RedisCache):
         self.address = server if isinstance(server, str) else ",".join(server)
 
     def attempt[Result](self, ask: Callable[[], Result], *, otherwise: Result) -> Result:
-        """Return what Valkey answers; `otherwise` if it does not answer, or refuses."""
+        """Return the result of `ask`; `otherwise` if Valkey does not answer, or refuses."""
         if time.monotonic() < self.paused_until.get(self.address, 0):
             return otherwise
         try:
             return ask()
-        except ResponseError as error:  # an answer, so nothing was waited for: no pause
+        except ResponseError as error:  # Valkey answered, so no pause is needed
             logger.warning("The cache refuses: %s", error)
             return otherwise
         except (RedisError, OSError) as error:
             self.paused_until[self.address] = time.monotonic() + PAUSE_SECONDS
-            logger.warning("The cache is out of reach: %s", error)
+            logger.warning("The cache is unavailable: %s", error)
             return otherwise
 
     @override
@@ -83,7 +83,7 @@ class OptionalCache(RedisCache):
 
     @override
     def incr(self, key: Any, delta: int = 1, version: int | None = None) -> int:
-        """Return the new number. Raise ValueError if there is none; if Valkey cannot tell, count from 0."""
+        """Return the new number. Raise ValueError if the key is missing; if Valkey is unavailable, count from 0."""
         return self.attempt(lambda: super(OptionalCache, self).incr(key, delta, version), otherwise=delta)
 
     @override
@@ -107,7 +107,7 @@ class OptionalCache(RedisCache):
 
 
 class MemoryCache(LocMemCache):
-    """Django's cache in memory, with the values that `OptionalCache` takes: tests see what production does."""
+    """Django's in-memory cache, with the same serializer as `OptionalCache`: tests find the same errors."""
 
     serializer = JSONSerializer()
 

@@ -1,7 +1,7 @@
-"""How values are stored in a cache: as JSON, not as pickle, which runs the code of anyone who can write to Valkey.
+"""Stores cached values as JSON, not as pickle, which would run the code of anyone who can write to Valkey.
 
-What can be cached: None, booleans, numbers, strings, and lists and dicts of these. A tuple comes back as a list, the
-keys of a dict as strings, HTML that is marked as safe as a plain string. Responses can be cached too, for `cache_page`.
+Supported are None, booleans, numbers, strings, lists, dicts, and responses, for `cache_page`. A tuple is returned as a
+list, the keys of a dict as strings, a safe string (HTML) as a plain string.
 """
 
 import json
@@ -15,9 +15,9 @@ from django.http.response import ResponseHeaders
 logger = logging.getLogger(__name__)
 
 UNREADABLE: Final = object()
-"""What `JSONSerializer.loads` returns for bytes that it has not written."""
+"""The result of `JSONSerializer.loads` for bytes of another origin."""
 RESPONSE_PREFIX: Final = b"response "  # no JSON document starts with it
-# Decorators of views set these (xframe_options_exempt, csp_override, csp_report_only_override); middleware reads them.
+# View decorators set these (xframe_options_exempt, csp_override, csp_report_only_override); middleware reads them.
 RESPONSE_ATTRIBUTES: Final = ("xframe_options_exempt", "_csp_config", "_csp_ro_config")
 
 
@@ -25,8 +25,8 @@ class JSONSerializer:
     """A serializer for Django's caches (the option `serializer`)."""
 
     def dumps(self, value: Any) -> int | bytes:
-        """Return what is stored for the value. Raise TypeError if it is neither JSON nor a response."""
-        if type(value) is int:  # stays a number: the cache can increment it
+        """Return the stored form of the value. Raise TypeError if it is neither JSON nor a response."""
+        if type(value) is int:  # so that the cache can increment it
             return value
         return dump_response(value) if isinstance(value, HttpResponse) else dump_json(value)
 
@@ -36,13 +36,13 @@ class JSONSerializer:
             return data
         try:
             return load_response(data) if data.startswith(RESPONSE_PREFIX) else json.loads(data)
-        except Exception as error:  # the bytes may be anybody's: no page may fail because of them
-            logger.warning("A value in the cache is unreadable, and counts as not there: %s", type(error).__name__)
+        except Exception as error:  # untrusted bytes must not break a page
+            logger.warning("A value in the cache is unreadable, and counts as missing: %s", type(error).__name__)
             return UNREADABLE
 
 
 def dump_json(value: Any, *, default: Callable[[Any], Any] | None = None) -> bytes:
-    """Return the value as JSON. Raise TypeError if it cannot be, with what to do."""
+    """Return the value as JSON. Raise TypeError, with a hint, if that is not possible."""
     try:
         return json.dumps(value, default=default).encode()
     except (TypeError, ValueError, RecursionError) as error:
@@ -53,7 +53,7 @@ def dump_json(value: Any, *, default: Callable[[Any], Any] | None = None) -> byt
 
 
 def dump_response(response: HttpResponse) -> bytes:
-    """Return status, headers and body. Cookies are left out, as headers too: they were one visitor's."""
+    """Return status, headers and body, without cookies: they belong to one visitor."""
     head = {
         "status": response.status_code,
         "headers": {name: value for name, value in response.items() if name.lower() != "set-cookie"},
@@ -63,7 +63,7 @@ def dump_response(response: HttpResponse) -> bytes:
 
 
 def load_response(data: bytes) -> HttpResponse:
-    """Return the response that `dump_response` was given."""
+    """Return the response from the output of `dump_response`."""
     head, _, body = data.removeprefix(RESPONSE_PREFIX).partition(b"\n")
     parts = json.loads(head)
     response = HttpResponse(body, status=parts["status"])

@@ -15,14 +15,14 @@ from bedplate.django.redaction import hide_tokens
 
 logger = logging.getLogger(__name__)
 
-WAITING_AT_MOST: Final = 20  # mails; while the mail server is slow, further ones are only in the log
-EXIT_LIMIT_SECONDS: Final = 10.0  # for what waits when the process ends
+QUEUE_SIZE: Final = 20  # mails; while the mail server is slow, further ones are only logged
+EXIT_LIMIT_SECONDS: Final = 10.0  # for queued mails when the process exits
 
 
 class ErrorMailHandler(AdminEmailHandler):
-    """Mails errors. One of a page is sent by a thread, so that the visitor does not wait for the mail server.
+    """Mails errors. A thread sends the errors of pages, so that the visitor does not wait for the mail server.
 
-    If that fails, a line in the log says so.
+    A failure is logged.
     """
 
     @override
@@ -38,37 +38,37 @@ class ErrorMailHandler(AdminEmailHandler):
         send = partial(attempt, partial(super().send_mail, subject, message, *args, **options))
         if self._is_page:
             sender().add(send)
-        else:  # a worker's process: nothing waits for it, and it may be about to end
+        else:  # in a worker process: nothing waits for it, and it may exit soon
             send()
 
 
 def attempt(send: Callable[[], object]) -> None:
-    """Send a mail. If that fails, log a warning, which is not mailed."""
+    """Send a mail. Log a failure as a warning, which is not mailed."""
     try:
         send()
-    except Exception as error:  # whatever the mail server does, it is not the visitor's error
+    except Exception as error:  # an error of the mail server must not break the page
         logger.warning("The mail about an error was not sent: %s", error)
 
 
 class Sender:
-    """A thread that sends one mail after the other."""
+    """A thread that sends mails one after the other."""
 
     def __init__(self) -> None:
         self.process = os.getpid()
-        self._mails: queue.Queue[Callable[[], None] | None] = queue.Queue(WAITING_AT_MOST)
+        self._mails: queue.Queue[Callable[[], None] | None] = queue.Queue(QUEUE_SIZE)
         self._thread = Thread(target=self._run, name="error-mail", daemon=True)
         self._thread.start()
         atexit.register(self.stop)
 
     def add(self, send: Callable[[], None]) -> None:
-        """Have a mail sent, unless too many wait."""
+        """Queue a mail, unless the queue is full."""
         try:
             self._mails.put_nowait(send)
         except queue.Full:
-            logger.warning("The mail about an error was not sent: %d others wait", WAITING_AT_MOST)
+            logger.warning("The mail about an error was not sent: %d others wait", QUEUE_SIZE)
 
     def stop(self) -> None:
-        """Wait for what has been added, for a limited time."""
+        """Wait for the queued mails, for a limited time."""
         if os.getpid() == self.process:
             attempt(partial(self._mails.put, None, timeout=EXIT_LIMIT_SECONDS))
             self._thread.join(EXIT_LIMIT_SECONDS)
@@ -82,7 +82,7 @@ _senders: list[Sender] = []
 
 
 def sender() -> Sender:
-    """Return this process's sender. A fork has none of its parent's threads."""
+    """Return this process's sender. A forked process does not have its parent's threads."""
     if not _senders or _senders[-1].process != os.getpid():
         _senders.append(Sender())
     return _senders[-1]

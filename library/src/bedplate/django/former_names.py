@@ -1,4 +1,4 @@
-"""Names that modules of the library had before, in `web/`: a team's code and migrations may import them."""
+"""Former names of the library's modules: a team's code, settings and migrations may import them."""
 
 import sys
 from collections.abc import Sequence
@@ -15,14 +15,19 @@ MODULES_OF_USERS: Final = ("adapter", "fields", "forms", "mail", "middleware", "
 PRESENT_NAMES: Final = {
     **{name: f"bedplate.django.{name}" for name in APPLICATIONS},
     **{f"config.{name}": f"bedplate.django.{name}" for name in MODULES},
-    "bedplate.django.anonymising.packages": "bedplate.django.anonymising.anonymisation",
+    # Until 1.3:
+    "anonymising": "bedplate.django.anonymization",
+    "bedplate.django.anonymising": "bedplate.django.anonymization",
+    "bedplate.django.anonymization.anonymiser": "bedplate.django.anonymization.anonymizer",
+    "bedplate.django.anonymization.packages": "bedplate.django.anonymization.anonymisation",
+    "bedplate.django.operations.recorded": "bedplate.django.operations.run_tracking",
     **{f"users.{name}": f"bedplate.django.accounts.{name}" for name in MODULES_OF_USERS},
     "pages.forms": "bedplate.django.theme.renderers",
 }
 
 
 class SameModule(Loader):
-    """Gives a module that has been imported by its present name: one module, under both names."""
+    """Loads the module of the present name: one module object for both names."""
 
     @override
     def create_module(self, spec: ModuleSpec) -> ModuleType:
@@ -32,20 +37,20 @@ class SameModule(Loader):
 
     @override
     def exec_module(self, module: ModuleType) -> None:
-        """Give the module its own spec back: importing has put that of the former name in its place."""
+        """Restore the module's own spec: the import system has replaced it by the spec of the former name."""
         if module.__spec__:
             module.__spec__ = module.__spec__.loader_state
 
 
 def same_module(name: str, present_name: str) -> ModuleSpec | None:
-    """Return what has `name` imported as the module `present_name`; None where there is no such module."""
+    """Return the spec that imports `present_name` as `name`; None if there is no such module."""
     return ModuleSpec(name, SameModule(), loader_state=present_name) if find_spec(present_name) else None
 
 
 class FormerNames(MetaPathFinder):
-    """Finds the library's packages and modules by their former names, unless the project has taken one.
+    """Finds the library's packages and modules by their former names, unless the project uses the name.
 
-    Asked first: a folder in which only Python's bytecode is left would be a package for Python.
+    It comes first: Python would treat a folder with only old bytecode as a package.
     """
 
     @override
@@ -54,12 +59,12 @@ class FormerNames(MetaPathFinder):
     ) -> ModuleSpec | None:
         if fullname not in PRESENT_NAMES:
             return None
-        taken = PathFinder.find_spec(fullname, path)
-        return None if taken and taken.loader else same_module(fullname, PRESENT_NAMES[fullname])
+        own = PathFinder.find_spec(fullname, path)
+        return None if own and own.loader else same_module(fullname, PRESENT_NAMES[fullname])
 
 
 class PartsOfFormerPackages(MetaPathFinder):
-    """Finds what is in a package that was found by its former name. Asked first: else its file would run twice."""
+    """Finds submodules of a package with a former name. It comes first: otherwise their files would run twice."""
 
     @override
     def find_spec(
@@ -74,6 +79,6 @@ class PartsOfFormerPackages(MetaPathFinder):
 
 
 def keep_former_names() -> None:
-    """Have former names found from now on. Called twice, it changes nothing more."""
+    """Install the finders of former names. A second call has no effect."""
     if not any(isinstance(finder, FormerNames) for finder in sys.meta_path):
         sys.meta_path[:0] = [PartsOfFormerPackages(), FormerNames()]

@@ -1,8 +1,7 @@
-"""Isolation of a process that works on a copy of the database: its code connects nowhere, and starts no program.
+"""Isolation of a process that works on a copy of the database: it must not connect elsewhere, or start a program.
 
-libpq, which reaches that copy, does not pass through Python's own calls: these are all refused. So it is not stopped
-from reaching another server either (decision 18: docs/adr). psycopg looks the name of that copy's server up in
-Python: this one may.
+All connections through Python's own calls are refused. libpq does not use these: it can reach the copy, and also other
+servers (decision 18: docs/adr). psycopg resolves the name of the copy's server in Python, which is allowed.
 """
 
 import _posixsubprocess
@@ -31,38 +30,38 @@ PACKAGES: Final = ("site-packages", "frontend")
 
 
 class IsolationError(PermissionError):
-    """Code of the project wanted to reach something while it works on a copy. As if there were no network."""
+    """The project's code tried to connect while it works on a copy: like an error of the network."""
 
 
 def refuse_connections(*, database_host: str, project: Path) -> None:
-    """Refuse them from now on, until the process ends: an audit hook cannot be removed.
+    """Refuse connections and programs until the process ends: an audit hook cannot be removed.
 
-    Errors name the line in the folder `project` that led there.
+    Errors name the responsible line in the folder `project`.
     """
 
     def refuse(event: str, arguments: tuple[Any, ...]) -> None:
         if event in REFUSED and (event, arguments[:1]) != ("socket.getaddrinfo", (database_host,)):
-            _explain(event, arguments, project)
+            _refuse(event, arguments, project)
 
     def refuse_program(_arguments: Any, programs: tuple[Any, ...], *_: Any) -> Never:
-        _explain("fork_exec", tuple(programs), project)
+        _refuse("fork_exec", tuple(programs), project)
 
     sys.addaudithook(refuse)
-    # multiprocessing starts a Python by it that is not isolated, and no audit event tells of that.
+    # multiprocessing uses it to start a Python that is not isolated, without an audit event.
     _posixsubprocess.fork_exec = refuse_program  # type: ignore[assignment]
 
 
-def _explain(event: str, arguments: tuple[Any, ...], project: Path) -> Never:
-    wanted = next((argument for argument in arguments if isinstance(argument, str | bytes | tuple)), "")
-    line = _caller(sys._getframe(2), project)  # noqa: SLF001 - the one way to know who asks
+def _refuse(event: str, arguments: tuple[Any, ...], project: Path) -> Never:
+    target = next((argument for argument in arguments if isinstance(argument, str | bytes | tuple)), "")
+    line = _caller(sys._getframe(2), project)  # noqa: SLF001 - the only way to find the caller
     raise IsolationError(
-        f"{line} wants to reach {wanted!r} ({event}), which nothing may while a copy of the "
-        "database is restored, verified or exported. Leave it out there: settings.ENVIRONMENT.isolated is true."
+        f"{line} tries to reach {target!r} ({event}), which is not allowed while a copy of the "
+        "database is restored, verified or exported. Skip it if settings.ENVIRONMENT.isolated is true."
     )
 
 
 def _caller(frame: FrameType | None, project: Path) -> str:
-    """Return the innermost line of the project itself that led there."""
+    """Return the innermost line of the project's own code in the call stack."""
     while frame is not None:
         path = Path(frame.f_code.co_filename)
         if path.is_relative_to(project) and not set(PACKAGES) & set(path.parts):

@@ -1,4 +1,4 @@
-"""Structured logs on stdout: a JSON object a line, or readable text, each with the id of the request it belongs to."""
+"""Structured logs on stdout: one JSON object on each line, or text, with the id of the request."""
 
 import logging
 import logging.config
@@ -21,17 +21,17 @@ from structlog.types import EventDict, Processor, WrappedLogger
 from bedplate.django.redaction import hide_tokens
 
 SERVER_LOGGING: Final = Path(__file__).with_name("granian_logs.json")
-"""For the web server's own process: `granian --log-config`."""
+"""The configuration of the web server's own process: `granian --log-config`."""
 
 REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
-# Celery's and Django's own extras, whole requests and argument lists, which may hold what no log should; and what
-# another formatter has left on the record.
+# Extras of Celery and Django with whole requests and arguments, which may contain secrets; and the message that another
+# formatter has set on the record.
 UNWANTED_EXTRAS: Final = ("request", "data", "message")
 
 
 class RequestIdMiddleware:
-    """Gives each request an id: nginx's if it sent one. Its log lines, its tasks and its response carry it."""
+    """Gives each request an id, nginx's if it sent one, for its log lines, its tasks and its response."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
@@ -48,17 +48,17 @@ class RequestIdMiddleware:
 
 @receiver(request_finished)
 def forget_request(**_: Any) -> None:
-    """Forget the id, and whatever else was bound: not when the middleware is left, for Django logs errors after it."""
+    """Clear the log context, after the middleware: Django logs errors after it returns."""
     clear_contextvars()
 
 
 def read_request_id(header: str) -> str:
-    """Return the header's id, or a new one if it is missing, long, or holds characters unsafe in a log."""
+    """Return the header's id, or a new one if it is missing, too long, or has unsafe characters."""
     return header if REQUEST_ID.fullmatch(header) else uuid.uuid4().hex
 
 
 def configure_logging(*, level: str, log_format: str, mail_admins: bool) -> None:
-    """Send everything that is logged in this process, by structlog or by the standard library, to stdout."""
+    """Send all logs of this process, from structlog and from the standard library, to stdout."""
     logging.config.dictConfig(logging_configuration(level=level, log_format=log_format, mail_admins=mail_admins))
     structlog.configure(
         processors=[structlog.stdlib.filter_by_level, *describe(), ProcessorFormatter.wrap_for_formatter],
@@ -86,13 +86,13 @@ def logging_configuration(*, level: str, log_format: str, mail_admins: bool) -> 
         },
         "root": {"level": level, "handlers": ["stdout"]},
         "loggers": {
-            # Errors of pages and of tasks. Not all errors: a broker that is away logs one every few seconds.
+            # Errors of pages and of tasks only: an unavailable broker, for example, logs an error every few seconds.
             "django.request": mailed,
             "celery.app.trace": mailed,
             "bedplate.django.operations.leases": mailed,
-            # A line a request: nginx's access log has it, and django.request the errors.
+            # One line for each request: nginx's access log has it, and django.request the errors.
             "django.server": {"level": "CRITICAL"},
-            # The server brings handlers of its own; without them its lines take the form of all others.
+            # Without the server's own handlers, its lines have the same format as all others.
             "_granian": {"handlers": [], "propagate": True},
             "multiprocessing": {"handlers": ["stdout"], "level": "WARNING", "propagate": False},  # Celery's pool
         },
@@ -100,7 +100,7 @@ def logging_configuration(*, level: str, log_format: str, mail_admins: bool) -> 
 
 
 def formatter(*, log_format: str) -> logging.Formatter:
-    """Return what writes a log record as a line of JSON (`json`), or as text for people (`text`)."""
+    """Return the formatter for `json` (one object on each line) or `text`."""
     renderers: list[Processor] = (
         [structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty(), exception_formatter=structlog.dev.plain_traceback)]
         if log_format == "text"
@@ -113,12 +113,12 @@ def formatter(*, log_format: str) -> logging.Formatter:
 
 
 def server_formatter() -> logging.Formatter:
-    """Return the formatter for the web server's own process, which reads no settings (see granian_logs.json)."""
+    """Return the formatter of the web server's own process, which does not load Django (see granian_logs.json)."""
     return formatter(log_format=os.environ.get("LOG_FORMAT", "json"))
 
 
 def describe() -> list[Processor]:
-    """Return what gives every event its time, level, logger and request id."""
+    """Return the processors that add time, level, logger and request id to every event."""
     return [
         merge_contextvars,
         add_log_level,
@@ -128,12 +128,12 @@ def describe() -> list[Processor]:
 
 
 def redact(_logger: WrappedLogger, _method: str, line: Any) -> str:
-    """Return the finished line without the tokens of links."""
+    """Return the finished line with the tokens of links hidden."""
     return hide_tokens(str(line))
 
 
 def drop_unwanted_extras(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Return the event without the extras that are too large or too private to log."""
+    """Return the event without extras that are too large or too private to log."""
     for name in UNWANTED_EXTRAS:
         event.pop(name, None)
     return event

@@ -1,4 +1,4 @@
-"""Vite's addresses in pages, the same from whichever name the site is reached by."""
+"""Vite's URLs in pages, independent of the site's host name."""
 
 from urllib.parse import urlsplit
 
@@ -6,8 +6,8 @@ from django_vite.core.asset_loader import DjangoViteAppClient
 
 
 class SameOriginClient(DjangoViteAppClient):
-    """Vite's server behind the site's own nginx: addresses without scheme, host and port."""
+    """Vite's server behind the site's own nginx: URLs without scheme, host and port."""
 
     def get_dev_server_url(self, path: str) -> str:
-        """Return the path under which nginx passes `path` to Vite's server."""
+        """Return the path that nginx passes to Vite's server as `path`."""
         return urlsplit(super().get_dev_server_url(path)).path

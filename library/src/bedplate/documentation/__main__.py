@@ -1,4 +1,4 @@
-"""`python -m bedplate.documentation`: makes the parts of pages that show the project's files, or checks them."""
+"""`python -m bedplate.documentation`: generates the parts of pages that show the project's files, or checks them."""
 
 import argparse
 import re
@@ -9,11 +9,11 @@ from typing import Final
 
 import yaml
 
-from bedplate.documentation import compose, picture
+from bedplate.documentation import compose, diagram
 from bedplate.documentation.index import index
 
 COMMAND: Final = ".venv/bin/python -m bedplate.documentation"
-# The pages, and what is made in each, between the lines `<!-- made: NAME, … -->` and `<!-- end -->`.
+# The pages, and the generated parts of each, between the lines `<!-- made: NAME, … -->` and `<!-- end -->`.
 PAGES: Final = {"docs/README.md": ("index",), "docs/architecture.md": ("services", "environments", "volumes")}
 ENVIRONMENTS: Final = {"LOCAL": "docker-compose.yml", "DEV": "dev.yml", "PROD": "prod.yml"}
 
@@ -25,9 +25,9 @@ def production(root: Path) -> list[compose.Service]:
 
 PARTS: Final[dict[str, Callable[[Path], str]]] = {
     "index": index,
-    "services": lambda root: picture.picture(production(root)),
-    "volumes": lambda root: picture.volumes(production(root)),
-    "environments": lambda root: picture.environments(
+    "services": lambda root: diagram.diagram(production(root)),
+    "volumes": lambda root: diagram.volumes(production(root)),
+    "environments": lambda root: diagram.environments(
         {
             f"{name} (`{file}`)": compose.read(root / file)
             for name, file in ENVIRONMENTS.items()
@@ -38,7 +38,7 @@ PARTS: Final[dict[str, Callable[[Path], str]]] = {
 
 
 def current(page: Path, names: Sequence[str], root: Path) -> str:
-    """Return a page with its parts as the project's files are. Raise LookupError when the page has no place for one."""
+    """Return a page with its parts generated again. Raise LookupError if the page has no place for one."""
     text = page.read_text()
     for name in names:
         place = re.compile(rf"(<!-- made: {name},.*?-->\n).*?(<!-- end -->)", re.DOTALL)
@@ -49,9 +49,9 @@ def current(page: Path, names: Sequence[str], root: Path) -> str:
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Write the pages, or check them. Exit with 1 where that cannot be done, or a page is not current."""
+    """Write the pages, or check them. Exit with 1 if that fails, or a page is out of date."""
     parser = argparse.ArgumentParser(prog=COMMAND, description=__doc__)
-    parser.add_argument("--check", action="store_true", help="change nothing; fail where a page is not current")
+    parser.add_argument("--check", action="store_true", help="change nothing; fail if a page is out of date")
     is_check = parser.parse_args(arguments).check
     root = Path.cwd()
     try:
@@ -60,7 +60,7 @@ def main(arguments: Sequence[str]) -> None:
         sys.exit(f"{COMMAND}: {error}")
     changed = {page: text for page, text in pages.items() if text != (root / page).read_text()}
     if is_check and changed:
-        sys.exit(f"Not as this project's files are: {', '.join(changed)}. To make it again: {COMMAND}")
+        sys.exit(f"Out of date: {', '.join(changed)}. To generate them again: {COMMAND}")
     for page, text in changed.items():
         (root / page).write_text(text)
 

@@ -1,4 +1,4 @@
-"""What Compose files say of services. `extends` is followed, variables have their defaults."""
+"""The services in Compose files. `extends` is followed, variables have their defaults."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -8,13 +8,13 @@ from typing import Any, Final, NamedTuple
 
 import yaml
 
-MAPPINGS: Final = ("depends_on", "networks")  # where they are lists, the items are keys
+MAPPINGS: Final = ("depends_on", "networks")  # if they are lists, the items are keys
 NAME: Final = re.compile(r"\w[\w.-]*")  # of a volume; a path begins with . / or ~
 VARIABLE: Final = re.compile(r"\$\{\w+:?-([^${}]*)\}")
 
 
 class Loader(yaml.SafeLoader):
-    """YAML with what Compose adds: `!reset` takes a value away; `!override` is read as the value that it has."""
+    """YAML with Compose's tags: `!reset` removes a value; `!override` is read as its value."""
 
 
 Loader.add_constructor("!reset", lambda _loader, _node: None)
@@ -39,7 +39,7 @@ class Mount(NamedTuple):
 
 @dataclass(frozen=True)
 class Service:
-    """What the picture shows of a service; a service without networks reaches no other."""
+    """A service in the diagram; one without networks reaches no other."""
 
     name: str
     networks: Sequence[str]
@@ -55,13 +55,13 @@ def read(file: Path) -> list[Service]:
 
 def load(file: Path) -> dict[str, dict[str, Any]]:
     """Return the definitions of a file's services."""
-    with file.open() as stream:  # its name is in what YAML says of a mistake
+    with file.open() as stream:  # a stream, so that YAML's errors name the file
         services: dict[str, dict[str, Any]] = yaml.load(stream, Loader)["services"]  # noqa: S506 - a SafeLoader
     return services
 
 
 def definition(file: Path, name: str) -> dict[str, Any]:
-    """Return a service's definition, merged into those that it extends."""
+    """Return a service's definition, merged with the definitions that it extends."""
     own = load(file)[name]
     own = {key: mapping(value) if key in MAPPINGS and value else value for key, value in own.items()}
     if "extends" not in own:
@@ -87,7 +87,7 @@ def merged(extended: Any, own: Any) -> Any:
 
 
 def described(name: str, service: Mapping[str, Any]) -> Service:
-    """Return what the picture shows of a definition."""
+    """Return the service of a definition."""
     mode = service.get("network_mode")
     networks = list(service.get("networks", {})) or ([] if mode == "none" else [mode or "default"])
     mounts = dict(map(mount, service.get("volumes", [])))
@@ -97,7 +97,7 @@ def described(name: str, service: Mapping[str, Any]) -> Service:
 
 
 def mount(value: Any) -> tuple[str, Mount]:
-    """Return where something is mounted, and what: a volume's name, a folder of the machine, or nothing named."""
+    """Return the path in the container, and the mount: a volume's name, a host folder, or an anonymous volume."""
     if isinstance(value, Mapping):
         return value["target"], Mount(value.get("source", ""), value.get("read_only", False))
     source, target, options, *_ = [*with_defaults(value).split(":"), "", ""]
@@ -105,7 +105,7 @@ def mount(value: Any) -> tuple[str, Mount]:
 
 
 def port(value: Any) -> str:
-    """Return what the machine publishes: `443`, or `127.0.0.1:8000` where it is for one address alone."""
+    """Return the published port: `443`, or `127.0.0.1:8000` if it is bound to one address."""
     if isinstance(value, Mapping):
         address, published = value.get("host_ip", ""), str(value.get("published", ""))
     else:

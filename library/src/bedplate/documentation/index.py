@@ -1,17 +1,17 @@
-"""The index of a project's pages: those of the root and of docs/, then those in folders, the library's too."""
+"""The index of a project's pages: first the root and docs/, then their folders and the library's."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
 FOLDER: Final = "docs"
-LIBRARY: Final = "library/docs"  # its folders are sections, as those of docs/ are
-PAGE: Final = "README.md"  # in the root, what the project is; in a folder, an index of its own
+LIBRARY: Final = "library/docs"  # its folders are sections, like the folders of docs/
+PAGE: Final = "README.md"  # in the root, about the project; in a folder, its own index
 SECTIONS: Final = {"how-to": "How to", "reference": "Reference", "adr": "Decisions"}
 
 
 def index(root: Path) -> str:
-    """Return a list of links to all pages, as docs/README.md holds them."""
+    """Return a list of links to all pages, for docs/README.md."""
     docs = root / FOLDER
     own_pages = [page for folder in (root, docs) for page in folder.glob("*.md") if page.name != PAGE]
     folders = [folder for pages in (docs, root / LIBRARY) for folder in pages.rglob("*") if any(folder.glob("*.md"))]
@@ -29,7 +29,7 @@ def pages_of(folder: Path) -> Iterable[Path]:
 
 
 def section_order(name: str) -> tuple[int, str]:
-    """Return where a section comes: the known ones first."""
+    """Return the sort key of a section: the known ones first."""
     known = list(SECTIONS)
     return (known.index(name) if name in known else len(known)), name
 

@@ -1,4 +1,4 @@
-"""The library as it was released: a made project has a list of hashes. As a program: names what a team changed."""
+"""Hashes of the library's files as released; every project has the list. As a program, print the team's changes."""
 
 import hashlib
 import sys
@@ -8,13 +8,13 @@ from typing import Final
 
 LIST: Final = "SHA256SUMS"  # sha256sum --check reads it
 LIBRARY: Final = Path(__file__).resolve().parents[3]
-NOT_OURS: Final = ("__pycache__", ".egg-info")
+GENERATED: Final = ("__pycache__", ".egg-info")
 
 
 def hashes(library: Path) -> Mapping[str, str]:
-    """Return path → hash of each file of the library, but for the list, hidden files and what Python makes."""
+    """Return the hash of each file of the library by path, without the list, hidden and generated files."""
     paths = (path.relative_to(library) for path in sorted(library.rglob("*")) if path.is_file())
-    ours = [path for path in paths if not any(part.startswith(".") or part.endswith(NOT_OURS) for part in path.parts)]
+    ours = [path for path in paths if not any(part.startswith(".") or part.endswith(GENERATED) for part in path.parts)]
     return {str(path): hashlib.sha256((library / path).read_bytes()).hexdigest() for path in ours if path.name != LIST}
 
 
@@ -24,7 +24,7 @@ def write_list(library: Path) -> None:
 
 
 def differences(library: Path) -> Iterator[str]:
-    """Yield what is not as the list says; nothing where there is no list: the next update brings one."""
+    """Yield the differences from the list; none without a list, which the next update writes."""
     if not (library / LIST).exists():
         return
     lines = (library / LIST).read_text().splitlines()
@@ -41,11 +41,11 @@ def removed(library: Path) -> bool:
 
 
 def main() -> None:
-    """Name what the team changed. That is no failure: an update keeps it, and brings back what is missing."""
+    """Print the team's changes. They are not a failure: an update keeps them, and restores missing files."""
     if found := list(differences(LIBRARY)):
-        sys.stdout.write("\n".join(["library/ is the base project's, and is not as it was released:", *found, ""]))
+        sys.stdout.write("\n".join(["library/ is the base project's, and differs from the release:", *found, ""]))
         sys.stdout.write(
-            "Updates bring back what was removed. They keep the rest, and it may meet theirs. What to do instead: "
+            "Updates restore removed files. They keep other changes, which may conflict later. What to do instead: "
             "library/docs/how-to/update.md\n"
         )
 

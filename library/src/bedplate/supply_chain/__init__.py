@@ -1,1 +1,1 @@
-"""What the project is made of, and whether that is known to be unsafe: audits, parts lists of images, licences."""
+"""The project's dependencies: vulnerability audits, parts lists of images, licenses."""

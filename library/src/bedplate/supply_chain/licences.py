@@ -1,4 +1,4 @@
-"""The licences of what the project's images hold: `docs/reference/licences.md`, from the packages' own metadata.
+"""The licenses of the packages in the project's images: `docs/reference/licences.md`, from their metadata.
 
 After a change of a dependency, run COMMAND.
 """
@@ -17,27 +17,27 @@ from packaging.requirements import Requirement
 ROOT: Final = Path(__file__).resolve().parents[4]
 COMMAND: Final = ".venv/bin/python -m bedplate.supply_chain.licences > docs/reference/licences.md"
 PAGE: Final = ROOT / "docs/reference/licences.md"
-# Where the packages run, whatever machine makes the page.
+# The environment of the containers, on whatever machine the page is generated.
 CONTAINER: Final = {"python_version": "3.14", "python_full_version": "3.14.0", "sys_platform": "linux",
                     "platform_system": "Linux", "os_name": "posix", "implementation_name": "cpython",
                     "platform_python_implementation": "CPython"}  # fmt: skip
 
 ALLOWED: Final = {
-    "0BSD": "asks for nothing",
-    "Apache-2.0": "asks for its notice; gives patents",
-    "BSD": "the author does not say which; all of them ask for their notice alone",
-    "BSD-2-Clause": "asks for its notice",
-    "BSD-3-Clause": "asks for its notice",
-    "ISC": "asks for its notice",
-    "LGPL-3.0-only": "imported as it is, not changed: the project's own code stays the project's",
-    "MIT": "asks for its notice",
-    "MIT-0": "asks for nothing",
+    "0BSD": "has no conditions",
+    "Apache-2.0": "requires its notice; grants patents",
+    "BSD": "without a version; every version requires only its notice",
+    "BSD-2-Clause": "requires its notice",
+    "BSD-3-Clause": "requires its notice",
+    "ISC": "requires its notice",
+    "LGPL-3.0-only": "imported unchanged: it does not affect the license of the project's own code",
+    "MIT": "requires its notice",
+    "MIT-0": "has no conditions",
     "MPL-2.0": "changes to its own files would have to be published; there are none",
     "PSF-2.0": "Python's own",
 }
 
-# As authors wrote them, before there was one way to.
-MEANT: Final = {
+# Names from before SPDX expressions.
+SPDX_NAMES: Final = {
     "Apache 2.0": "Apache-2.0",
     "Apache License, Version 2.0": "Apache-2.0",
     "Apache Software License": "Apache-2.0",
@@ -51,26 +51,26 @@ MEANT: Final = {
     "Python Software Foundation License": "PSF-2.0",
 }
 
-# Where the metadata say nothing, or less than the licence: read by a person.
-READ: Final = {
+# Packages with missing or incomplete metadata: from their license files.
+FROM_FILES: Final = {
     "pyrage": "MIT",  # LICENSE in its wheel
-    "python-dateutil": "Apache-2.0 OR BSD-3-Clause",  # the same; either, as one likes
+    "python-dateutil": "Apache-2.0 OR BSD-3-Clause",  # LICENSE too; dual-licensed
 }
 
 
 class Metadata(Protocol):
-    """What is read of a package's metadata."""
+    """The metadata of a package."""
 
     def get(self, name: str, /) -> str | None:
-        """Return a field, if it is there."""
+        """Return a field, or None."""
 
     def get_all(self, name: str, /) -> list[str] | None:
-        """Return a field that may be there several times."""
+        """Return all values of a field, or None."""
 
 
 @dataclass(frozen=True, order=True)
 class Package:
-    """A dependency, and its licence: an SPDX expression, or `unknown`."""
+    """A dependency, and its license: an SPDX expression, or `unknown`."""
 
     name: str
     licence: str
@@ -78,24 +78,24 @@ class Package:
 
     @property
     def is_allowed(self) -> bool:
-        """Whether ALLOWED names all that its licence asks for."""
+        """Whether ALLOWED has all licenses that apply."""
         return any(all(part in ALLOWED for part in choice.split(" AND ")) for choice in self.licence.split(" OR "))
 
 
 def licence_of(name: str, package: Metadata) -> str:
-    """Return the licence that a Python package's metadata tell."""
-    if stated := READ.get(name) or package.get("License-Expression"):
+    """Return a Python package's license, according to its metadata."""
+    if stated := FROM_FILES.get(name) or package.get("License-Expression"):
         return stated
     classifiers = [each.rpartition(" :: ")[2] for each in package.get_all("Classifier") or [] if "License :: " in each]
     field = (package.get("License") or "").strip()
-    meant = MEANT.get(field, field)
-    if meant in ALLOWED:
-        return meant
-    return " AND ".join(sorted(MEANT.get(each, each) for each in classifiers)) or "unknown"
+    license_name = SPDX_NAMES.get(field, field)
+    if license_name in ALLOWED:
+        return license_name
+    return " AND ".join(sorted(SPDX_NAMES.get(each, each) for each in classifiers)) or "unknown"
 
 
 def python_packages() -> Iterator[Package]:
-    """Yield what the images install: `requirements-cron.txt` holds all of `requirements.txt`."""
+    """Yield the packages that the images install: `requirements-cron.txt` includes all of `requirements.txt`."""
     for line in (ROOT / "web/requirements-cron.txt").read_text().splitlines():
         if re.match(r"[a-z0-9]", line):
             requirement = Requirement(line.rstrip("\\ "))
@@ -104,7 +104,7 @@ def python_packages() -> Iterator[Package]:
 
 
 def node_lock() -> dict[str, dict[str, Any]]:
-    """Return what package-lock.json tells of the packages in the frontend's bundle: those not for development."""
+    """Return the entries of package-lock.json for the packages in the frontend's bundle, without dev dependencies."""
     lock = ROOT / "web/frontend/package-lock.json"
     packages = json.loads(lock.read_text())["packages"] if lock.exists() else {}
     return {
@@ -115,7 +115,7 @@ def node_lock() -> dict[str, dict[str, Any]]:
 
 
 def node_packages() -> Iterator[Package]:
-    """Yield what the frontend's bundle holds."""
+    """Yield the packages in the frontend's bundle."""
     for name, package in node_lock().items():
         yield Package(name, package.get("license", "unknown"), "JavaScript")
 
@@ -125,21 +125,21 @@ def page() -> str:
     packages = sorted([*python_packages(), *node_packages()])
     used = {part for package in packages for part in re.split(" AND | OR ", package.licence)}
     lines = [
-        "# Licences",
+        "# Licenses",
         "",
-        "Of every Python and JavaScript package in the images of DEV and PROD, as the packages tell themselves.",
-        "All that an image holds, the system's packages too, is in its parts list:",
+        "The license of every Python and JavaScript package in the images of DEV and PROD, from its metadata.",
+        "The parts list of an image has everything in it, with the system's packages:",
         "[security](../../library/docs/reference/security.md).",
         "",
-        "This page is made from the lock files. After a change there:",
+        "This page is generated from the lock files. After a change there, run",
         f"`{COMMAND}`.",
-        "`./run_tests.sh tools` fails until then. A licence that the first table does not name has no reason yet.",
+        "`./run_tests.sh tools` fails until then. A license that is missing in the first table has not been reviewed.",
         "",
-        "| licence | why it may be used |",
+        "| license | why it may be used |",
         "| --- | --- |",
         *(f"| {licence} | {ALLOWED[licence]} |" for licence in sorted(used & ALLOWED.keys())),
         "",
-        "| package | licence | |",
+        "| package | license | |",
         "| --- | --- | --- |",
         *(f"| {package.name} | {package.licence} | {package.kind} |" for package in packages),
         "",
@@ -148,17 +148,17 @@ def page() -> str:
 
 
 def is_current() -> bool:
-    """Return whether the page is what the lock files and the packages' metadata make it."""
+    """Return whether the page matches the lock files and the packages' metadata."""
     written = PAGE.read_text()
-    if not (ROOT / "web/frontend").is_dir():  # a project without it still has the page that was written with it
+    if not (ROOT / "web/frontend").is_dir():  # the page was generated with one
         written = re.sub(r"^.*\| JavaScript \|\n", "", written, flags=re.MULTILINE)
     return written == page()
 
 
 def main() -> None:
-    """Print the page; with --check, fail unless it is written."""
+    """Print the page; with --check, fail if the written one is out of date."""
     if sys.argv[1:] == ["--check"]:
-        sys.exit(None if is_current() else f"The licences have changed. Run this, and read what is new:\n  {COMMAND}")
+        sys.exit(None if is_current() else f"Licenses have changed. Run this, and review the new ones:\n  {COMMAND}")
     sys.stdout.write(page())
 
 

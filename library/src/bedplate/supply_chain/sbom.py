@@ -1,7 +1,7 @@
 """Writes parts lists (SBOM, CycloneDX 1.6): `.venv/bin/python -m bedplate.supply_chain.sbom IMAGE…`.
 
-What is listed: Debian's packages, Python's, the JavaScript in the bundle (by this checkout's package-lock.json), and
-each file that no package manager put there, with its checksum. Nothing of an image runs but a shell that reads.
+A list has the packages of Debian, of Python and of the JavaScript bundle (from this checkout's package-lock.json), and
+each file that no package manager installed, with its checksum. The image runs only a shell that reads.
 """
 
 import argparse
@@ -24,23 +24,23 @@ from packageurl import PackageURL
 from bedplate.supply_chain.licences import ROOT, licence_of, node_lock
 
 SEPARATOR: Final = "==== next part ===="
-# Where programs are that no package manager put there: supercronic, and PostgreSQL's client in the image of cron.
-BY_HAND: Final = "/usr/local/bin /opt/postgresql/programs /opt/postgresql/lib"
-READ: Final = f"""
+# Folders of programs that no package manager installed: supercronic, and PostgreSQL's client in the image of cron.
+UNPACKAGED: Final = "/usr/local/bin /opt/postgresql/programs /opt/postgresql/lib"
+READ_SCRIPT: Final = f"""
 part() {{ printf '\\n%s\\n' '{SEPARATOR}'; }}
 cat /etc/os-release /var/lib/dpkg/status || exit; part
 for file in /opt/venv/lib/python*/site-packages/*.dist-info/METADATA; do
   if [ -e "$file" ]; then printf '\\n%s\\n' '{SEPARATOR} package'; cat "$file"; fi
 done
 part
-find {BY_HAND} -type f -exec sha256sum {{}} + 2>/dev/null; part
+find {UNPACKAGED} -type f -exec sha256sum {{}} + 2>/dev/null; part
 find /app/static/dist -name '*.js' 2>/dev/null
 """
 
 
 @dataclass(frozen=True)
-class Contents:
-    """What an image says of itself."""
+class ImageContents:
+    """The package lists and file names in an image."""
 
     debian: str
     python: list[str]
@@ -48,18 +48,18 @@ class Contents:
     bundle: str
 
 
-def read(image: str) -> Contents:
-    """Return what an image holds."""
+def read(image: str) -> ImageContents:
+    """Return the contents of an image."""
     command = ["docker", "run", "--rm", "--network=none", "--read-only", "--user=65534:65534", "--entrypoint=sh"]
-    # What is looked for last is not in every image, and that is no failure.
+    # Not every image has what the last command looks for, which is not an error.
     printed = subprocess.run(
-        [*command, image, "-c", f"{READ}\ntrue"], check=True, capture_output=True, text=True, timeout=120
+        [*command, image, "-c", f"{READ_SCRIPT}\ntrue"], check=True, capture_output=True, text=True, timeout=120
     ).stdout
     debian, python, files, bundle = re.split(rf"^{SEPARATOR}\n", printed, flags=re.MULTILINE)
-    return Contents(debian, python.split(f"{SEPARATOR} package\n")[1:], files, bundle)
+    return ImageContents(debian, python.split(f"{SEPARATOR} package\n")[1:], files, bundle)
 
 
-def debian_packages(contents: Contents) -> Iterator[Component]:
+def debian_packages(contents: ImageContents) -> Iterator[Component]:
     """Yield the system's packages."""
     version = re.search(r'^VERSION_CODENAME="?(\w+)', contents.debian, re.MULTILINE)
     distribution = version[1] if version else "unknown"
@@ -71,8 +71,8 @@ def debian_packages(contents: Contents) -> Iterator[Component]:
             yield component(name, number, PackageURL("deb", "debian", name, number, qualifiers))
 
 
-def python_packages(contents: Contents) -> Iterator[Component]:
-    """Yield Python's packages, with their licences."""
+def python_packages(contents: ImageContents) -> Iterator[Component]:
+    """Yield Python's packages, with their licenses."""
     for text in contents.python:
         fields = HeaderParser().parsestr(text)
         name, number = fields["Name"], fields["Version"]
@@ -80,15 +80,15 @@ def python_packages(contents: Contents) -> Iterator[Component]:
         yield component(name, number, purl, licence=licence_of(name, fields))
 
 
-def bundled_packages(contents: Contents) -> Iterator[Component]:
-    """Yield the packages that are in the bundle, where there is one."""
+def bundled_packages(contents: ImageContents) -> Iterator[Component]:
+    """Yield the packages in the bundle, if there is one."""
     for full_name, package in node_lock().items() if contents.bundle.strip() else ():
         namespace, _, name = full_name.rpartition("/")
         purl = PackageURL("npm", namespace or None, name, package["version"])
         yield component(full_name, package["version"], purl, licence=package["license"])
 
 
-def files(contents: Contents) -> Iterator[Component]:
+def files(contents: ImageContents) -> Iterator[Component]:
     """Yield the files that no package manager knows."""
     for line in contents.files.split("\n"):
         if match := re.fullmatch(r"([0-9a-f]{64})  (/.+)", line):
@@ -115,12 +115,12 @@ def sbom(image: str) -> Bom:
 
 
 def unique(components: Iterable[Component]) -> list[Component]:
-    """Return each package once, though two folders may hold it."""
+    """Return each package once, even if two folders have it."""
     return list({str(each.bom_ref.value): each for each in components}.values())
 
 
 def write(image: str, folder: Path) -> Path:
-    """Write an image's parts list, and return where."""
+    """Write an image's parts list, and return its path."""
     folder.mkdir(exist_ok=True)
     file = folder / f"{re.sub(r'[^A-Za-z0-9_.-]+', '-', image)}.cdx.json"
     JsonV1Dot6(sbom(image)).output_to_file(str(file), allow_overwrite=True, indent=2)
@@ -128,7 +128,7 @@ def write(image: str, folder: Path) -> Path:
 
 
 def main() -> None:
-    """Write them all."""
+    """Write the parts list of each image."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("images", nargs="+", metavar="IMAGE", help="such as: $(docker compose config --images)")
     parser.add_argument("--output", type=Path, default=ROOT / "sbom", help="the folder to write to (sbom)")

@@ -1,1 +1,1 @@
-"""For tests, a project's too: fixtures, a project's stack in containers, stand-ins for what is elsewhere."""
+"""Test support, also for projects: fixtures, a project's stack in containers, fakes of external services."""

@@ -1,4 +1,4 @@
-"""Chromium, and what its pages complain about."""
+"""Chromium, and the errors on the console of its pages."""
 
 import re
 from collections.abc import Iterator
@@ -21,17 +21,19 @@ from bedplate.testing.visitor import code_of, token_of
 
 CHROMIUM: Final = "/usr/bin/chromium"
 NETWORK_CHANGED: Final = "net::ERR_NETWORK_CHANGED"
+# The next attempt may begin before Chromium shows its own page about the one that failed, and is ended by it.
+ERROR_PAGE: Final = 'is interrupted by another navigation to "chrome-error://'
 OPTIONS: Final = (
     "--no-sandbox",  # tests may run as root, where Chromium's sandbox does not start
     "--disable-gpu",
     "--no-proxy-server",
-    # Nothing but the pages under test is asked of any network.
+    # Chromium requests only the pages under test.
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-domain-reliability",
     "--disable-sync",
     "--no-first-run",
-    "--host-resolver-rules=MAP *.example.com 127.0.0.1",  # servers under test have a name of the documentation's
+    "--host-resolver-rules=MAP *.example.com 127.0.0.1",  # servers under test use a documentation domain
 )
 
 
@@ -47,36 +49,36 @@ def chromium(playwright: Playwright) -> Iterator[Browser]:
 
 @dataclass
 class Console:
-    """Errors that pages wrote on their console: of scripts, of loading, of the Content Security Policy."""
+    """Errors on the console of pages: of scripts, of loading, of the Content Security Policy."""
 
     errors: list[str] = field(default_factory=list)
     expected: list[str] = field(default_factory=list)
 
     def watch(self, page: Page) -> None:
         """Collect the page's errors from now on."""
-        page.on("console", self._note)
+        page.on("console", self._add)
         page.on("pageerror", lambda error: self.errors.append(f"uncaught: {error}"))
 
     def expect(self, text: str) -> None:
-        """Let errors pass that hold this text, of which there must be one at least."""
+        """Expect at least one error with this text."""
         self.expected.append(text)
 
     def check(self) -> None:
-        """Fail for an error that was not expected, and for an expected one that did not come."""
+        """Fail if there is an unexpected error, or an expected one is missing."""
         unexpected = [error for error in self.errors if not any(text in error for text in self.expected)]
         assert not unexpected, unexpected
         assert not [text for text in self.expected if not any(text in error for error in self.errors)], self.errors
 
-    def _note(self, message: ConsoleMessage) -> None:
-        # A container that starts or stops anywhere on the machine changes its network: no fault of the page.
+    def _add(self, message: ConsoleMessage) -> None:
+        # A container that starts or stops on the machine changes its network: not an error of the page.
         if message.type == "error" and NETWORK_CHANGED not in message.text:
             self.errors.append(f"{message.text} ({message.location.get('url', '')})")
 
 
 def visit(page: Page, path: str) -> Response:
-    """Open the page, wait until it has loaded all that it asks for, and return the answer to the page itself.
+    """Open the page, wait until all its resources have loaded, and return the response of the page itself.
 
-    Chromium breaks off what it loads when another test's network comes or goes: then, the page is opened again.
+    Chromium aborts requests when a Docker network is created or removed: the page is then opened again.
     """
     for _attempt in range(5):
         with interrupted_requests(page) as interrupted:
@@ -84,37 +86,37 @@ def visit(page: Page, path: str) -> Response:
                 answer = page.goto(path)
                 page.wait_for_load_state("networkidle")
             except Error as error:
-                if NETWORK_CHANGED not in error.message:
+                if NETWORK_CHANGED not in error.message and ERROR_PAGE not in error.message:
                     raise
                 continue
         if not interrupted:
-            assert answer, f"{path} is the page that was open already"
+            assert answer, f"{path} was open already"
             return answer
     raise AssertionError(f"{path}: the machine's networks changed at every attempt")
 
 
 @contextmanager
 def interrupted_requests(page: Page) -> Iterator[list[str]]:
-    """Give the addresses that the page could not load since the machine's networks changed."""
+    """Yield a list of the URLs that fail to load because the machine's networks change."""
     addresses: list[str] = []
 
-    def note(request: Request) -> None:
+    def add(request: Request) -> None:
         if NETWORK_CHANGED in (request.failure or ""):
             addresses.append(request.url)
 
-    page.on("requestfailed", note)
+    page.on("requestfailed", add)
     try:
         yield addresses
     finally:
-        page.remove_listener("requestfailed", note)
+        page.remove_listener("requestfailed", add)
 
 
 def sign_in(page: Page, email: str, password: str) -> None:
-    """Fill in the login form and send it; once more when Chromium broke off what it loads (see `visit`)."""
+    """Fill in the login form and send it; repeat it if Chromium aborted a request (see `visit`)."""
     for _attempt in range(5):
         visit(page, "/accounts/login/")
         if not page.url.partition("?")[0].endswith("/accounts/login/"):
-            return  # the form had arrived, but not its answer
+            return  # the form was received, but its response was lost
         page.get_by_label("Email").fill(email)
         page.get_by_label("Password").fill(password)
         with interrupted_requests(page) as interrupted:
@@ -126,15 +128,15 @@ def sign_in(page: Page, email: str, password: str) -> None:
 
 
 def log_in(playwright: Playwright, url: str, *, email: str, password: str) -> APIRequestContext:
-    """Return a client of the site in which this user is logged in."""
+    """Return an API client of the site, logged in as this user."""
     client = playwright.request.new_context(base_url=url)
     answer = send_form(client, "/accounts/login/", login=email, password=password)
-    assert answer == f"{url}/", f"{email} was not logged in, but led to {answer}"
+    assert answer == f"{url}/", f"{email} was not logged in, but redirected to {answer}"
     return client
 
 
 def set_up_second_factor(client: APIRequestContext, password: str) -> None:
-    """Set a device up, as staff of DEV and PROD have to after their first login."""
+    """Set up a TOTP device, as staff of DEV and PROD must after their first login."""
     path = "/accounts/2fa/totp/activate/"
     send_form(client, "/accounts/reauthenticate/", password=password)
     page = client.get(path).text()
@@ -144,7 +146,7 @@ def set_up_second_factor(client: APIRequestContext, password: str) -> None:
 
 
 def send_form(client: APIRequestContext, path: str, **fields: str) -> str:
-    """Send the form of this page as its user would, and return the address that this led to."""
+    """Send the form of this page as a user would, and return the URL after the redirects."""
     return _send(client, path, client.get(path).text(), **fields)
 
 

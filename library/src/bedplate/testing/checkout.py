@@ -1,4 +1,4 @@
-"""Copies of this checkout to install and break: no test touches the developer's own `.env`, volumes or containers."""
+"""Copies of this checkout to install and break: tests never touch the developer's `.env`, volumes or containers."""
 
 import secrets
 import shutil
@@ -20,7 +20,7 @@ SHOP: Final = {
 
 
 def copy_checkout(destination: Path) -> Path:
-    """Return `destination`, made with the files git knows and those it would: not what it ignores."""
+    """Copy the files that git tracks or would add, without ignored ones. Return `destination`."""
     listed = subprocess.run(
         ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
         cwd=ROOT,
@@ -29,22 +29,22 @@ def copy_checkout(destination: Path) -> Path:
         text=True,
     )
     for name in filter(None, listed.stdout.split("\0")):
-        if (ROOT / name).is_file():  # git still lists what was removed but not committed
+        if (ROOT / name).is_file():  # git also lists files that are removed but not committed
             (destination / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, destination / name, follow_symlinks=False)
     return destination
 
 
 def commit(folder: Path) -> None:
-    """Commit all files of a copy, in a repository of its own."""
-    somebody = ("-c", "user.name=Somebody", "-c", "user.email=somebody@example.com")
+    """Commit all files of a copy, in a new repository."""
+    author = ("-c", "user.name=Ada", "-c", "user.email=ada@example.com")
     for arguments in (["init", "--quiet"], ["add", "--all"], ["commit", "--quiet", "--message", "A commit"]):
-        subprocess.run(["git", *somebody, *arguments], cwd=folder, check=True)
+        subprocess.run(["git", *author, *arguments], cwd=folder, check=True)
 
 
 @contextmanager
 def committed(folder: Path) -> Iterator[None]:
-    """Have all files of a copy committed meanwhile."""
+    """Keep all files of a copy committed during the context."""
     commit(folder)
     try:
         yield
@@ -53,7 +53,7 @@ def committed(folder: Path) -> Iterator[None]:
 
 
 def copy_as_shop(destination: Path) -> Path:
-    """Return the same, its project being called `shop`: what a test expects does not depend on this one's name."""
+    """Copy the checkout, with the project name `shop`: tests do not depend on this project's own name."""
     example = copy_checkout(destination) / ".env.example"
     lines = (f"{key}={SHOP.get(key, value)}" if equals else key for key, equals, value in _pairs(example.read_text()))
     example.write_text("\n".join(lines) + "\n")
@@ -65,7 +65,7 @@ def _pairs(dotenv: str) -> Iterator[tuple[str, str, str]]:
 
 
 def free_port() -> int:
-    """Return a TCP port of this machine that nothing listens on."""
+    """Return an unused TCP port of this machine."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]
@@ -73,5 +73,5 @@ def free_port() -> int:
 
 
 def unique_slug() -> str:
-    """Return a project name that no other test run has: `stack-test-3f2a9c`."""
+    """Return a unique project name: `stack-test-3f2a9c`."""
     return f"stack-test-{secrets.token_hex(3)}"

@@ -1,4 +1,4 @@
-"""One project's stack in Docker Compose: run its commands, ask its pages, look into its containers."""
+"""One project's stack in Docker Compose: commands, HTTP requests, and queries of its containers."""
 
 import http.client
 import json
@@ -17,8 +17,8 @@ from bedplate.testing.checkout import copy_checkout, free_port, unique_slug
 
 POLL_INTERVAL: Final = 0.1
 CTRL_C: Final = b"\x03"
-# How the variables begin that Compose would take from the environment before it looks into `.env`.
-OF_PROJECTS: Final = (
+# Prefixes of the variables that Compose would take from the environment instead of `.env`.
+PROJECT_VARIABLES: Final = (
     *("COMPOSE_", "PROXY_", "HTTP_PORT", "HOST_", "DOMAIN", "ENVIRONMENT"),
     *("POSTGRES_", "DEFAULT_", "SECRET_KEY"),
     *("REGISTRY", "RELEASE", "NGINX_RELEASE", "HTTPS_PORT", "BIND_ADDRESS"),
@@ -26,9 +26,9 @@ OF_PROJECTS: Final = (
 
 
 def wait_until[Result](condition: Callable[[], Result], *, limit: float, what: str) -> Result:
-    """Return the condition's first true result; fail when `limit` seconds pass without one.
+    """Return the condition's first true result; fail after `limit` seconds without one.
 
-    A connection that is refused or broken counts as not yet.
+    A refused or broken connection counts as false.
     """
     deadline = time.monotonic() + limit
     while True:
@@ -46,7 +46,7 @@ def wait_until[Result](condition: Callable[[], Result], *, limit: float, what: s
 def attempt(
     *command: str | Path, directory: Path | None = None, limit: float = 120, variables: Mapping[str, str] | None = None
 ) -> "subprocess.CompletedProcess[str]":
-    """Return how the command ended, and what it printed."""
+    """Run the command, and return its result with its output."""
     return subprocess.run(
         command,
         cwd=directory,
@@ -62,20 +62,20 @@ def attempt(
 def run(
     *command: str | Path, directory: Path | None = None, limit: float = 120, variables: Mapping[str, str] | None = None
 ) -> str:
-    """Return what the command prints; fail with all its output unless it succeeds."""
+    """Return the output of the command; fail with all its output if it fails."""
     result = attempt(*command, directory=directory, limit=limit, variables=variables)
     assert result.returncode == 0, f"{command} exited with {result.returncode}:\n{result.stdout}\n{result.stderr}"
     return result.stdout
 
 
 def clean_environment() -> dict[str, str]:
-    """Return the environment without what Compose would prefer to a project's `.env`."""
-    return {name: value for name, value in os.environ.items() if not name.startswith(OF_PROJECTS)}
+    """Return the environment without the variables that Compose would prefer to a project's `.env`."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(PROJECT_VARIABLES)}
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back for one request."""
+    """The response to a request."""
 
     status: int
     headers: http.client.HTTPMessage
@@ -87,7 +87,7 @@ class Answer:
 
 
 def ask(port: int, path: str, *, method: str = "GET", **headers: str) -> Answer:
-    """Return what 127.0.0.1:`port` answers. Redirects are not followed; a header is written `x_request_id="…"`."""
+    """Send a request to 127.0.0.1:`port`, without following redirects. A header is an option: `x_request_id="…"`."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
     try:
         connection.request(method, path, headers={name.replace("_", "-"): value for name, value in headers.items()})
@@ -107,7 +107,7 @@ class Stack:
 
     @property
     def url(self) -> str:
-        """The site's address."""
+        """The site's URL."""
         return f"http://127.0.0.1:{self.port}"
 
     @property
@@ -123,18 +123,18 @@ class Stack:
         return {key: value.strip("\"'") for key, _, value in pairs}
 
     def install(self) -> str:
-        """Return what ./install_docker.sh says."""
+        """Run ./install_docker.sh and return its output."""
         command = (self.directory / "install_docker.sh", "--yes", "--port", str(self.port))
         variables = {"COMPOSE_PROJECT_NAME": self.project}
         return run(*command, directory=self.directory, limit=900, variables=variables)
 
     def compose(self, *arguments: str, limit: float = 120) -> str:
-        """Return what `docker compose …` prints in the project's folder."""
+        """Return the output of `docker compose …` in the project's folder."""
         return run("docker", "compose", *arguments, directory=self.directory, limit=limit)
 
     @contextmanager
     def terminal(self, *arguments: str) -> Iterator[Callable[[], str]]:
-        """Run `docker compose …` on a terminal, giving what tells its text so far; press Ctrl-C at the end."""
+        """Run `docker compose …` on a terminal. Yield a function that returns its output; at the end press Ctrl-C."""
         command = shlex.join(["docker", "compose", *arguments])
         with (
             NamedTemporaryFile() as shown,
@@ -153,25 +153,25 @@ class Stack:
                 process.communicate(CTRL_C, timeout=60)
 
     def exec(self, service: str, *command: str, limit: float = 120) -> str:
-        """Return what the command prints in the service's container."""
+        """Return the output of a command in the service's container."""
         return self.compose("exec", "--no-TTY", service, *command, limit=limit)
 
     def valkey_url(self, service: str) -> str:
-        """Return the address of `valkey` or `cache`, with the application's user and password."""
+        """Return the URL of `valkey` or `cache`, with the application's user and password."""
         return {"valkey": "redis://queue:local@valkey:6379", "cache": "redis://cache:local@cache:6379"}[service]
 
     def valkey(self, service: str, *command: str) -> str:
-        """Return what `valkey` or `cache` answers the application's user, in the queue's database or the cache's."""
+        """Return the answer of `valkey` or `cache` to a command, as the application's user in its database."""
         database = "0" if service == "valkey" else "1"
         login = ("-u", self.valkey_url(service), "--no-auth-warning", "-n", database)
         return self.exec(service, "valkey-cli", "-e", *login, *command)
 
     def manage(self, *arguments: str) -> str:
-        """Return what `manage.py …` prints in the container of `web`."""
+        """Return the output of `manage.py …` in the container of `web`."""
         return self.exec("web", "python", "manage.py", *arguments)
 
     def make_user(self, email: str, *, password: str) -> None:
-        """Make a user who is not staff, and whose address is confirmed."""
+        """Create a user who is not staff, with a verified address."""
         self.manage(
             "shell",
             "--no-imports",
@@ -182,19 +182,19 @@ class Stack:
         )
 
     def query(self, sql: str) -> str:
-        """Return what PostgreSQL answers, unaligned."""
+        """Return the result of a query, unaligned."""
         return self.exec("postgres", "psql", "--username=app", "--tuples-only", "--no-align", f"--command={sql}", "app")
 
     def get(self, path: str, *, method: str = "GET", **headers: str) -> Answer:
-        """Return what the site answers, through nginx (see `ask`)."""
+        """Return the site's response, through nginx (see `ask`)."""
         return ask(self.port, path, method=method, **headers)
 
     def status(self, path: str) -> int:
-        """Return the status of the site's answer, through nginx."""
+        """Return the status of the site's response, through nginx."""
         return self.get(path).status
 
     def containers(self) -> dict[str, dict[str, Any]]:
-        """Return what `docker inspect` tells of each service's container that runs."""
+        """Return the output of `docker inspect` for each running container, by service."""
         identifiers = self.compose("ps", "--quiet").split()
         inspected = json.loads(run("docker", "inspect", *identifiers))
         return {container["Config"]["Labels"]["com.docker.compose.service"]: container for container in inspected}
@@ -204,17 +204,17 @@ class Stack:
         return str(self.containers()[service]["NetworkSettings"]["Networks"][self.network]["IPAddress"])
 
     def wait_until_ready(self) -> None:
-        """Return when the site answers, and every service behind it."""
+        """Wait until the site and every service behind it answer."""
         wait_until(lambda: self.status("/health/ready") == 200, limit=60, what="/health/ready answers 200")
 
     def restore(self) -> None:
-        """Start what is stopped, and return when all is as it was."""
+        """Start stopped services, and wait until the site is ready again."""
         self.compose("up", "-d", "--wait")
         self.wait_until_ready()
 
     def remove(self) -> None:
         """Remove the containers, volumes, networks and images."""
-        if (self.directory / ".env").exists():  # without it nothing was made, and Compose refuses to read the project
+        if (self.directory / ".env").exists():  # without it nothing was created, and Compose cannot read the project
             self.compose("--profile", "*", "down", "--volumes", "--remove-orphans", "--timeout", "5")
         names = ("--format", "{{.Repository}}:{{.Tag}}", "--filter", f"reference={self.project}-*")
         if images := run("docker", "image", "ls", *names).split():
@@ -223,7 +223,7 @@ class Stack:
 
 @contextmanager
 def installed(directory: Path) -> Iterator[Stack]:
-    """Install a copy of this checkout there, under a name and port of its own; at the end nothing of it remains."""
+    """Install a copy of this checkout there, with its own project name and port; remove all of it at the end."""
     stack = Stack(directory=copy_checkout(directory), project=unique_slug(), port=free_port())
     try:
         stack.install()

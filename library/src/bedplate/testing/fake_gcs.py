@@ -1,6 +1,6 @@
 """fake-gcs-server: Google Cloud Storage's protocol, in memory.
 
-By hand: `PYTHONPATH=library/src .venv/bin/python -m bedplate.testing.fake_gcs --help`.
+From a shell: `PYTHONPATH=library/src .venv/bin/python -m bedplate.testing.fake_gcs --help`.
 """
 
 import argparse
@@ -24,12 +24,12 @@ MACHINES: Final = {"x86_64": "amd64", "aarch64": "arm64"}
 
 @dataclass(frozen=True)
 class FakeGcs:
-    """The server, by its address."""
+    """A running server."""
 
     url: str
 
     def make_bucket(self) -> str:
-        """Return the URL, `gs://…`, of a new bucket."""
+        """Create a bucket and return its URL, `gs://…`."""
         name = f"backups-{secrets.token_hex(4)}"
         requests.post(f"{self.url}/storage/v1/b", json={"name": name}, timeout=LIMIT).raise_for_status()
         return f"gs://{name}"
@@ -37,7 +37,7 @@ class FakeGcs:
 
 @contextmanager
 def fake_gcs(*, host: str = "127.0.0.1", port: int | None = None, url: str = "") -> Iterator[FakeGcs]:
-    """Run the server; `url` is where its clients find it, if not on 127.0.0.1."""
+    """Run the server; `url` is its address for clients, if not on 127.0.0.1."""
     port = port or _free_port()
     local = f"http://127.0.0.1:{port}"
     name = f"fake-gcs-server-{platform.system().lower()}-{MACHINES[platform.machine()]}"
@@ -74,11 +74,11 @@ def _free_port() -> int:
 def main() -> None:
     """Serve a bucket until Ctrl-C."""
     parser = argparse.ArgumentParser(
-        prog="python -m bedplate.testing.fake_gcs", description="A Google Cloud Storage with one bucket."
+        prog="python -m bedplate.testing.fake_gcs", description="A fake Google Cloud Storage with one bucket."
     )
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (0.0.0.0 for containers)")
     parser.add_argument("--port", type=int, default=4443, help="the port to listen on")
-    parser.add_argument("--url", default="", help="where containers find it, if elsewhere")
+    parser.add_argument("--url", default="", help="its address for containers, if different")
     options = parser.parse_args()
     with fake_gcs(host=options.host, port=options.port, url=options.url) as server:
         variables = f"BACKUP_URL={server.make_bucket()}\nSTORAGE_EMULATOR_HOST={options.url or server.url}"

@@ -8,7 +8,7 @@ from bedplate.django.operations.models import TaskRun
 
 
 def send_queued_mail() -> int:
-    """Do what a worker would do with the mails that requests have asked for. Return how many tasks there were."""
+    """Run the queued mail tasks, as a worker would. Return the number of tasks."""
     runs = list(TaskRun.objects.unfinished().filter(name__startswith="users.tasks."))
     for run in runs:
         args, kwargs = json.loads(run.arguments)

@@ -1,13 +1,13 @@
-"""Checks of migrations: the release before still serves while they run."""
+"""Checks of migrations: the previous release can serve while they run."""
 
 from django.conf import settings
 from django_migration_linter import MigrationLinter
 
 
 def survives(*labels: str) -> bool:
-    """Return whether the running release survives every migration of these applications but the initial ones.
+    """Return whether the running release survives every migration of these applications, without the initial ones.
 
-    Ask it on PostgreSQL: the linter judges by the SQL, and SQLite makes a table again for what PostgreSQL only notes.
+    Call it on PostgreSQL: the linter checks the SQL, and SQLite recreates a table for most changes.
     """
     linter = MigrationLinter(
         str(settings.BASE_DIRECTORY), include_apps=labels, ignore_initial_migrations=True, no_cache=True

@@ -1,7 +1,7 @@
-"""An OAuth server like Google's, for tests and for trying `./google_storage.sh -a` by hand.
+"""An OAuth server like Google's, for tests and for manual tests of `./google_storage.sh -a`.
 
-By hand: `PYTHONPATH=library/src .venv/bin/python -m bedplate.testing.oauth_server --help`. Whoever opens the consent
-page is the same person, and no storage asks whether a token is good, but `FaultProxy` when it is told to.
+From a shell: `PYTHONPATH=library/src .venv/bin/python -m bedplate.testing.oauth_server --help`. Its consent page has
+one fixed user. The test storage does not check tokens; only `FaultProxy` does, if a test configures it.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from google.auth import jwt
 
-# What google-auth writes into every assertion, whoever gets it.
+# google-auth writes this audience into every assertion.
 AUDIENCE: Final = "https://oauth2.googleapis.com/token"
 JWT_BEARER: Final = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 PAGE: Final = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Test consent</title>
@@ -32,8 +32,8 @@ PAGE: Final = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Tes
 
 
 @dataclass
-class Refusal(Exception):  # noqa: N818 - what OAuth calls an error is an answer like any other
-    """What the token endpoint answers in place of a token."""
+class Refusal(Exception):  # noqa: N818 - OAuth's error responses are normal answers
+    """An error response of the token endpoint."""
 
     error: str
     description: str
@@ -41,25 +41,25 @@ class Refusal(Exception):  # noqa: N818 - what OAuth calls an error is an answer
 
 @dataclass
 class Issuer:
-    """What the server knows: its client, its person, its service account, and who may have tokens."""
+    """The server's data: its client, its user, its service account, and the valid tokens."""
 
     url: str
     client_id: str = "test-client"
-    client_secret: str = "test-client-secret"  # noqa: S105 - of a stand-in
+    client_secret: str = "test-client-secret"  # noqa: S105 - a fake
     email: str = "person@example.com"
     service_account: str = "backups@test-project.iam.gserviceaccount.com"
     granted: str | None = None
-    """The scopes that the person agrees to, if not to all."""
+    """The scopes that the user grants, if not all."""
     codes: dict[str, dict[str, str]] = field(default_factory=dict)
     refresh_tokens: dict[str, str] = field(default_factory=dict)
     access_tokens: set[str] = field(default_factory=set)
     keys: dict[str, str] = field(default_factory=dict)
     """The service account's public keys, by their ids."""
     asked: set[str] = field(default_factory=set)
-    """The scopes that the service account has asked for."""
+    """The scopes that the service account has requested."""
 
-    def authorise(self, question: dict[str, str], *, allow: bool) -> str:
-        """Return where the browser goes when the person has decided."""
+    def authorize(self, question: dict[str, str], *, allow: bool) -> str:
+        """Return the URL of the browser's redirect after the user's decision."""
         if question.get("client_id") != self.client_id:
             answer = {"error": "unauthorized_client"}
         elif allow:
@@ -71,7 +71,7 @@ class Issuer:
         return f"{question['redirect_uri']}?{urlencode(answer | {'state': question['state']})}"
 
     def exchange(self, form: dict[str, str]) -> dict[str, Any]:
-        """Return the answer of the token endpoint. Raise Refusal."""
+        """Return the answer of the token endpoint. Raise Refusal instead of an error response."""
         match form.get("grant_type"):
             case "authorization_code":
                 return self._exchange_code(form)
@@ -82,16 +82,16 @@ class Issuer:
         raise Refusal("unsupported_grant_type", "No such grant.")
 
     def accepts(self, authorization: str | None) -> bool:
-        """Return whether the header bears a token that is good now."""
+        """Return whether the header has a valid token."""
         return bool(authorization) and str(authorization).removeprefix("Bearer ") in self.access_tokens
 
     def revoke(self) -> None:
-        """Let no token or key be good any more."""
+        """Revoke all tokens and keys."""
         for known in (self.codes, self.refresh_tokens, self.access_tokens, self.keys):
             known.clear()
 
     def new_key(self) -> dict[str, str]:
-        """Return a new key of the service account, as its file says it."""
+        """Return a new key of the service account, in the form of its key file."""
         key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         private = key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
@@ -112,7 +112,7 @@ class Issuer:
         }
 
     def new_person(self) -> dict[str, str]:
-        """Return application-default credentials of the person, as gcloud writes them, but for the token's URI."""
+        """Return application-default credentials of the user, as gcloud writes them, with this server's token URI."""
         token = secrets.token_urlsafe()
         self.refresh_tokens[token] = "openid email cloud-platform"
         client = {"client_id": self.client_id, "client_secret": self.client_secret}
@@ -173,36 +173,36 @@ class Issuer:
 
 
 class OAuthServer(ThreadingHTTPServer):
-    """The issuer on a port of this machine, while the context lasts."""
+    """The issuer on a port of this machine, for the duration of the context."""
 
     daemon_threads = True
 
     def __init__(self, *, host: str = "127.0.0.1", port: int = 0, url: str = "") -> None:
-        """Listen; `url` is where the others find it, if not at that very address."""
+        """Listen; `url` is the server's address for clients, if different."""
         super().__init__((host, port), _Handler)
         self.issuer = Issuer(url or f"http://{host}:{self.server_port}")
         self._thread = threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True)
 
     def __enter__(self) -> "OAuthServer":
-        """Begin to answer."""
+        """Start the server."""
         self._thread.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Stop."""
+        """Stop the server."""
         self.shutdown()
         self._thread.join()
         self.server_close()
 
     @property
     def variables(self) -> dict[str, str]:
-        """The variables with which a project uses it."""
+        """The settings with which a project uses this server."""
         return {
             "GOOGLE_OAUTH_CLIENT_ID": self.issuer.client_id,
             "GOOGLE_OAUTH_CLIENT_SECRET": self.issuer.client_secret,
             "GOOGLE_OAUTH_AUTH_URI": f"{self.issuer.url}/auth",
             "GOOGLE_OAUTH_TOKEN_URI": f"{self.issuer.url}/token",
-            "OAUTHLIB_INSECURE_TRANSPORT": "1",  # as this server speaks no TLS
+            "OAUTHLIB_INSECURE_TRANSPORT": "1",  # this server has no TLS
         }
 
 
@@ -210,7 +210,7 @@ class _Handler(BaseHTTPRequestHandler):
     server: OAuthServer
 
     def do_GET(self) -> None:
-        """Ask for consent; take the decision; revoke."""
+        """Serve the consent page, its decision, and the revocation."""
         address = urlsplit(self.path)
         question = dict(parse_qsl(address.query))
         match address.path:
@@ -219,17 +219,17 @@ class _Handler(BaseHTTPRequestHandler):
             case "/decide":
                 allow = question.pop("allow") == "yes"
                 self.send_response(HTTPStatus.FOUND)
-                self.send_header("Location", self.server.issuer.authorise(question, allow=allow))
+                self.send_header("Location", self.server.issuer.authorize(question, allow=allow))
                 self.send_header("Content-Length", "0")
                 self.end_headers()
             case "/revoke":
                 self.server.issuer.revoke()
-                self._send(HTTPStatus.OK, "Revoked: no token or key is good any more.\n")
+                self._send(HTTPStatus.OK, "Revoked all tokens and keys.\n")
             case _:
-                self._send(HTTPStatus.NOT_FOUND, "Nothing is here.\n")
+                self._send(HTTPStatus.NOT_FOUND, "Not found.\n")
 
     def do_POST(self) -> None:
-        """Give tokens."""
+        """Answer requests for tokens."""
         form = dict(parse_qsl(self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()))
         scheme, _, encoded = self.headers.get("Authorization", "").partition(" ")
         if scheme == "Basic":
@@ -242,7 +242,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(status, json.dumps(answer), content_type="application/json")
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name for it
-        """Say nothing."""
+        """Log nothing."""
 
     def _ask(self, question: dict[str, str], query: str) -> str:
         return PAGE.format(
@@ -268,7 +268,7 @@ def main() -> None:
     )
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (0.0.0.0 for containers)")
     parser.add_argument("--port", type=int, default=8899, help="the port to listen on")
-    parser.add_argument("--url", default="", help="where browser and containers find it, if elsewhere")
+    parser.add_argument("--url", default="", help="its address for browser and containers, if different")
     parser.add_argument("--write-key-file", type=Path, help="write a service account's key here")
     options = parser.parse_args()
     with OAuthServer(host=options.host, port=options.port, url=options.url) as server:

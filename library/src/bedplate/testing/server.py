@@ -1,4 +1,4 @@
-"""DEV or PROD as it runs on a server: images and secrets, HTTPS through nginx, on ports of this machine."""
+"""DEV or PROD as on a server: images and secrets, HTTPS through nginx, on ports of this machine."""
 
 import base64
 from collections.abc import Callable, Iterator
@@ -19,7 +19,7 @@ EMAIL: Final = "you@example.com"
 
 @dataclass(frozen=True, kw_only=True)
 class Server(Stack):
-    """A server; `port` is HTTP's."""
+    """A server; `port` is the HTTP port."""
 
     environment: Literal["dev", "prod"]
     https_port: int
@@ -31,29 +31,29 @@ class Server(Stack):
 
     @property
     def host(self) -> str:
-        """The site's name, with the port that it has on this machine."""
+        """The site's host name, with its HTTPS port on this machine."""
         return f"{DOMAIN}:{self.https_port}"
 
     @override
     def install(self) -> str:
-        """Return what ./install_docker.sh says, here for this environment and these ports."""
+        """Run ./install_docker.sh for this environment and these ports, and return its output."""
         site = ("--environment", self.environment, "--domain", DOMAIN, "--admin-email", EMAIL)
         variables = {
             "COMPOSE_PROJECT_NAME": self.project,
             "BIND_ADDRESS": "127.0.0.1",
             "HTTP_PORT": str(self.port),
             "HTTPS_PORT": str(self.https_port),
-            "ACME_SERVER": "off",  # the name is not ours to ask a certificate for
+            "ACME_SERVER": "off",  # the domain is not ours
         }
         command = (self.directory / "install_docker.sh", *site)
         return run(*command, directory=self.directory, limit=900, variables=variables)
 
     def follow(self, commands: str) -> None:
-        """Do what a page says, to the letter. Without a terminal nothing is asked."""
+        """Run the commands of a page unchanged. Without a terminal there are no prompts."""
         run("bash", "-ec", commands, directory=self.directory, limit=300)
 
     def secret(self, name: str) -> str:
-        """Return a secret."""
+        """Return the content of a secret file."""
         return (self.directory / "secrets" / name).read_text()
 
     @override
@@ -62,19 +62,19 @@ class Server(Stack):
 
     @cached_property
     def certificate(self) -> str:
-        """The certificate that nginx shows."""
+        """The certificate that nginx serves."""
         return self.exec("nginx", "openssl", "x509", "-in", f"/state/{DOMAIN}.pem")
 
     @cached_property
     def authorization(self) -> str:
-        """What opens DEV's door; nothing for PROD, which has none."""
+        """The Authorization header for DEV's HTTP basic auth; empty for PROD, which has none."""
         if self.environment == "prod":
             return ""
         credentials = self.secret("dev_password").strip().replace("{PLAIN}", "")
         return f"Basic {base64.b64encode(credentials.encode()).decode()}"
 
     def visitor(self, *, authorized: bool = True) -> Visitor:
-        """Return somebody whom the site has not seen yet, with the password for DEV's door unless not `authorized`."""
+        """Return a new client, with the credentials for DEV's HTTP basic auth if `authorized`."""
         return Visitor(
             ("127.0.0.1", self.https_port),
             host=self.host,
@@ -83,7 +83,7 @@ class Server(Stack):
         )
 
     def visit_from(self, service: str, *act: str) -> str:
-        """Return what a visitor prints that acts in this service's container, whose address is another."""
+        """Return the output of a visitor in this service's container, which has another IP address."""
         program = Path(visitor.__file__).read_text()
         return self.exec(service, "python", "-c", program, DOMAIN, self.certificate, self.authorization, *act)
 
@@ -92,7 +92,7 @@ class Server(Stack):
         return Answer(*self.visitor().ask(path, method=method, **headers))
 
     def get_over_http(self, path: str, *, host: str = DOMAIN) -> Answer:
-        """Return the answer at the other door."""
+        """Return the response over HTTP."""
         return ask(self.port, path, Host=host)
 
 
@@ -100,7 +100,7 @@ class Server(Stack):
 def running(
     environment: Literal["dev", "prod"], directory: Path, *, fetch: Callable[[Path], Path] = copy_checkout
 ) -> Iterator[Server]:
-    """Set a server up in this new folder, into which `fetch` brings the project; at the end nothing of it remains."""
+    """Set up a server in this new folder, with the project from `fetch`; remove all of it at the end."""
     server = Server(
         directory=fetch(directory),
         project=unique_slug(),

@@ -1,7 +1,7 @@
 """A pytest plugin for tests of the whole project, in containers: `pytest_plugins = ["bedplate.testing.stack"]`.
 
-`stack` is LOCAL, `production` PROD: each is set up once a run from a copy of the checkout, under a name and on ports of
-its own; nothing of it remains. The pages are Chromium's, and fail a test for an error that they write on their console.
+`stack` is LOCAL, `production` PROD: each is set up once in a test run, from a copy of the checkout, with its own name
+and ports, and removed at the end. The pages are Chromium's; an error on their console fails the test.
 """
 
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from bedplate.testing.server import Server, running
 
 
 class NewPage(Protocol):
-    """Opens a page whose errors make the test fail."""
+    """Opens a page whose console errors fail the test."""
 
     def __call__(self, **options: Any) -> Page:
         """Return the page; the options are those of Playwright's `new_context`."""
@@ -24,14 +24,14 @@ class NewPage(Protocol):
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """Return the LOCAL stack of a copy of this checkout, installed as a new user would; nothing of it remains."""
+    """Return the LOCAL stack of a copy of this checkout, installed as a new user would; remove it at the end."""
     with installed(tmp_path_factory.mktemp("stack") / "my project") as stack:
         yield stack
 
 
 @pytest.fixture(scope="session")
 def production(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Return PROD, set up as on a server; nothing of it remains."""
+    """Return PROD, set up as on a server; remove it at the end."""
     with running("prod", tmp_path_factory.mktemp("prod") / "site") as server:
         yield server
 
@@ -52,7 +52,7 @@ def browser(playwright: Playwright) -> Iterator[Browser]:
 
 @pytest.fixture
 def console() -> Iterator[Console]:
-    """Return the console of the test's pages; the test fails when an unexpected error is on it."""
+    """Return the console of the test's pages; an unexpected error on it fails the test."""
     console = Console()
     yield console
     console.check()
@@ -60,7 +60,7 @@ def console() -> Iterator[Console]:
 
 @pytest.fixture
 def new_page(browser: Browser, console: Console) -> Iterator[NewPage]:
-    """Return what opens a page, as a visitor the site has not seen yet."""
+    """Return a function that opens a page in a new browser context."""
     contexts = []
 
     def open_page(**options: Any) -> Page:
@@ -77,13 +77,13 @@ def new_page(browser: Browser, console: Console) -> Iterator[NewPage]:
 
 @pytest.fixture
 def page(stack: Stack, new_page: NewPage) -> Page:
-    """Return a page for the site."""
+    """Return a page of the site."""
     return new_page(base_url=stack.url)
 
 
 @pytest.fixture(scope="session")
 def staff(stack: Stack, playwright: Playwright) -> Iterator[APIRequestContext]:
-    """Return a client in which the default user, a superuser, is logged in."""
+    """Return an API client, logged in as the default user, a superuser."""
     dotenv = stack.dotenv
     email, password = dotenv["DEFAULT_USER_EMAIL"], dotenv["DEFAULT_USER_PASSWORD"]
     client = log_in(playwright, stack.url, email=email, password=password)
@@ -93,11 +93,11 @@ def staff(stack: Stack, playwright: Playwright) -> Iterator[APIRequestContext]:
 
 @pytest.fixture
 def staff_page(stack: Stack, staff: APIRequestContext, new_page: NewPage) -> Page:
-    """Return a page for the site in which the default user is logged in."""
+    """Return a page of the site, logged in as the default user."""
     return new_page(base_url=stack.url, storage_state=staff.storage_state())
 
 
 @pytest.fixture
 def production_page(production: Server, new_page: NewPage) -> Page:
-    """Return a page for PROD's site, whose certificate no authority has signed."""
+    """Return a page of PROD's site, whose certificate is self-signed."""
     return new_page(base_url=production.url, ignore_https_errors=True)

@@ -1,4 +1,4 @@
-"""Checks of translations, without gettext: every text is translated, and what is compiled is what was written."""
+"""Checks of translations, without gettext: every text is translated, and the compiled catalogs are up to date."""
 
 import re
 from collections.abc import Collection
@@ -9,37 +9,37 @@ import polib
 
 from bedplate.django.development import texts as marked
 
-BREAK: Final = re.compile(" ([:;?!»])")  # French has a space before these, at which no line breaks
+BREAK: Final = re.compile(" ([:;?!»])")  # French has a no-break space before these
 VARIABLE: Final = re.compile(r"%\(\w+\)\w")
 
 
 def problems(catalog: Path, *sources: Path, without: Collection[str] = ()) -> list[str]:
-    """Return what is wrong with the translations of the texts in folders, a line each; none: an empty list.
+    """Return the errors in the translations of the texts in these folders, one line each.
 
-    `catalog` is their `django.po`, its compiled `django.mo` beside it; folders named in `without` are left out.
+    `catalog` is their `django.po`, with the compiled `django.mo` next to it; `without` has names of skipped folders.
     """
-    entries, wanted = polib.pofile(str(catalog)), texts(*sources, without=without)
+    entries, expected = polib.pofile(str(catalog)), texts(*sources, without=without)
     compiled = {(entry.msgid, *_translations(entry)) for entry in polib.mofile(str(catalog.with_suffix(".mo")))}
     translated = {entry.msgid for entry in entries if entry.translated()}
     return [
-        *(f"not translated: {text}" for text in sorted(wanted - translated)),
-        *(f"translated, and in no source: {text}" for text in sorted(translated - wanted)),
-        *(f"a guess, or left over: {entry.msgid}" for entry in entries if entry.fuzzy or entry.obsolete),
+        *(f"not translated: {text}" for text in sorted(expected - translated)),
+        *(f"translated, but not in the sources: {text}" for text in sorted(translated - expected)),
+        *(f"fuzzy or obsolete: {entry.msgid}" for entry in entries if entry.fuzzy or entry.obsolete),
         *(
-            f"a line can break before {found[1]} (a no-break space goes there): {entry.msgid}"
+            f"needs a no-break space before {found[1]}: {entry.msgid}"
             for entry in entries
             if entries.metadata.get("Language") == "fr" and (found := BREAK.search("\n".join(_translations(entry))))
         ),
-        *(f"other variables than its text: {entry.msgid}" for entry in entries if _has_other_variables(entry)),
+        *(f"variables differ from the text: {entry.msgid}" for entry in entries if _has_other_variables(entry)),
         *(
-            f"not compiled as written (python manage.py compilemessages): {text}"
+            f"compiled catalog is out of date (python manage.py compilemessages): {text}"
             for text, *_forms in sorted({(entry.msgid, *_translations(entry)) for entry in entries} ^ compiled)
         ),
     ]
 
 
 def texts(*sources: Path, without: Collection[str] = ()) -> set[str]:
-    """Return every text that Python and templates in folders mark for translation."""
+    """Return every text that Python files and templates in these folders mark for translation."""
     return {text.singular for text in marked.texts(*sources, without=without)}
 
 

@@ -1,4 +1,4 @@
-"""A visitor of a server, over HTTPS. Needs Python alone, so it can visit from within a container too (see `main`)."""
+"""An HTTPS client of a server. It needs only Python, and so also runs in a container (see `main`)."""
 
 import base64
 import hashlib
@@ -18,13 +18,13 @@ FOUND: Final = 302
 
 
 def token_of(page: str) -> str:
-    """Return what a form of the page must bring along; nothing if it has none."""
+    """Return the CSRF token of the page's form; empty if it has no form."""
     found = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page)
     return found[1] if found else ""
 
 
 def code_of(secret: str) -> str:
-    """Return the code that a device with this secret shows now (TOTP, RFC 6238: SHA-1, 30 s, 6 digits)."""
+    """Return the current code for this TOTP secret (RFC 6238: SHA-1, 30 s, 6 digits)."""
     counter = int(time.time() // 30).to_bytes(8)
     digest = hmac.new(base64.b32decode(secret), counter, hashlib.sha1).digest()
     start = digest[-1] & 0xF
@@ -32,14 +32,14 @@ def code_of(secret: str) -> str:
 
 
 class Visitor:
-    """Keeps cookies, sends forms, follows nothing by itself."""
+    """A client that keeps cookies, sends forms, and does not follow redirects."""
 
     def __init__(self, address: tuple[str, int], *, host: str, certificate: str, authorization: str = "") -> None:
-        """Visit the site `host` (`name`, or `name:port`), which answers at `address` with this certificate (PEM)."""
+        """Use the site `host` (`name`, or `name:port`) at `address`, with this certificate (PEM)."""
         self.address = address
         self.host = host
-        self.preamble = ""  # of the PROXY protocol
-        self.device = ""  # the secret of what shows codes, once it is set up
+        self.preamble = ""  # for the PROXY protocol
+        self.device = ""  # the TOTP secret, once it is set up
         self.headers = {"Host": host, **({"Authorization": authorization} if authorization else {})}
         self.cookies: SimpleCookie = SimpleCookie()
         self.context = ssl.create_default_context(cadata=certificate)
@@ -47,7 +47,7 @@ class Visitor:
     def ask(
         self, path: str, *, method: str = "GET", body: str | None = None, **headers: str
     ) -> tuple[int, http.client.HTTPMessage, str]:
-        """Return status, headers and text of the answer. A header is written `x_request_id="…"`."""
+        """Return status, headers and text of the response. A header is an option: `x_request_id="…"`."""
         name = self.host.partition(":")[0]
         connection = http.client.HTTPSConnection(*self.address, timeout=30)
         plain = socket.create_connection(self.address, timeout=30)
@@ -66,7 +66,7 @@ class Visitor:
             connection.close()
 
     def send_form(self, path: str, *, claims: str = "", **fields: str) -> tuple[int, str]:
-        """Return the status of the answer to this page's form, and where it leads; `claims` to come from an address."""
+        """Send this page's form; return status and redirect URL. `claims` is a forged client address."""
         return self._send(path, self.ask(path)[2], claims=claims, **fields)
 
     def _send(self, path: str, page: str, *, claims: str = "", **fields: str) -> tuple[int, str]:
@@ -84,18 +84,18 @@ class Visitor:
         return status, headers.get("Location", "")
 
     def token(self, path: str) -> str:
-        """Return what the page's form must bring along."""
+        """Return the CSRF token of the page's form."""
         return token_of(self.ask(path)[2])
 
     def log_in(self, email: str, password: str) -> bool:
-        """Return whether this user gets in, with the code of the device if one is asked for."""
+        """Return whether this user can log in, with the code of the device if the site requires it."""
         answer = self.send_form("/accounts/login/", login=email, password=password)
         if self.device and answer == (FOUND, "/accounts/2fa/authenticate/"):
             answer = self.send_form(answer[1], code=code_of(self.device))
         return answer == (FOUND, "/")
 
     def set_up_second_factor(self, password: str) -> bool:
-        """Set a device up, as staff have to after their first login. Return whether it was taken."""
+        """Set up a TOTP device, as staff must after their first login. Return whether it was accepted."""
         page = "/accounts/2fa/totp/activate/"
         self.send_form("/accounts/reauthenticate/", password=password)
         text = self.ask(page)[2]
@@ -103,28 +103,28 @@ class Visitor:
         return bool(self.device) and self._send(page, text, code=code_of(self.device))[0] == FOUND
 
     def guess(self, times: int, *, proxy_protocol: bool = False) -> list[int]:
-        """Return the statuses of so many logins with wrong passwords, each claiming another address.
+        """Return the statuses of `times` logins with wrong passwords, each with another forged client address.
 
-        It is claimed in a header, or by the PROXY protocol.
+        The address is in a header, or in the PROXY protocol.
         """
         statuses = []
         for number in range(times):
             claims = f"203.0.113.{number % 250 + 1}"
             self.preamble = f"PROXY TCP4 {claims} 192.0.2.1 50000 443\r\n" if proxy_protocol else ""
-            given = {"login": f"somebody-{number}@example.com", "password": "a-wrong-password"}
+            given = {"login": f"user-{number}@example.com", "password": "a-wrong-password"}
             statuses.append(self.send_form("/accounts/login/", claims=claims, **given)[0])
         return statuses
 
 
 def main() -> None:
-    """Visit `nginx` in this project's network: `HOST CERTIFICATE AUTHORIZATION ACT`.
+    """Send requests to `nginx` in this project's network: `HOST CERTIFICATE AUTHORIZATION ACTION`.
 
-    The act is `guess TIMES`, `guess_proxied TIMES` or `log_in EMAIL PASSWORD`.
+    The action is `guess TIMES`, `guess_proxied TIMES` or `log_in EMAIL PASSWORD`.
     """
-    host, certificate, authorization, act, *arguments = sys.argv[1:]
+    host, certificate, authorization, action, *arguments = sys.argv[1:]
     visitor = Visitor(("nginx", 8443), host=host, certificate=certificate, authorization=authorization)
-    if act.startswith("guess"):
-        statuses = visitor.guess(int(arguments[0]), proxy_protocol=act == "guess_proxied")
+    if action.startswith("guess"):
+        statuses = visitor.guess(int(arguments[0]), proxy_protocol=action == "guess_proxied")
         sys.stdout.write(" ".join(map(str, statuses)))
     else:
         sys.stdout.write(str(visitor.log_in(*arguments)))

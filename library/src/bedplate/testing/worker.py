@@ -1,6 +1,6 @@
-"""A pytest plugin: a real worker beside the tests, on their database, without containers.
+"""A pytest plugin: a real worker process on the tests' database, without containers.
 
-Tests ask for `worker`, and are marked `django_db(transaction=True)`: what they write has to be committed to be seen.
+Tests use the fixture `worker` and the mark `django_db(transaction=True)`: the worker sees only committed rows.
 """
 
 import json
@@ -28,33 +28,33 @@ LIMIT = 90
 
 @dataclass(frozen=True, kw_only=True)
 class Worker:
-    """A worker process, what it logs, and the file that it touches."""
+    """A worker process, its log, and its heartbeat file."""
 
     process: subprocess.Popen[bytes]
     log: Path
     heartbeat: Path
 
     def lines(self) -> list[dict[str, Any]]:
-        """Return the log's lines; those that are not JSON (Celery's banner) left out."""
+        """Return the lines of the log that are JSON (Celery's banner is not)."""
         return [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
 
     @property
     def ready(self) -> bool:
-        """Whether the worker takes tasks. Raise if it has ended."""
+        """Whether the worker takes tasks. Fail if it has exited."""
         assert self.process.poll() is None, self.log.read_text()
         return any(line["event"].endswith(" ready.") for line in self.lines())
 
 
 def wait_until(condition: Callable[[], object], *, limit: float = LIMIT) -> None:
-    """Return once the condition holds; raise if it does not within so many seconds."""
+    """Wait until the condition is true; fail after `limit` seconds."""
     deadline = time.monotonic() + limit
     while not condition():
-        assert time.monotonic() < deadline, f"still not so after {limit} s"
+        assert time.monotonic() < deadline, f"the condition is still false after {limit} s"
         time.sleep(0.02)
 
 
 def wait_for(run: TaskRun, *states: str) -> TaskRun:
-    """Return the run once it is in one of the states."""
+    """Wait until the run is in one of the states, and return it."""
     wait_until(lambda: TaskRun.objects.filter(pk=run.pk, state__in=states).exists())
     run.refresh_from_db()
     return run
@@ -62,10 +62,10 @@ def wait_for(run: TaskRun, *states: str) -> TaskRun:
 
 @pytest.fixture(scope="module")
 def shared_database(
-    django_db_setup: None,  # noqa: ARG001 - asked for its effect
+    django_db_setup: None,  # noqa: ARG001 - for its side effect
     django_db_blocker: pytest.FixtureRequest,
 ) -> Iterator[dict[str, str]]:
-    """Give tests and worker one database; yield the variables by which the worker finds it."""
+    """Share one database between tests and worker; yield the environment variables for the worker."""
     with django_db_blocker.unblock():  # type: ignore[attr-defined]
         if connection.vendor == "postgresql":
             yield {"POSTGRES_DB": str(connection.settings_dict["NAME"])}
@@ -76,10 +76,10 @@ def shared_database(
 
 @contextmanager
 def database_in_file(path: Path) -> Iterator[None]:
-    """Use a copy of the tests' database, which is in the memory of this process, in a file."""
+    """Copy the tests' in-memory database to a file, and use the file."""
     connection.ensure_connection()
     memory, name = connection.connection, connection.settings_dict["NAME"]
-    for leftover in path.parent.glob(f"{path.name}*"):  # of a worker that was ended by force: -wal, -shm
+    for leftover in path.parent.glob(f"{path.name}*"):  # of a killed worker: -wal, -shm
         leftover.unlink()
     with closing(sqlite3.connect(path)) as file:
         memory.backup(file)
@@ -93,14 +93,14 @@ def database_in_file(path: Path) -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def worker(shared_database: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
-    """Yield a worker, which the tests of a module share."""
+    """Yield a worker that the tests of a module share."""
     with running_worker(shared_database, tmp_path_factory.mktemp("worker")) as worker:
         yield worker
 
 
 @contextmanager
 def running_worker(variables: dict[str, str], folder: Path, *options: str, queue: str = "") -> Iterator[Worker]:
-    """Yield a worker that is ready, on an empty queue (the usual one, if none is named); end it by force."""
+    """Yield a ready worker on an empty queue (default: the usual one); kill it at the end."""
     empty_queue(queue or current_app.conf.task_default_queue)
     log, heartbeat = folder / "log", folder / "heartbeat"
     command = [
@@ -122,7 +122,7 @@ def running_worker(variables: dict[str, str], folder: Path, *options: str, queue
 
 
 def empty_queue(name: str) -> None:
-    """Forget the tasks that earlier tests left behind."""
+    """Delete the messages of earlier tests from the queue."""
     with current_app.connection_for_write() as broker:
         queue = Queue(name, channel=broker.default_channel)
         queue.declare()

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def default_user(configure: Callable[..., None]) -> None:
-    """Set what tells who the default user is."""
+    """Set the variables of the default user."""
     configure(default_user_email="Admin@shop.local", default_user_password=SecretStr("correct-horse-9"))
 
 
@@ -22,7 +22,7 @@ def run(*options: str) -> str:
     return output.getvalue()
 
 
-def test_it_makes_a_superuser_who_can_log_in_at_once() -> None:
+def test_it_creates_a_superuser_who_can_log_in() -> None:
     assert run().count("\n") == 1
     user = User.objects.get()
     assert (user.email, user.is_superuser, user.is_staff) == ("admin@shop.local", True, True)
@@ -30,14 +30,14 @@ def test_it_makes_a_superuser_who_can_log_in_at_once() -> None:
     assert EmailAddress.objects.filter(user=user, email=user.email, verified=True, primary=True).exists()
 
 
-def test_a_second_run_leaves_the_user_and_the_password_alone(configure: Callable[..., None]) -> None:
+def test_a_second_run_changes_nothing(configure: Callable[..., None]) -> None:
     run()
     configure(default_user_password=SecretStr("something-else-10"))
     assert "nothing changed" in run()
     assert User.objects.get().check_password("correct-horse-9")
 
 
-def test_when_asked_to_it_gives_the_user_another_password(configure: Callable[..., None]) -> None:
+def test_the_option_resets_the_password(configure: Callable[..., None]) -> None:
     run()
     configure(default_user_password=SecretStr("something-else-10"))
     assert "has the password" in run("--reset-password")
@@ -50,7 +50,7 @@ def test_a_second_run_needs_no_password(configure: Callable[..., None]) -> None:
     assert "nothing changed" in run()
 
 
-def test_without_a_password_it_names_the_variable_and_makes_nobody(configure: Callable[..., None]) -> None:
+def test_without_a_password_it_names_the_variable_and_creates_no_user(configure: Callable[..., None]) -> None:
     configure(default_user_password=None)
     with pytest.raises(CommandError, match=r"DEFAULT_USER_PASSWORD is not set.*\.env"):
         run()

@@ -1,4 +1,4 @@
-"""Mail that requests ask for: sent by a worker, so that no page tells whether an address has an account."""
+"""Mail of requests: a worker sends it, so that no page reveals whether an address has an account."""
 
 import json
 import re
@@ -32,14 +32,14 @@ type Ask = Callable[[str], tuple[int, str, str]]
 
 @pytest.fixture
 def ada(user: User) -> User:
-    """Return a user whose address is verified."""
+    """Return a user with a verified address."""
     EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
     return user
 
 
 @pytest.fixture(params=["slow", "down"])
 def mail_server(request: pytest.FixtureRequest, settings: Settings) -> Iterator[SmtpServer | None]:
-    """Have mail go to a server that is slow, and to none at all."""
+    """Send mail to a slow server, and to an unavailable one."""
     if request.param == "slow":
         with smtp_server(pause=0.3) as server:
             settings.MAILERS = settings_for(server.port)
@@ -53,12 +53,12 @@ def mail_server(request: pytest.FixtureRequest, settings: Settings) -> Iterator[
 
 @pytest.fixture
 def broker_is_down(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have the queue out of reach: at a port that nothing listens on."""
+    """Make the queue unavailable: at a port without a listener."""
     monkeypatch.setattr(app.amqp, "_producer_pool", producers[Connection("redis://127.0.0.1:9/0")])
 
 
 def ask(client: Client, path: str, **fields: str) -> tuple[int, str, str]:
-    """Send a form. Return what the visitor sees: status, where it leads, and the page there without its secrets."""
+    """Send a form. Return what the visitor sees: status, redirect URL, and that page without its secrets."""
     answer = client.post(path, fields)
     page = client.get(answer["Location"]).content.decode() if answer.status_code == 302 else answer.content.decode()
     for email in fields.values():
@@ -68,12 +68,12 @@ def ask(client: Client, path: str, **fields: str) -> tuple[int, str, str]:
 
 
 def waiting() -> list[str]:
-    """Return the names of the tasks that wait."""
+    """Return the names of the queued tasks."""
     return [run.name.rpartition(".")[2] for run in TaskRun.objects.unfinished()]
 
 
 def assert_unseen(server: SmtpServer | None) -> None:
-    """Assert that the mail server has heard of nothing yet."""
+    """Assert that the mail server has received nothing yet."""
     assert server is None or server.connections == 0
 
 
@@ -102,7 +102,7 @@ def test_a_sign_up_is_the_same_with_and_without_an_account(
     assert new[0] == 302
 
 
-def test_a_sign_up_hashes_the_password_of_an_address_that_is_taken(
+def test_a_sign_up_hashes_the_password_for_a_taken_address_too(
     client: Client, ada: User, configure: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hashed: list[str] = []
@@ -113,7 +113,7 @@ def test_a_sign_up_hashes_the_password_of_an_address_that_is_taken(
 
 
 @pytest.mark.parametrize("action", ["action_add", "action_send"])
-def test_an_address_is_added_and_its_mail_sent_again(
+def test_adding_an_address_and_resending_its_mail(
     client: Client, ada: User, mail_server: SmtpServer | None, action: str
 ) -> None:
     client.force_login(ada)
@@ -124,9 +124,7 @@ def test_an_address_is_added_and_its_mail_sent_again(
     assert_unseen(mail_server)
 
 
-def test_a_login_with_an_address_that_is_not_verified(
-    client: Client, user: User, mail_server: SmtpServer | None
-) -> None:
+def test_a_login_with_an_unverified_address(client: Client, user: User, mail_server: SmtpServer | None) -> None:
     answer = client.post(LOGIN, {"login": user.email, "password": PASSWORD})
     assert answer["Location"] == "/accounts/confirm-email/"
     assert waiting() == ["send_confirmation"]
@@ -134,7 +132,7 @@ def test_a_login_with_an_address_that_is_not_verified(
 
 
 @pytest.mark.usefixtures("broker_is_down")
-def test_without_a_queue_the_answer_is_the_same_and_the_mail_waits(
+def test_without_a_queue_the_response_is_the_same_and_the_mail_waits(
     ada: User, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks, caplog: pytest.LogCaptureFixture
 ) -> None:
     answers = []
@@ -143,13 +141,13 @@ def test_without_a_queue_the_answer_is_the_same_and_the_mail_waits(
             answers.append(ask(Client(headers={"X-Real-IP": "192.0.2.1"}), RESET, email=email))
     assert answers[0] == answers[1]
     assert answers[0][0] == 302
-    assert caplog.text.count("The task queue is out of reach") == 2
+    assert caplog.text.count("The task queue is unavailable") == 2
     assert (
         TaskRun.objects.unfinished().filter(due=None).count() == 2
     )  # a worker sends them: bedplate.django.operations.leases
 
 
-def test_the_worker_sends_what_was_asked_for(client: Client, ada: User, settings: Settings) -> None:
+def test_the_worker_sends_the_requested_mails(client: Client, ada: User, settings: Settings) -> None:
     with smtp_server() as server:
         settings.MAILERS = settings_for(server.port)
         client.post(RESET, {"email": "ADA@example.org"}, headers={"Accept-Language": "fr"})
@@ -160,7 +158,7 @@ def test_the_worker_sends_what_was_asked_for(client: Client, ada: User, settings
     assert "Content-Language" not in server.mails[0]
 
 
-def test_links_lead_over_https_where_the_visitor_came_by_it(
+def test_links_use_https_if_the_request_did(
     client: Client, ada: User, settings: Settings, mailoutbox: list[EmailMessage]
 ) -> None:
     settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
@@ -170,7 +168,7 @@ def test_links_lead_over_https_where_the_visitor_came_by_it(
 
 
 @pytest.mark.parametrize("path", [RESET, SIGNUP, LOGIN])
-def test_the_queue_holds_no_link(
+def test_the_queue_contains_no_link(
     client: Client, user: User, configure: Callable[..., None], mailoutbox: list[EmailMessage], path: str
 ) -> None:
     configure(allow_signup=True)
@@ -195,7 +193,7 @@ def test_events_show_no_address(client: Client, ada: User, monkeypatch: pytest.M
     assert (sent[0]["argsrepr"], sent[0]["kwargsrepr"]) == ("(hidden)", "(hidden)")
 
 
-def test_a_mail_server_that_is_away_is_asked_again(
+def test_mail_is_retried_while_the_server_is_unavailable(
     client: Client, ada: User, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.MAILERS = settings_for(9)
@@ -209,7 +207,7 @@ def test_a_mail_server_that_is_away_is_asked_again(
     task.pop_request()
 
 
-def test_an_address_that_has_gone_gets_no_mail(client: Client, user: User, mailoutbox: list[EmailMessage]) -> None:
+def test_a_deleted_address_gets_no_mail(client: Client, user: User, mailoutbox: list[EmailMessage]) -> None:
     client.post(LOGIN, {"login": user.email, "password": PASSWORD})
     EmailAddress.objects.all().delete()
     send_queued_mail()

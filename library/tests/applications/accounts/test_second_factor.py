@@ -1,4 +1,4 @@
-"""Staff of DEV and PROD get in with a second factor alone."""
+"""Staff of DEV and PROD need a second factor."""
 
 import re
 from collections.abc import Callable
@@ -29,13 +29,13 @@ READING = {"X-Original-Method": "GET"}
 
 @pytest.fixture
 def production(configure: Callable[..., None], settings: Settings) -> None:
-    """Have the site be PROD, but for its HTTPS."""
+    """Configure the site as PROD, without HTTPS."""
     configure(environment="prod")
     settings.SECURE_SSL_REDIRECT = False
 
 
 def log_in(user: User) -> Client:
-    """Return a browser in which the user, whose address is confirmed, has given the password."""
+    """Return a client in which the user, with a verified address, has given the password."""
     EmailAddress.objects.get_or_create(user=user, email=user.email, verified=True, primary=True)
     client = Client(headers={"X-Real-IP": "192.0.2.1"})
     client.post("/accounts/login/", {"login": user.email, "password": PASSWORD})
@@ -43,12 +43,12 @@ def log_in(user: User) -> Client:
 
 
 def code(secret: str) -> str:
-    """Return what the user's device shows now."""
+    """Return the current code of the user's device."""
     return str(format_hotp_value(hotp_value(secret, next(iter(yield_hotp_counters_from_time())))))
 
 
 def set_up(client: Client) -> str:
-    """Set a device up as the pages say, which ask for the password once more, and return its secret."""
+    """Set up a device through the pages, with the password again, and return its secret."""
     client.post("/accounts/reauthenticate/", {"password": PASSWORD})
     page = client.get("/accounts/2fa/totp/activate/").content.decode()
     secret = str(re.findall(r'value="([A-Z2-7]{32})"', page)[0])
@@ -59,7 +59,7 @@ def set_up(client: Client) -> str:
 @pytest.mark.parametrize(
     "address", ["/", "/admin/", "/admin/login/?next=/", "/tasks/", "/documents/", "/media/private/x"]
 )
-def test_a_password_alone_opens_no_page(staff: User, address: str) -> None:
+def test_a_password_alone_gives_no_access(staff: User, address: str) -> None:
     client = log_in(staff)
     answer = client.get(address)
     assert (answer.status_code, answer["Location"].partition("?")[0]) == (302, "/accounts/2fa/")
@@ -68,12 +68,12 @@ def test_a_password_alone_opens_no_page(staff: User, address: str) -> None:
     assert client.post("/tasks/", {"seconds": 1})["Location"].startswith("/accounts/2fa/")
 
 
-def test_what_staff_are_told_of_health_takes_it_too(staff: User) -> None:
+def test_the_health_checks_of_staff_require_the_factor(staff: User) -> None:
     assert log_in(staff).get("/health/ready").json().keys() == {"status"}
 
 
-@pytest.mark.django_db(transaction=True)  # django-allauth says so once it is committed
-def test_setting_one_up_opens_the_pages(staff: User) -> None:
+@pytest.mark.django_db(transaction=True)  # django-allauth sends the signal on commit
+def test_setting_up_a_factor_opens_the_pages(staff: User) -> None:
     client = log_in(staff)
     set_up(client)
     assert client.get("/admin/").status_code == 200
@@ -81,8 +81,8 @@ def test_setting_one_up_opens_the_pages(staff: User) -> None:
     assert client.get("/health/ready").json().keys() == {"status", "checks"}
 
 
-def test_a_session_from_before_is_asked_for_it(staff: User) -> None:
-    """Another browser, where someone knows the password, gains nothing by a factor that is set up elsewhere."""
+def test_an_older_session_must_give_the_factor(staff: User) -> None:
+    """An intruder's session with the password gains nothing from a factor that the owner sets up."""
     elsewhere = log_in(staff)
     secret = set_up(log_in(staff))
     assert elsewhere.get("/admin/")["Location"] == "/accounts/2fa/reauthenticate/?next=%2Fadmin%2F"
@@ -94,7 +94,7 @@ def test_a_session_from_before_is_asked_for_it(staff: User) -> None:
 
 @pytest.fixture
 def intruder(staff: User) -> Client:
-    """Return a session of someone who has the password, begun before the owner set a factor up."""
+    """Return an intruder's session with the password, started before the owner set up a factor."""
     client = log_in(staff)
     set_up(log_in(staff))
     client.post("/accounts/reauthenticate/", {"password": PASSWORD})
@@ -117,7 +117,7 @@ def intruder(staff: User) -> Client:
         "/accounts/reauthenticate/",
     ],
 )
-def test_a_password_neither_shows_nor_changes_a_factor(staff: User, intruder: Client, address: str) -> None:
+def test_the_password_alone_neither_shows_nor_changes_a_factor(staff: User, intruder: Client, address: str) -> None:
     before = list(Authenticator.objects.filter(user=staff).values())
     for answer in (intruder.get(address), intruder.post(address, {"code": "000000", "password": PASSWORD})):
         assert (answer.status_code, answer["Location"].partition("?")[0]) == (302, "/accounts/2fa/reauthenticate/")
@@ -127,8 +127,8 @@ def test_a_password_neither_shows_nor_changes_a_factor(staff: User, intruder: Cl
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_second_device_makes_no_session_count(staff: User, rf: RequestFactory) -> None:
-    """Whatever a session may do, adding to the factors that are there does not make it count."""
+def test_a_second_device_does_not_make_a_session_trusted(staff: User, rf: RequestFactory) -> None:
+    """Adding a factor to existing ones does not make the session trusted."""
     set_up(log_in(staff))
     request = rf.get("/")
     request.user, request.session = staff, SessionStore()
@@ -138,7 +138,7 @@ def test_a_second_device_makes_no_session_count(staff: User, rf: RequestFactory)
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_session_of_a_lost_device_counts_no_more(staff: User) -> None:
+def test_a_session_of_a_removed_device_is_not_trusted(staff: User) -> None:
     lost = log_in(staff)
     set_up(lost)
     assert lost.get("/admin/").status_code == 200
@@ -147,42 +147,42 @@ def test_a_session_of_a_lost_device_counts_no_more(staff: User) -> None:
     assert lost.get("/admin/")["Location"].startswith("/accounts/2fa/reauthenticate/")
 
 
-def test_a_passkey_that_the_site_takes_no_more_is_no_factor(staff: User, settings: Settings) -> None:
+def test_an_unsupported_passkey_is_not_a_factor(staff: User, settings: Settings) -> None:
     Authenticator.objects.create(user=staff, type=Authenticator.Type.WEBAUTHN, data={"name": "key"})
     settings.MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
-    assert log_in(staff).get("/admin/")["Location"]  # no page that is not there
+    assert log_in(staff).get("/admin/")["Location"]  # not a missing page
 
 
-def test_it_is_said_once(staff: User) -> None:
+def test_the_message_is_shown_once(staff: User) -> None:
     client = log_in(staff)
     for _ in range(3):
         answer = client.get("/")
     assert client.get(answer["Location"]).content.count(b"set one up to go on") == 1
 
 
-def test_a_team_s_page_with_a_name_like_those_is_not_open() -> None:
+def test_a_teams_page_with_a_similar_name_is_not_open() -> None:
     assert not any(is_open(name, missing="mfa_index") for name in ("account_list", "shop:account_login", "mfa", None))
 
 
-def test_strangers_cost_nothing(client: Client, django_assert_num_queries: DjangoAssertNumQueries) -> None:
+def test_anonymous_requests_cause_no_query(client: Client, django_assert_num_queries: DjangoAssertNumQueries) -> None:
     with django_assert_num_queries(0):
         assert "Cookie" not in client.get("/favicon.ico").get("Vary", "")
 
 
-def test_one_that_has_only_a_passkey_is_asked_for_that(staff: User) -> None:
+def test_a_user_with_only_a_passkey_must_give_the_passkey(staff: User) -> None:
     client = log_in(staff)
     Authenticator.objects.create(user=staff, type=Authenticator.Type.WEBAUTHN, data={"name": "key"})
     assert client.get("/admin/")["Location"].startswith("/accounts/2fa/webauthn/reauthenticate/?")
 
 
-def test_who_takes_the_factor_away_is_out_again(staff: User) -> None:
+def test_removing_the_factor_closes_the_pages_again(staff: User) -> None:
     client = log_in(staff)
     set_up(client)
     Authenticator.objects.filter(user=staff).delete()
     assert client.get("/admin/")["Location"].startswith("/accounts/2fa/?")
 
 
-def test_recovery_codes_are_no_factor(staff: User) -> None:
+def test_recovery_codes_are_not_a_factor(staff: User) -> None:
     Authenticator.objects.create(user=staff, type=Authenticator.Type.RECOVERY_CODES, data={"seed": "x", "used_mask": 0})
     assert log_in(staff).get("/admin/")["Location"].startswith("/accounts/2fa/?")
 
@@ -201,13 +201,13 @@ def test_a_superuser_who_is_not_staff_needs_it_too(user: User) -> None:
     assert log_in(user).get("/tasks/")["Location"].startswith("/accounts/2fa/?")
 
 
-def test_others_are_not_asked(user: User) -> None:
+def test_other_users_need_no_factor(user: User) -> None:
     client = log_in(user)
     assert client.get("/tasks/").status_code == 200
     assert client.get("/health/ready").json().keys() == {"status"}
 
 
-def test_pages_that_take_no_factor_stay_open(staff: User) -> None:
+def test_public_pages_stay_open(staff: User) -> None:
     client = log_in(staff)
     assert client.get("/accounts/email/").status_code == 200
     assert client.post("/i18n/setlang/", {"language": "fr"})["Location"] == "/"
@@ -215,11 +215,11 @@ def test_pages_that_take_no_factor_stay_open(staff: User) -> None:
 
 
 @pytest.mark.parametrize("environment", ["local", "embedded"])
-def test_a_developer_is_spared(staff: User, configure: Callable[..., None], environment: str) -> None:
+def test_local_environments_require_no_factor(staff: User, configure: Callable[..., None], environment: str) -> None:
     configure(environment=environment)
     assert log_in(staff).get("/admin/").status_code == 200
 
 
-def test_a_team_may_decide_otherwise(staff: User, settings: Settings) -> None:
+def test_a_team_can_switch_the_factor_off(staff: User, settings: Settings) -> None:
     settings.STAFF_NEEDS_SECOND_FACTOR = False
     assert log_in(staff).get("/admin/").status_code == 200

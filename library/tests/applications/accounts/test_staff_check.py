@@ -1,4 +1,4 @@
-"""What nginx asks before it lets someone in to what is for staff."""
+"""nginx's subrequest for pages that are for staff only."""
 
 import pytest
 from django.contrib.auth.models import Permission
@@ -11,12 +11,12 @@ COMMAND = {"X-Original-Method": "POST"}
 
 
 def statuses(client: Client) -> tuple[int, int]:
-    """Return the answers for who reads, and for who commands."""
+    """Return the statuses for a safe method, and for a command."""
     return client.get(ADDRESS, headers=READING).status_code, client.get(ADDRESS, headers=COMMAND).status_code
 
 
 @pytest.mark.django_db
-def test_who_has_not_logged_in_is_unknown(client: Client) -> None:
+def test_an_anonymous_user_gets_401(client: Client) -> None:
     assert statuses(client) == (401, 401)
 
 
@@ -25,12 +25,12 @@ def test_who_is_not_staff_is_refused(client: Client, user: User) -> None:
     assert statuses(client) == (403, 403)
 
 
-def test_a_superuser_is_let_in(client: Client, staff: User) -> None:
+def test_a_superuser_is_allowed(client: Client, staff: User) -> None:
     client.force_login(staff)
     assert statuses(client) == (204, 204)
 
 
-def test_staff_may_read_and_with_the_permission_command(client: Client, user: User) -> None:
+def test_staff_may_read_and_need_a_permission_for_commands(client: Client, user: User) -> None:
     user.is_staff = True
     user.save()
     client.force_login(user)
@@ -43,7 +43,7 @@ def test_staff_may_read_and_with_the_permission_command(client: Client, user: Us
 
 
 @pytest.mark.parametrize("method", ["OPTIONS", "PUT", "get", ""])
-def test_what_is_not_known_to_read_is_a_command(client: Client, user: User, method: str) -> None:
+def test_every_method_that_is_not_safe_is_a_command(client: Client, user: User, method: str) -> None:
     user.is_staff = True
     user.save()
     client.force_login(user)
@@ -51,13 +51,13 @@ def test_what_is_not_known_to_read_is_a_command(client: Client, user: User, meth
     assert client.get(ADDRESS).status_code == 403
 
 
-def test_who_is_no_longer_active_is_unknown(client: Client, staff: User) -> None:
+def test_an_inactive_user_gets_401(client: Client, staff: User) -> None:
     client.force_login(staff)
     staff.is_active = False
     staff.save()
     assert statuses(client) == (401, 401)
 
 
-def test_the_answer_is_never_cached(client: Client, staff: User) -> None:
+def test_the_response_is_never_cached(client: Client, staff: User) -> None:
     client.force_login(staff)
     assert "no-store" in client.get(ADDRESS)["Cache-Control"]

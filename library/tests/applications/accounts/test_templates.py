@@ -1,4 +1,4 @@
-"""The library's templates for accounts, forms and errors: found before django-allauth's, and after a team's."""
+"""The library's templates for accounts, forms and errors override django-allauth's; a team's override them."""
 
 import copy
 import re
@@ -41,7 +41,7 @@ def test_the_message_about_passkeys_has_its_script(client: Client) -> None:
     assert finders.find("js/passkey_error.js")
 
 
-def test_their_texts_are_in_the_readers_language_before_those_of_other_packages(client: Client) -> None:
+def test_the_librarys_translations_override_those_of_other_packages(client: Client) -> None:
     page = client.get("/accounts/login/", headers={"Accept-Language": "fr"}).content.decode()
     assert "Se connecter avec une clé d\u2019accès" in page
     assert "Les clés d\u2019accès et les clés de sécurité nécessitent JavaScript." in page
@@ -63,7 +63,7 @@ def test_a_team_overrides_one_as_the_page_says(client: Client, settings: Setting
 
 
 @WITH_PAGE
-def test_names_that_the_page_gives_are_there() -> None:
+def test_the_names_in_the_how_to_exist() -> None:
     rows = re.findall(r"^\| .+ \| (`(?:accounts|theme)/templates/.+) \|$", PAGE.read_text(), re.MULTILINE)
     assert len(rows) == 4
     for first, *others in (re.findall(r"`([^`]+)`", row) for row in rows):

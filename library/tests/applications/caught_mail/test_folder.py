@@ -25,7 +25,7 @@ def test_the_newest_message_comes_first(tmp_path: Path) -> None:
     assert [mail.subject for mail in folder.newest(2)] == ["third", "second"]
 
 
-def test_a_message_is_read_as_it_was_written(tmp_path: Path) -> None:
+def test_a_message_is_read_unchanged(tmp_path: Path) -> None:
     folder = MailFolder(tmp_path)
     mail = message("Été à Zürich", From="site@example.org", To="Ada <ada@example.org>", Cc="grace@example.org")
     mail.add_alternative("<p>The HTML</p>", subtype="html")
@@ -40,13 +40,13 @@ def test_a_message_is_read_as_it_was_written(tmp_path: Path) -> None:
     assert caught.attachments == ["bill.pdf"]
 
 
-def test_an_unfinished_file_is_no_message(tmp_path: Path) -> None:
+def test_an_unfinished_file_is_not_a_message(tmp_path: Path) -> None:
     (tmp_path / "20260101T000000000000-0123abcd.part").write_bytes(b"Subject: half")
     assert MailFolder(tmp_path).newest(10) == []
 
 
 @pytest.mark.parametrize("identifier", ["../secret", "..", "", "/etc/passwd", "20260101T000000000000-0123abcd/../x"])
-def test_no_name_leads_out_of_the_folder(tmp_path: Path, identifier: str) -> None:
+def test_no_name_reads_outside_the_folder(tmp_path: Path, identifier: str) -> None:
     (tmp_path / "secret.eml").write_bytes(message("secret").as_bytes())
     folder = tmp_path / "mail"
     folder.mkdir()

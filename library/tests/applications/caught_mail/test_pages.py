@@ -14,9 +14,9 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def mail_is_caught(settings: Settings, tmp_path: Path) -> None:
-    """Catch mail in the test's own folder: the test runner has replaced the backend by one in memory."""
+    """Use the mail catcher with the test's own folder: the test runner has replaced the backend by one in memory."""
     settings.CAUGHT_MAIL_DIRECTORY = tmp_path / "mail"
-    settings.STAFF_NEEDS_SECOND_FACTOR = False  # these tests log staff in by force
+    settings.STAFF_NEEDS_SECOND_FACTOR = False  # these tests use force_login
     settings.MAILERS = {
         "default": {
             "BACKEND": "bedplate.django.caught_mail.backend.EmailBackend",
@@ -38,7 +38,7 @@ def address_of_the_only_mail(client: Client) -> str:
     return f"/mail/{mail.identifier}/"
 
 
-def test_an_empty_list_says_so(client: Client) -> None:
+def test_an_empty_list_shows_a_message(client: Client) -> None:
     assert "No mail yet." in client.get("/mail/").content.decode()
 
 
@@ -49,14 +49,14 @@ def test_a_mail_that_the_site_sends_is_listed(client: Client) -> None:
     assert "ada@example.org" in page
 
 
-def test_the_links_of_a_text_can_be_clicked_and_the_rest_is_only_text(client: Client) -> None:
+def test_links_in_a_text_are_clickable_and_markup_is_escaped(client: Client) -> None:
     send()
     page = client.get(address_of_the_only_mail(client)).content.decode()
     assert 'href="https://example.org/reset/?key=1&amp;next=2"' in page
     assert "&lt;b&gt;now&lt;/b&gt;" in page
 
 
-def test_html_is_shown_in_a_frame_that_can_run_nothing(client: Client) -> None:
+def test_html_is_shown_in_a_frame_without_scripts(client: Client) -> None:
     send(html=HTML)
     address = address_of_the_only_mail(client)
     page = client.get(address).content.decode()
@@ -90,7 +90,7 @@ def test_an_unknown_or_crafted_name_is_not_found(client: Client, tmp_path: Path,
 
 
 @pytest.mark.parametrize("part", ["", "html/"])
-def test_beyond_this_machine_only_staff_reads_mail(
+def test_only_staff_reads_mail_on_a_public_site(
     client: Client, configure: Callable[..., None], user: User, staff: User, part: str
 ) -> None:
     send(html=HTML)

@@ -1,4 +1,4 @@
-"""Whom an alarm reaches, and what the ping service is told."""
+"""Alerts by mail, and pings to the ping service."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -13,31 +13,31 @@ from pytest_django import Settings
 
 
 class PingService(HTTPServer):
-    """A service that keeps what it is told."""
+    """A service that records its requests."""
 
     def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Keeper)
-        self.told: list[tuple[str, str]] = []
+        super().__init__(("127.0.0.1", 0), Recorder)
+        self.requests: list[tuple[str, str]] = []
 
 
-class Keeper(BaseHTTPRequestHandler):
-    """Keeps the path and body of each request."""
+class Recorder(BaseHTTPRequestHandler):
+    """Records the path and body of each request."""
 
     server: PingService
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-        self.server.told.append((self.path, body))
+        self.server.requests.append((self.path, body))
         self.send_response(200)
         self.end_headers()
 
     def log_message(self, *_args: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture
 def service(configure: Callable[..., None]) -> Iterator[PingService]:
-    """Return a ping service, which the settings name."""
+    """Return a ping service that the settings refer to."""
     with PingService() as service:
         Thread(target=service.serve_forever, daemon=True).start()
         configure(cron_ping_url=f"http://127.0.0.1:{service.server_port}/key/")
@@ -49,10 +49,10 @@ def service(configure: Callable[..., None]) -> Iterator[PingService]:
 def admins(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.ADMINS = ["admin@example.org"]
     settings.EMAIL_SUBJECT_PREFIX = "[Shop prod] "
-    monkeypatch.setattr(alerts, "PATIENCE", (0, 0))
+    monkeypatch.setattr(alerts, "RETRY_DELAYS", (0, 0))
 
 
-def test_an_alarm_goes_to_the_admins_and_the_log(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_alert_goes_to_the_admins_and_the_log(caplog: pytest.LogCaptureFixture) -> None:
     alert("backup", "Exited with 1.", details="no space left")
     (sent,) = mail.outbox
     assert (sent.subject, sent.to) == ("[Shop prod] Cron: backup: Exited with 1.", ["admin@example.org"])
@@ -63,7 +63,7 @@ def test_an_alarm_goes_to_the_admins_and_the_log(caplog: pytest.LogCaptureFixtur
 def test_mail_that_fails_once_is_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
     tries: list[str] = []
     pauses: list[float] = []
-    monkeypatch.setattr(alerts, "PATIENCE", (7, 0))
+    monkeypatch.setattr(alerts, "RETRY_DELAYS", (7, 0))
     monkeypatch.setattr("time.sleep", pauses.append)
 
     def send(subject: str, _text: str) -> None:
@@ -93,18 +93,18 @@ def test_mail_that_cannot_be_sent_is_in_the_log(
     assert "backup: Exited with 1." in caplog.records[-1].getMessage()
 
 
-def test_the_ping_service_is_told_of_start_success_and_failure(service: PingService) -> None:
+def test_the_ping_service_gets_start_success_and_failure(service: PingService) -> None:
     ping("backup", "start")
     ping("backup", "success", body="42 tables")
     alert("backup", "Exited with 1.", details="no space left")
-    assert service.told == [
+    assert service.requests == [
         ("/key/backup/start", ""),
         ("/key/backup", "42 tables"),
         ("/key/backup/fail", "Exited with 1.\n\nno space left"),
     ]
 
 
-def test_a_ping_service_that_is_away_disturbs_nothing(
+def test_an_unavailable_ping_service_is_ignored(
     configure: Callable[..., None], caplog: pytest.LogCaptureFixture
 ) -> None:
     configure(cron_ping_url="http://127.0.0.1:9")
@@ -112,6 +112,6 @@ def test_a_ping_service_that_is_away_disturbs_nothing(
     assert "http://127.0.0.1:9/backup/start failed" in caplog.text
 
 
-def test_addresses_of_pings() -> None:
+def test_urls_of_pings() -> None:
     assert ping_address("https://hc.example/key/", "backup", "success") == "https://hc.example/key/backup"
     assert ping_address("https://hc.example/key", "backup", "fail") == "https://hc.example/key/backup/fail"

@@ -1,10 +1,10 @@
-"""The lock of a task, which PostgreSQL keeps for one connection."""
+"""The lock of a task, which one connection to PostgreSQL holds."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from bedplate.django.cron_runs.locks import held_locks, keep_lock, lock_number, take_lock
+from bedplate.django.cron_runs.locks import held_locks, lock_number, renew_lock, take_lock
 from django.db import connection
 
 pytestmark = [
@@ -15,7 +15,7 @@ pytestmark = [
 
 @pytest.fixture
 def another() -> Iterator[Callable[[str], Any]]:
-    """Return what asks PostgreSQL on a connection of its own."""
+    """Return a function that runs a query on another connection."""
     other = connection.copy()
 
     def ask(sql: str) -> Any:
@@ -38,14 +38,14 @@ def test_a_task_is_locked_by_one_connection(another: Callable[[str], Any]) -> No
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_lock_that_was_lost_with_its_connection_is_taken_again(another: Callable[[str], Any]) -> None:
+def test_a_lock_is_taken_again_after_a_lost_connection(another: Callable[[str], Any]) -> None:
     assert take_lock("daily")
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_backend_pid()")
         (backend,) = cursor.fetchone()
     another(f"SELECT pg_terminate_backend({backend}, 5000)")
     assert lock_number("daily") not in held_locks_seen_by(another)
-    keep_lock("daily")
+    renew_lock("daily")
     assert lock_number("daily") in held_locks_seen_by(another)
 
 

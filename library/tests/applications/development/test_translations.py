@@ -1,4 +1,4 @@
-"""`makemessages` and `compilemessages`: only what has changed is written, and gettext is not needed."""
+"""`makemessages` and `compilemessages` write only changes, and do not need gettext."""
 
 import gettext
 from io import StringIO
@@ -11,7 +11,7 @@ from bedplate.testing.translations import problems
 from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
-# As GNU gettext writes it: a date, numbers of lines, long lines wrapped, what is gone kept as a comment.
+# In the form of GNU gettext: a date, line numbers, wrapped lines, obsolete entries as comments.
 CATALOG: Final = r"""# A comment of the translator.
 #, fuzzy
 msgid ""
@@ -59,7 +59,7 @@ gettext("A text that is so long that it is wrapped, for " "%(name)s.")
 
 @pytest.fixture
 def project(tmp_path: Path, settings: Settings) -> Path:
-    """Return a project with an application that has texts, a French catalog, and an environment beside them."""
+    """Return a project with an application with texts, a French catalog, and a virtual environment."""
     for name, text in {
         "locale/fr/LC_MESSAGES/django.po": CATALOG,
         "shop/views.py": f'{VIEWS}_("Sell")',
@@ -88,13 +88,13 @@ def state(project: Path) -> dict[Path, tuple[bytes, int]]:
     return {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in project.rglob("*") if path.is_file()}
 
 
-def test_where_nothing_has_changed_nothing_is_written(project: Path) -> None:
+def test_an_unchanged_catalog_is_not_written(project: Path) -> None:
     before = state(project)
     assert run("makemessages").startswith("fr: 0 new, 0 gone")
     assert state(project) == before
 
 
-def test_a_new_text_is_added_and_the_rest_stays_as_it_was(project: Path) -> None:
+def test_a_new_text_is_added_and_the_rest_is_unchanged(project: Path) -> None:
     others = state(project).keys() - {catalog_of(project)}
     before = {path: value for path, value in state(project).items() if path in others}
     (project / "shop/admin.py").write_text('_("Rent %(name)s")\n')
@@ -104,7 +104,7 @@ def test_a_new_text_is_added_and_the_rest_stays_as_it_was(project: Path) -> None
     assert {path: value for path, value in state(project).items() if path in before} == before
 
 
-def test_a_text_that_is_gone_goes_and_its_translation_is_printed(project: Path) -> None:
+def test_a_deleted_text_is_removed_and_its_translation_printed(project: Path) -> None:
     (project / "shop/views.py").write_text(VIEWS)
     assert "gone: 'Sell', translated as 'Vendre'" in run("makemessages")
     assert catalog_of(project).read_text() == CATALOG.replace(
@@ -147,7 +147,7 @@ def test_every_kind_of_text_is_found_translated_and_read_by_python(project: Path
     assert french.gettext("In a variable") == "None: In a variable"
 
 
-def test_compiling_writes_what_is_complete_and_the_second_time_nothing(project: Path) -> None:
+def test_compiling_writes_complete_translations_and_only_once(project: Path) -> None:
     catalog_of(project).write_text(CATALOG + INCOMPLETE)
     others = state(project)
     assert run("compilemessages") == f"Compiled {catalog_of(project)}\n"
@@ -170,27 +170,29 @@ def test_a_language_gets_its_plural_forms_and_the_texts_of_the_library(project: 
 
 
 @pytest.mark.parametrize("command", ["makemessages", "compilemessages"])
-def test_a_catalog_that_cannot_be_read_is_named(project: Path, command: str) -> None:
+def test_an_invalid_catalog_is_named(project: Path, command: str) -> None:
     catalog_of(project).write_text(CATALOG.replace('msgstr "Vendre"', 'msgstr Vendre"'))
     before = state(project)
-    with pytest.raises(CommandError, match=r'fr/LC_MESSAGES/django.po: This is no line of a catalog: msgstr Vendre"'):
+    error = r'fr/LC_MESSAGES/django.po: This is not a line of a catalog: msgstr Vendre"'
+    with pytest.raises(CommandError, match=error):
         run(command)
     assert state(project) == before
 
 
-def test_other_variables_in_a_plural_form_are_a_problem(project: Path) -> None:
+def test_different_variables_in_a_plural_form_are_a_problem(project: Path) -> None:
     (project / "shop/views.py").write_text('ngettext("An egg", "%(n)s eggs", n)')
     catalog = catalog_of(project)
     text = 'msgid ""\nmsgstr ""\n"Language: fr\\n"\n"Content-Type: text/plain; charset=UTF-8\\n"\n\n'
     text += 'msgid "An egg"\nmsgid_plural "%(n)s eggs"\nmsgstr[0] "Un œuf"\nmsgstr[1] "%(n)s œufs"\n'
-    for written, found in ((text, []), (text.replace("%(n)s œ", "%(m)s œ"), ["other variables than its text: An egg"])):
+    other = text.replace("%(n)s œ", "%(m)s œ")
+    for written, found in ((text, []), (other, ["variables differ from the text: An egg"])):
         catalog.write_text(written)
         run("compilemessages")
         assert problems(catalog, project) == found
 
 
 def test_a_context_of_several_lines_stays_with_its_text(project: Path) -> None:
-    """As GNU gettext wraps a long one."""
+    """GNU gettext wraps a long context."""
     (project / "shop/views.py").write_text(f'{VIEWS}_("Sell")\npgettext("a long context", "May")')
     entry = '\n#: shop/views.py\nmsgctxt ""\n"a long "\n"context"\nmsgid "May"\nmsgstr "Mai"\n'
     catalog_of(project).write_text(CATALOG + entry)
@@ -201,7 +203,7 @@ def test_a_context_of_several_lines_stays_with_its_text(project: Path) -> None:
 
 
 @pytest.mark.parametrize("size", [10, 25, 100])
-def test_a_compiled_catalog_that_was_cut_off_is_written_again(project: Path, size: int) -> None:
+def test_a_truncated_compiled_catalog_is_written_again(project: Path, size: int) -> None:
     run("compilemessages")
     compiled = catalog_of(project).with_suffix(".mo")
     whole = compiled.read_bytes()
@@ -210,9 +212,9 @@ def test_a_compiled_catalog_that_was_cut_off_is_written_again(project: Path, siz
     assert compiled.read_bytes() == whole
 
 
-def test_a_full_disk_leaves_the_catalog_as_it_was(project: Path) -> None:
+def test_a_write_error_keeps_the_catalog(project: Path) -> None:
     catalog = catalog_of(project)
-    (catalog.parent / "django.po.new").mkdir()  # nothing can be written there
+    (catalog.parent / "django.po.new").mkdir()  # writing the temporary file fails
     (project / "shop/admin.py").write_text('_("Rent")')
     with pytest.raises(OSError, match=r"django\.po\.new"):
         run("makemessages")

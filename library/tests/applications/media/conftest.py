@@ -1,4 +1,4 @@
-"""Uploads in a folder of the test's own."""
+"""Uploads in the test's own folder."""
 
 from pathlib import Path
 
@@ -35,11 +35,11 @@ def other(db: None) -> User:
 
 @pytest.fixture
 def own_client(client: Client, user: User) -> Client:
-    """Return the user's browser."""
+    """Return a client, logged in as the user."""
     client.force_login(user)
     return client
 
 
-def keep(owner: User, name: str) -> Document:
+def create_document(owner: User, name: str) -> Document:
     """Return a new document."""
     return Document.objects.create(owner=owner, file=ContentFile(b"a secret", name))

@@ -1,4 +1,4 @@
-"""The page of one's own documents."""
+"""The page of the user's documents."""
 
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
@@ -14,11 +14,11 @@ from django.test import Client
 from pytest_django import DjangoCaptureOnCommitCallbacks
 from users.models import User
 
-from applications.media.conftest import keep
+from applications.media.conftest import create_document
 
 
 def upload(client: Client, name: str, content: bytes = b"content") -> int:
-    """Send the form, and return the status of the answer."""
+    """Send the form, and return the status of the response."""
     return client.post("/documents/", {"file": SimpleUploadedFile(name, content)}).status_code
 
 
@@ -35,46 +35,46 @@ def test_an_upload_is_listed_and_can_be_opened(own_client: Client) -> None:
     assert document.size == len(b"content")
 
 
-def test_strangers_are_led_to_the_login(client: Client) -> None:
+def test_anonymous_users_are_redirected_to_the_login(client: Client) -> None:
     assert client.get("/documents/")["Location"] == "/accounts/login/?next=/documents/"
 
 
 def test_documents_of_others_are_not_listed(own_client: Client, other: User) -> None:
-    keep(other, "theirs.txt")
+    create_document(other, "theirs.txt")
     assert "No document yet." in own_client.get("/documents/").content.decode()
 
 
 @pytest.mark.parametrize("name", ["é" * 250 + ".txt", "\U0001f600" * 200, "a." + "b" * 250, "..\\..\\x.txt", "<b>.txt"])
-def test_any_name_can_be_kept(own_client: Client, user: User, media_root: Path, name: str) -> None:
+def test_any_file_name_can_be_uploaded(own_client: Client, user: User, media_root: Path, name: str) -> None:
     assert upload(own_client, name) == HTTPStatus.FOUND
     (path,) = files(media_root)
     assert path.is_relative_to(media_root / "private" / str(user.pk))
     response = own_client.get(Document.objects.get().file.url)
     assert response.status_code == HTTPStatus.OK
-    b"".join(response)  # read to its end, it closes the file; close() would close the database's connection too
+    b"".join(response)  # this closes the file; close() would also close the database connection
     assert "<b>" not in own_client.get("/documents/").content.decode()
 
 
 @pytest.mark.parametrize("whole", ["document", "owner"])
-def test_a_document_s_file_goes_with_it(
+def test_the_file_is_deleted_with_its_document(
     own_client: Client,
     user: User,
     media_root: Path,
     django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
     whole: str,
 ) -> None:
-    document = keep(user, "report.txt")
+    document = create_document(user, "report.txt")
     with django_capture_on_commit_callbacks(execute=True):
         if whole == "document":
             own_client.post(f"/documents/{document.pk}/delete/")
         else:
             user.delete()
-        assert files(media_root)  # not before it is certain
+        assert files(media_root)  # not before the commit
     assert not Document.objects.exists()
     assert files(media_root) == []
 
 
-def test_no_folder_is_left_of_what_was_deleted(
+def test_the_folder_of_a_deleted_file_is_removed(
     own_client: Client,
     user: User,
     media_root: Path,
@@ -87,7 +87,7 @@ def test_no_folder_is_left_of_what_was_deleted(
     assert list((media_root / "private" / str(user.pk)).iterdir()) == []
 
 
-def test_no_upload_is_lost_while_others_are_deleted(user: User, media_root: Path) -> None:
+def test_no_upload_is_lost_during_deletions(user: User, media_root: Path) -> None:
     def come_and_go(_number: int) -> None:
         kept, gone = (
             default_storage.save(path_of_owner(Document(owner=user), "a.txt"), ContentFile(b"a")) for _ in range(2)
@@ -100,8 +100,8 @@ def test_no_upload_is_lost_while_others_are_deleted(user: User, media_root: Path
     assert len(files(media_root)) == len(list((media_root / "private" / str(user.pk)).iterdir())) == 200
 
 
-def test_a_folder_with_another_file_in_it_stays(user: User, media_root: Path) -> None:
-    document = keep(user, "report.txt")
+def test_a_folder_with_another_file_is_kept(user: User, media_root: Path) -> None:
+    document = create_document(user, "report.txt")
     other = Path(document.file.path).with_name("other.txt")
     other.write_text("other")
     delete_with_folder(document.file.storage, str(document.file.name))
@@ -109,22 +109,22 @@ def test_a_folder_with_another_file_in_it_stays(user: User, media_root: Path) ->
 
 
 def test_documents_of_others_cannot_be_deleted(own_client: Client, other: User) -> None:
-    document = keep(other, "theirs.txt")
+    document = create_document(other, "theirs.txt")
     assert own_client.post(f"/documents/{document.pk}/delete/").status_code == HTTPStatus.NOT_FOUND
     assert Document.objects.exists()
 
 
-def test_nobody_fills_the_disk_alone(
+def test_the_number_of_documents_is_limited(
     own_client: Client, user: User, media_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(forms, "MOST_DOCUMENTS", 1)
-    keep(user, "first.txt")
+    monkeypatch.setattr(forms, "MAX_DOCUMENTS", 1)
+    create_document(user, "first.txt")
     assert upload(own_client, "second.txt") == HTTPStatus.OK
     assert len(files(media_root)) == 1
 
 
-def test_staff_sees_whose_documents_there_are_and_opens_none(client: Client, staff: User, user: User) -> None:
-    document = keep(user, "report.txt")
+def test_staff_sees_owners_of_documents_and_cannot_open_them(client: Client, staff: User, user: User) -> None:
+    document = create_document(user, "report.txt")
     client.force_login(staff)
     for address in ("/admin/media/document/", f"/admin/media/document/{document.pk}/change/"):
         page = client.get(address).content.decode()

@@ -1,4 +1,4 @@
-"""Who gets which uploaded file, and how browsers may treat it."""
+"""Access to uploaded files, and their headers for browsers."""
 
 from collections.abc import Callable
 from http import HTTPStatus
@@ -11,34 +11,34 @@ from django.core.files.storage import storages
 from django.test import Client
 from users.models import User
 
-from applications.media.conftest import keep
+from applications.media.conftest import create_document
 
 
 def content(response: Any) -> bytes:
-    """Return what an answer that streams has to say."""
+    """Return the content of a streaming response."""
     return b"".join(response)
 
 
 def test_the_owner_gets_a_private_file(own_client: Client, user: User, configure: Callable[..., None]) -> None:
     configure(environment="embedded")
-    response = own_client.get(keep(user, "report.txt").file.url)
+    response = own_client.get(create_document(user, "report.txt").file.url)
     assert content(response) == b"a secret"
     assert response["Content-Type"] == "text/plain"
     assert "no-store" in response["Cache-Control"]
     assert response["Content-Security-Policy"].startswith("default-src 'none'")
 
 
-def test_nobody_else_does(client: Client, user: User, other: User, staff: User) -> None:
-    address = keep(user, "report.txt").file.url
+def test_other_users_get_404_for_a_private_file(client: Client, user: User, other: User, staff: User) -> None:
+    address = create_document(user, "report.txt").file.url
     assert client.get(address)["Location"] == f"/accounts/login/?next={address}"
-    for somebody in (other, staff):
-        client.force_login(somebody)
+    for each in (other, staff):
+        client.force_login(each)
         assert client.get(address).status_code == HTTPStatus.NOT_FOUND
 
 
-def test_behind_nginx_the_file_is_left_to_it(own_client: Client, user: User, configure: Callable[..., None]) -> None:
+def test_nginx_sends_the_file(own_client: Client, user: User, configure: Callable[..., None]) -> None:
     configure(environment="local")
-    document = keep(user, "100% café?.txt")
+    document = create_document(user, "100% café?.txt")
     response = own_client.get(document.file.url)
     assert response.content == b""
     assert response["X-Accel-Redirect"] == document.file.url.replace("/media/private/", "/_private/")
@@ -63,10 +63,10 @@ def test_behind_nginx_the_file_is_left_to_it(own_client: Client, user: User, con
         "../private/{theirs}",
     ],
 )
-def test_tricks_with_paths_lead_nowhere(
+def test_path_traversal_is_refused(
     own_client: Client, user: User, other: User, configure: Callable[..., None], trick: str
 ) -> None:
-    mine, theirs = keep(user, "mine.txt").file.url, keep(other, "theirs.txt").file.url
+    mine, theirs = create_document(user, "mine.txt").file.url, create_document(other, "theirs.txt").file.url
     theirs, random = theirs.removeprefix("/media/private/"), mine.split("/")[4]
     path = trick.format(own=user.pk, theirs=theirs, random=random)
     for environment in ("embedded", "prod"):
@@ -93,20 +93,20 @@ SHOWN: Final = {
 
 @pytest.mark.parametrize("environment", ["embedded", "prod"])
 @pytest.mark.parametrize("name", [*ACTS, *SHOWN])
-def test_only_pictures_and_plain_text_are_shown(
+def test_only_images_and_plain_text_are_shown(
     own_client: Client, user: User, configure: Callable[..., None], name: str, environment: str
 ) -> None:
     configure(environment=environment)
-    response = own_client.get(keep(user, name).file.url, secure=True)
+    response = own_client.get(create_document(user, name).file.url, secure=True)
     disposition = response.get("Content-Disposition", "inline").partition(";")[0]
     shown_as = response["Content-Type"] if disposition == "inline" else None
     assert (disposition, shown_as) == (("inline", SHOWN[name]) if name in SHOWN else ("attachment", None))
     assert response["X-Content-Type-Options"] == "nosniff"
     assert "sandbox" in response["Content-Security-Policy"]
-    content(response)  # read to its end, it closes the file
+    content(response)  # this closes the file
 
 
-def test_everybody_gets_a_public_file(db: None, client: Client, media_root: Path) -> None:
+def test_everyone_gets_a_public_file(db: None, client: Client, media_root: Path) -> None:
     storage = storages["public"]
     name = storage.save("pictures/a house.png", ContentFile(b"a house"))
     response = client.get(storage.url(name))
@@ -116,6 +116,6 @@ def test_everybody_gets_a_public_file(db: None, client: Client, media_root: Path
 
 
 @pytest.mark.parametrize("trick", ["../private/{name}", "%2e%2e/private/{name}", "/etc/passwd", "", "pictures%00"])
-def test_public_is_not_the_way_to_what_is_private(client: Client, user: User, trick: str) -> None:
-    address = "/media/public/" + trick.format(name=keep(user, "report.txt").file.name)
+def test_private_files_are_not_reachable_as_public_ones(client: Client, user: User, trick: str) -> None:
+    address = "/media/public/" + trick.format(name=create_document(user, "report.txt").file.name)
     assert client.get(address).status_code == HTTPStatus.NOT_FOUND

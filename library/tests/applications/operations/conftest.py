@@ -1,4 +1,4 @@
-"""A worker for the tests' own tasks, and a database that is away."""
+"""A worker for the tests' own tasks, and an unavailable database."""
 
 import os
 from collections.abc import Iterator
@@ -16,14 +16,14 @@ from kombu import Queue
 
 from applications.operations.tasks import QUEUE
 
-# Where a worker finds the library, and the tests' own tasks.
+# The Python path of a worker: the library, and the tests' own tasks.
 SOURCES = os.pathsep.join([str(Path(bedplate.__file__).parents[1]), str(Path(__file__).parents[2])])
 
 
 @contextmanager
-def database_away() -> Iterator[None]:
-    """Have the database refuse every connection."""
-    refuse = refused_by_postgresql if connection.vendor == "postgresql" else moved_away
+def database_unavailable() -> Iterator[None]:
+    """Make the database refuse every connection."""
+    refuse = refused_by_postgresql if connection.vendor == "postgresql" else file_moved
     connection.close()
     with refuse():
         yield
@@ -31,7 +31,7 @@ def database_away() -> Iterator[None]:
 
 @contextmanager
 def refused_by_postgresql() -> Iterator[None]:
-    """End all sessions of the database, and take no new ones."""
+    """End all sessions of the database, and refuse new ones."""
     name = str(connection.settings_dict["NAME"])
     allow = f"ALTER DATABASE {connection.ops.quote_name(name)} WITH ALLOW_CONNECTIONS"
     parameters = connection.get_connection_params() | {"dbname": "postgres"}
@@ -46,37 +46,37 @@ def refused_by_postgresql() -> Iterator[None]:
 
 
 @contextmanager
-def moved_away() -> Iterator[None]:
+def file_moved() -> Iterator[None]:
     """Move SQLite's file."""
     path = settings.ENVIRONMENT.data_directory / "database.sqlite3"
-    away = path.rename(path.with_suffix(".away"))
-    path.mkdir()  # else SQLite would make a new one
+    moved = path.rename(path.with_suffix(".moved"))
+    path.mkdir()  # otherwise SQLite would create a new one
     try:
         yield
     finally:
         path.rmdir()
-        away.rename(path)
+        moved.rename(path)
 
 
 @pytest.fixture(scope="module", name="worker")
 def worker_of_our_tasks(shared_database: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
-    """Yield a worker of the tests' own tasks, which the tests of a module share."""
+    """Yield a worker of the tests' own tasks that the tests of a module share."""
     with running_worker(shared_database, tmp_path_factory.mktemp("worker")) as running:
         yield running
 
 
 def running_worker(variables: dict[str, str], folder: Path) -> AbstractContextManager[Worker]:
     """Run a worker of the tests' own tasks."""
-    own = {"SHORT_PATIENCE": "yes", "PYTHONPATH": SOURCES}
+    own = {"SHORT_RETRY_DELAYS": "yes", "PYTHONPATH": SOURCES}
     options = ("--queues", QUEUE, "--include", "applications.operations.tasks")
     return worker.running_worker(variables | own, folder, *options, queue=QUEUE)
 
 
 def empty_queue() -> None:
-    """Forget the tasks that earlier tests left behind."""
+    """Delete the messages of earlier tests from the queue."""
     worker.empty_queue(QUEUE)
 
 
 def queue_length() -> int:
-    """Return how many tasks wait in the queue."""
+    """Return the number of messages in the queue."""
     return length_of(Queue(QUEUE))

@@ -1,4 +1,4 @@
-"""The checks of /health/ready, each against what it is to notice."""
+"""The checks of /health/ready, each with its failure."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -10,8 +10,8 @@ from pytest_django import Settings
 DUMMY = {"default": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"}}
 
 
-def test_cache_that_keeps_nothing_is_unavailable(settings: Settings) -> None:
-    """It answers, and does not do what sessions and limits need of it."""
+def test_cache_that_stores_nothing_is_unavailable(settings: Settings) -> None:
+    """It answers, but does not store the values of rate limits."""
     check_cache()
     settings.CACHES = DUMMY
     with pytest.raises(LookupError):
@@ -19,8 +19,8 @@ def test_cache_that_keeps_nothing_is_unavailable(settings: Settings) -> None:
 
 
 @pytest.mark.django_db
-def test_database_that_is_gone_is_unavailable() -> None:
-    """A new connection is asked for: one from before may still answer."""
+def test_deleted_database_is_unavailable() -> None:
+    """The check opens a new connection: an old one may still answer."""
 
     def check() -> None:
         connection.settings_dict = {**connection.settings_dict, "NAME": "/nowhere/database"}
@@ -30,5 +30,5 @@ def test_database_that_is_gone_is_unavailable() -> None:
     with (
         ThreadPoolExecutor(1) as thread,
         pytest.raises(Exception, match=r"unable to open|does not exist"),
-    ):  # a thread has connections of its own
+    ):  # a thread has its own connections
         thread.submit(check).result()

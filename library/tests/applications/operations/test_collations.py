@@ -1,4 +1,4 @@
-"""A database whose indexes were sorted by other libraries than its server has."""
+"""A database whose indexes have other collation versions than its server."""
 
 from collections.abc import Iterator
 from io import StringIO
@@ -30,7 +30,7 @@ def warnings() -> str:
 
 @pytest.fixture
 def rows() -> Iterator[None]:
-    """Yield with a table whose text is indexed, the database's collation and another one of its own being older."""
+    """Create a table with indexed text; set older versions of the database's collation and of the table's own."""
     with connection.cursor() as cursor:
         cursor.execute("CREATE COLLATION own (provider = icu, locale = 'de')")
         cursor.execute("CREATE TABLE words (word text, other text COLLATE own); CREATE INDEX sorted ON words (word)")
@@ -50,19 +50,19 @@ def index_file() -> int:
         return int(cursor.fetchone()[0])
 
 
-def test_nothing_is_said_of_a_database_that_is_sorted_as_the_server_sorts() -> None:
+def test_matching_collation_versions_cause_no_warning() -> None:
     assert warnings() == ""
     assert Client().get("/health/background").json()["checks"]["collations"]["status"] == "ok"
     assert "Nothing to do" in rebuild()
 
 
 @pytest.mark.usefixtures("rows")
-def test_it_is_said_until_indexes_are_rebuilt() -> None:
+def test_the_warning_stays_until_indexes_are_rebuilt() -> None:
     with connection.cursor() as cursor:
         found = differences(cursor)
     own = str(connection.settings_dict["NAME"])
     assert sorted((one.kind, one.name, one.sorted_by) for one in found) == [
-        ("COLLATION", "own", "1"),  # and none that is not used
+        ("COLLATION", "own", "1"),  # without unused ones
         *sorted([("DATABASE", own, "2.0"), ("DATABASE", "template1", "2.0")]),
     ]
     assert "(operations.W001) The database " in warnings()
@@ -76,11 +76,11 @@ def test_it_is_said_until_indexes_are_rebuilt() -> None:
 
 
 @pytest.mark.usefixtures("rows")
-def test_nothing_is_noted_while_an_index_has_two_rows_of_a_value() -> None:
+def test_no_version_is_recorded_while_a_unique_index_has_duplicates() -> None:
     with connection.cursor() as cursor:
         cursor.execute("INSERT INTO words VALUES ('twice'), ('twice')")
         cursor.execute("UPDATE pg_index SET indisunique = true WHERE indexrelid = 'sorted'::regclass")
-    with pytest.raises(CommandError, match=r"(?s)twice.*remove or change one"):
+    with pytest.raises(CommandError, match=r"(?s)twice.*delete or change one"):
         rebuild()
     with connection.cursor() as cursor:
         assert len(differences(cursor)) == 3

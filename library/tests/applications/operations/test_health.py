@@ -1,4 +1,4 @@
-"""What probes, nginx and the home page learn from /health/."""
+"""The pages under /health/, for probes, nginx and the home page."""
 
 import socket
 import time
@@ -22,28 +22,28 @@ CHECKS = {"database", "cache", "broker"}
 
 @pytest.fixture
 def replace(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, health.Check], None]:
-    """Return what puts another check in the place of one."""
+    """Return a function that replaces a check."""
     return lambda name, check: monkeypatch.setitem(health.PROBES, name, health.Probe(name, check))
 
 
 @pytest.fixture
 def silent_server() -> Iterator[int]:
-    """Yield the port of a server that takes connections and says nothing."""
+    """Yield the port of a server that accepts connections and does not answer."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield server.getsockname()[1]
 
 
-def test_live_asks_nothing_of_anybody(client: Client, replace: Callable[..., None]) -> None:
+def test_live_checks_no_other_service(client: Client, replace: Callable[..., None]) -> None:
     for name in CHECKS:
         replace(name, pytest.fail)
-    answer = client.get("/health/live")  # touches no database: pytest-django would refuse
+    answer = client.get("/health/live")  # without the database: pytest-django would refuse
     assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
     assert "no-store" in answer["Cache-Control"]
 
 
 @pytest.mark.django_db
 def test_ready_names_each_check(client: Client, django_assert_num_queries: DjangoAssertNumQueries) -> None:
-    with django_assert_num_queries(0):  # none of the request's own: no session
+    with django_assert_num_queries(0):  # no queries for a session
         answer = client.get("/health/ready")
     assert answer.status_code == 200, answer.text
     assert answer.json()["status"] == "ok"
@@ -57,7 +57,7 @@ def test_ready_names_each_check(client: Client, django_assert_num_queries: Djang
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("name", sorted(CHECKS))
-def test_one_that_is_away_is_named_without_its_secrets(
+def test_a_failed_check_is_named_without_secrets(
     client: Client, replace: Callable[..., None], caplog: pytest.LogCaptureFixture, name: str
 ) -> None:
     def fail() -> None:
@@ -78,7 +78,7 @@ def test_one_that_is_away_is_named_without_its_secrets(
 
 
 @pytest.mark.django_db
-def test_one_that_hangs_is_waited_for_briefly_and_asked_once(
+def test_a_hanging_check_has_a_timeout_and_runs_once(
     client: Client, replace: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(health, "TIME_LIMIT", 0.2)
@@ -97,10 +97,10 @@ def test_one_that_hangs_is_waited_for_briefly_and_asked_once(
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("port", ["closed", "silent"])
-def test_a_broker_out_of_reach_is_noticed_in_time(
+def test_an_unreachable_broker_is_detected_within_the_timeout(
     client: Client, settings: Settings, replace: Callable[..., None], silent_server: int, port: str
 ) -> None:
-    replace("broker", health.check_broker)  # what is still running at the end is no answer to the next test
+    replace("broker", health.check_broker)  # a new probe: a check that still runs must not answer the next test
     settings.CELERY_BROKER_TRANSPORT_OPTIONS = {}
     settings.CELERY_BROKER_URL = f"redis://127.0.0.1:{1 if port == 'closed' else silent_server}/0"
     start = time.monotonic()
@@ -111,17 +111,17 @@ def test_a_broker_out_of_reach_is_noticed_in_time(
 
 
 @pytest.fixture
-def strangers_view(configure: Callable[..., None], settings: Settings) -> None:
-    """Have the site be PROD, where strangers come through nginx; of staff no second factor is asked."""
+def production_behind_nginx(configure: Callable[..., None], settings: Settings) -> None:
+    """Configure the site as PROD, with requests through nginx, and without a second factor for staff."""
     configure(environment="prod")
     settings.STAFF_NEEDS_SECOND_FACTOR = False
     settings.SECURE_SSL_REDIRECT = False
 
 
 @pytest.mark.django_db
-@pytest.mark.usefixtures("strangers_view", "own_cache")
+@pytest.mark.usefixtures("production_behind_nginx", "own_cache")
 @pytest.mark.parametrize("address", ["/health/ready", "/health/background"])
-def test_strangers_are_told_no_names(client: Client, user: User, staff: User, address: str) -> None:
+def test_anonymous_users_see_no_checks(client: Client, user: User, staff: User, address: str) -> None:
     for part in PARTS:
         heartbeat.beat(part)
     assert client.get(address).json() == {"status": "ok"}
@@ -129,13 +129,13 @@ def test_strangers_are_told_no_names(client: Client, user: User, staff: User, ad
     assert client.get(address).json() == {"status": "ok"}
     client.force_login(staff)
     assert client.get(address).json().keys() == {"status", "checks"}
-    inside = Client().get(address)  # the client of these tests says X-Real-IP, as nginx does
+    inside = Client().get(address)  # the tests' client sends X-Real-IP, like nginx
     assert inside.json().keys() == {"status", "checks"}
 
 
 @pytest.mark.django_db
-@pytest.mark.usefixtures("strangers_view")
-def test_without_a_database_staff_are_strangers(
+@pytest.mark.usefixtures("production_behind_nginx")
+def test_without_a_database_staff_see_no_checks(
     client: Client, staff: User, replace: Callable[[str, health.Check], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail() -> None:
@@ -149,16 +149,16 @@ def test_without_a_database_staff_are_strangers(
 
 
 def refuse_queries(ask: Callable[..., bool], *args: Any, **options: Any) -> bool:
-    """Return what `ask` does. Fail if it asks the database."""
+    """Return the result of `ask`. Fail if it queries the database."""
     with CaptureQueriesContext(connection) as queries:
         result = ask(*args, **options)
     assert not queries.captured_queries
     return result
 
 
-@pytest.mark.usefixtures("strangers_view", "own_cache")
+@pytest.mark.usefixtures("production_behind_nginx", "own_cache")
 @pytest.mark.parametrize("dead", PARTS)
-def test_silence_of_the_background_is_noticed(dead: heartbeat.Part, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_missing_heartbeat_is_detected(dead: heartbeat.Part, caplog: pytest.LogCaptureFixture) -> None:
     for part in PARTS:
         heartbeat.beat(part)
     assert Client().get("/health/background").status_code == 200
@@ -169,11 +169,11 @@ def test_silence_of_the_background_is_noticed(dead: heartbeat.Part, caplog: pyte
         part: "unavailable" if part == dead else "ok" for part in (*PARTS, "collations")
     }
     cache.delete(heartbeat.key(dead))
-    assert Client().get("/health/background").json()["checks"][dead]["error"] == "never heard of"
+    assert Client().get("/health/background").json()["checks"][dead]["error"] == "no heartbeat yet"
     assert {record.levelname for record in caplog.records} == {"WARNING"}
 
 
-def test_embedded_mode_has_no_background_of_its_own(client: Client, configure: Callable[..., None]) -> None:
+def test_embedded_mode_has_no_heartbeats(client: Client, configure: Callable[..., None]) -> None:
     configure(environment="embedded")
     answer = client.get("/health/background")
     assert (answer.status_code, answer.json()) == (200, {"status": "ok", "checks": {}})
@@ -184,7 +184,7 @@ def test_health_can_only_be_read(client: Client, address: str) -> None:
     assert client.post(address).status_code == 405
 
 
-def test_a_queue_that_cannot_be_written_is_unavailable(settings: Settings, tmp_path: Any) -> None:
+def test_an_unwritable_queue_is_unavailable(settings: Settings, tmp_path: Any) -> None:
     settings.CELERY_BROKER_TRANSPORT_OPTIONS = {"data_folder_out": str(tmp_path / "gone")}
     with pytest.raises(FileNotFoundError):
         health.check_broker()

@@ -1,4 +1,4 @@
-"""What a restore does to a database that older or newer code has migrated."""
+"""Migration of a restored database, of older and of newer code."""
 
 from io import StringIO
 
@@ -30,12 +30,12 @@ def test_migrations_of_newer_code_are_refused_by_name() -> None:
         call_command("migrate_restored")
 
 
-def test_apps_that_are_gone_do_not_count() -> None:
+def test_uninstalled_apps_do_not_count() -> None:
     applied("an_app_that_is_gone", "0001_initial")
     assert unknown_migrations() == []
 
 
-def test_no_task_of_a_restored_database_begins() -> None:
+def test_unfinished_tasks_of_a_restored_database_are_ended() -> None:
     waits = TaskRun.objects.create(name="count", arguments="[[], {}]")
     done = TaskRun.objects.create(name="count", state="succeeded", finished=timezone.now())
     call_command("migrate_restored", stdout=StringIO())

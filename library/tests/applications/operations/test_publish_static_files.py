@@ -40,8 +40,8 @@ def names(folder: Path) -> set[str]:
     return {path.name for path in folder.rglob("*") if path.is_file()}
 
 
-def test_earlier_releases_stay(collected: Path, published: Path) -> None:
-    """A page of the release before finds its files; files of the same name are those of the new release."""
+def test_files_of_earlier_releases_are_kept(collected: Path, published: Path) -> None:
+    """A page of the previous release finds its files; files of the same name are those of the new release."""
     (collected / "css/site.1.css").write_text("one")
     (collected / "css/site.css").write_text("one")
     publish(published)
@@ -52,20 +52,20 @@ def test_earlier_releases_stay(collected: Path, published: Path) -> None:
     assert (published / "css/site.css").read_text() == "two"
 
 
-def test_old_files_go(collected: Path, published: Path) -> None:
+def test_old_files_are_removed(collected: Path, published: Path) -> None:
     """A file that no release of the last 30 days had is removed."""
     (collected / "css/old.css").write_text("old")
     publish(published)
     (collected / "css/old.css").rename(collected / "css/new.css")
     age(published, days=31)
     publish(published)
-    assert "old.css" in names(published)  # it was that of the release that served until now
+    assert "old.css" in names(published)  # the previous release had it
     publish(published)
     assert names(published) == {"new.css"}
 
 
-def test_compressed_files_come_and_go_with_their_own(collected: Path, published: Path) -> None:
-    """Gzip's lie beside them, brotli's in a folder of their own under the very name."""
+def test_compressed_files_are_published_and_removed_with_their_originals(collected: Path, published: Path) -> None:
+    """Gzip files are next to the originals, brotli files in their own folder with the original's name."""
     for suffix in ("", ".gz", ".br"):
         (collected / f"css/site.1.css{suffix}").write_text(f"one{suffix}")
     publish(published)
@@ -83,7 +83,7 @@ def test_compressed_files_come_and_go_with_their_own(collected: Path, published:
 
 
 def test_a_release_that_serves_for_months_keeps_its_files(collected: Path, published: Path) -> None:
-    """However long ago it was deployed, its files are there after the next deploy."""
+    """Its files are kept in the next deploy, however old they are."""
     (collected / "css/current.css").write_text("current")
     publish(published)
     age(published, days=300)

@@ -6,7 +6,7 @@ from bedplate.django.operations.templatetags.operations import stack_status
 from django.utils.translation import override
 
 
-def test_its_texts_are_in_the_language_of_the_page() -> None:
+def test_texts_are_in_the_language_of_the_page() -> None:
     with override("fr"):
         properties = json.loads(stack_status())
     assert properties["url"] == "/health/ready"

@@ -1,4 +1,4 @@
-"""The page /tasks/ and its data, as people see them."""
+"""The page /tasks/ and its JSON."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -18,7 +18,7 @@ Published = list[tuple[tuple[Any, ...], dict[str, Any]]]
 
 @pytest.fixture
 def published(monkeypatch: pytest.MonkeyPatch) -> Published:
-    """Return what is sent to the queue, which takes everything."""
+    """Return the messages sent to a fake queue."""
     sent: Published = []
     monkeypatch.setattr(sample, "apply_async", lambda *args, **kwargs: sent.append((args, kwargs)))
     return sent
@@ -26,7 +26,7 @@ def published(monkeypatch: pytest.MonkeyPatch) -> Published:
 
 @pytest.fixture
 def no_queue(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take the queue away."""
+    """Make the queue unavailable."""
 
     def refuse(*_args: Any, **_kwargs: Any) -> None:
         raise OperationalError("Connection refused by the broker at 10.0.0.7")
@@ -35,7 +35,7 @@ def no_queue(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def make_run(user: User, **fields: Any) -> TaskRun:
-    """Return a run of this user's."""
+    """Return a run of this user."""
     return TaskRun.objects.create(name="operations.tasks.sample", requested_by=user, **fields)
 
 
@@ -50,10 +50,10 @@ def test_the_form_queues_a_run(client: Client, user: User, published: Published)
 
 
 @pytest.mark.django_db(transaction=True)
-def test_without_a_queue_the_page_says_so_and_the_run_waits_for_it(client: Client, user: User, no_queue: None) -> None:
+def test_without_a_queue_the_page_shows_a_warning_and_the_run_waits(client: Client, user: User, no_queue: None) -> None:
     client.force_login(user)
     page = client.post("/tasks/", {"seconds": 3}, follow=True)
-    assert "The task queue is out of reach. The task begins once it is back." in page.text
+    assert "The task queue is unavailable. The task will start once it is available again." in page.text
     assert "10.0.0.7" not in page.text
     run = TaskRun.objects.get()
     assert (run.state, run.due) == ("queued", None)
@@ -71,7 +71,7 @@ def test_a_run_is_queued_when_the_transaction_commits(
 
 
 @pytest.mark.parametrize("seconds", ["", "0", "601", "soon"])
-def test_an_unusable_duration_is_refused(client: Client, user: User, published: Published, seconds: str) -> None:
+def test_an_invalid_duration_is_refused(client: Client, user: User, published: Published, seconds: str) -> None:
     client.force_login(user)
     page = client.post("/tasks/", {"seconds": seconds})
     assert page.status_code == 200
@@ -87,7 +87,7 @@ def test_the_form_needs_a_token(user: User) -> None:
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("address", ["/tasks/", "/tasks/8a2f4c7e-0000-4000-8000-000000000000/"])
-def test_strangers_are_asked_to_log_in(client: Client, address: str) -> None:
+def test_anonymous_users_must_log_in(client: Client, address: str) -> None:
     answer = client.get(address)
     assert answer.status_code == 302
     assert answer["Location"].startswith("/accounts/login/")
@@ -103,7 +103,7 @@ def test_a_run_is_shown_to_its_owner_and_to_staff_only(client: Client, user: Use
         assert ("&lt;b&gt;half&lt;/b&gt;" in client.get("/tasks/").text) is (status == 200)
 
 
-def test_a_run_as_data(client: Client, user: User) -> None:
+def test_a_run_as_json(client: Client, user: User) -> None:
     run = make_run(user, state="failed", finished=timezone.now(), error="ValueError: no")
     client.force_login(user)
     answer = client.get(f"/tasks/{run.pk}/", headers={"Accept-Language": "fr"})
@@ -121,7 +121,7 @@ def test_a_run_as_data(client: Client, user: User) -> None:
     assert "no-store" in answer["Cache-Control"]
 
 
-def test_history_is_paged_newest_first(client: Client, user: User) -> None:
+def test_history_is_paginated_newest_first(client: Client, user: User) -> None:
     for number in range(21):
         make_run(user, message=f"number {number}.")
     client.force_login(user)
@@ -134,12 +134,12 @@ def test_history_is_paged_newest_first(client: Client, user: User) -> None:
 
 @pytest.fixture
 def as_staff(client: Client, staff: User) -> Client:
-    """Return a browser in which staff is logged in."""
+    """Return a client, logged in as staff."""
     client.force_login(staff)
     return client
 
 
-def test_the_administration_shows_runs_and_changes_none(as_staff: Client, staff: User) -> None:
+def test_the_admin_shows_runs_and_is_read_only(as_staff: Client, staff: User) -> None:
     run = make_run(staff)
     address = "/admin/operations/taskrun/"
     assert "operations.tasks.sample" in as_staff.get(f"{address}?state__exact=queued&q=sample").text

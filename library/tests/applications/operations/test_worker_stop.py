@@ -1,4 +1,4 @@
-"""What becomes of a task when its worker is stopped (a deploy, a restart, Ctrl-C), or killed."""
+"""Tasks of a worker that is stopped (by a deploy, a restart, Ctrl-C), or killed."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from applications.operations.conftest import queue_length, running_worker
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def test_a_worker_that_is_stopped_puts_its_task_back(shared_database: dict[str, str], tmp_path: Path) -> None:
+def test_a_stopped_worker_requeues_its_task(shared_database: dict[str, str], tmp_path: Path) -> None:
     with running_worker(shared_database, tmp_path) as worker:
         run = wait_for(tasks.count.start(to=100, pause=0.5), TaskRun.State.RUNNING)
         worker.process.terminate()
@@ -24,9 +24,9 @@ def test_a_worker_that_is_stopped_puts_its_task_back(shared_database: dict[str, 
     assert queue_length() == 1
 
 
-def test_what_a_killed_worker_ran_begins_again_in_the_next(shared_database: dict[str, str], tmp_path: Path) -> None:
+def test_runs_of_a_killed_worker_start_again_in_the_next(shared_database: dict[str, str], tmp_path: Path) -> None:
     with running_worker(shared_database, tmp_path):
         run = wait_for(tasks.count.start(to=10, pause=0.3), TaskRun.State.RUNNING)
-    TaskRun.objects.filter(pk=run.pk).update(alive=timezone.now() - leases.GRACE)  # so as not to wait for so long
+    TaskRun.objects.filter(pk=run.pk).update(alive=timezone.now() - leases.RESTART_GRACE_PERIOD)  # not to wait
     with running_worker(shared_database, tmp_path):
         assert wait_for(run, TaskRun.State.SUCCEEDED).attempts == 2

@@ -1,19 +1,22 @@
-"""Databases of the tests' own on a real server: that of the stack in whose container `cron` the tests run."""
+"""Databases for the tests on a real server: that of the stack in whose container `cron` the tests run."""
 
 import os
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
-from typing import LiteralString
+from typing import Final, LiteralString
 
 import pytest
 from bedplate.backup import django_commands
 from bedplate.backup.configuration import read_configuration
+from bedplate.backup.signatures import SigningKey, public_text
 from bedplate.backup.stores import Store
 from bedplate.environment import Environment, read_environment
 from picture import connect
-from project import Execute, MakeDatabase, MakeProject, Project
+from project import Believe, Execute, MakeDatabase, MakeProject, Project
 from psycopg import sql
+
+KEY: Final = "only-for-tests-only-for-tests-only"
 
 
 @pytest.fixture(scope="session")
@@ -31,7 +34,7 @@ def password(server: Environment) -> str:
 
 @pytest.fixture(scope="session")
 def owner(server: Environment, password: str) -> Iterator[str]:
-    """Return the role that owns the tests' databases. It is no superuser."""
+    """Return the role that owns the tests' databases. It is not a superuser."""
     name = f"test_owner_{secrets.token_hex(3)}"
     with connect(server, "postgres") as connection:
         create = sql.SQL("CREATE ROLE {} LOGIN CREATEDB PASSWORD {}")
@@ -44,7 +47,7 @@ def owner(server: Environment, password: str) -> Iterator[str]:
 def server_variables(
     server: Environment, owner: str, password: str, environment: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Give back to the tests what `environment` takes from them; the role is not the superuser's."""
+    """Restore the variables that `environment` removes; the role is not the superuser."""
     monkeypatch.setenv("ENVIRONMENT", "local")
     monkeypatch.setenv("POSTGRES_HOST", server.postgres_host)
     monkeypatch.setenv("POSTGRES_PORT", str(server.postgres_port))
@@ -52,9 +55,17 @@ def server_variables(
     monkeypatch.setenv("POSTGRES_PASSWORD", password)
 
 
+@pytest.fixture(autouse=True)
+def one_key(believe: Believe, server: Environment, environment: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make all environments sign with the same trusted key."""
+    monkeypatch.setenv("BACKUP_SIGNING_KEY", KEY)
+    names = ",".join(f"{server.compose_project_name}/{name}" for name in ("local", "dev", "prod"))
+    believe(f"{names} {public_text(SigningKey(KEY).public)}")
+
+
 @pytest.fixture
 def roles(server: Environment) -> Iterator[list[str]]:
-    """Return the roles that were made. They are dropped when the databases are, which they may own."""
+    """Return the created roles. They are dropped after the databases, which they may own."""
     made: list[str] = []
     yield made
     with connect(server, "postgres") as connection:
@@ -64,7 +75,7 @@ def roles(server: Environment) -> Iterator[list[str]]:
 
 @pytest.fixture
 def role(server: Environment, owner: str, roles: list[str]) -> str:
-    """Return the name of a role, which the owner of the databases may become."""
+    """Return the name of a role that the owner of the databases may become."""
     name = f'test "role" {secrets.token_hex(3)}'
     with connect(server, "postgres") as connection:
         connection.execute(sql.SQL("CREATE ROLE {} ROLE {}").format(sql.Identifier(name), sql.Identifier(owner)))
@@ -74,7 +85,7 @@ def role(server: Environment, owner: str, roles: list[str]) -> str:
 
 @pytest.fixture
 def as_superuser(server: Environment) -> Execute:
-    """Return what executes SQL as the superuser, in a project's database or another one."""
+    """Return a function that executes SQL as the superuser, in a project's database or another one."""
 
     def execute(database: Project | str, statements: LiteralString) -> None:
         name = database if isinstance(database, str) else database.configuration.variables.postgres_db
@@ -86,7 +97,7 @@ def as_superuser(server: Environment) -> Execute:
 
 @pytest.fixture
 def databases(server: Environment, owner: str, roles: list[str]) -> Iterator[MakeDatabase]:
-    """Return what makes a database; all that were made, and what restores made of them, are dropped at the end."""
+    """Return a function that creates databases; all of them, and those of restores, are dropped at the end."""
     prefix = f"test_{secrets.token_hex(3)}"
 
     def make(options: LiteralString = "TEMPLATE template0") -> str:
@@ -107,7 +118,7 @@ def databases(server: Environment, owner: str, roles: list[str]) -> Iterator[Mak
 def make_project(
     databases: MakeDatabase, folder_store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> MakeProject:
-    """Return what makes a project with a database, media and a folder for backups; more are of the same project."""
+    """Return a function that makes environments of one project, with a database, media and a folder for backups."""
 
     def make(database: str = "", **variables: str) -> Project:
         database = database or databases()
@@ -129,7 +140,7 @@ def project(make_project: MakeProject) -> Project:
 
 @pytest.fixture
 def template(server: Environment, as_superuser: Execute) -> Iterator[Execute]:
-    """Return what executes SQL in the template of new databases; at the end its extensions are gone."""
+    """Return a function that executes SQL in the template of new databases; its extensions are removed at the end."""
     yield as_superuser
     with connect(server, "template1") as connection:
         query = "SELECT extname FROM pg_extension WHERE extname <> 'plpgsql'"
@@ -152,13 +163,13 @@ def stranger(server: Environment, roles: list[str]) -> str:
 
 @pytest.fixture
 def superusers_project(make_project: MakeProject, server: Environment) -> Project:
-    """Return a project whose role is the superuser, as it is with a server that was set up so."""
+    """Return a project whose role is the superuser, as on some servers."""
     return make_project(POSTGRES_USER=server.postgres_user)
 
 
 @pytest.fixture(scope="session")
 def migrated(server: Environment, owner: str, password: str) -> Iterator[str]:
-    """Return the name of a database with the application's tables, to be a template."""
+    """Return the name of a template database with the application's tables."""
     name = f"test_migrated_{secrets.token_hex(3)}"
     with connect(server, "postgres") as connection:
         connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(name), sql.Identifier(owner)))

@@ -1,11 +1,11 @@
-"""Restores when the live database is damaged or gone: PROD's too, once a person says why it cannot be backed up."""
+"""Restores when the live database is damaged or gone, in PROD too if the user gives the reason."""
 
 from collections.abc import Callable
 from typing import Final
 
 import pytest
+from bedplate.backup.commands.restore import restore
 from bedplate.backup.errors import BackupError, WrongUseError
-from bedplate.backup.verbs.restore import restore
 from bedplate.environment import Environment
 from picture import Picture, connect
 from project import MakeProject, Project
@@ -13,7 +13,7 @@ from psycopg import sql
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.usefixtures("without_django")]
 
-# The first page of a file: one bit of it changes, as on a disk that fails.
+# The first page of a file: one bit of it changes, as on a failing disk.
 FLIP: Final = r"""f=%s; byte=$(od -An -tu1 -j8150 -N1 $f)
     printf "\\$(printf %%03o $((byte ^ 1)))" | dd of=$f bs=1 seek=8150 conv=notrunc status=none"""
 
@@ -24,7 +24,7 @@ NAMED: Final = r"--without-backup-first damaged-database, missing-database or un
 
 @pytest.fixture
 def production(make_project: MakeProject) -> Project:
-    """Return PROD, backed up; since then its table has one row more."""
+    """Return a backed up PROD, with one more row in its table since then."""
     production = make_project(ENVIRONMENT="prod")
     with connect(production.configuration.variables) as connection:
         connection.execute("CREATE TABLE notes AS SELECT 'one' AS note")
@@ -34,14 +34,14 @@ def production(make_project: MakeProject) -> Project:
 
 
 def notes(project: Project) -> list[str]:
-    """Return what the live database says."""
+    """Return the notes in the live database."""
     with connect(project.configuration.variables) as connection:
         return [note for (note,) in connection.execute("SELECT note FROM notes").fetchall()]
 
 
 @pytest.fixture
 def damage(production: Project, server: Environment) -> Damage:
-    """Return what damages the page of the table's rows on the disk, and makes the server forget it."""
+    """Return a function that damages the page of the table's rows on the disk, and empties the server's cache."""
 
     def flip() -> None:
         with connect(server, production.configuration.variables.postgres_db) as connection:
@@ -57,14 +57,14 @@ def damage(production: Project, server: Environment) -> Damage:
 
 
 def execute(project: Project, command: str) -> None:
-    """Have the server do something to the live database, which is the command's {}."""
+    """Execute a server command on the live database, whose name replaces {}."""
     with connect(project.configuration.variables, "postgres") as server:
         name = sql.Identifier(project.configuration.variables.postgres_db)
         server.execute(sql.SQL(command).format(name))
 
 
 def properties(project: Project) -> Picture:
-    """Return what the server knows of the live database."""
+    """Return the server's catalog entry of the live database."""
     variables = project.configuration.variables
     with connect(variables, "postgres") as server:
         query = """SELECT pg_get_userbyid(datdba), pg_encoding_to_char(encoding), datlocprovider, datcollate, datctype,
@@ -89,12 +89,12 @@ def test_a_damaged_database_is_replaced_once_that_is_said(production: Project, d
 
 @pytest.mark.parametrize("undone", [1, 2, 3])
 def test_undoing_does_not_forget_that_there_is_no_backup(production: Project, damage: Damage, undone: int) -> None:
-    """Whichever of the two databases is live, the damaged one is removed only when that is said."""
+    """Whichever of the two databases is live, the damaged one is removed only with the option."""
     without = frozenset({"damaged-database"})
     damage()
     restore(production.session, "latest", without_backup_first=without)
     for number in range(undone):
-        if number % 2 == 0:  # what was restored is live
+        if number % 2 == 0:  # the restored database is live
             production.back_up()
         production.undo()
     if undone % 2:
@@ -139,7 +139,7 @@ def test_elsewhere_a_missing_database_needs_no_word(make_project: MakeProject) -
 
 
 def test_a_database_that_was_dropped_by_half_is_replaced(production: Project, server: Environment) -> None:
-    """PostgreSQL marks it, and accepts no connections."""
+    """PostgreSQL marks such a database, and accepts no connections to it."""
     variables = production.configuration.variables
     with connect(server, "postgres") as connection:
         connection.execute("UPDATE pg_database SET datconnlimit = -2 WHERE datname = %s", [variables.postgres_db])
@@ -150,6 +150,6 @@ def test_a_database_that_was_dropped_by_half_is_replaced(production: Project, se
 
 
 def test_what_is_there_is_not_called_missing(production: Project) -> None:
-    with pytest.raises(WrongUseError, match=r"The database is there.*damaged-database\. Nothing was replaced\."):
+    with pytest.raises(WrongUseError, match=r"The database exists.*damaged-database\. Nothing was replaced\."):
         restore(production.session, "latest", without_backup_first=frozenset({"missing-database"}))
     assert notes(production) == ["one", "late"]

@@ -1,4 +1,4 @@
-"""An encrypted dump of PostgreSQL shows sizes alone, and its files keep their places."""
+"""An encrypted dump of PostgreSQL shows only sizes, and its files cannot be exchanged."""
 
 import re
 from pathlib import Path
@@ -16,12 +16,12 @@ from pyrage import x25519
 pytestmark = [pytest.mark.postgresql, pytest.mark.usefixtures("without_django")]
 
 LARGE_OBJECT = 3141592653
-"""An OID that the application chose."""
+"""An OID chosen by the application."""
 
 
 @pytest.fixture
 def plain(superusers_project: Project, role: str) -> Project:
-    """Return a project whose tables, one of them with a PIN, are a role's; its backups are not encrypted."""
+    """Return a project without encryption, whose tables, one of them with a PIN, belong to a role."""
     project = superusers_project
     with connect(project.configuration.variables) as connection:
         connection.execute(f"CREATE TABLE pins AS SELECT '{PIN}' AS pin")
@@ -35,13 +35,13 @@ def plain(superusers_project: Project, role: str) -> Project:
 
 @pytest.fixture
 def encrypted(plain: Project, make_project: MakeProject, identity: x25519.Identity) -> Project:
-    """Return the same project, which encrypts now, and has the key too."""
+    """Return the same project with encryption, and with the private key."""
     keys = {"BACKUP_AGE_RECIPIENTS": str(identity.to_public()), "BACKUP_AGE_IDENTITY": str(identity)}
     return make_project(plain.configuration.variables.postgres_db, **keys)
 
 
 def opened(project: Project, manifest: Manifest, path: Path) -> list[bytes]:
-    """Return the files of a backup's dump, as they were before they were encrypted."""
+    """Return the decrypted files of a backup's dump."""
     found = []
     for name, file in manifest.files.items():
         if name.startswith("database/"):
@@ -51,7 +51,7 @@ def opened(project: Project, manifest: Manifest, path: Path) -> list[bytes]:
 
 
 def test_no_checksum_of_a_guessed_table_is_found(encrypted: Project, plain: Project, tmp_path: Path) -> None:
-    """Of 10,000 PINs in the table's file; in an unencrypted backup, the same search finds the PIN."""
+    """10,000 PINs are tried for the table's file. In an unencrypted backup, the same search finds the PIN."""
     manifest = encrypted.back_up()
     encrypted.verify()
     seen = readable(encrypted)
@@ -65,7 +65,7 @@ def test_no_checksum_of_a_guessed_table_is_found(encrypted: Project, plain: Proj
 
 
 def test_no_name_of_the_database_is_shown(encrypted: Project, plain: Project, role: str) -> None:
-    """Neither of tables and roles nor of large objects, whose OIDs pg_dump makes names of files of."""
+    """No name of tables, roles, or large objects is shown: pg_dump uses their OIDs as file names."""
     encrypted.back_up()
     encrypted.verify()
     names = [b"pins", b"wages", role.encode(), str(LARGE_OBJECT).encode(), b".dat", b"toc"]

@@ -1,4 +1,4 @@
-"""`--export` of PostgreSQL: a dump for stock tools, with nobody in it."""
+"""`--export` of PostgreSQL: a dump for stock tools, without personal data."""
 
 import subprocess
 from pathlib import Path
@@ -19,7 +19,7 @@ MAKE_USER = """INSERT INTO users_user (email, password, name, is_superuser, is_s
 def test_stock_pg_restore_brings_back_pseudonyms(
     site: Project, make_project: MakeProject, databases: MakeDatabase, tmp_path: Path, environment: str
 ) -> None:
-    """In PROD too; the live database is as it was, and nothing is beside it."""
+    """It works in PROD too. The live database stays unchanged, and no other database is left."""
     with connect(site.configuration.variables) as connection:
         connection.execute(MAKE_USER, [CUSTOMER])
     live = site.configuration.variables.postgres_db
@@ -42,13 +42,13 @@ def test_stock_pg_restore_brings_back_pseudonyms(
 
 
 def test_owners_and_grants_stay_here(superusers_project: Project, role: str, tmp_path: Path) -> None:
-    """No name of a role leaves the house; and without anonymising, rows come as they are."""
+    """An export contains no role names; without anonymization, rows are unchanged."""
     project = superusers_project
     with connect(project.configuration.variables) as connection:
         connection.execute("CREATE TABLE notes AS SELECT 'as it is' AS note")
         connection.execute(SQL("GRANT SELECT ON notes TO {0}; ALTER TABLE notes OWNER TO {0}").format(Identifier(role)))
     dump = tmp_path / "database.dump"
-    dump.write_bytes(project.export("database", anonymised=False)["database.dump"])
+    dump.write_bytes(project.export("database", anonymized=False)["database.dump"])
     text = subprocess.run(["pg_restore", "--file=-", dump], check=True, capture_output=True, text=True).stdout
     assert "as it is" in text
     assert role.replace('"', '""') not in text

@@ -1,4 +1,4 @@
-"""Foreign servers, whose user mappings hold passwords: drills and exports of a database that has some."""
+"""Drills and exports of a database with foreign servers, whose user mappings hold passwords."""
 
 import subprocess
 from collections.abc import Iterator
@@ -35,17 +35,17 @@ def test_a_drill_passes_and_says_what_was_left_out(linked: Project) -> None:
 
 
 def test_an_export_has_the_server_and_no_password(linked: Project, tmp_path: Path) -> None:
-    """Nor has one that is not anonymized."""
+    """An export without anonymization has no password either."""
     dump = tmp_path / "database.dump"
-    dump.write_bytes(linked.export("database", anonymised=False)[dump.name])
+    dump.write_bytes(linked.export("database", anonymized=False)[dump.name])
     exported = subprocess.run(["pg_restore", "--file=-", dump], capture_output=True, check=True, text=True).stdout
     assert "CREATE SERVER far" in exported
     assert "CREATE FOREIGN TABLE public.far_away" in exported
     assert "far-secret" not in exported
 
 
-def test_a_view_of_another_server_is_no_verdict(linked: Project) -> None:
-    """The verifier reaches no other server, so the view cannot be filled there."""
+def test_a_view_of_another_server_is_not_recorded(linked: Project) -> None:
+    """The verifier has no access to other servers, so it cannot fill the view."""
     with connect(linked.configuration.variables) as connection:
         connection.execute("CREATE FUNCTION far() RETURNS bigint LANGUAGE sql AS 'SELECT 1::bigint'")
         connection.execute("CREATE MATERIALIZED VIEW copied AS SELECT far()")
@@ -58,7 +58,7 @@ def test_a_view_of_another_server_is_no_verdict(linked: Project) -> None:
 
 
 def test_a_login_of_a_role_that_is_not_here_does_not_end_a_restore(linked: Project, role: str) -> None:
-    """As on an empty server, in an emergency."""
+    """It happens on an empty server in an emergency."""
     with connect(linked.configuration.variables) as connection:
         mapping = sql.SQL("CREATE USER MAPPING FOR {} SERVER far OPTIONS (password 'far-secret')")
         connection.execute(mapping.format(sql.Identifier(role)))
@@ -77,7 +77,7 @@ def test_a_login_of_a_role_that_is_not_here_does_not_end_a_restore(linked: Proje
 
 @pytest.fixture
 def subscribed(superusers_project: Project) -> Iterator[Project]:
-    """Return a project whose database has a subscription, without which it can be dropped at the end."""
+    """Return a project whose database has a subscription, which is removed at the end."""
     project = superusers_project
     with connect(project.configuration.variables) as connection:
         connection.execute(
@@ -91,7 +91,7 @@ def subscribed(superusers_project: Project) -> Iterator[Project]:
 
 
 def databases_of(project: Project) -> list[str]:
-    """Return the live database, and what restores have made of it."""
+    """Return the names of the live database and those of restores."""
     variables = project.configuration.variables
     with connect(variables, "postgres") as connection:
         query = "SELECT datname FROM pg_database WHERE starts_with(datname, %s) ORDER BY 1"
@@ -99,9 +99,9 @@ def databases_of(project: Project) -> list[str]:
 
 
 def test_databases_with_subscriptions_are_replaced_and_removed(subscribed: Project) -> None:
-    """PostgreSQL drops none: it has to be told first that the slot on the other server stays."""
+    """PostgreSQL drops such a database only after the subscription is separated from its slot on the other server."""
     subscribed.back_up()
-    for _ in range(3):  # each but the first removes what the one before set aside
+    for _ in range(3):  # each except the first removes the previous data of the one before
         subscribed.restore()
     assert len(databases_of(subscribed)) == 2
 

@@ -1,11 +1,12 @@
-"""Why pg_restore failed: a bad backup gets its verdict, whatever its rows say; a trouble of the server gives none."""
+"""A failed pg_restore is recorded for a bad backup, whatever its rows contain, but not for a server error."""
 
 from typing import Final, LiteralString
 
 import pytest
-from bedplate.backup.catalogue import read
+from bedplate.backup.catalog import read
 from bedplate.backup.errors import BackupError, UnusableBackupError
-from bedplate.backup.manifest import Manifest, Verification
+from bedplate.backup.manifest import Manifest
+from bedplate.backup.verifications import Verification
 from picture import connect
 from project import Execute, Project
 from psycopg import sql
@@ -53,9 +54,9 @@ def execute(project: Project, statements: LiteralString, **values: str) -> None:
         connection.execute(sql.SQL(statements).format(**quoted))
 
 
-def verdict(project: Project, backup: Manifest) -> Verification | None:
-    """Return what the store says of the backup."""
-    found = read(project.store, backup.name)
+def last_verification(project: Project, backup: Manifest) -> Verification | None:
+    """Return the last verification of the backup."""
+    found = read(project.store, backup.name, trust=project.configuration.trust)
     assert found
     return found.verification
 
@@ -70,14 +71,12 @@ def verdict(project: Project, backup: Manifest) -> Verification | None:
         (SYNTAX, "invalid input syntax for type integer"),
     ],
 )
-def test_what_rows_say_keeps_no_backup_from_its_verdict(
-    project: Project, statements: LiteralString, said: str, lie: str
-) -> None:
+def test_rows_do_not_hide_a_bad_backup(project: Project, statements: LiteralString, said: str, lie: str) -> None:
     execute(project, statements, lie=lie)
     backup = project.back_up()
     with pytest.raises(UnusableBackupError, match=said):
         project.verify()
-    found = verdict(project, backup)
+    found = last_verification(project, backup)
     assert found
     assert not found.passed
 
@@ -86,7 +85,7 @@ def test_what_rows_say_keeps_no_backup_from_its_verdict(
 @pytest.mark.parametrize(
     ("body", "said"), [(ENDS_ITSELF, "terminating connection"), (DIALS, "could not establish connection")]
 )
-def test_a_lost_connection_and_a_missing_network_are_no_verdict(
+def test_a_lost_connection_and_a_missing_network_are_not_recorded(
     project: Project, as_superuser: Execute, body: str, said: str
 ) -> None:
     as_superuser(project, "CREATE EXTENSION dblink")
@@ -95,4 +94,4 @@ def test_a_lost_connection_and_a_missing_network_are_no_verdict(
     with pytest.raises(BackupError, match=said) as caught:
         project.verify()
     assert not isinstance(caught.value, UnusableBackupError)
-    assert verdict(project, backup) is None
+    assert last_verification(project, backup) is None

@@ -1,4 +1,4 @@
-"""Backups by a role that owns its database and is no superuser: on a server of others', and on one's own."""
+"""Backups by a role that owns its database and is not a superuser: on a foreign server, and on its own."""
 
 import re
 
@@ -41,18 +41,18 @@ def test_what_only_a_superuser_may_make_is_told_of_at_the_backup_and_left_out_of
         """,
     )
     project.back_up()
-    (told,) = re.findall(r"A restore by \S+, who is no superuser, leaves out: (.*)", project.said.getvalue())
+    (said,) = re.findall(r"A restore by \S+, who is not a superuser, leaves out: (.*)", project.said.getvalue())
     for thing in (
         "event trigger watch",
         "publication all of it, Ä",
         "publication tables in schema papers papers papers",
     ):
-        assert thing in told
-    assert "notes_alone" not in told
+        assert thing in said
+    assert "notes_alone" not in said
     project.verify()
     project.restore()
     said = project.said.getvalue()
-    assert said.count("Left out, as only a superuser may restore them: ") == 2  # the drill's, and the restore's
+    assert said.count("Left out, as only a superuser may restore them: ") == 2  # once in the drill, once in the restore
     with connect(project.configuration.variables) as connection:
         assert connection.execute("SELECT note FROM notes").fetchall() == [("one",)]
         publications = connection.execute("SELECT pubname FROM pg_publication ORDER BY 1").fetchall()
@@ -68,7 +68,9 @@ def test_an_untrusted_extension_is_taken_from_the_template(
     with connect(server, "template1") as connection:
         create = sql.SQL("CREATE SCHEMA tools AUTHORIZATION {}")
         connection.execute(create.format(sql.Identifier(project.configuration.variables.postgres_user)))
-    template("template1", "CREATE EXTENSION bloom SCHEMA tools; CREATE EXTENSION pgrowlocks")  # the backup has one
+    template(
+        "template1", "CREATE EXTENSION bloom SCHEMA tools; CREATE EXTENSION pgrowlocks"
+    )  # the backup has the password
     execute(project, "GRANT USAGE ON SCHEMA tools TO PUBLIC; CREATE TABLE notes (id integer, name citext)")
     execute(project, "INSERT INTO notes VALUES (1, 'One'); CREATE INDEX ON notes USING bloom (id)")
     project.back_up()
@@ -116,7 +118,7 @@ def test_what_belonged_to_others_belongs_to_the_owner_and_their_grants_stay(
     project.back_up()
     project.restore()
     said = project.said.getvalue()
-    assert f"What belonged to {stranger} belongs to {user} now" in said
+    assert f"Objects of {stranger} belong to {user} now" in said
     assert f"and left out: ALTER DEFAULT PRIVILEGES FOR ROLE {stranger} GRANT SELECT ON TABLES TO PUBLIC" in said
     with connect(project.configuration.variables) as connection:
         owners = connection.execute(
@@ -135,7 +137,7 @@ def test_settings_that_the_owner_may_not_give_are_told(project: Project, server:
         connection.execute(f"ALTER ROLE {stranger} IN DATABASE {name} SET work_mem TO '8MB'".encode())
     project.back_up()
     project.restore()
-    assert f"may not give the database these settings: log_statement, work_mem of {stranger}." in (
+    assert f"may not set these settings of the database: log_statement, work_mem of {stranger}." in (
         project.said.getvalue()
     )
     with connect(project.configuration.variables) as connection:

@@ -1,4 +1,4 @@
-"""A password that is being replaced: there are two for a minute."""
+"""During a password rotation, two passwords exist for a minute."""
 
 import pytest
 from bedplate.environment import Environment

@@ -1,4 +1,4 @@
-"""Restores of the whole site: Django's migrations, anonymising, PROD."""
+"""Restores of the whole site: Django's migrations, anonymization, PROD."""
 
 from pathlib import Path
 
@@ -29,12 +29,12 @@ def emails(project: Project) -> list[str]:
 
 
 def rows(project: Project) -> Picture:
-    """Return all that the database holds but for its schema, whose casts PostgreSQL writes otherwise once restored."""
+    """Return the database's content without its schema, whose casts PostgreSQL prints differently after a restore."""
     return {name: held for name, held in picture(project.configuration.variables).items() if name != "schema"}
 
 
 def databases_of(project: Project) -> list[str]:
-    """Return the names of the live database and of those beside it."""
+    """Return the names of the live database and of its staging and previous ones."""
     variables = project.configuration.variables
     with connect(variables, "postgres") as connection:
         query = "SELECT datname FROM pg_database WHERE starts_with(datname, %s) ORDER BY 1"
@@ -42,7 +42,7 @@ def databases_of(project: Project) -> list[str]:
 
 
 def refused(project: Project, *, saying: str, wanted: str = "latest") -> None:
-    """Fail unless the restore is refused with these words, and nothing has changed."""
+    """Fail unless the restore is refused with this message, and nothing has changed."""
     before = picture(project.configuration.variables), databases_of(project)
     with pytest.raises(BackupError, match=saying):
         project.restore(wanted)
@@ -108,7 +108,7 @@ def test_a_backup_of_newer_code_is_refused(site: Project) -> None:
 
 
 def test_damage_is_found_before_the_server_hears_of_it(site: Project, without_django: None) -> None:
-    """Of each of the dump's many files, whatever the damage."""
+    """Damage to any file of the dump is found."""
     (site.media / "a.txt").write_text("a")
     manifest = site.back_up()
     root = Path(site.configuration.url.removeprefix("file://").replace("%20", " "))
@@ -138,10 +138,10 @@ def test_files_of_the_dump_that_changed_places_are_noticed(site: Project, withou
     data = one.read_bytes()
     one.write_bytes(other.read_bytes())
     other.write_bytes(data)
-    refused(site, saying="is damaged: it has another checksum")
+    refused(site, saying="is damaged: its checksum has changed")
 
 
-def test_production_is_anonymised_elsewhere(site: Project, make_project: MakeProject) -> None:
+def test_production_is_anonymized_elsewhere(site: Project, make_project: MakeProject) -> None:
     production = make_project(site.configuration.variables.postgres_db, ENVIRONMENT="prod")
     user(production, "erika@example.com")
     (production.media / "passport.jpg").write_text("private")
@@ -149,7 +149,7 @@ def test_production_is_anonymised_elsewhere(site: Project, make_project: MakePro
     local = make_project(
         site.configuration.variables.postgres_db, ENVIRONMENT="local", DEFAULT_USER_PASSWORD="long-enough-1"
     )
-    assert local.restore("latest:prod").anonymised
+    assert local.restore("latest:prod").anonymized
     assert "erika@example.com" not in emails(local)
     assert local.configuration.variables.default_user_email in emails(local)
     assert "Erika" not in str(picture(local.configuration.variables))
@@ -174,7 +174,7 @@ def test_production_is_backed_up_before_it_is_replaced(
     user(production, "newest@example.com")
     production.restore(f"{production.store.url}/{wanted.name}")
     assert emails(production) == []
-    assert "A backup of PROD first, so that nothing can be lost." in production.said.getvalue()
+    assert "Backing up PROD first, so that nothing is lost." in production.said.getvalue()
     production.restore()
     assert emails(production) == ["newest@example.com"]
 
@@ -182,7 +182,7 @@ def test_production_is_backed_up_before_it_is_replaced(
 def test_production_is_backed_up_in_its_own_store(
     site: Project, make_project: MakeProject, without_django: None, tmp_path: Path
 ) -> None:
-    """Also when the backup that is restored comes from another one."""
+    """It holds even if the restored backup comes from another store."""
     production = make_project(site.configuration.variables.postgres_db, ENVIRONMENT="prod")
     (tmp_path / "elsewhere").mkdir()
     elsewhere = production.with_store(FolderStore((tmp_path / "elsewhere").as_uri()))

@@ -1,4 +1,4 @@
-"""Whom the database names: they are given again what they had, or the restore says who is missing."""
+"""Roles of the database get their rights again, or the restore reports the missing ones."""
 
 from collections.abc import Callable
 
@@ -33,7 +33,7 @@ def granted(superusers_project: Project, role: str) -> Project:
 
 @pytest.fixture
 def forget(server: Environment) -> Forget:
-    """Return what removes a role, with all that it owns."""
+    """Return a function that removes a role, with all its objects."""
 
     def remove(project: Project, role: str) -> None:
         with connect(server, project.configuration.variables.postgres_db) as connection:

@@ -1,4 +1,4 @@
-"""Restores and the disk of the PostgreSQL server, which must never be full: it could not even start again."""
+"""Restores never fill the disk of the PostgreSQL server: with a full disk it could not start again."""
 
 import os
 import shutil
@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.postgresql, pytest.mark.usefixtures("without_django")]
 
 @pytest.fixture
 def shop(make_project: MakeProject, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Project:
-    """Return a project with a backup, on the server of a Compose project whose disk can be seen."""
+    """Return a project with a backup, on the server of a Compose project whose disk is visible."""
     monkeypatch.setattr(postgresql, "DISK", tmp_path)
     project = make_project(POSTGRES_HOST="postgres", BACKUP_DISK_RESERVE_MB="100")
     with connect(project.configuration.variables) as connection:
@@ -40,7 +40,7 @@ def staging(project: Project) -> list[str]:
 def test_the_real_size_and_the_log_are_needed_not_what_is_stored(
     shop: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Compressed, this database is a hundredth of its size."""
+    """The database is compressed to one percent of its size."""
     manifest = shop.back_up()
     assert manifest.size * 20 < manifest.database_size
     free = manifest.database_size * 2 + (100 << 20)
@@ -51,10 +51,10 @@ def test_the_real_size_and_the_log_are_needed_not_what_is_stored(
 
 
 def test_below_the_reserve_the_load_is_ended(shop: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As when something else fills the disk at the same time."""
+    """Another program may fill the disk at the same time."""
     free = [10 << 30]
     monkeypatch.setattr(disk, "free_space", lambda _folder: free[0])
-    monkeypatch.setattr(disk, "POLL_INTERVAL", 0.01)
+    monkeypatch.setattr(disk, "POLL_SECONDS", 0.01)
     load = LiveStaging.load
 
     def load_and_fill(self: LiveStaging, folder: Path, **options: Any) -> str:
@@ -75,4 +75,4 @@ def test_below_the_reserve_the_load_is_ended(shop: Project, monkeypatch: pytest.
 def test_a_server_whose_disk_cannot_be_seen_is_told(shop: Project, make_project: MakeProject) -> None:
     elsewhere = make_project(shop.configuration.variables.postgres_db, POSTGRES_HOST=socket.gethostbyname("postgres"))
     elsewhere.restore()
-    assert "The disk of the PostgreSQL server cannot be seen from here" in elsewhere.said.getvalue()
+    assert "The disk of the PostgreSQL server is not visible from here" in elsewhere.said.getvalue()

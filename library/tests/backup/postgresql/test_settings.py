@@ -1,4 +1,4 @@
-"""What belongs to the database as a whole: settings, grants, sort order. A restore keeps those of the live one."""
+"""Settings, grants and sort order of the database: a restore keeps those of the live one."""
 
 from typing import Any, Final
 
@@ -28,7 +28,7 @@ SETTINGS: Final = (
     "application_name TO ''",
 )
 
-# Each of them would end work that takes longer, or all work.
+# Each of them would stop long work, or all work.
 OBSTACLES: Final = (
     "statement_timeout TO '1ms'",
     "transaction_timeout TO '30ms'",
@@ -49,7 +49,7 @@ def alter(project: Project, change: str) -> None:
 
 
 def properties(project: Project) -> list[tuple[Any, ...]]:
-    """Return what the live database is like."""
+    """Return the properties of the live database."""
     variables = project.configuration.variables
     with connect(variables, "postgres") as connection:
         return connection.execute(PROPERTIES, [variables.postgres_db]).fetchall()

@@ -1,22 +1,22 @@
-"""PROD, restored and undone: what was written to the data that were set aside is not lost by the restore after that."""
+"""PROD, restored and undone: the next restore does not lose changes to the data that was set aside."""
 
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from bedplate.backup.commands.restore import restore
 from bedplate.backup.databases.postgresql import PostgreSQL
 from bedplate.backup.errors import BackupError
 from bedplate.backup.session import Session
-from bedplate.backup.verbs.restore import restore
 from picture import connect
 from project import MakeProject, Project
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.usefixtures("without_django")]
 
 REFUSED = (
-    r"--undo set aside are in no backup with what was written to them since (....-..-.. ..:.. UTC): this restore would "
-    r"remove them\..* --undo, then -b, then --undo, then this again\..*--forget-set-aside\. Nothing was replaced\."
+    r"--undo set aside is in no backup with the changes since (....-..-.. ..:.. UTC): this restore would "
+    r"remove it\..* --undo, then -b, then --undo, then this again\..*--forget-set-aside\. Nothing was replaced\."
 )
 
 
@@ -34,7 +34,7 @@ def notes(project: Project) -> list[str]:
 
 @pytest.fixture
 def make_restored(make_project: MakeProject) -> Callable[[str], Project]:
-    """Return what makes an environment whose backup was restored and written to since; before, it said "late" too."""
+    """Return a function that makes an environment: backed up, then a note "late", then restored and changed."""
 
     def make(environment: str) -> Project:
         project = make_project(ENVIRONMENT=environment)
@@ -51,7 +51,7 @@ def make_restored(make_project: MakeProject) -> Callable[[str], Project]:
 
 @pytest.fixture
 def restored(make_restored: Callable[[str], Project]) -> Project:
-    """Return such a PROD."""
+    """Return PROD in that state."""
     return make_restored("prod")
 
 
@@ -65,7 +65,7 @@ def test_what_an_undoing_sets_aside_outlives_the_next_restore(restored: Project)
 
 
 def test_people_hear_from_when_on_there_is_no_backup(restored: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    """From the restore on, not from the undoing, which was half an hour later."""
+    """The time is that of the restore, not of the undo half an hour later."""
     now = datetime.now(UTC)
     monkeypatch.setattr(Session, "now", lambda _session: now + timedelta(minutes=30))
     restored.undo()
@@ -87,14 +87,14 @@ def test_the_way_that_is_named_keeps_all_of_it_in_backups(restored: Project) -> 
     restored.undo()
     restored.restore(f"{restored.store.url}/{backup.name}")
     assert notes(restored) == ["one", "since"]
-    restored.restore()  # the newest backup: that restore made it, of what it replaced
+    restored.restore()  # the newest backup, which that restore made of the replaced data
     assert notes(restored) == ["one", "late", "undone"]
 
 
 def test_it_goes_if_that_is_said(restored: Project) -> None:
     restored.undo()
     restore(restored.session, "latest", forget_set_aside=True)
-    restored.restore()  # what that replaced was backed up first
+    restored.restore()  # the data that it replaced was backed up first
     restored.restore()
 
 
@@ -113,7 +113,7 @@ def test_a_backup_of_what_is_live_says_nothing_of_what_is_set_aside(restored: Pr
 
 @pytest.mark.parametrize("undone", [2, 3])
 def test_undoing_again_forgets_neither_side(restored: Project, undone: int) -> None:
-    """What was written after an undoing is in no backup either."""
+    """Changes after an undo are in no backup either."""
     for number in range(undone):
         restored.undo()
         write(restored, f"undone {number}")
@@ -140,7 +140,7 @@ def test_the_way_that_is_named_restores_a_better_backup_over_what_cannot_be_back
     without = frozenset({"damaged-database"})
     restore(restored.session, "latest", without_backup_first=without)
     write(restored, "over it")
-    with pytest.raises(BackupError, match=r"were never backed up: this .* -b, then --undo, then this again\..*Nothing"):
+    with pytest.raises(BackupError, match=r"was never backed up: this .* -b, then --undo, then this again\..*Nothing"):
         restored.restore()
     url = f"{restored.store.url}/{restored.back_up().name}"
     restored.undo()

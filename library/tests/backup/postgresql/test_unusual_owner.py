@@ -1,4 +1,4 @@
-"""Hostile and unusual backups by a role that is no superuser: what it restores, what is refused, and who is told."""
+"""Hostile and unusual backups, restored by a role without superuser rights: what is restored, refused, reported."""
 
 import re
 
@@ -32,7 +32,7 @@ def execute(project: Project, statements: str) -> None:
 def test_a_grant_of_a_superuser_does_not_stop_a_restore(
     project: Project, server: Environment, stranger: str, given: str
 ) -> None:
-    """What a drill has proven can be restored: what is refused is told, and the rest is done."""
+    """A verified backup can be restored: refused parts are reported, and the rest is restored."""
     execute(project, "CREATE TABLE notes AS SELECT 'one' AS note")
     variables = project.configuration.variables
     with connect(server, variables.postgres_db) as connection:
@@ -123,7 +123,7 @@ def test_what_pg_dump_leaves_out_is_told(project: Project, as_superuser: Execute
 
 
 def test_a_hostile_name_is_quoted_in_what_superusers_are_told(project: Project, template: Execute) -> None:
-    """They paste it."""
+    """A superuser would paste it."""
     user = project.configuration.variables.postgres_user
     execute(project, "CREATE SCHEMA tools")
     template(project, "CREATE EXTENSION bloom SCHEMA tools")
@@ -148,4 +148,4 @@ def test_functions_that_run_with_more_rights_than_before_are_named(
         )
     project.back_up()
     project.restore()
-    assert re.search(r"with the rights of \S+ now\. See who .*: function public run\(\)", project.said.getvalue())
+    assert re.search(r"with the rights of \S+ now\. Check who .*: function public run\(\)", project.said.getvalue())

@@ -1,4 +1,4 @@
-"""The drill in the verifier: what it proves, what it withstands, and what it leaves alone."""
+"""The drill in the verifier: its results, its safety, and the live data that it does not touch."""
 
 import os
 import secrets
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.postgresql
 SHARED: Final = verifier.SHARED
 MARK: Final = "/tmp/pwned"  # noqa: S108 - in the containers of the servers
 PROGRAM: Final = f"touch {SHARED}/pwned {MARK}"
-# As the whole-database restore of a superuser would run it: while the view is refreshed.
+# It would run while the view is refreshed, in a restore by a superuser.
 HOSTILE: Final[LiteralString] = """
     CREATE FUNCTION mischief() RETURNS integer LANGUAGE plpgsql AS $$
     BEGIN
@@ -36,13 +36,13 @@ HOSTILE: Final[LiteralString] = """
 
 @pytest.fixture(autouse=True)
 def verifier_is_clean() -> object:
-    """Require that whatever a test did, the verifier is at rest afterwards, and can be used."""
+    """Require that the verifier is idle and usable after each test."""
     yield
     wait_until(is_at_rest, what="the verifier is at rest")
 
 
 def fill(project: Project) -> Picture:
-    """Return what the project's database holds: a table with some rows, and a media file beside it."""
+    """Fill the project's database with a table, and add a media file. Return the database's content."""
     with connect(project.configuration.variables) as connection:
         connection.execute(
             "CREATE TABLE notes AS SELECT n, repeat('x', 100) AS note FROM generate_series(1, 50000) AS n"
@@ -52,11 +52,11 @@ def fill(project: Project) -> Picture:
 
 
 def trap(project: Project, *, condition: LiteralString) -> None:
-    """Put a view into the project's database that runs a program while it is filled."""
+    """Create a view in the project's database that runs a program when it is filled."""
     copy = sql.Literal(f"COPY (SELECT 1) TO PROGRAM '{PROGRAM}'")
     with connect(project.configuration.variables) as connection:
         connection.execute(sql.SQL(HOSTILE).format(condition=sql.SQL(condition), copy=copy))
-        # Filled without the program, so that the backup says that it is to be filled.
+        # Filled without the program, so that a restore fills it.
         connection.execute("ALTER FUNCTION mischief() RENAME TO mischief_")
         connection.execute("CREATE FUNCTION mischief() RETURNS integer LANGUAGE sql AS 'SELECT 1'")
         connection.execute("DROP MATERIALIZED VIEW trap; CREATE MATERIALIZED VIEW trap AS SELECT mischief() AS made")
@@ -67,7 +67,7 @@ def trap(project: Project, *, condition: LiteralString) -> None:
 
 
 def program_has_run(server: Environment) -> bool:
-    """Return whether the program of the trap has run: in the verifier, or beside the live database."""
+    """Return whether the trap's program has run, in the verifier or on the live server."""
     with connect(server, "postgres") as connection:
         seen = connection.execute("SELECT pg_stat_file(%s, true) IS NOT NULL", [MARK]).fetchall()
     return (SHARED / "pwned").exists() or seen == [(True,)]
@@ -75,7 +75,7 @@ def program_has_run(server: Environment) -> bool:
 
 @pytest.mark.usefixtures("without_django")
 def test_a_program_for_superusers_is_not_run(project: Project, server: Environment) -> None:
-    """The trap looks whether it has the rights, so that a backup with it dumps and restores without an error."""
+    """The trap checks its rights first, so that its backup is dumped and restored without an error."""
     trap(project, condition="(SELECT rolsuper FROM pg_roles WHERE rolname = current_user)")
     project.back_up()
     project.verify()
@@ -84,7 +84,7 @@ def test_a_program_for_superusers_is_not_run(project: Project, server: Environme
 
 @pytest.mark.usefixtures("without_django")
 def test_a_program_that_is_run_in_any_case_fails_the_drill(project: Project, server: Environment) -> None:
-    """In PostgreSQL's own words."""
+    """The error is PostgreSQL's own message."""
     trap(project, condition="true")
     project.back_up()
     with pytest.raises(BackupError, match="permission denied to COPY to or from an external program"):
@@ -132,7 +132,7 @@ def test_a_policy_for_a_role_that_is_missing_is_no_obstacle(project: Project, ro
 @pytest.mark.usefixtures("without_django")
 @pytest.mark.parametrize("harm", ["gone", "does not answer"])
 def test_a_drill_needs_no_live_database(project: Project, harm: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is the time when people most want to know which backup is good."""
+    """Without a live database, a good backup is needed most."""
     fill(project)
     project.back_up()
     name = project.configuration.variables.postgres_db
@@ -140,7 +140,7 @@ def test_a_drill_needs_no_live_database(project: Project, harm: str, monkeypatch
         with connect(project.configuration.variables, "postgres") as connection:
             connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
     else:
-        monkeypatch.setenv("POSTGRES_HOST", "127.0.0.1")  # of this container, which has no server
+        monkeypatch.setenv("POSTGRES_HOST", "127.0.0.1")  # the socket of this container, which has no server
     drill = start(project, "--verify", "latest")
     said, _ = drill.communicate(timeout=LIMIT)
     if harm == "gone":
@@ -160,7 +160,7 @@ def test_a_drill_changes_nothing_live(site: Project) -> None:
 
 
 def test_a_backup_of_newer_code_is_refused_as_by_a_restore(site: Project) -> None:
-    """As after `./deploy.sh --rollback`: a backup that verifies can be restored."""
+    """A verified backup can be restored. Newer code made this one, as after `./bedplate deploy --rollback`."""
     with connect(site.configuration.variables) as connection:
         connection.execute(
             "INSERT INTO django_migrations (app, name, applied) VALUES ('users', '0999_from_the_future', now())"
@@ -178,7 +178,7 @@ def test_a_backup_of_newer_code_is_refused_as_by_a_restore(site: Project) -> Non
 
 @pytest.mark.parametrize("moment", [0.0, 0.3, 0.6, 0.9])
 def test_a_killed_drill_leaves_nothing_and_the_next_one_passes(site: Project, moment: float) -> None:
-    """Whenever: the kernel closes its pipe, and the verifier removes the server."""
+    """The kernel closes the pipe of a killed drill, and the verifier removes the server."""
     before = fill(site)
     site.back_up()
     started = time.monotonic()
@@ -197,7 +197,7 @@ def test_a_killed_drill_leaves_nothing_and_the_next_one_passes(site: Project, mo
 
 
 def test_a_run_right_after_another_is_answered(site: Project) -> None:
-    """The pipe has a reader also while what the run before left is removed."""
+    """The pipe has a reader even while the leftovers of the previous run are removed."""
     for _ in range(100):
         pipe = verifier._open_pipe(SHARED / "requests")  # noqa: SLF001 - what it is about
         try:
@@ -212,7 +212,7 @@ def test_a_run_right_after_another_is_answered(site: Project) -> None:
 
 
 def test_two_drills_at_once_both_pass(site: Project) -> None:
-    """One after the other."""
+    """They run one after the other."""
     fill(site)
     site.back_up()
     drills = [start(site, "--verify", "latest") for _ in range(2)]
@@ -224,16 +224,16 @@ def test_two_drills_at_once_both_pass(site: Project) -> None:
 def test_without_a_verifier_people_are_told_how_to_start_it(
     site: Project, folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And what an earlier drill found still holds."""
+    """The result of an earlier drill stays valid."""
     site.back_up()
     site.verify()
-    monkeypatch.setattr(verifier, "LOCK_TIMEOUT", 1.0)
+    monkeypatch.setattr(verifier, "LOCK_TIMEOUT_SECONDS", 1.0)
     if folder == "empty":
         (tmp_path / "missing").mkdir()
-    monkeypatch.setattr("bedplate.backup.separate.SHARED", tmp_path / "missing")
+    monkeypatch.setattr("bedplate.backup.isolation.SHARED", tmp_path / "missing")
     with pytest.raises(BackupError, match="docker compose up -d verifier"):
         site.verify()
-    assert b'"passed": true' in site.store.read(f"{site.session.find('latest').name}/verification.json")[0]
+    assert [backup.verified for backup in site.session.backups()] == [True]
 
 
 @pytest.mark.parametrize(
@@ -251,7 +251,7 @@ def test_without_a_verifier_people_are_told_how_to_start_it(
 def test_a_hostile_request_starts_nothing(request_line: str) -> None:
     with _pipe() as ask:
         ask(request_line)
-        ask(f"{(good := secrets.token_hex(4))} start")  # and the next is answered
+        ask(f"{(good := secrets.token_hex(4))} start")  # and the next request is answered
         wait_until(lambda: _state() == f"{good} ready", what="the verifier answers the next one")
         for extension in (
             "../evil:61",
@@ -272,7 +272,7 @@ def test_a_hostile_request_starts_nothing(request_line: str) -> None:
 
 
 def test_a_request_that_comes_in_two_parts_is_answered() -> None:
-    """The verifier looks after its server twice a second, and may do so in the middle of a line."""
+    """The verifier checks its server twice a second, perhaps in the middle of a line."""
     with _pipe() as ask:
         name = secrets.token_hex(4)
         ask(f"{name} sta", end="")
@@ -286,7 +286,7 @@ def _state() -> str:
 
 
 class _pipe:  # noqa: N801 - used as a function
-    """The verifier's pipe, and how to write a line into it."""
+    """The verifier's pipe, with a method to write a line."""
 
     def __enter__(self) -> Callable[..., None]:
         self.pipe = os.open(SHARED / "requests", os.O_WRONLY)

@@ -1,4 +1,4 @@
-"""Backups and restores of a database that others use at the same time."""
+"""Backups and restores of a database that is in use at the same time."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.postgresql, pytest.mark.usefixtures("without_django")]
 
 @contextmanager
 def meanwhile(project: Project, work: Callable[[Connection], object]) -> Iterator[list[int]]:
-    """Do the work over and over, connecting anew when disconnected. Give a list of how often it was done."""
+    """Repeat the work in a thread, and reconnect when disconnected. Yield the list of completed repetitions."""
     ended, done = threading.Event(), [0]
 
     def repeat() -> None:
@@ -40,7 +40,7 @@ def meanwhile(project: Project, work: Callable[[Connection], object]) -> Iterato
 
 @pytest.fixture
 def shop(project: Project) -> Project:
-    """Return a project with orders, each of which has two lines, and enough else that its backup takes a while."""
+    """Return a project with orders of two lines each, and enough other data that its backup takes a while."""
     with connect(project.configuration.variables) as connection:
         connection.execute("CREATE TABLE orders (id bigserial PRIMARY KEY)")
         connection.execute('CREATE TABLE "lines" (id serial, "order" bigint REFERENCES orders)')
@@ -61,7 +61,7 @@ def test_a_backup_shows_one_moment_of_a_database_that_is_written(shop: Project) 
     with meanwhile(shop, order) as done:
         before = done[0]
         shop.back_up()
-        assert done[0] > before + 20  # or it has shown nothing
+        assert done[0] > before + 20  # otherwise the test shows nothing
     shop.restore()
     with connect(shop.configuration.variables) as connection:
         [(orders, lines, used)] = connection.execute(

@@ -1,4 +1,4 @@
-"""Clients that do what no browser does, over connections of their own to PROD's published port."""
+"""Clients that misbehave as no browser does, each over a separate connection to PROD's published port."""
 
 import select
 import socket
@@ -11,18 +11,18 @@ from typing import Final
 from bedplate.testing.server import DOMAIN, Server
 
 HEAD: Final = f"Host: {DOMAIN}\r\n"
-SLOW: Final = 1.0  # seconds between two bytes of a client that is slow on purpose
+SLOW: Final = 1.0  # seconds between two bytes of a deliberately slow client
 
 
 def connect(server: Server) -> ssl.SSLSocket:
-    """Return a connection, secured, on which nothing has been said yet."""
+    """Return a TLS connection on which nothing was sent yet."""
     context = ssl.create_default_context(cadata=server.certificate)
     plain = socket.create_connection(("127.0.0.1", server.https_port), timeout=30)
     return context.wrap_socket(plain, server_hostname=DOMAIN)
 
 
 def say(server: Server, text: str) -> str:
-    """Return all that comes back for this text, until the other side closes or falls silent."""
+    """Return everything received for this text, until the other side closes or falls silent."""
     with connect(server) as connection:
         connection.settimeout(10)
         answer = b""
@@ -31,13 +31,13 @@ def say(server: Server, text: str) -> str:
             while piece := connection.recv(65536):
                 answer += piece
         except (ssl.SSLError, ConnectionError, TimeoutError):
-            pass  # closed in the middle of our sentence, which is an answer too, or kept open for the next one
+            pass  # closed in the middle of our request, which is an answer too, or kept open for the next one
         return answer.decode("latin-1")
 
 
 @contextmanager
-def crowd(server: Server, beginning: str, size: int) -> Iterator[list[ssl.SSLSocket]]:
-    """Give so many connections that have each said this much, and then stand still."""
+def stalled(server: Server, beginning: str, size: int) -> Iterator[list[ssl.SSLSocket]]:
+    """Yield `size` connections that have each sent `beginning`, and then stay idle."""
     with ExitStack() as opened:
         connections = [opened.enter_context(connect(server)) for _number in range(size)]
         for connection in connections:
@@ -46,25 +46,25 @@ def crowd(server: Server, beginning: str, size: int) -> Iterator[list[ssl.SSLSoc
 
 
 def drip_until_closed(connections: Sequence[ssl.SSLSocket], byte: bytes, *, limit: float) -> list[bytes]:
-    """Return what each was told when it was let go; send another byte now and then until then."""
-    deadline, told = time.monotonic() + limit, dict.fromkeys(connections, b"")
+    """Send a byte to each now and then until it is closed; return what each received."""
+    deadline, received = time.monotonic() + limit, dict.fromkeys(connections, b"")
     waiting = set(connections)
     while waiting:
         assert time.monotonic() < deadline, f"{len(waiting)} of {len(connections)} slow clients are still served"
         readable, _writable, _failed = select.select(list(waiting), [], [], SLOW)
         for connection in readable:
             piece = receive(connection)
-            told[connection] += piece
+            received[connection] += piece
             if not piece:
                 waiting.remove(connection)
         for connection in [] if readable else list(waiting):
             if byte and not send(connection, byte):
                 waiting.remove(connection)
-    return list(told.values())
+    return list(received.values())
 
 
 def receive(connection: ssl.SSLSocket) -> bytes:
-    """Return what has come; nothing when the other side has closed."""
+    """Return the received data; empty when the other side has closed."""
     try:
         return connection.recv(65536)
     except (ssl.SSLError, ConnectionError):
@@ -72,7 +72,7 @@ def receive(connection: ssl.SSLSocket) -> bytes:
 
 
 def send(connection: ssl.SSLSocket, data: bytes) -> bool:
-    """Return whether the other side still listens."""
+    """Return whether the other side still accepts data."""
     try:
         connection.sendall(data)
     except (ssl.SSLError, ConnectionError):

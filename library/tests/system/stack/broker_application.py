@@ -1,4 +1,4 @@
-"""A Celery application for tests of the broker alone: the project's settings, one task, and no database."""
+"""A Celery application for tests of the broker alone: the project's settings, one task, no database."""
 
 import json
 import os
@@ -17,7 +17,7 @@ app.conf.broker_transport_options |= json.loads(os.environ["BROKER_TRANSPORT_OPT
 
 @app.task(name="work")
 def work(folder: str, name: str) -> None:
-    """Note that the task starts; end once the file `go` is there."""
+    """Record that the task starts; end once the file `go` exists."""
     with Path(folder, "starts").open("a") as starts:
         starts.write(f"{name}\n")
     while not Path(folder, "go").exists():

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-# Seconds between two saves. Vite's watcher (chokidar) drops a change within 50 ms of another; nobody types as fast.
+# Seconds between two saves. Vite's watcher (chokidar) drops a change within 50 ms of another; people type slower.
 SHORTEST_PAUSE: Final = 0.3
 
 
@@ -32,7 +32,7 @@ def created(path: Path, content: str) -> Iterator[None]:
 
 @contextmanager
 def replaced(path: Path, old: str, new: str) -> Iterator[None]:
-    """Put a new text in the place of an old one, which must be in the file."""
+    """Replace a text, which must be in the file."""
     content = path.read_text()
     assert old in content, f"{path} does not hold {old!r}"
     with edited(path, content.replace(old, new)):
@@ -54,7 +54,7 @@ def edited(path: Path, content: str) -> Iterator[None]:
 
 
 def save(path: Path, content: str) -> None:
-    """Write the file as most editors do: beside it, then in its place."""
+    """Write the file as most editors do: write a new file, then rename it."""
     beside = path.with_name(f".{path.name}.save")
     beside.write_text(content)
     owner = path.stat()

@@ -1,4 +1,4 @@
-"""library/docs/how-to/first-server.md, followed."""
+"""Commands of library/docs/how-to/first-server.md."""
 
 import shlex
 from pathlib import Path
@@ -12,7 +12,7 @@ HOW_TO: Final = ROOT / "library/docs/how-to/first-server.md"
 
 
 def clone(repository: Path, folder: Path) -> Path:
-    """Return this new folder, into which the repository is cloned as the how-to says."""
+    """Return the new folder with a clone of the repository, made as the how-to page says."""
     command = commands_of(HOW_TO)[0].replace("ADDRESS-OF-YOUR-REPOSITORY", shlex.quote(str(repository)))
     run("bash", "-ec", command.replace("/srv/site", shlex.quote(str(folder))))
     return folder

@@ -1,4 +1,4 @@
-"""An issuer of certificates beside a server (acme/): who it finds, what it announces, what it has issued."""
+"""A certificate issuer beside a server (acme/): the names that it resolves, its announcements, its certificates."""
 
 import json
 import socket
@@ -23,26 +23,26 @@ LONG_AGO: Final = {"start": "2020-01-01T00:00:00Z", "end": "2020-01-02T00:00:00Z
 
 @dataclass(frozen=True)
 class Issuer:
-    """The issuer beside this server."""
+    """The issuer beside a server."""
 
     server: Server
     before: str
-    """The server's key and certificate from before."""
+    """The server's previous key and certificate."""
 
     @cached_property
     def root(self) -> str:
-        """The certificate that all others lead to."""
+        """The root certificate."""
         return self._ask(MANAGEMENT, "/roots/0")
 
-    def lead(self, name: str, service: str) -> None:
-        """Let a name lead to a service's container, in the eyes of the issuer."""
+    def set_address(self, name: str, service: str) -> None:
+        """Make a name resolve to a service's container, for the issuer."""
         self._ask(NAMES, "/add-a", host=name, addresses=[self.server.address(service)])
 
-    def forget(self, name: str) -> None:
-        """Let a name lead nowhere."""
+    def remove_address(self, name: str) -> None:
+        """Make a name resolve to nothing."""
         self._ask(NAMES, "/clear-a", host=name)
 
-    def call_back(self, certificate: x509.Certificate) -> None:
+    def request_renewal(self, certificate: x509.Certificate) -> None:
         """Announce that a certificate is to be renewed at once, as issuers do before they revoke many."""
         pem = certificate.public_bytes(Encoding.PEM).decode()
         announced = json.dumps({"suggestedWindow": LONG_AGO})
@@ -65,7 +65,7 @@ class Issuer:
 
 
 def shown(server: Server, context: ssl.SSLContext | None = None) -> x509.Certificate:
-    """Return the certificate that the site shows to a new visitor, verified if a context does so."""
+    """Return the certificate that the site shows to a new client, verified if the context does so."""
     if context is None:
         context = ssl.create_default_context()
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
@@ -82,7 +82,7 @@ def offered(server: Server) -> x509.Certificate:
 
 
 def wait_until_shown(server: Server, certificate: x509.Certificate) -> None:
-    """Return when new visitors see this certificate: all of them, while a process of before may still take some."""
+    """Return when all new clients see this certificate: a previous process of nginx may still accept some."""
     wait_until(
         lambda: all(shown(server) == certificate for _ in range(5)), limit=30, what="nginx serves the new certificate"
     )
@@ -90,7 +90,7 @@ def wait_until_shown(server: Server, certificate: x509.Certificate) -> None:
 
 @contextmanager
 def issuing(server: Server) -> Iterator[Issuer]:
-    """Give the server an issuer who finds it; at the end it has the certificate from before."""
+    """Give the server an issuer that resolves its name; at the end the server has its previous certificate."""
     dotenv = server.directory / ".env"
     text, before = dotenv.read_text(), server.exec("nginx", "cat", f"/state/{DOMAIN}.pem")
     issuer = Issuer(server, before)
@@ -102,7 +102,7 @@ def issuing(server: Server) -> Iterator[Issuer]:
         )
         server.compose("build", "issuer", limit=300)
         server.compose("up", "--detach", "--wait", "issuer", "cron")
-        issuer.lead(DOMAIN, "nginx")
+        issuer.set_address(DOMAIN, "nginx")
         yield issuer
     finally:
         offer(server, before)
@@ -114,6 +114,6 @@ def issuing(server: Server) -> Iterator[Issuer]:
 
 
 def offer(server: Server, content: str, *, mode: str = "600") -> None:
-    """Put a file where nginx looks for the certificate, whatever it is."""
+    """Put a file, valid or not, where nginx looks for the certificate."""
     place = f"/certificates/{DOMAIN}.pem"
     server.exec("cron", "sh", "-c", 'rm -f "$2"; printf %s "$1" >"$2"; chmod "$3" "$2"', "sh", content, place, mode)

@@ -1,4 +1,4 @@
-"""Heads of requests that name no project plainly: `{name}` is the name of one."""
+"""Request heads that do not name a project plainly; `{name}` is the name of a project."""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""How much memory containers take, as the kernel counts it for their limits."""
+"""Memory of containers, as the kernel counts it for their limits."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,21 +18,21 @@ else cat memory/memory.stat && echo "usage $(cat memory/memory.usage_in_bytes)";
 
 @dataclass(frozen=True, kw_only=True)
 class Memory:
-    """What a container takes, in bytes: all that cannot be had back at once, and what its processes have made of it."""
+    """Memory of a container, in bytes: all that cannot be reclaimed at once, and its processes' own part of that."""
 
     working_set: int
     anonymous: int
 
     @classmethod
     def parse(cls, text: str) -> "Memory":
-        """Return what `READ` has printed."""
+        """Parse the output of `READ`."""
         numbers = {name: int(value) for name, value in (line.split() for line in text.splitlines())}
         inactive = numbers.get("total_inactive_file", numbers["inactive_file"])
         return cls(working_set=numbers["usage"] - inactive, anonymous=numbers.get("anon", numbers.get("total_rss", 0)))
 
 
 def memory_of(stack: Stack) -> dict[str, Memory]:
-    """Return what each service's container takes."""
+    """Return the memory of each service's container."""
     identifiers = {service: container["Id"] for service, container in stack.containers().items()}
     with ThreadPoolExecutor() as pool:
         texts = pool.map(lambda identifier: run("docker", "exec", identifier, "sh", "-c", READ), identifiers.values())

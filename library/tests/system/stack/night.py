@@ -1,8 +1,8 @@
-"""The night of a PROD stack: its cron runs the crontab as it stands, and tests move its clock to the next line.
+"""A night of a PROD stack: its cron runs the unchanged crontab, and tests move its clock to the next line.
 
-The time of day is moved by a time zone made for that, which supercronic and Python both read: they take each minute of
-the crontab as on any night. Days are moved by libfaketime, for Python alone: supercronic, in Go, never calls the C
-library for the time, and whole days leave its time of day as it is.
+A time zone made for the test moves the time of day; supercronic and Python both read it: they handle each minute of
+the crontab as on any night. libfaketime moves the day, for Python alone: supercronic, in Go, never calls the C
+library for the time, and whole days do not change its time of day.
 """
 
 import json
@@ -24,7 +24,7 @@ COMPOSE_FILE: Final = "library/tests/system/stack/night/compose.yml"
 TOOL: Final = ("python", "-m", "bedplate.backup")
 STORE: Final = "/data/night"
 HALF_A_DAY: Final = timedelta(hours=12)
-# From the move of the clock until the task is due: cron has to be up by then, and to have read its crontab.
+# From the move of the clock until the task is due: by then cron must be running, and have read its crontab.
 AHEAD: Final = timedelta(seconds=25)
 
 
@@ -36,7 +36,7 @@ def time_zone(offset: timedelta) -> bytes:
 
 
 def offset_to(time: str, now: datetime) -> timedelta:
-    """Return the offset of a place where it is `time` (`03:00`) at `now`, at most half a day away."""
+    """Return the UTC offset of a place where it is `time` (`03:00`) at `now`, at most half a day."""
     hour, minute = map(int, time.split(":"))
     there = timedelta(hours=hour, minutes=minute)
     here = timedelta(hours=now.hour, minutes=now.minute, seconds=now.second)
@@ -45,7 +45,7 @@ def offset_to(time: str, now: datetime) -> timedelta:
 
 @dataclass(frozen=True)
 class NightCron(Cron):
-    """The cron of a PROD stack, whose clock can be moved and whose mail goes to a server of the test's own."""
+    """The cron of a PROD stack, with a movable clock and a mail server of the test's own."""
 
     @property
     def zone(self) -> Path:
@@ -53,16 +53,16 @@ class NightCron(Cron):
         return self.stack.directory / "night.zone"
 
     def run_at(self, time: str, task: str, *, days: int = 0) -> Run:
-        """Return the task's run, which the crontab has begun at this time of day, n days from now."""
+        """Return the task's run that the crontab has started at this time of day, n days from now."""
         before = len(self.runs(task))
         wait_until(lambda: self._due_at(time, task, days=days), limit=300, what=f"{task} is due at {time}")
         runs = wait_until(lambda: self._ended(task)[before:], limit=180, what=f"{task} has run at {time}")
         return runs[-1]
 
     def _due_at(self, time: str, task: str, *, days: int) -> bool:
-        """Move the clock; return whether cron was up before the task was due."""
+        """Move the clock; return whether cron was running before the task was due."""
         self.stack.compose("stop", "cron")
-        # On another day they would be overdue, and made up for, as after days without power.
+        # On another day they would be overdue, and caught up, as after days without power.
         self.stack.query("delete from cron_runs_cronrun where state = 'scheduled'")
         self._write_days(days)
         due = datetime.now(UTC) + AHEAD
@@ -86,7 +86,7 @@ class NightCron(Cron):
         return [line.partition("] ")[2] for line in lines if line.startswith(f"{self.admin} ")]
 
     def back_up(self) -> str:
-        """Return the name of a backup made on demand."""
+        """Back up on demand; return the backup's name."""
         return self.stack.exec("cron", *TOOL, "--backup").strip().rpartition("/")[2]
 
     def backups(self) -> dict[str, bool]:
@@ -95,14 +95,14 @@ class NightCron(Cron):
         return {backup["url"].rpartition("/")[2]: backup["verified"] for backup in listed}
 
     def stored(self) -> set[str]:
-        """Return the names of what lies in the store as a backup, whole or not."""
+        """Return the names of backups in the store, complete or not."""
         folder = f"{STORE}/v1/{self.stack.project}/prod"
         return set(self.stack.exec("cron", "ls", folder).split())
 
 
 @contextmanager
 def night(server: Server) -> Iterator[NightCron]:
-    """Give PROD a folder for backups, a mail server, and a cron whose clock can be moved; at the end take all back."""
+    """Give PROD a folder for backups, a mail server, and a cron with a movable clock; undo all of it at the end."""
     dotenv = server.directory / ".env"
     text = dotenv.read_text()
     cron = NightCron(server, admin=EMAIL)

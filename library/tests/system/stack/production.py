@@ -1,4 +1,4 @@
-"""The production image, beside the stack: it uses its database and queue, and is asked without nginx in between."""
+"""The production image, beside the stack: it uses the stack's database and queue, and gets requests without nginx."""
 
 import re
 from collections.abc import Iterator
@@ -42,7 +42,7 @@ class Production:
 
     @classmethod
     def build(cls, stack: Stack, *, directory: Path, tag: str, secrets: Path) -> "Production":
-        """Return the image, built. Its secrets are the stack's, a file each."""
+        """Return the built image. Its secrets are the stack's, a file each."""
         image = f"{stack.project}-web:{tag}"
         library = f"--build-context=library={stack.directory / 'library'}"
         run("docker", "build", "--target", "production", library, "--tag", image, directory / "web", limit=600)
@@ -50,25 +50,25 @@ class Production:
             (secrets / name.lower()).write_text(stack.dotenv[name])
         for service in ("valkey", "cache"):
             (secrets / f"{service}_url").write_text(stack.valkey_url(service))
-        secrets.chmod(0o755)  # Docker, too, shows secrets to whoever the container runs as
+        secrets.chmod(0o755)  # Docker, too, lets the container's user read secrets
         return cls(stack=stack, image=image, secrets=secrets)
 
     def options(self, **variables: str) -> list[str]:
-        """Return the options that every container of it runs with."""
+        """Return the options of every container of the image."""
         variables = {"COMPOSE_PROJECT_NAME": self.stack.project, **variables}
         environment = [f"--env={name}={value}" for name, value in variables.items()]
         return [*HARDENED, f"--network={self.stack.network}", *environment]
 
     def mount(self) -> str:
-        """Return the option that brings the secrets."""
+        """Return the option that mounts the secrets."""
         return f"--volume={self.secrets}:/run/secrets:ro"
 
     def run(self, *command: str) -> str:
-        """Return what a command prints in a container of its own."""
+        """Return the output of a command in a new container."""
         return run("docker", "run", "--rm", *self.options(), self.mount(), self.image, *command)
 
     def refusal(self, **variables: str) -> str:
-        """Return what the server says when it does not start with these variables and no other secrets."""
+        """Return the server's message when it does not start with these variables and no other secrets."""
         result = attempt("docker", "run", "--rm", *self.options(**variables), self.image, limit=60)
         assert result.returncode > 0
         return result.stdout + result.stderr

@@ -1,4 +1,4 @@
-"""The proxy of the machine, under names and ports of the tests' own, and small projects behind it."""
+"""The machine's proxy, under names and ports of the tests' own, and small projects behind it."""
 
 import http.client
 import json
@@ -23,7 +23,7 @@ LIMIT: Final = 10  # seconds that an answer may take
 
 @dataclass(frozen=True, kw_only=True)
 class Proxy:
-    """A proxy that `proxy_pass.sh` of this checkout installed."""
+    """A proxy that `./bedplate proxy` of this checkout installed."""
 
     home: Path
     name: str
@@ -37,7 +37,7 @@ class Proxy:
 
     @property
     def variables(self) -> dict[str, str]:
-        """What makes `proxy_pass.sh` care for this proxy, and no other."""
+        """Variables that make `./bedplate proxy` act on this proxy, and no other."""
         return {
             "PROXY_PROJECT": self.name,
             "PROXY_NETWORK": self.network,
@@ -46,18 +46,18 @@ class Proxy:
         }
 
     def attempt(self, *arguments: str) -> tuple[int, str]:
-        """Return the exit status of `proxy_pass.sh`, and what it printed."""
-        result = attempt(PROXY_PASS / "proxy_pass.sh", *arguments, variables=self.variables, limit=300)
+        """Return the exit status of `./bedplate proxy`, and its output."""
+        result = attempt(ROOT / "bedplate", "proxy", *arguments, variables=self.variables, limit=300)
         return result.returncode, result.stdout + result.stderr
 
     def command(self, *arguments: str) -> str:
-        """Return what `proxy_pass.sh` prints; fail unless it succeeds."""
+        """Return the output of `./bedplate proxy`; fail unless it succeeds."""
         status, said = self.attempt(*arguments)
         assert status == 0, f"{arguments}: {said}"
         return said
 
     def workers(self) -> set[str]:
-        """Return the process ids of nginx's workers, of those that are leaving too."""
+        """Return the process ids of nginx's workers, including those that are shutting down."""
         processes = run("docker", "top", f"{self.name}-proxy-1", "-eo", "pid,args").splitlines()
         return {process.split()[0] for process in processes if "nginx: worker process" in process}
 
@@ -66,7 +66,7 @@ class Proxy:
         return answer(http.client.HTTPConnection("127.0.0.1", self.port, timeout=LIMIT), host, path, headers)
 
     def ask_securely(self, host: str, path: str = "/", **headers: str) -> tuple[int, str]:
-        """Return the same over HTTPS, where the proxy's own authority alone is trusted."""
+        """Return the same over HTTPS, with the proxy's own authority as the only trusted one."""
         context = ssl.create_default_context(cafile=self.home / "authority/authority.pem")
         with socket.create_connection(("127.0.0.1", self.https_port), LIMIT) as plain:
             connection = http.client.HTTPConnection(host, timeout=LIMIT)
@@ -74,13 +74,13 @@ class Proxy:
             return answer(connection, f"{host}:{self.https_port}", path, headers)
 
     def send(self, request: bytes) -> bytes:
-        """Return what comes back for these very bytes, until the connection is closed."""
+        """Return the answer to exactly these bytes, until the connection is closed."""
         with socket.create_connection(("127.0.0.1", self.port), LIMIT) as connection:
             connection.sendall(request)
             return b"".join(iter(lambda: connection.recv(65536), b""))
 
     def send_head(self, head: str) -> bytes:
-        """Return the answer to a request that begins like this."""
+        """Return the answer to a request with this head."""
         return self.send(f"{head}\r\nConnection: close\r\n\r\n".encode())
 
     def remove(self) -> None:
@@ -103,19 +103,19 @@ def answer(connection: http.client.HTTPConnection, host: str, path: str, headers
 
 @dataclass(frozen=True, kw_only=True)
 class Project:
-    """A small project, which says its name to whoever asks it."""
+    """A small project that answers with its name."""
 
     directory: Path
     name: str
 
     def compose(self, *arguments: str) -> str:
-        """Return what `docker compose …` prints in the project's folder."""
+        """Return the output of `docker compose …` in the project's folder."""
         return run("docker", "compose", *arguments, directory=self.directory)
 
 
 @contextmanager
 def project(directory: Path, *, proxy: Proxy, stack: Stack) -> Iterator[Project]:
-    """Run a project with the nginx of this stack, joined to the proxy; at the end nothing of it remains."""
+    """Run a project with this stack's nginx, joined to the proxy; remove all of it at the end."""
     shutil.copytree(TEMPLATE, directory)
     running = Project(directory=directory, name=unique_slug())
     variables = {
@@ -137,7 +137,7 @@ def project(directory: Path, *, proxy: Proxy, stack: Stack) -> Iterator[Project]
 
 @contextmanager
 def installed_proxy(home: Path) -> Iterator[Proxy]:
-    """Install a proxy, with HTTPS; at the end nothing of it remains."""
+    """Install a proxy with HTTPS; remove all of it at the end."""
     home.mkdir()
     (home / "hosts").write_text("127.0.0.1 localhost\n")
     proxy = Proxy(home=home, name=f"{unique_slug()}-proxy", port=free_port(), https_port=free_port())
@@ -152,18 +152,18 @@ def installed_proxy(home: Path) -> Iterator[Proxy]:
 
 
 def join(stack: Stack, network: str) -> str:
-    """Return what the stack's install says, run again where the proxy's network has this name."""
+    """Run the stack's install again, with this name of the proxy's network; return its output."""
     command = (stack.directory / "install_docker.sh", "--yes")
     return run(*command, directory=stack.directory, limit=300, variables={"PROXY_NETWORK": network})
 
 
 def leave(stack: Stack) -> None:
-    """Let the stack leave the proxy, as the how-to tells."""
+    """Let the stack leave the proxy, as the how-to page says."""
     run("bash", "-ec", commands_of(HOW_TO, section="Remove it")[0], directory=stack.directory, limit=300)
 
 
 def networks(stack: Stack) -> set[str]:
-    """Return the networks of the stack's nginx; the others must be on the project's own alone, the verifier on none."""
+    """Return the networks of nginx; the other services must be on the project's own alone, the verifier on none."""
     found = {name: set(container["NetworkSettings"]["Networks"]) for name, container in stack.containers().items()}
     of_nginx = found.pop("nginx")
     assert found.pop("verifier") == {"none"}
@@ -172,7 +172,7 @@ def networks(stack: Stack) -> set[str]:
 
 
 def said_by(text: str) -> str:
-    """Return the project whose program gave this answer; nothing if none did."""
+    """Return the project whose program gave this answer; empty if none did."""
     try:
         return str(json.loads(text)["project"])
     except (ValueError, KeyError):

@@ -1,4 +1,4 @@
-"""PostgreSQL's superuser, for tests that need one: it has no password, and gets one for as long as they run."""
+"""PostgreSQL's superuser, for tests that need one: it has no password, and gets one while they run."""
 
 import secrets
 from collections.abc import Iterator
@@ -8,14 +8,14 @@ from bedplate.testing.compose import Stack
 
 
 def as_superuser(stack: Stack, sql: str, *, database: str = "app") -> str:
-    """Return what PostgreSQL answers its superuser, whose way in is the socket in its container."""
+    """Return PostgreSQL's answer to its superuser, who logs in by the socket in its container."""
     options = ("--no-psqlrc", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1", "--username=postgres")
     return stack.exec("postgres", "psql", *options, f"--command={sql}", database).strip()
 
 
 @contextmanager
 def superuser_variables(stack: Stack) -> Iterator[tuple[str, ...]]:
-    """Give the options of `docker compose run` and `exec` with which a container's tests log in as the superuser."""
+    """Yield options of `docker compose run` and `exec` with which a container's tests log in as the superuser."""
     password = secrets.token_hex(16)
     as_superuser(stack, f"ALTER ROLE postgres PASSWORD '{password}'")
     try:

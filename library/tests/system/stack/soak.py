@@ -1,4 +1,4 @@
-"""Does the memory of a server grow while it serves pages and runs tasks? Asked for long: template/benchmarks/soak."""
+"""Does a server's memory grow while it serves pages and runs tasks? The long run: template/benchmarks/soak."""
 
 import time
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from typing import Final
 
 from bedplate.testing.server import Server
 
-from stack.faults import have_all_ended, tasks_for_tests, write_all
+from stack.fault_injection import have_all_ended, tasks_for_tests, write_all
 from stack.memory import GIB, MIB, Memory, memory_of
 from stack.traffic import Traffic
 
@@ -25,7 +25,7 @@ type Reading = dict[str, Memory]
 
 @dataclass(frozen=True, kw_only=True)
 class Soaked:
-    """What was read: at rest, warm, and then every few seconds until the end; and what was done meanwhile."""
+    """Memory at rest, warm, and then every few seconds until the end; and the work done meanwhile."""
 
     at_rest: Reading
     warm: Reading
@@ -36,8 +36,8 @@ class Soaked:
 
     @property
     def growth(self) -> float:
-        """How much more the processes of all containers had at the end than when they were warm."""
-        return grown(total(self.warm), total(self.readings[-1]))
+        """Growth of the memory of all containers' processes, from warm to the end."""
+        return growth(total(self.warm), total(self.readings[-1]))
 
     def __str__(self) -> str:
         at_rest = sum(memory.working_set for memory in self.at_rest.values())
@@ -56,32 +56,32 @@ class Soaked:
     def _line(self, name: str, size: Callable[[Reading], int]) -> str:
         warm, end = size(self.warm), size(self.readings[-1])
         numbers = "".join(f"{value / MIB:8.1f}" for value in (size(self.at_rest), warm, end))
-        return f"{name:18}{numbers}{grown(warm, end):8.1%}  {sparkline([size(reading) for reading in self.readings])}"
+        return f"{name:18}{numbers}{growth(warm, end):8.1%}  {sparkline([size(reading) for reading in self.readings])}"
 
 
 def anonymous(name: str, reading: Reading) -> int:
-    """Return what the processes of one container have."""
+    """Return the memory of one container's processes."""
     return reading[name].anonymous
 
 
 def total(reading: Reading) -> int:
-    """Return what the processes of all containers have."""
+    """Return the memory of all containers' processes."""
     return sum(memory.anonymous for memory in reading.values())
 
 
-def grown(before: int, after: int) -> float:
-    """Return by which part it has grown."""
+def growth(before: int, after: int) -> float:
+    """Return the growth as a fraction."""
     return after / before - 1
 
 
 def sparkline(values: list[int]) -> str:
-    """Return the values as bars, from nought to the highest; of many, some."""
+    """Return the values as bars, from zero to the highest; of many values, a selection."""
     shown = values[:: -(-len(values) // WIDTH)]
     return "".join(BARS[value * (len(BARS) - 1) // max(values)] for value in shown)
 
 
 def soak(server: Server, *, requests: int, tasks: int) -> Soaked:
-    """Return what became of the server's memory while it served so many requests and ran so many tasks."""
+    """Return the server's memory while it serves this number of requests and runs this number of tasks."""
     with tasks_for_tests(server) as options:
         at_rest = memory_of(server)
         warming, _warm_up = load(server, options, requests=int(requests * WARM_UP), tasks=int(tasks * WARM_UP))
@@ -97,7 +97,7 @@ def soak(server: Server, *, requests: int, tasks: int) -> Soaked:
 
 
 def load(server: Server, options: tuple[str, ...], *, requests: int, tasks: int) -> tuple[list[Reading], Traffic]:
-    """Return what was read in the meantime, and once all was done."""
+    """Return the readings during the load, and after it."""
     readings = []
     traffic = Traffic(server, pause=0, writing=False)
     with ThreadPoolExecutor() as pool, traffic.running():

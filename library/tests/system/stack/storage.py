@@ -1,4 +1,4 @@
-"""A stack whose backups go to a bucket of fake-gcs-server, which people sign in to with a test OAuth server."""
+"""A stack whose backups go to a bucket of fake-gcs-server; people sign in to it with a test OAuth server."""
 
 import json
 import re
@@ -11,6 +11,8 @@ from typing import Any, Final
 
 from bedplate.testing.checkout import free_port
 from bedplate.testing.compose import Stack, attempt, clean_environment, wait_until
+
+from stack.signing import as_environment, trust_key
 
 # Both run in the image that has them, beside the stack. Compose reads this file beside docker-compose.yml.
 OVERRIDE: Final = """
@@ -31,40 +33,40 @@ services:
     ports: ["127.0.0.1:{port}:8899"]
 """
 
-# Compose puts it before a log's first line, without a terminal too.
+# Compose prints it before a log's first line, even without a terminal.
 CLEAR_LINE: Final = "\x1b[2K"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Storage:
-    """`./google_storage.sh` of a stack, with a home of its own for the credentials."""
+    """`./google_storage.sh` of a stack, with a separate home for the credentials."""
 
     stack: Stack
     home: Path
 
     @property
     def credentials(self) -> Path:
-        """Where `-a` stores the credentials."""
+        """The path where `-a` stores the credentials."""
         return self.home / "google_storage" / self.stack.project / "credentials.json"
 
     @property
     def variables(self) -> dict[str, str]:
-        """The variables of who runs it."""
+        """The variables of the person who runs it."""
         return {"XDG_CONFIG_HOME": str(self.home), "CLOUDSDK_CONFIG": str(self.home / "no-gcloud")}
 
     def attempt(self, *arguments: str | Path) -> "subprocess.CompletedProcess[str]":
-        """Return how the command ended, and what it printed."""
+        """Return the result of the command, with its output."""
         script = self.stack.directory / "google_storage.sh"
         return attempt(script, *arguments, limit=180, variables=self.variables)
 
     def run(self, *arguments: str | Path) -> str:
-        """Return what the command printed, having done what it was told."""
+        """Return the command's output; fail unless it succeeds."""
         result = self.attempt(*arguments)
         assert result.returncode == 0, result.stdout + result.stderr
         return result.stdout + result.stderr
 
     def start(self, *arguments: str) -> "subprocess.Popen[str]":
-        """Return the running command, which reads from and prints into pipes."""
+        """Return the running command, whose input and output are pipes."""
         return subprocess.Popen(
             [self.stack.directory / "google_storage.sh", *arguments],
             env=clean_environment() | self.variables,
@@ -75,15 +77,16 @@ class Storage:
         )
 
     def list(self) -> list[dict[str, Any]]:
-        """Return the backups there are, newest first."""
+        """Return the existing backups, newest first."""
         result = self.attempt("-l", "--json")
         assert result.returncode == 0, result.stderr
         listed: list[dict[str, Any]] = json.loads(result.stdout)
         return listed
 
     def back_up_as(self, environment: str) -> None:
-        """Back this stack up as if it were another environment."""
-        options = ("--rm", "--no-deps", "--no-TTY", "--env", f"ENVIRONMENT={environment}")
+        """Back this stack up as another environment, whose key is known here."""
+        trust_key(self.stack.directory, f"{self.stack.project}/{environment}")
+        options = ("--rm", "--no-deps", "--no-TTY", *as_environment(environment))
         mount = ("--volume", f"{self.credentials.parent}:/credentials:ro")
         where = ("--env", "GOOGLE_CREDENTIALS=/credentials/credentials.json")
         self.stack.compose("run", *options, *mount, *where, "cron", "python", "-m", "bedplate.backup", "--backup")
@@ -91,9 +94,10 @@ class Storage:
 
 @contextmanager
 def google_storage(stack: Stack, home: Path) -> Iterator[Storage]:
-    """Give the stack a bucket; at the end all is as it was."""
+    """Give the stack a bucket; restore everything at the end."""
     override, dotenv, port = stack.directory / "docker-compose.override.yml", stack.directory / ".env", free_port()
-    before = dotenv.read_text()
+    signers = stack.directory / "web/config/backup_signers"
+    before, trusted = dotenv.read_text(), signers.read_text()
     override.write_text(OVERRIDE.format(port=port))
     try:
         stack.compose("up", "-d", "gcs", "oauth")
@@ -106,13 +110,14 @@ def google_storage(stack: Stack, home: Path) -> Iterator[Storage]:
         yield Storage(stack=stack, home=home)
     finally:
         dotenv.write_text(before)
+        signers.write_text(trusted)  # a changed file of web/ would give the next install another image of the frontend
         stack.compose("rm", "--stop", "--force", "gcs", "oauth")
         override.unlink()
         stack.restore()
 
 
 def _said(stack: Stack, service: str) -> dict[str, str]:
-    """Return the variables that a server says a project needs, once it says so."""
+    """Return the variables that a server prints for a project's .env, once it prints them."""
 
     def variables() -> dict[str, str]:
         log = stack.compose("logs", "--no-log-prefix", service).replace(CLEAR_LINE, "")

@@ -1,4 +1,4 @@
-"""Background tasks as a user of the site has them."""
+"""Background tasks, as a user of the site sees them."""
 
 import re
 from typing import Any
@@ -9,7 +9,7 @@ from playwright.sync_api import APIRequestContext
 
 
 def start_sample(client: APIRequestContext, *, seconds: int) -> str:
-    """Start the sample task, which takes so many seconds, and return the address of its run."""
+    """Start the sample task, which takes this number of seconds; return the address of its run."""
     send_form(client, "/tasks/", seconds=str(seconds))
     addresses = re.findall(r'data-task-run="([^"]+)"', client.get("/tasks/").text())
     assert addresses, "the started task is not on the page"
@@ -17,7 +17,7 @@ def start_sample(client: APIRequestContext, *, seconds: int) -> str:
 
 
 def read_run(client: APIRequestContext, address: str) -> dict[str, Any]:
-    """Return what the site tells of a run."""
+    """Return the site's data about a run."""
     answer = client.get(address)
     assert answer.ok, f"{address} answered {answer.status}"
     run: dict[str, Any] = answer.json()
@@ -25,7 +25,7 @@ def read_run(client: APIRequestContext, address: str) -> dict[str, Any]:
 
 
 def wait_until_running(client: APIRequestContext, address: str) -> None:
-    """Return when the run has made some way."""
+    """Return when the run has made progress."""
     wait_until(lambda: read_run(client, address)["percent"] > 0, limit=30, what=f"{address} makes some way")
 
 

@@ -1,4 +1,4 @@
-"""What clients do who mean harm, and that the site serves all others meanwhile."""
+"""Hostile clients, and the site serving all others meanwhile."""
 
 import re
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from bedplate.testing.compose import wait_until
 from bedplate.testing.server import DOMAIN, Server
 from bedplate.testing.visitor import BLOCKED
 
-from stack.abuse import HEAD, connect, crowd, drip_until_closed, say
+from stack.abuse import HEAD, connect, drip_until_closed, say, stalled
 from stack.conftest import CUSTOMER, Report
 from stack.memory import MIB, memory_of
 
@@ -23,7 +23,7 @@ STATUS: Final = re.compile(r"HTTP/1\.1 (\d{3}) ")
 
 @pytest.fixture(autouse=True)
 def unharmed(server: Server) -> Iterator[None]:
-    """Assert that nothing had to be started anew, and that the site is up."""
+    """Assert that nothing was restarted, and the site is up."""
     before = starts(server)
     yield
     wait_until(lambda: server.get("/").status == 200, limit=10, what="the site answers after the abuse")
@@ -31,7 +31,7 @@ def unharmed(server: Server) -> Iterator[None]:
 
 
 def starts(server: Server) -> dict[str, tuple[int, str, bool]]:
-    """Return how often and since when each container runs, and whether it ran out of memory."""
+    """Return how often each container was restarted, its start, and whether it ran out of memory."""
     return {
         name: (container["RestartCount"], container["State"]["StartedAt"], container["State"]["OOMKilled"])
         for name, container in server.containers().items()
@@ -39,7 +39,7 @@ def starts(server: Server) -> dict[str, tuple[int, str, bool]]:
 
 
 def statuses(answer: str) -> list[int]:
-    """Return the statuses of all answers in what came back."""
+    """Return the statuses of all answers in the received data."""
     return [int(status) for status in STATUS.findall(answer)]
 
 
@@ -60,12 +60,12 @@ def statuses(answer: str) -> list[int]:
     ids=["address", "header", "headers", "cookie", "body", "number", "chunk"],
 )
 def test_too_much_is_refused(server: Server, request_: str, status: int) -> None:
-    """What is too large is refused by its head, before it is sent."""
+    """A request that is too large is refused by its head, before it is sent."""
     assert statuses(say(server, request_)) == [status]
 
 
 def test_many_fields_are_refused(server: Server) -> None:
-    """A form of more fields than any page has costs no time."""
+    """A form with more fields than any page has is refused at once."""
     fields = {f"field{number}": "" for number in range(5000)}
     visitor = server.visitor()
     assert visitor.send_form("/accounts/password/reset/", **fields)[0] == 400
@@ -92,7 +92,7 @@ def test_many_fields_are_refused(server: Server) -> None:
     ],
 )
 def test_no_request_is_smuggled_in_another(server: Server, framing: str) -> None:
-    """A request whose end can be read in two ways gets one answer, a refusal; what is hidden in it gets none."""
+    """A request whose end can be read in two ways gets one answer, a refusal; the request hidden in it gets none."""
     hidden = f"GET /health/live HTTP/1.1\r\n{HEAD}\r\n"
     (status,) = statuses(say(server, f"POST / HTTP/1.1\r\n{HEAD}{framing}\r\n0\r\n\r\nX{hidden}"))
     assert status in {400, 501}
@@ -118,12 +118,12 @@ def test_no_line_is_smuggled_into_a_header(server: Server) -> None:
     ],
 )
 def test_other_hosts_and_strange_methods(server: Server, request_: str, status: int | None) -> None:
-    """Who asks for another host, wherever it is named, is refused or gets no answer; so is who wants a tunnel."""
+    """A request for another host, wherever it is named, is refused or gets no answer; so is a request for a tunnel."""
     assert statuses(say(server, request_)) == ([status] if status else [])
 
 
-def test_one_name_counts(server: Server) -> None:
-    """Of a request that names the site in its first line and another host below, the application sees the first."""
+def test_first_line_names_the_host(server: Server) -> None:
+    """If a request names the site in its first line and another host below, the application sees the first."""
     request = f"GET https://{DOMAIN}/ HTTP/1.1\r\nHost: evil.example:81\r\nConnection: close\r\n\r\n"
     assert statuses(say(server, request)) == [200]  # for the other one, the application's answer is 400
 
@@ -131,11 +131,15 @@ def test_one_name_counts(server: Server) -> None:
 # Slowly, and many
 
 
-def test_slow_clients_are_let_go(server: Server) -> None:
-    """Dozens of clients that never finish a head or a body are cut off; all others are served meanwhile."""
+def test_slow_clients_are_disconnected(server: Server) -> None:
+    """Dozens of clients that never finish a head or a body are disconnected; all others are served meanwhile."""
     head = f"GET / HTTP/1.1\r\n{HEAD}X-Slow: "
     body = f"POST / HTTP/1.1\r\n{HEAD}Content-Length: 1000\r\n\r\nlogin="
-    with crowd(server, head, 40) as heads, crowd(server, body, 40) as bodies, ThreadPoolExecutor(2) as both:
+    with (
+        stalled(server, head, 40) as heads,
+        stalled(server, body, 40) as bodies,
+        ThreadPoolExecutor(2) as both,
+    ):
         slow_heads = both.submit(drip_until_closed, heads, b"a", limit=60)
         slow_bodies = both.submit(drip_until_closed, bodies, b"", limit=60)
         while not (slow_heads.done() and slow_bodies.done()):
@@ -144,14 +148,17 @@ def test_slow_clients_are_let_go(server: Server) -> None:
         assert {status for text in slow_bodies.result() for status in statuses(text.decode())} <= {408}
 
 
-def test_uploads_that_stand_still_take_no_memory(server: Server, report: Report) -> None:
-    """Many large uploads that stop before their end wait on the disk: nginx keeps to its memory, and forgets them."""
+def test_stalled_uploads_take_no_memory(server: Server, report: Report) -> None:
+    """Many large uploads that stall wait on the disk: nginx stays within its memory, and drops them."""
     beginning = f"POST / HTTP/1.1\r\n{HEAD}Content-Length: {LARGE}\r\n\r\n" + "a" * (LARGE - 1)
-    with crowd(server, beginning, UPLOADS):
+    with stalled(server, beginning, UPLOADS):
         wait_until(lambda: waiting_uploads(server) == UPLOADS, limit=30, what="all uploads are on the disk")
         assert server.get("/").status == 200
-        with crowd(server, beginning[:1000], 20 - UPLOADS):
-            assert statuses(say(server, beginning[:1000])) == [BLOCKED]
+        with stalled(server, beginning[:1000], 20 - UPLOADS):
+            # Once nginx has read them all.
+            wait_until(
+                lambda: statuses(say(server, beginning[:1000])) == [BLOCKED], limit=60, what="one more is refused"
+            )
         used = memory_of(server)["nginx"].working_set
         report(f"nginx, with {UPLOADS} uploads of 24 MiB that stand still: {used / MIB:.0f} MiB (of 256)")
         assert used < 128 * MIB
@@ -159,23 +166,23 @@ def test_uploads_that_stand_still_take_no_memory(server: Server, report: Report)
 
 
 def waiting_uploads(server: Server) -> int:
-    """Return how many uploads nginx has on its disk, in files without a name: they end with its process, too."""
+    """Return the number of uploads that nginx has on its disk, in files without a name, which end with its process."""
     found = "find /proc/[0-9]*/fd -lname '/state/client_body/*' 2>/dev/null | wc -l"
     return int(server.exec("nginx", "sh", "-c", found))
 
 
 @pytest.mark.usefixtures("customer")
-def test_one_address_has_so_many_connections(server: Server) -> None:
-    """Who opens hundreds of requests is refused some of them; whoever comes from elsewhere notices nothing."""
+def test_connections_of_one_address_are_limited(server: Server) -> None:
+    """A client with hundreds of open requests is refused some of them; clients of other addresses notice nothing."""
     body = f"POST / HTTP/1.1\r\n{HEAD}Content-Length: 10\r\n\r\n"
-    with crowd(server, body, 256):
+    with stalled(server, body, 256):
         one_more = f"GET / HTTP/1.1\r\n{HEAD}Connection: close\r\n\r\n"
         # Once nginx has read them all.
         wait_until(lambda: statuses(say(server, one_more)) == [BLOCKED], limit=10, what="one more is refused")
         assert server.visit_from("cron", "log_in", *CUSTOMER) == "True"
 
 
-def test_who_asks_without_a_pause_is_slowed_not_refused(server: Server, report: Report) -> None:
+def test_client_without_pauses_is_slowed_not_refused(server: Server, report: Report) -> None:
     """A thousand requests from one address, twenty at a time, are all answered."""
 
     def ask_fifty_times(_number: int) -> list[int]:
@@ -190,7 +197,7 @@ def test_who_asks_without_a_pause_is_slowed_not_refused(server: Server, report: 
             return statuses(answers.decode())
 
     with ThreadPoolExecutor(20) as many:
-        told = [status for answers in many.map(ask_fifty_times, range(20)) for status in answers]
-    assert told == [200] * 1000
+        answered = [status for answers in many.map(ask_fifty_times, range(20)) for status in answers]
+    assert answered == [200] * 1000
     used = {name: memory.working_set for name, memory in memory_of(server).items()}
     report(f"after the abuse: {', '.join(f'{name} {size / MIB:.0f} MiB' for name, size in sorted(used.items()))}")

@@ -1,4 +1,4 @@
-"""An archive of a project with data, followed to the letter by who gets it: another stack, in an empty folder."""
+"""An archive of a project with data, used to the letter by its recipient: another stack, in an empty folder."""
 
 import re
 import secrets
@@ -17,11 +17,12 @@ from playwright.sync_api import Playwright
 
 pytestmark = pytest.mark.stack
 
-# As the how-to has it: into acme.zip, beside the project.
-_, WITH_DATA = calls_of(commands_of(ROOT / "library/docs/how-to/hand-over.md")[0], "./create_archive.sh")
-# Of this run alone: what is to be found nowhere is not in this file, which the archive holds too.
-SOMEBODY = f"konrad{secrets.token_hex(4)}"
-CUSTOMER = f"{SOMEBODY}@customer.example"
+# As in the how-to page: into acme.zip, beside the project.
+HAND_OVER = ROOT / "library/docs/how-to/hand-over.md"
+_, WITH_DATA = calls_of(commands_of(HAND_OVER)[0], "./bedplate archive")
+# Random in each run: the archive holds this file too, which must not contain what is searched for.
+PERSON = f"konrad{secrets.token_hex(4)}"
+CUSTOMER = f"{PERSON}@customer.example"
 PASSWORD = secrets.token_urlsafe(12)
 LETTER = "/data/media/letters/a letter, 100% für Dich.txt"
 
@@ -45,19 +46,18 @@ class HandedOver:
 
 
 def create_archive(source: Stack, *options: str | Path) -> str:
-    """Return what ./create_archive.sh says."""
-    script = source.directory / "create_archive.sh"
-    result = attempt(script, *options, directory=source.directory, limit=300)
+    """Return the output of `./bedplate archive`."""
+    result = attempt(source.directory / "bedplate", "archive", *options, directory=source.directory, limit=300)
     assert result.returncode == 0, result.stdout + result.stderr
     return result.stdout + result.stderr
 
 
 @pytest.fixture(scope="module")
 def handed_over(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[HandedOver]:
-    """Return a stack that was made as HAND_OVER.md says, from the archive of one with a customer and a letter."""
+    """Yield a stack made as HAND_OVER.md says, from the archive of one with a customer and a letter."""
     folder = tmp_path_factory.mktemp("handed over")
     stack.make_user(CUSTOMER, password=PASSWORD)
-    stack.exec("web", "sh", "-c", f"mkdir -p /data/media/letters && echo 'Dear {SOMEBODY}' >'{LETTER}'")
+    stack.exec("web", "sh", "-c", f"mkdir -p /data/media/letters && echo 'Dear {PERSON}' >'{LETTER}'")
     anonymised, media = stack.directory.parent / "acme.zip", folder / "media.zip"
     with committed(stack.directory):
         said = create_archive(stack, *WITH_DATA)
@@ -75,8 +75,22 @@ def handed_over(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Itera
         new.remove()
 
 
-def test_its_site_shows_anonymised_data(handed_over: HandedOver, playwright: Playwright) -> None:
-    """The user whom the install has made logs in, and sees pseudonyms in place of the people."""
+def test_recipient_can_verify_who_made_it(handed_over: HandedOver, tmp_path: Path) -> None:
+    """The line that the source prints and the command of the how-to page verify it; a changed archive does not pass."""
+    source, archive = handed_over.source, handed_over.anonymised
+    (tmp_path / "signers").write_text(run("./google_storage.sh", "--public-key", directory=source.directory))
+    (command,) = re.findall(r"`(ssh-keygen .+?)`", HAND_OVER.read_text())
+    command = command.replace("SLUG/ENVIRONMENT", f"{source.project}/local")
+    for name in (archive.name, f"{archive.name}.sig"):
+        shutil.copy(archive.with_name(name), tmp_path)
+    run("bash", "-ec", command, directory=tmp_path)
+    with (tmp_path / archive.name).open("ab") as changed:
+        changed.write(b"\0")
+    assert attempt("bash", "-ec", command, directory=tmp_path).returncode != 0
+
+
+def test_its_site_shows_anonymized_data(handed_over: HandedOver, playwright: Playwright) -> None:
+    """The user made by the install logs in, and sees pseudonyms instead of the people."""
     stack = handed_over.stack
     dotenv = stack.dotenv
     email, password = dotenv["DEFAULT_USER_EMAIL"], dotenv["DEFAULT_USER_PASSWORD"]
@@ -89,11 +103,11 @@ def test_its_site_shows_anonymised_data(handed_over: HandedOver, playwright: Pla
 
 
 def test_nothing_confidential_is_in_the_archive(handed_over: HandedOver) -> None:
-    """No secret of the source's configuration, and nothing of its people, is in any file, nor in the dump's SQL."""
+    """No secret of the source's configuration, and no personal data, are in any file, or in the dump's SQL."""
     dotenv = handed_over.source.dotenv
     passwords = {value for name, value in dotenv.items() if is_secret(name) and value}
     assert len(passwords) >= 3
-    forbidden = [text.encode() for text in (*passwords, SOMEBODY, PASSWORD)]
+    forbidden = [text.encode() for text in (*passwords, PERSON, PASSWORD)]
     unpacked = unpack(handed_over.anonymised, handed_over.anonymised.with_suffix(".seen"))
     contents = {str(path): path.read_bytes() for path in unpacked.rglob("*") if path.is_file()}
     dump = unpacked / "database.dump"
@@ -107,19 +121,19 @@ def test_nothing_confidential_is_in_the_archive(handed_over: HandedOver) -> None
     assert not {".env", ".git", "secrets", "node_modules", "__pycache__"} & {path.name for path in unpacked.rglob("*")}
 
 
-def test_source_is_as_it_was(handed_over: HandedOver) -> None:
-    """The live database still has its people, and nothing is beside it that was not."""
+def test_source_is_unchanged(handed_over: HandedOver) -> None:
+    """The live database still has its people, and no other database was left beside it."""
     source = handed_over.source
     assert source.query(f"SELECT count(*) FROM users_user WHERE email = '{CUSTOMER}'").strip() == "1"
     assert "staging" not in source.query("SELECT string_agg(datname, ' ') FROM pg_database")
     assert not re.search("staging|scratch", source.exec("web", "ls", "/data/backup_system"))
 
 
-def test_media_come_along_where_wanted(handed_over: HandedOver) -> None:
+def test_media_are_included_on_request(handed_over: HandedOver) -> None:
     """The files of an archive with personal data, restored as its HAND_OVER.md says, are where the site has them."""
     stack = handed_over.stack
     unpacked = unpack(handed_over.media, handed_over.media.with_suffix(""))
     assert not (unpacked / "database.dump").exists()
     shutil.copytree(unpacked / "media", stack.directory / "media")
     handed_over.follow("Restore the media", document=unpacked / "HAND_OVER.md")
-    assert stack.exec("web", "cat", LETTER) == f"Dear {SOMEBODY}\n"
+    assert stack.exec("web", "cat", LETTER) == f"Dear {PERSON}\n"

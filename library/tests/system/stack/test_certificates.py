@@ -1,4 +1,4 @@
-"""Certificates: the first, the next, refusals, broken files; certbot and an issuer. On DEV, whose mail is caught."""
+"""Certificates from certbot and an issuer: first, renewed, refused, broken. On DEV, for its mail catcher."""
 
 import subprocess
 from collections.abc import Iterator
@@ -25,14 +25,14 @@ TASK: Final = "renew_certificates"
 
 @pytest.fixture(scope="module")
 def issuer(server: Server) -> Iterator[Issuer]:
-    """Return an issuer who finds the server."""
+    """Return an issuer that resolves the server's name."""
     with issuing(server) as issuer:
         yield issuer
 
 
 @pytest.fixture(scope="module")
 def traffic(server: Server, issuer: Issuer) -> Iterator[Traffic]:
-    """Return what visitors do meanwhile, who trust the issuer too."""
+    """Yield the load of clients that also trust the issuer."""
     traffic = Traffic(server, writing=False)
     traffic.visitor.context.load_verify_locations(cadata=issuer.root)
     with traffic.running():
@@ -41,16 +41,16 @@ def traffic(server: Server, issuer: Issuer) -> Iterator[Traffic]:
 
 @pytest.fixture
 def served(traffic: Traffic) -> Iterator[None]:
-    """Fail the test when a visitor was not served in the meantime."""
+    """Fail the test if a client was not served meanwhile."""
     before = traffic.requests
     yield
-    wait_until(lambda: traffic.requests > before + 20, limit=30, what="visitors ask")
+    wait_until(lambda: traffic.requests > before + 20, limit=30, what="clients send requests")
     assert not traffic.failures
 
 
 @pytest.fixture(scope="module")
 def certificate(server: Server, issuer: Issuer, traffic: Traffic) -> x509.Certificate:
-    """Return the first certificate, as visitors see it, who were served while it came."""
+    """Return the first certificate, as clients see it, which were served while it came."""
     assert f"Certificate of {DOMAIN} is new" in server.exec("cron", *RENEW)
     wait_until_shown(server, offered(server))
     return issuer.shown()
@@ -63,7 +63,7 @@ def cron(server: Server) -> Cron:
 
 
 def test_first_certificate_is_served(served: None, certificate: x509.Certificate) -> None:
-    """The first certificate is proven over HTTP, served without a restart, and leads to the issuer's root."""
+    """The first certificate is validated over HTTP, served without a restart, and leads to the issuer's root."""
     names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert names.get_values_for_type(x509.DNSName) == [DOMAIN]
 
@@ -78,8 +78,8 @@ def test_certificate_and_key_are_for_nginx_alone(server: Server, certificate: x5
 def test_renewal_by_cron(
     served: None, server: Server, issuer: Issuer, certificate: x509.Certificate, cron: Cron
 ) -> None:
-    """Once it is due (here the issuer calls it back), cron gets the next one, nginx serves it, and that is all."""
-    issuer.call_back(certificate)
+    """Once it is due (here the issuer calls it back), cron gets the next one, nginx serves it, and none is due."""
+    issuer.request_renewal(certificate)
     cron.make_due(TASK)
     assert f"Certificate of {DOMAIN} is new" in cron.wait_for(TASK, "succeeded").output
     second = offered(server)
@@ -93,17 +93,17 @@ def test_renewal_by_cron(
     ("name", "why"),
     [
         ("nowhere.example.com", "nowhere.example.com does not resolve"),
-        ("closed.example.com", "does not reach this machine on port 80 of closed.example.com"),
-        ("elsewhere.example.com", "does not reach this machine on port 80 of elsewhere.example.com"),
+        ("closed.example.com", "cannot reach this machine on port 80 of closed.example.com"),
+        ("elsewhere.example.com", "cannot reach this machine on port 80 of elsewhere.example.com"),
         ("forbidden.example.com", "issues no certificates for the name forbidden.example.com"),
     ],
 )
 def test_refusal_is_explained(
     server: Server, issuer: Issuer, certificate: x509.Certificate, name: str, why: str
 ) -> None:
-    """A request that is refused says why, and what to do; the site keeps its certificate."""
-    issuer.lead("closed.example.com", "valkey")
-    issuer.lead("elsewhere.example.com", "nginx")  # which closes on names that it does not know
+    """A refused request gives the reason, and what to do; the site keeps its certificate."""
+    issuer.set_address("closed.example.com", "valkey")
+    issuer.set_address("elsewhere.example.com", "nginx")  # which closes connections for unknown names
     before = issuer.shown()
     result = renew_as(server, name)
     assert result.returncode == 1
@@ -114,24 +114,24 @@ def test_refusal_is_explained(
 
 
 def renew_as(server: Server, domain: str) -> subprocess.CompletedProcess[str]:
-    """Return how the request for another site's certificate ended."""
+    """Return the result of the request for another site's certificate."""
     command = ("docker", "compose", "run", "--rm", "--no-deps", "--no-TTY", "--env", f"DOMAIN={domain}", "cron", *RENEW)
     return attempt(*command, directory=server.directory)
 
 
-def test_refusal_in_the_night_raises_the_alarm(
+def test_refusal_in_the_night_is_mailed(
     served: None, server: Server, issuer: Issuer, certificate: x509.Certificate, cron: Cron
 ) -> None:
-    """A renewal that fails is recorded with the reason, the admin has mail, and the site keeps its certificate."""
+    """A failed renewal is recorded with the reason, the admin has mail, and the site keeps its certificate."""
     before = issuer.shown()
-    server.exec("cron", "rm", "-r", "/certificates/certbot")  # so that it is asked for another one
-    issuer.forget(DOMAIN)
+    server.exec("cron", "rm", "-r", "/certificates/certbot")  # so that another one is requested
+    issuer.remove_address(DOMAIN)
     try:
         cron.make_due(TASK)
         assert f"{DOMAIN} does not resolve" in cron.wait_for(TASK, "failed").output
         cron.wait_for_mail(f"Cron: {TASK}: Exited with 1.")
     finally:
-        issuer.lead(DOMAIN, "nginx")
+        issuer.set_address(DOMAIN, "nginx")
     assert issuer.shown() == before
 
 
@@ -139,7 +139,7 @@ def test_refusal_in_the_night_raises_the_alarm(
 def test_broken_file_is_left_out(
     served: None, server: Server, issuer: Issuer, certificate: x509.Certificate, content: str
 ) -> None:
-    """A file that nginx cannot serve changes nothing, stops no start, and is told."""
+    """A file that nginx cannot serve changes nothing, prevents no start, and is reported."""
     before, said = issuer.shown(), refusals(server)
     offer(server, content, mode="000" if "unreadable" in content else "600")
     wait_until(lambda: refusals(server) > said, limit=30, what="nginx says that it cannot serve the file")
@@ -153,9 +153,9 @@ def refusals(server: Server) -> int:
 
 
 def test_how_to_is_right(server: Server, issuer: Issuer, traffic: Traffic, certificate: x509.Certificate) -> None:
-    """Every command of the how-to works as it stands there; at its end the site serves what was brought by hand.
+    """Every command of the how-to page works as written; at its end the site serves the manually installed certificate.
 
-    But for the address of the issuer for trying, which is not Let's Encrypt's here.
+    Except for the address of the staging issuer, which is not Let's Encrypt's here.
     """
     key, begin, rest = issuer.before.partition(BEGIN)
     (server.directory / "key.pem").write_text(key)

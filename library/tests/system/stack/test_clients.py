@@ -1,4 +1,4 @@
-"""Who a client is behind a balancer or a CDN: as a trusted proxy says; what others claim counts for nothing."""
+"""A client's address behind a balancer or a CDN: a trusted proxy's header counts; other clients' claims do not."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,12 +14,12 @@ from documents import commands_of
 pytestmark = [pytest.mark.stack, pytest.mark.parametrize("server", ["prod"], indirect=True, scope="session")]
 
 (RESTART,) = commands_of(ROOT / "library/docs/how-to/behind-a-proxy.md")
-TIMES: Final = "20"  # more than one address may: seven at once, then one in 6 s
+TIMES: Final = "20"  # more than one address may send: seven at once, then one in 6 s
 
 
 @contextmanager
 def behind(server: Server, *, proxies: str, protocol: str = "false") -> Iterator[None]:
-    """Have `.env` say what is in front; at the end nothing is, and nginx knows it."""
+    """Set in `.env` which proxies are in front; remove them at the end, from nginx too."""
     dotenv = server.directory / ".env"
     before = dotenv.read_text()
     changed = before.replace("TRUSTED_PROXIES=\n", f'TRUSTED_PROXIES="{proxies}"\n')
@@ -38,12 +38,12 @@ def start_nginx(server: Server) -> None:
 
 
 def guesses(server: Server, service: str, act: str = "guess") -> set[str]:
-    """Return the statuses of logins that claim to come from one address each, and come from this service."""
+    """Return the statuses of logins from this service, each with another claimed address."""
     return set(server.visit_from(service, act, TIMES).split())
 
 
-def test_clients_of_a_trusted_proxy_are_told_apart(server: Server) -> None:
-    """By the header that it sends; the same header of anyone else is not read."""
+def test_clients_of_a_trusted_proxy_are_distinguished(server: Server) -> None:
+    """A trusted proxy's header is read; the same header from any other client is not."""
     with behind(server, proxies=f"2001:db8::/32 {server.address('cron')}"):
         start_nginx(server)
         assert guesses(server, "cron") == {"200"}
@@ -53,8 +53,8 @@ def test_clients_of_a_trusted_proxy_are_told_apart(server: Server) -> None:
         assert f'"client":"{server.address("celery")}"' in clients
 
 
-def test_the_proxy_protocol_is_believed_of_a_trusted_proxy(server: Server) -> None:
-    """Who comes past it gets no answer; who speaks it untrusted is served as who they are."""
+def test_the_proxy_protocol_is_accepted_from_a_trusted_proxy(server: Server) -> None:
+    """A client that bypasses it gets no answer; an untrusted client that speaks it is served under its own address."""
     with behind(server, proxies=server.address("cron"), protocol="true"):
         start_nginx(server)
         assert "[warn]" not in server.compose("logs", "--no-log-prefix", "nginx")
@@ -69,15 +69,15 @@ def test_the_proxy_protocol_is_believed_of_a_trusted_proxy(server: Server) -> No
 @pytest.mark.parametrize(
     ("proxies", "protocol", "said"),
     [
-        ("192.0.2.10 proxy.example.com", "false", "'proxy.example.com', which is no address"),
-        ("0.0.0.0/0", "false", "'0.0.0.0/0', which is no address"),
+        ("192.0.2.10 proxy.example.com", "false", "'proxy.example.com', which is not an address"),
+        ("0.0.0.0/0", "false", "'0.0.0.0/0', which is not an address"),
         ("", "true", "TRUSTED_PROXIES is empty"),
         ("192.0.2.10", "yes", "PROXY_PROTOCOL is 'yes'"),
         ("192.0.2.300", "false", "192.0.2.300"),  # nginx says so
     ],
 )
-def test_what_is_no_proxy_replaces_nothing(server: Server, proxies: str, protocol: str, said: str) -> None:
-    """Nginx would not start with it: whatever starts it is told before."""
+def test_invalid_proxies_are_refused(server: Server, proxies: str, protocol: str, said: str) -> None:
+    """With them nginx would not start: every command that starts nginx refuses them first."""
     variables = {"TRUSTED_PROXIES": proxies, "PROXY_PROTOCOL": protocol}
     tried = ("run", "--rm", "--no-deps", "--no-TTY", "nginx", "nginx", "-t")
     result = attempt("docker", "compose", *tried, directory=server.directory, variables=variables)
@@ -85,13 +85,13 @@ def test_what_is_no_proxy_replaces_nothing(server: Server, proxies: str, protoco
     assert said in result.stderr
 
 
-def test_the_page_is_followed(server: Server) -> None:
-    """What nginx would not take is found before anything is replaced; put right, it is there."""
+def test_how_to_is_right_for_proxies(server: Server) -> None:
+    """A value that nginx would refuse is found before anything is replaced; corrected, it takes effect."""
     with behind(server, proxies="192.0.2.10, 192.0.2.11"):
         dotenv = server.directory / ".env"
         right = dotenv.read_text()
         dotenv.write_text(right.replace("192.0.2.10,", "proxy,"))
-        with pytest.raises(AssertionError, match="'proxy', which is no address"):
+        with pytest.raises(AssertionError, match="'proxy', which is not an address"):
             server.follow(RESTART)
         assert server.status("/health/ready") == 200
         dotenv.write_text(right)

@@ -1,4 +1,4 @@
-"""Working on the code: changes are served, and files belong to who works on them."""
+"""Working on the code: changes are served, and files belong to the person who works on them."""
 
 import os
 import shutil
@@ -20,18 +20,18 @@ from django.http import HttpResponse
 urlpatterns.append(path("reload-probe", lambda request: HttpResponse("new code")))
 """
 PROBE_TASK = """
-from bedplate.django.operations.recorded import RecordedTask
+from bedplate.django.operations.run_tracking import TrackedTask
 from celery import shared_task
 
 
-@shared_task(bind=True, base=RecordedTask)
-def reload_probe(self: RecordedTask) -> None:
+@shared_task(bind=True, base=TrackedTask)
+def reload_probe(self: TrackedTask) -> None:
     self.progress(100, "new code")
 """
 
 
 def test_changed_python_is_served(stack: Stack, report: Report) -> None:
-    """A saved `.py` file is what the next answers come from, without a restart by hand."""
+    """The next answers come from a saved `.py` file, without a manual restart."""
     urls = stack.directory / "web/config/urls.py"
     assert stack.status("/reload-probe") == 404
     started = time.monotonic()
@@ -51,7 +51,7 @@ def test_changed_template_is_served(stack: Stack) -> None:
 
 
 def test_broken_python_is_survived(stack: Stack) -> None:
-    """A syntax error takes the site away until it is corrected, and no longer."""
+    """A syntax error takes the site down until it is corrected, and no longer."""
     views = stack.directory / "web/pages/views.py"
     with appended(views, "\nthis is no Python\n"):
         wait_until(lambda: stack.status("/") in {500, 503}, limit=20, what="the site shows that it is broken")
@@ -73,12 +73,12 @@ def test_changed_task_is_run(stack: Stack) -> None:
 
 
 def worker_log(stack: Stack) -> str:
-    """Return the last lines of the worker."""
+    """Return the last log lines of the worker."""
     return stack.compose("logs", "--no-log-prefix", "--tail", "60", "celery")
 
 
-def test_files_from_containers_belong_to_who_runs_them(stack: Stack) -> None:
-    """What a container writes into the checkout belongs to the person who runs it, who can change and delete it."""
+def test_files_from_containers_belong_to_the_person_who_runs_them(stack: Stack) -> None:
+    """A container's files in the checkout belong to the person who runs it, who can change and delete them."""
     application = stack.directory / "web/inventory"
     try:
         stack.manage("startapp", "inventory")
@@ -115,9 +115,9 @@ def another_person(stack: Stack, tmp_path: Path) -> Stack:
     return other
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="only root can give a copy to somebody else; others are somebody else")
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can give a copy away; other users own their copy already")
 def test_files_belong_to_another_person(another_person: Stack) -> None:
-    """Where the person who runs it is not root, nor the image's own user, the files are hers all the same."""
+    """If the person who runs it is neither root nor the image's user, the files are still theirs."""
     try:
         another_person.compose("run", "--rm", "--no-deps", "--no-TTY", "web", "python", "manage.py", "startapp", "shop")
         made = [*(another_person.directory / "web/shop").rglob("*")]

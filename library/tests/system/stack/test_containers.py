@@ -1,4 +1,4 @@
-"""What the running containers may and may not do."""
+"""Rights and limits of the running containers."""
 
 from typing import Any, Final
 
@@ -14,7 +14,7 @@ SERVICES: Final = {"web", "nginx", "postgres", "valkey", "cache", "celery", "flo
 
 @pytest.fixture(scope="module")
 def containers(stack: Stack) -> dict[str, dict[str, Any]]:
-    """Return what Docker tells of each service's container."""
+    """Return Docker's description of each service's container."""
     return stack.containers()
 
 
@@ -25,7 +25,7 @@ def test_every_service_runs_and_is_healthy(containers: dict[str, dict[str, Any]]
 
 
 def test_only_nginx_publishes_a_port(stack: Stack, containers: dict[str, dict[str, Any]]) -> None:
-    """One port leads into the stack: nginx's, from this machine alone."""
+    """Only nginx publishes a port, and on this machine alone."""
     published = {
         (name, binding["HostIp"], binding["HostPort"])
         for name, container in containers.items()
@@ -41,7 +41,7 @@ def test_every_container_is_hardened(containers: dict[str, dict[str, Any]], prom
     assert [name for name, container in containers.items() if not PROMISES[promise](container)] == []
 
 
-def test_nobody_runs_as_a_name_or_as_root_by_chance(stack: Stack, containers: dict[str, dict[str, Any]]) -> None:
+def test_containers_run_as_numeric_users(stack: Stack, containers: dict[str, dict[str, Any]]) -> None:
     """Users are numbers: a service's own, or, where the checkout is mounted, the person who runs it."""
     person = f"{stack.dotenv['HOST_UID']}:{stack.dotenv['HOST_GID']}"
     users = {name: container["Config"]["User"] for name, container in containers.items()}
@@ -57,15 +57,15 @@ def test_nobody_runs_as_a_name_or_as_root_by_chance(stack: Stack, containers: di
 
 @pytest.mark.parametrize("service", sorted(SERVICES))
 def test_main_process_has_no_capabilities(stack: Stack, service: str) -> None:
-    """What Docker was told is what the kernel does: no capability, no way to gain one, nothing to write to."""
+    """The kernel enforces the configuration: no capability, no way to gain one, nothing writable."""
     status = stack.exec(service, "sh", "-c", "cat /proc/1/status; if touch /written; then echo writable; fi")
     values = dict(line.split(":\t", 1) for line in status.splitlines() if ":\t" in line)
     assert (int(values["CapEff"], 16), int(values["CapBnd"], 16), values["NoNewPrivs"]) == (0, 0, "1")
     assert "writable" not in status
 
 
-# Writes 200 values of a megabyte, more than the service has memory for; says what was not accepted, then how
-# many are kept.
+# Write 200 values of a megabyte, more than the service has memory for; print what was not accepted, then the
+# number of values kept.
 FILL: Final = """
 valkey_cli() { valkey-cli --user cache --pass local --no-auth-warning -n 1 "$@"; }
 head -c 1000000 /dev/zero >/tmp/value
@@ -76,9 +76,9 @@ rm /tmp/value
 
 
 def test_full_cache_makes_room(stack: Stack) -> None:
-    """Nothing is refused, the service goes on, and the queue, which may lose nothing, has its own memory.
+    """No write is refused, the service continues, and the queue, which must lose nothing, has separate memory.
 
-    Which values are dropped is Valkey's choice: of a sample, the one that was not used for longest, in whole seconds.
+    Valkey chooses the values to drop: of a sample, the least recently used one, in whole seconds.
     """
     policy = {name: stack.containers()[name]["Config"]["Cmd"][-1] for name in ("cache", "valkey")}
     assert "--maxmemory-policy allkeys-lru" in policy["cache"]

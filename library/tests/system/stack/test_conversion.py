@@ -1,6 +1,6 @@
-"""A server from before: Valkey asks for no password, and the application is PostgreSQL's superuser.
+"""A server of an earlier version: Valkey asks for no password, and the application is PostgreSQL's superuser.
 
-A deploy converts it as it serves. Then the passwords are rotated.
+A deploy converts it while it serves. Then the passwords are rotated.
 """
 
 import signal
@@ -15,7 +15,7 @@ from bedplate.testing.compose import attempt, wait_until
 from bedplate.testing.server import Server, running
 
 from stack.editing import replaced
-from stack.faults import SHELL, stopped
+from stack.fault_injection import SHELL, interrupt_at
 from stack.roles import as_superuser
 from stack.traffic import Traffic
 
@@ -35,7 +35,7 @@ services:
   valkey: { <<: *valkey, secrets: !reset [], command: [valkey-server, --appendonly yes, --save ""] }
   cache: { <<: *valkey, secrets: !reset [], command: [valkey-server, --appendonly no, --save ""] }
 """
-# As one statement, since no session may rename the role that it logged in with.
+# In one statement, since no session may rename the role that it logged in with.
 BACK: Final = """
 DO $$ BEGIN
   CREATE ROLE of_test SUPERUSER;
@@ -59,7 +59,7 @@ START: Final = (
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Return a PROD whose Valkey asks for no password, and whose application is PostgreSQL's superuser."""
+    """Yield a PROD whose Valkey asks for no password, and whose application is PostgreSQL's superuser."""
     with running("prod", tmp_path_factory.mktemp("conversion") / "site") as site:
         make_superuser(site)
         before, names = site.directory / "before.yml", site.directory / ".installed_as"
@@ -74,14 +74,14 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def traffic(site: Server) -> Iterator[Traffic]:
-    """Return what a visitor does during these tests, who starts a task now and then."""
-    with Traffic(site, visitors=1, pause=0.4).running() as traffic:
+    """Yield the load of a client that starts a task now and then during these tests."""
+    with Traffic(site, clients=1, pause=0.4).running() as traffic:
         yield traffic
 
 
 @pytest.fixture(autouse=True)
 def served(traffic: Traffic) -> Iterator[None]:
-    """Fail the test when the visitor was not served in the meantime."""
+    """Fail the test if the client was not served meanwhile."""
     before = traffic.requests
     yield
     assert traffic.requests > before
@@ -89,7 +89,7 @@ def served(traffic: Traffic) -> Iterator[None]:
 
 
 def make_superuser(site: Server) -> None:
-    """Give the first superuser the application's name and password, as the image of PostgreSQL had made it."""
+    """Give the first superuser the application's name and password, as PostgreSQL's image did."""
     password = site.secret("postgres_password").strip()
     as_superuser(site, BACK.format(password=password), database="app")
 
@@ -103,35 +103,35 @@ def is_superuser(site: Server) -> bool:
     return site.manage("shell", "--no-imports", "--command", code).strip() == "True"
 
 
-def run_script(site: Server, name: str, *options: str) -> subprocess.CompletedProcess[str]:
-    """Return how a script in the project's folder ended."""
-    return attempt(site.directory / name, "--yes", *options, directory=site.directory, limit=300)
+def run_command(site: Server, name: str, *options: str) -> subprocess.CompletedProcess[str]:
+    """Return the result of a command of the project."""
+    return attempt(site.directory / "bedplate", name, "--yes", *options, directory=site.directory, limit=300)
 
 
 def succeed(site: Server, name: str, *options: str) -> None:
-    """Run a script in the project's folder; fail unless it succeeds."""
-    result = run_script(site, name, *options)
+    """Run a command of the project; fail unless it succeeds."""
+    result = run_command(site, name, *options)
     assert result.returncode == 0, result.stdout + result.stderr
 
 
 def servers(site: Server) -> list[str]:
-    """Return the containers of Valkey."""
+    """Return Valkey's containers."""
     return site.compose("ps", "--quiet", "valkey", "cache").split()
 
 
 def ask_without_password(site: Server, *command: str) -> str:
-    """Return what the queue's server answers to one who has no password."""
+    """Return the queue server's answer to a client without a password."""
     return site.exec("valkey", "valkey-cli", *command).strip()
 
 
 def opens(site: Server, url: str) -> bool:
-    """Return whether a server lets the user of this address in."""
+    """Return whether a server accepts the user and password of this address."""
     server = urlsplit(url).hostname or ""
     return site.exec(server, "valkey-cli", "-u", url, "--no-auth-warning", "exists", "1").strip() in {"0", "1"}
 
 
 def assert_works(site: Server) -> None:
-    """Assert that both servers are reached, with a password alone, and that every task ends."""
+    """Assert that both servers can be used with a password only, and that every task ends."""
     site.wait_until_ready()
     assert not is_superuser(site)
     assert "NOAUTH" in ask_without_password(site, "ping")
@@ -141,12 +141,12 @@ def assert_works(site: Server) -> None:
 
 
 def test_interrupted_deploy_leaves_it_as_it_was(site: Server, tmp_path: Path) -> None:
-    """Interrupted when the new release answers already, the old one goes on with the servers that ask for nothing."""
+    """Interrupted while the new release already answers, the old one continues with servers without passwords."""
     before = servers(site)
     assert ask_without_password(site, "ping") == "PONG"
     assert is_superuser(site)
-    command = (site.directory / "deploy.sh", "--yes", "--no-backup")
-    assert stopped(*command, said="[9/9]", number=signal.SIGINT, console=tmp_path / "console") == 130
+    command = (site.directory / "bedplate", "deploy", "--yes", "--no-backup")
+    assert interrupt_at(*command, said="[9/9]", number=signal.SIGINT, console=tmp_path / "console") == 130
     assert "done." in (tmp_path / "console").read_text()
     assert servers(site) == before
     assert ask_without_password(site, "ping") == "PONG"
@@ -154,14 +154,14 @@ def test_interrupted_deploy_leaves_it_as_it_was(site: Server, tmp_path: Path) ->
 
 
 def test_deploy_converts_it(site: Server) -> None:
-    """No request is dropped, and what waits in the queue is run; then no one gets in without a password.
+    """No request is dropped, and queued tasks are run; then no client connects without a password.
 
-    PostgreSQL was converted before the new release was interrupted; the old one went on with fewer rights.
+    PostgreSQL was converted before the new release was interrupted; the old one continued with fewer rights.
     """
     assert not is_superuser(site)
     assert ask_without_password(site, "set", "kept", "by the append-only file") == "OK"
     site.exec("web", *SHELL, START)
-    succeed(site, "deploy.sh", "--no-backup")
+    succeed(site, "deploy", "--no-backup")
     assert int(site.valkey("valkey", "llen", "celery")) > 0, "nothing waited while the server was replaced"
     assert site.valkey("valkey", "getdel", "kept").strip() == "by the append-only file"
     assert_works(site)
@@ -170,30 +170,30 @@ def test_deploy_converts_it(site: Server) -> None:
 def test_deploy_that_changes_nothing_leaves_it_alone(site: Server) -> None:
     """Valkey is not replaced again, by a deploy or by Compose."""
     before = servers(site)
-    succeed(site, "deploy.sh", "--restart")
+    succeed(site, "deploy", "--restart")
     site.compose("up", "--detach", "--wait")
     assert servers(site) == before
 
 
 def test_rollback(site: Server) -> None:
-    """The release of before knows the address, which has the password."""
-    succeed(site, "deploy.sh", "--no-backup")
+    """The previous release knows the address, which has the password."""
+    succeed(site, "deploy", "--no-backup")
     before = servers(site)
-    succeed(site, "deploy.sh", "--rollback")
+    succeed(site, "deploy", "--rollback")
     assert servers(site) == before
     assert_works(site)
 
 
 @pytest.mark.parametrize("service", ["valkey", "cache"])
 def test_rotation(site: Server, service: str, tmp_path: Path) -> None:
-    """Killed while the application is being replaced, all that runs logs in; run again, the new one alone opens."""
+    """Killed while the application is being replaced, all services can log in; run again, only the new one works."""
     old = site.valkey_url(service)
-    command = (site.directory / "rotate_secret.sh", f"{service}_url", "--yes")
-    assert stopped(*command, said="[4]", number=signal.SIGKILL, console=tmp_path / "console") == -signal.SIGKILL
+    command = (site.directory / "bedplate", "rotate-secret", f"{service}_url", "--yes")
+    assert interrupt_at(*command, said="[4]", number=signal.SIGKILL, console=tmp_path / "console") == -signal.SIGKILL
     assert opens(site, old)
     assert opens(site, site.valkey_url(service))
     wait_until(
-        lambda: "is running" not in run_script(site, "rotate_secret.sh", f"{service}_url").stderr,
+        lambda: "is running" not in run_command(site, "rotate-secret", f"{service}_url").stderr,
         limit=240,
         what="the killed step has ended, and the rotation",
     )
@@ -204,14 +204,14 @@ def test_rotation(site: Server, service: str, tmp_path: Path) -> None:
 
 
 def test_rotation_that_fails(site: Server) -> None:
-    """A password that can be guessed is refused. Where the application does not start again, the one before stays."""
+    """A guessable password is refused. If the application does not start again, the previous one stays."""
     old = site.valkey_url("valkey")
     given = site.directory / "given"
     given.write_text("redis://queue:short@valkey:6379")
-    result = run_script(site, "rotate_secret.sh", "valkey_url", "--from", str(given))
+    result = run_command(site, "rotate-secret", "valkey_url", "--from", str(given))
     assert "its password is too short: 5 characters, 32 at least" in result.stderr
     with replaced(site.directory / ".env", "WEB_WORKERS=2\n", "WEB_WORKERS=0\n"):
-        result = run_script(site, "rotate_secret.sh", "valkey_url")
+        result = run_command(site, "rotate-secret", "valkey_url")
     assert result.returncode == 1, result.stdout
     assert "The previous valkey_url is in force" in result.stderr
     assert site.valkey_url("valkey") == old

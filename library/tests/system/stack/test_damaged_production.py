@@ -1,4 +1,4 @@
-"""Restores when production is damaged, by the commands of the how-to, and with media on a mount of their own."""
+"""Restores when production is damaged, by the commands of the how-to page, and with media on a separate mount."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -11,18 +11,19 @@ from bedplate.testing.compose import Stack, attempt, run
 from documents import commands_of
 
 from stack.roles import as_superuser
+from stack.signing import VARIABLES
 
 pytestmark = pytest.mark.stack
 
 SECTION: Final = "When production is damaged"
 MEDIUM: Final = "/data/media/public/portrait.txt"
-PROD: Final[dict[str, dict[str, object]]] = {"cron": {"environment": {"ENVIRONMENT": "prod"}}}
+PROD: Final[dict[str, dict[str, object]]] = {"cron": {"environment": {"ENVIRONMENT": "prod"} | VARIABLES}}
 WITH_MEDIA: Final = ("web", "celery", "flower", "nginx", "cron")
 
 
 @contextmanager
 def overridden(stack: Stack, override: dict[str, object]) -> Iterator[None]:
-    """Have the stack's backup system take it for PROD, with backups in a folder; at the end all is as it was."""
+    """Make the stack's backup system take it for PROD, with backups in a folder; restore everything at the end."""
     file, dotenv = stack.directory / "docker-compose.override.yml", stack.directory / ".env"
     before = dotenv.read_text()
     file.write_text(json.dumps(override))
@@ -36,41 +37,41 @@ def overridden(stack: Stack, override: dict[str, object]) -> Iterator[None]:
 
 
 def home(stack: Stack) -> dict[str, str]:
-    """Return the variables that keep credentials out of the home of who runs the tests."""
+    """Return variables that keep credentials out of the home of the person who runs the tests."""
     return {"XDG_CONFIG_HOME": str(stack.directory / ".config"), "CLOUDSDK_CONFIG": str(stack.directory / ".gcloud")}
 
 
 def google_storage(stack: Stack, *arguments: str) -> tuple[int, str]:
-    """Return how `./google_storage.sh` ended, and what it printed."""
+    """Return the exit status and the output of `./google_storage.sh`."""
     result = attempt(stack.directory / "google_storage.sh", *arguments, limit=300, variables=home(stack))
     return result.returncode, result.stdout + result.stderr
 
 
 def succeed(stack: Stack, *arguments: str) -> None:
-    """Run `./google_storage.sh`, which must do what it was told."""
+    """Run `./google_storage.sh`; fail unless it succeeds."""
     status, said = google_storage(stack, *arguments)
     assert status == 0, said
 
 
 def back_up(stack: Stack) -> None:
-    """Back up, with one upload."""
+    """Back up, with one uploaded file."""
     stack.exec("web", "sh", "-c", f"mkdir -p /data/media/public && echo smile >{MEDIUM}")
     succeed(stack, "-b")
 
 
-def lose_the_database(stack: Stack) -> str:
-    """Drop it."""
+def drop_the_database(stack: Stack) -> str:
+    """Drop the database; return this damage's name."""
     as_superuser(stack, "DROP DATABASE app WITH (FORCE)", database="postgres")
     return "missing-database"
 
 
-# One bit of a file changes, in its first page, as on a disk that fails. Only checksums find it.
+# One bit of a file changes, in its first page, as on a failing disk. Only checksums find it.
 FLIP: Final = r"""byte=$(od -An -tu1 -j8150 -N1 "$1")
 printf "\\$(printf %03o $((byte ^ 1)))" | dd of="$1" bs=1 seek=8150 conv=notrunc status=none"""
 
 
 def damage_a_page(stack: Stack) -> str:
-    """Damage a page of a table on the disk of the stopped server."""
+    """Damage a page of a table on the disk of the stopped server; return this damage's name."""
     path = as_superuser(stack, "SELECT current_setting('data_directory') || '/' || pg_relation_filepath('users_user')")
     stack.compose("stop", "postgres")
     command = ("run", "--rm", "--no-deps", "--no-TTY", "--entrypoint=sh", "postgres", "-euc", FLIP, "flip", path)
@@ -79,8 +80,8 @@ def damage_a_page(stack: Stack) -> str:
     return "damaged-database"
 
 
-def lock_a_medium(stack: Stack) -> str:
-    """Have a media file that the containers may not read."""
+def make_a_medium_unreadable(stack: Stack) -> str:
+    """Create a media file that the containers may not read; return this damage's name."""
     stack.exec("web", "sh", "-c", "echo locked >/data/media/public/locked.txt && chmod 0 /data/media/public/locked.txt")
     return "unreadable-media"
 
@@ -92,9 +93,9 @@ SAYS: Final = {
 }
 
 
-@pytest.mark.parametrize("harm", [lose_the_database, damage_a_page, lock_a_medium])
+@pytest.mark.parametrize("harm", [drop_the_database, damage_a_page, make_a_medium_unreadable])
 def test_how_to_brings_production_back(stack: Stack, harm: Callable[[Stack], str]) -> None:
-    """Without a word the restore is refused, naming the option; with it the site is back, as it was backed up."""
+    """Without the option the restore is refused, and names it; with it the site is back, as it was backed up."""
     with overridden(stack, {"services": PROD}):
         back_up(stack)
         users = stack.query("SELECT count(*) FROM users_user")
@@ -107,7 +108,7 @@ def test_how_to_brings_production_back(stack: Stack, harm: Callable[[Stack], str
         assert "Traceback" not in said
         commands = commands_of(ROOT / "library/docs/how-to/backups.md", section=SECTION)[0]
         commands = commands.replace("damaged-database", reason)
-        # What an earlier test has set aside may go.
+        # Data that an earlier test has set aside may be removed.
         commands = commands.replace("--yes-replace prod", "--yes-replace prod --forget-set-aside")
         run("bash", "-euc", commands, directory=stack.directory, limit=400, variables=home(stack))
     assert stack.exec("web", "cat", MEDIUM) == "smile\n"
@@ -118,7 +119,7 @@ def test_how_to_brings_production_back(stack: Stack, harm: Callable[[Stack], str
 
 
 def test_media_on_a_volume_of_their_own_are_restored(stack: Stack) -> None:
-    """What is live changes, comes back by --undo, and can be backed up and verified afterwards."""
+    """Changed live data is brought back by --undo, and can be backed up and verified afterwards."""
     volume = f"{stack.project}_media_data"
     services: dict[str, dict[str, object]] = {name: {"volumes": ["media_data:/data/media"]} for name in WITH_MEDIA}
     services["cron"] |= PROD["cron"]

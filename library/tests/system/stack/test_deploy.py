@@ -1,4 +1,4 @@
-"""./deploy.sh while visitors read and write: good releases and bad ones, interruptions, and the way back."""
+"""./bedplate deploy under load: good releases and bad ones, interruptions, and rollbacks."""
 
 import os
 import re
@@ -18,7 +18,7 @@ from documents import commands_of
 
 from stack.conftest import Report
 from stack.editing import appended, edited, replaced
-from stack.faults import stopped
+from stack.fault_injection import interrupt_at
 from stack.first_server import clone
 from stack.traffic import Traffic
 
@@ -38,21 +38,21 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def site(repository: Path) -> Iterator[Server]:
-    """Return a PROD of its own, just cloned and installed."""
+    """Yield a separate PROD, just cloned and installed."""
     with running("prod", repository.parent / "site", fetch=partial(clone, repository)) as site:
         yield site
 
 
 @pytest.fixture(scope="module")
 def traffic(site: Server) -> Iterator[Traffic]:
-    """Return what visitors do during these tests."""
+    """Yield the load of clients during these tests."""
     with Traffic(site).running() as traffic:
         yield traffic
 
 
 @pytest.fixture
 def served(traffic: Traffic) -> Iterator[None]:
-    """Fail the test when a visitor was not served in the meantime."""
+    """Fail the test if a client was not served meanwhile."""
     before = traffic.requests
     yield
     assert traffic.requests > before
@@ -60,12 +60,12 @@ def served(traffic: Traffic) -> Iterator[None]:
 
 
 def deploy(site: Server, *options: str) -> subprocess.CompletedProcess[str]:
-    """Return how ./deploy.sh ended."""
-    return attempt(site.directory / "deploy.sh", "--yes", *options, directory=site.directory, limit=300)
+    """Return the result of ./bedplate deploy."""
+    return attempt(site.directory / "bedplate", "deploy", "--yes", *options, directory=site.directory, limit=300)
 
 
 def succeed(site: Server, *options: str) -> float:
-    """Deploy; return how many seconds it took."""
+    """Deploy; return the duration in seconds."""
     started = time.monotonic()
     result = deploy(site, *options)
     assert result.returncode == 0, result.stdout + result.stderr
@@ -73,7 +73,7 @@ def succeed(site: Server, *options: str) -> float:
 
 
 def containers(site: Server) -> dict[str, Any]:
-    """Return the identity of every container, the service's name and its own."""
+    """Return the identity of every container: its service and its id."""
     listed = site.compose("ps", "--all", "--format", "{{.Service}} {{.Name}} {{.ID}}").splitlines()
     return {line.rpartition(" ")[0]: line.rpartition(" ")[2] for line in listed}
 
@@ -89,7 +89,7 @@ def images(site: Server) -> set[str]:
 
 
 def change(checkout: Path, text: str) -> None:
-    """Make a new release of the checkout: its pages say this."""
+    """Make a new release of the checkout, whose pages have this text."""
     footer = checkout / "web/templates/footer.html"
     footer.write_text(f"{footer.read_text()}<!-- {text} -->\n")
 
@@ -105,13 +105,13 @@ def assert_nothing_changed(site: Server, before: dict[str, Any]) -> None:
     ("options", "said"),
     [
         (("--rollback",), "there is nothing to go back to"),
-        ((), "there is no place for the backup: BACKUP_URL in .env is empty"),
+        ((), "there is no store for the backup: BACKUP_URL in .env is empty"),
         (("--no-backup", "--pull", "latest"), "the release latest is the one that runs"),
         (("--no-backup", "--pull", "no-such-release"), "REGISTRY in .env is empty: it can be pulled from nowhere"),
     ],
 )
 def test_refusal(site: Server, options: tuple[str, ...], said: str) -> None:
-    """What cannot be is told before anything is changed."""
+    """An impossible deploy is refused before anything is changed."""
     before = containers(site)
     result = deploy(site, *options)
     assert result.returncode == 1
@@ -121,7 +121,7 @@ def test_refusal(site: Server, options: tuple[str, ...], said: str) -> None:
 
 
 def test_deploy(site: Server, repository: Path, served: None) -> None:
-    """What the team has committed takes over after a backup; `docker compose up` has nothing to do afterwards."""
+    """The team's commit takes over after a backup; `docker compose up` has nothing to do afterwards."""
     dotenv = site.directory / ".env"
     dotenv.write_text(dotenv.read_text().replace("BACKUP_URL=", "BACKUP_URL=file:///data/backups"))
     change(repository, "release 1")
@@ -137,7 +137,7 @@ def test_deploy(site: Server, repository: Path, served: None) -> None:
 
 
 def test_old_files_are_served(site: Server, traffic: Traffic) -> None:
-    """A browser that has a page of an earlier release gets the file that it names, from nginx."""
+    """A browser that has a page of an earlier release gets that page's files from nginx."""
     style = site.directory / "web/static/css/site.css"
     with appended(style, "/* release 2 */\n"):
         succeed(site, "--no-backup")
@@ -147,7 +147,7 @@ def test_old_files_are_served(site: Server, traffic: Traffic) -> None:
 
 
 def test_release_that_never_becomes_healthy(site: Server, served: None) -> None:
-    """It gets no request, and goes; the old one stays."""
+    """It gets no request, and is removed; the old one stays."""
     before = containers(site)
     with appended(site.directory / "web/config/wsgi.py", '\nraise RuntimeError("This release does not start")\n'):
         result = deploy(site, "--no-backup", "--wait", "30")
@@ -176,7 +176,7 @@ def test_release_whose_migration_fails(site: Server, served: None) -> None:
 
 
 def test_release_whose_worker_does_not_start(site: Server, served: None) -> None:
-    """Even after requests were led to it, the old one takes over again, and the old worker works."""
+    """The old one takes over again, even after requests reached the new one, and the old worker works."""
     before = containers(site)
     refusal = 'import os\nimport sys\n\nif "worker" in sys.argv:\n    sys.exit("No worker")\n'
     with replaced(site.directory / "web/config/celery.py", "import os\n", refusal):
@@ -194,7 +194,7 @@ def test_release_whose_worker_does_not_start(site: Server, served: None) -> None
 
 
 def assert_disk_is_full(result: subprocess.CompletedProcess[str], *, step: str) -> None:
-    """Assert that the deploy failed in this step, and that it says why and what to do."""
+    """Assert that the deploy failed in this step, and gives the reason and what to do."""
     assert result.returncode == 1, result.stdout
     assert f"Failed: {step}" in result.stderr
     assert "Why:    the disk is full." in result.stderr
@@ -202,7 +202,7 @@ def assert_disk_is_full(result: subprocess.CompletedProcess[str], *, step: str) 
 
 
 def test_disk_is_full_for_the_images(site: Server, served: None) -> None:
-    """Images that the disk has no room for are not begun to be used. `/dev/full` is always full."""
+    """Images for which the disk has no room are not used. `/dev/full` is always full."""
     before = containers(site)
     with appended(site.directory / "web/Dockerfile", "\nRUN dd if=/dev/zero of=/dev/full count=1\n"):
         result = deploy(site, "--no-backup")
@@ -210,9 +210,9 @@ def test_disk_is_full_for_the_images(site: Server, served: None) -> None:
     assert_nothing_changed(site, before)
 
 
-@pytest.mark.skipif(os.getuid() != 0, reason="who is not root cannot mount a disk that is too small")
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can mount a disk that is too small")
 def test_disk_is_full_for_the_backup(site: Server, served: None, tmp_path: Path) -> None:
-    """Without its backup, the new release is not begun."""
+    """Without its backup, the new release is not started."""
     before, dotenv = containers(site), site.directory / ".env"
     full = re.sub(r"(?m)^BACKUP_URL=.*$", f"BACKUP_URL=file://{tmp_path}", dotenv.read_text())
     run("mount", "-t", "tmpfs", "-o", "size=16k,mode=1777", "tmpfs", tmp_path)
@@ -227,18 +227,18 @@ def test_disk_is_full_for_the_backup(site: Server, served: None, tmp_path: Path)
 
 def stop_in_step(site: Server, step: str, number: signal.Signals, console: Path) -> int:
     """Deploy, send the signal once this step is on its console, and return its exit status."""
-    command = (site.directory / "deploy.sh", "--yes", "--no-backup")
-    return stopped(*command, said=step, number=number, console=console)
+    command = (site.directory / "bedplate", "deploy", "--yes", "--no-backup")
+    return interrupt_at(*command, said=step, number=number, console=console)
 
 
 def deploy_unless_locked(site: Server) -> subprocess.CompletedProcess[str] | None:
-    """Return how ./deploy.sh ended; None when another one, or its last step, still runs."""
+    """Return the result of ./bedplate deploy; None while another one, or its last step, still runs."""
     result = deploy(site, "--no-backup")
     return None if "is running" in result.stderr else result
 
 
 def test_ctrl_c(site: Server, served: None, tmp_path: Path) -> None:
-    """Interrupted when the new release answers already, it goes back to the old one."""
+    """Interrupted while the new release already answers, it returns to the old one."""
     before = webs(site)
     assert stop_in_step(site, "[9/9]", signal.SIGINT, tmp_path / "console") == 130
     said = (tmp_path / "console").read_text()
@@ -249,7 +249,7 @@ def test_ctrl_c(site: Server, served: None, tmp_path: Path) -> None:
 
 
 def test_killed_deploy_can_be_run_again(site: Server, served: None, tmp_path: Path) -> None:
-    """After kill -9 the same command tidies up and deploys."""
+    """After kill -9 the same command cleans up and deploys."""
     assert stop_in_step(site, "[8/9]", signal.SIGKILL, tmp_path / "console") == -signal.SIGKILL
     assert len(webs(site)) == 2
     change(site.directory, "release 3")
@@ -261,7 +261,7 @@ def test_killed_deploy_can_be_run_again(site: Server, served: None, tmp_path: Pa
 
 
 def test_rollback(site: Server, served: None) -> None:
-    """The release before serves again."""
+    """The previous release serves again."""
     before = site.dotenv["PREVIOUS_RELEASES"].split()
     site.follow(commands_of(HOW_TO, section="Roll back")[0])
     assert [site.dotenv["RELEASE"], *site.dotenv["PREVIOUS_RELEASES"].split()] == before
@@ -271,7 +271,7 @@ def test_rollback(site: Server, served: None) -> None:
 
 
 def test_restart(site: Server, served: None) -> None:
-    """What was changed in `.env` counts, in new containers of the same release."""
+    """Changes in `.env` take effect, in new containers of the same release."""
     before, dotenv = webs(site), site.directory / ".env"
     dotenv.write_text(re.sub(r"(?m)^PROJECT_NAME=.*$", "PROJECT_NAME=Restarted", dotenv.read_text()))
     site.follow(commands_of(HOW_TO, section="Restart")[0])
@@ -282,15 +282,15 @@ def test_restart(site: Server, served: None) -> None:
 
 
 def test_unchanged_code(site: Server, served: None, report: Report) -> None:
-    """It is a release as any other. Images of releases past those to go back to are gone."""
+    """It is a release like any other. Images older than those for rollbacks are removed."""
     seconds = succeed(site, "--no-backup")
-    report(f"a deploy of unchanged code, visitors being there: {seconds:.0f} s")
+    report(f"a deploy of unchanged code, under load: {seconds:.0f} s")
     assert images(site) == {site.dotenv["RELEASE"], *site.dotenv["PREVIOUS_RELEASES"].split()}
     assert len(images(site)) <= 3
 
 
 def test_nothing_was_dropped(site: Server, traffic: Traffic, report: Report) -> None:
-    """All of that time every request was answered, and everything that was written is there."""
+    """During these tests every request was answered, and all written data is there."""
     wait_until(lambda: traffic.requests >= SMALLEST_TRAFFIC, limit=120, what=f"{SMALLEST_TRAFFIC} requests")
     traffic.stop()
     rows = int(site.query("select count(*) from operations_taskrun"))

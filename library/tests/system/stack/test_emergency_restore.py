@@ -1,4 +1,4 @@
-"""The server is gone, its backups are encrypted: the how-to, followed to the letter onto an empty one."""
+"""The server is gone, its backups are encrypted: the how-to page, followed to the letter on an empty one."""
 
 import json
 import os
@@ -21,7 +21,7 @@ PICTURE: Final = "/data/media/public/a portrait.txt"
 
 
 def empty_server(directory: Path, project: str) -> Server:
-    """Return PROD, not installed yet."""
+    """Return PROD, not yet installed."""
     return Server(
         directory=copy_checkout(directory),
         project=project,
@@ -51,7 +51,7 @@ def set_up(server: Server, backups: Path, recipient: str) -> None:
 
 
 def assert_key_is_nowhere(server: Server, secret: str) -> None:
-    """Assert that neither the folder, nor a container, nor what they keep holds the key."""
+    """Assert that neither the folder, nor a container, nor its data holds the key."""
     files = [path for path in server.directory.rglob("*") if path.is_file() and not path.is_symlink()]
     assert not [path for path in files if secret.encode() in path.read_bytes()]
     assert secret not in json.dumps(server.containers())
@@ -62,7 +62,7 @@ def assert_key_is_nowhere(server: Server, secret: str) -> None:
 
 
 def test_encrypted_production_comes_back_onto_an_empty_server(tmp_path: Path) -> None:
-    """People, passwords and media of the old server are there; the key is on the new one no more; backups go on."""
+    """People, passwords and media of the old server are there; the key has left the new one; backups continue."""
     project, identity, backups = unique_slug(), x25519.Identity.generate(), tmp_path / "backups"
     backups.mkdir()
     old = empty_server(tmp_path / "old", project)
@@ -72,12 +72,15 @@ def test_encrypted_production_comes_back_onto_an_empty_server(tmp_path: Path) ->
         old.make_user(CUSTOMER, password="known-to-the-customer")
         old.exec("web", "sh", "-c", f"mkdir -p /data/media/public && echo smile >'{PICTURE}'")
         url = run("./google_storage.sh", "-b", directory=old.directory, limit=300).strip()
+        key = run("./google_storage.sh", "--public-key", directory=old.directory)
         assert b"smile" not in b"".join(path.read_bytes() for path in backups.rglob("*") if path.is_file())
     finally:
         old.remove()
 
     new = empty_server(tmp_path / "new", project)
     try:
+        with (new.directory / "web/config/backup_signers").open("a") as signers:
+            signers.write(key)  # as it was committed when the old server was set up
         set_up(new, backups, str(identity.to_public()))
         (new.directory / "key.txt").write_text(str(identity))
         for commands in commands_of(HOW_TO, section="The server is gone, and its backups are encrypted"):
@@ -88,7 +91,7 @@ def test_encrypted_production_comes_back_onto_an_empty_server(tmp_path: Path) ->
         assert new.get("/media/public/a%20portrait.txt").text == "smile\n"
         assert_key_is_nowhere(new, str(identity))
         listed = json.loads(run("./google_storage.sh", "-l", "--json", directory=new.directory))
-        assert len(listed) == 3  # of the old server; of the empty site before the restore; of what was restored
+        assert len(listed) == 3  # of the old server; of the empty site before the restore; of the restored site
         assert all(backup["encrypted"] for backup in listed)
     finally:
         new.remove()

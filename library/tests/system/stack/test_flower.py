@@ -29,7 +29,7 @@ ADDRESSES = [
 
 @pytest.mark.parametrize("address", ADDRESSES)
 def test_visitors_are_asked_to_log_in(stack: Stack, address: str) -> None:
-    """Who has not logged in is led to the login page, and back afterwards."""
+    """A visitor who has not logged in is redirected to the login page, and back afterwards."""
     answer = stack.get(address)
     assert answer.status == 302
     assert answer.headers["Location"] == f"/accounts/login/?next={address}"
@@ -37,30 +37,30 @@ def test_visitors_are_asked_to_log_in(stack: Stack, address: str) -> None:
 
 
 @pytest.mark.parametrize("address", ADDRESSES)
-def test_users_may_not(member: APIRequestContext, address: str) -> None:
-    """A user who is not staff gets no answer of Flower's."""
+def test_flower_is_closed_to_users(member: APIRequestContext, address: str) -> None:
+    """A user without staff rights gets no answer from Flower."""
     assert member.get(address).status == 403
 
 
 @pytest.mark.parametrize("address", ADDRESSES)
-def test_staff_may(staff: APIRequestContext, address: str) -> None:
+def test_flower_is_open_to_staff(staff: APIRequestContext, address: str) -> None:
     """Staff get Flower's answer."""
     assert staff.get(address).status == 200
 
 
 def test_commands_are_for_staff_too(stack: Stack, member: APIRequestContext) -> None:
-    """Its API, which starts and stops things, is closed to everybody else."""
-    address = "/flower/api/worker/shutdown/celery@nobody"
+    """Its API, which starts and stops things, is closed to all others."""
+    address = "/flower/api/worker/shutdown/celery@unknown"
     assert stack.get(address, method="POST").status == 302
     assert member.post(address).status == 403
 
 
 def test_commands_take_a_permission(stack: Stack, playwright: Playwright) -> None:
-    """Staff may look; to command a worker takes more. Superusers may."""
+    """Staff may look; commands to a worker need a permission, which superusers have."""
     stack.make_user("looker@example.com", password="a-looker's-password")
     stack.query("UPDATE users_user SET is_staff = true WHERE email = 'looker@example.com'")
     looker = log_in(playwright, stack.url, email="looker@example.com", password="a-looker's-password")
-    address = "/flower/api/worker/shutdown/celery@nobody"
+    address = "/flower/api/worker/shutdown/celery@unknown"
     assert looker.get("/flower/api/workers").status == 200
     assert looker.post(address).status == 403
     assert looker.post("/flower/tasks/datatable", form=FIRST_ROWS).ok  # as the page of tasks asks: it only reads
@@ -81,6 +81,10 @@ def test_finished_task_is_shown(staff: APIRequestContext, staff_page: Page) -> N
     wait_until_succeeded(staff, address)
     identifier = address.strip("/").rpartition("/")[2]
     api = f"/flower/api/task/info/{identifier}"
-    wait_until(lambda: staff.get(api).ok and staff.get(api).json()["state"] == "SUCCESS", limit=15, what=f"{api} tells")
+    wait_until(
+        lambda: staff.get(api).ok and staff.get(api).json()["state"] == "SUCCESS",
+        limit=15,
+        what=f"{api} answers",
+    )
     visit(staff_page, "/flower/tasks")
     expect(staff_page.get_by_role("link", name=identifier)).to_be_visible()

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.stack
 
 @pytest.fixture
 def open_page(page: Page) -> Page:
-    """Return the open home page, which will not be loaded again."""
+    """Return the open home page, which is not loaded again."""
     visit(page, "/")
     expect(page.locator(".stack-status--ok")).to_be_visible()
     page.evaluate("window.sameDocument = true")
@@ -50,7 +50,7 @@ def test_changed_component_shows(stack: Stack, open_page: Page) -> None:
 
 
 def test_new_error_is_shown_in_the_page(stack: Stack, open_page: Page, console: Console) -> None:
-    """A mistake in a `.scss` file is shown over the page, and goes away with it."""
+    """An error in a `.scss` file is shown over the page, and disappears with the error."""
     with appended(stack.directory / "web/frontend/sass/main.scss", "\nh1 { color: $unknown; }\n"):
         expect(open_page.locator("vite-error-overlay")).to_be_attached()
     expect(open_page.locator("vite-error-overlay")).not_to_be_attached()
@@ -59,7 +59,7 @@ def test_new_error_is_shown_in_the_page(stack: Stack, open_page: Page, console: 
 
 @pytest.fixture
 def without_frontend(stack: Stack) -> Iterator[None]:
-    """Take the folder web/frontend away for the test."""
+    """Remove the folder web/frontend for the test."""
     frontend = stack.directory / "web/frontend"
     away = frontend.rename(stack.directory / "frontend-away")
     try:
@@ -74,7 +74,7 @@ def without_frontend(stack: Stack) -> Iterator[None]:
 
 @pytest.mark.usefixtures("without_frontend")
 def test_pages_work_without_frontend(page: Page) -> None:
-    """Where the project has no folder web/frontend, pages ask for none of it."""
+    """In a project without the folder web/frontend, pages request none of its files."""
     visit(page, "/")
     expect(page.get_by_role("heading", level=1)).to_be_visible()
     assert "/static/dist/" not in page.content()

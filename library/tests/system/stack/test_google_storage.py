@@ -1,4 +1,4 @@
-"""`./google_storage.sh`, as a person uses it: from signing in to production's data, anonymised, in the browser."""
+"""`./google_storage.sh`, as a person uses it: from signing in to anonymized production data in the browser."""
 
 import re
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ PICTURE = "/data/media/public/a portrait, 100%.txt"
 
 @pytest.fixture(scope="module")
 def storage(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Storage]:
-    """Return a stack with a bucket that this machine has signed in to, by a service account's key."""
+    """Return a stack with a bucket that this machine has signed in to with a service account's key."""
     with google_storage(stack, tmp_path_factory.mktemp("home")) as storage:
         key = stack.directory / "key.json"
         key.write_text(stack.exec("oauth", "cat", "/tmp/key.json"))  # noqa: S108 - of that container
@@ -47,14 +47,14 @@ def backup(storage: Storage) -> str:
 
 
 def test_credentials_are_stored_outside_for_their_owner_alone(storage: Storage) -> None:
-    """The key is in the person's own configuration, with mode 0600, and not in the checkout."""
+    """The key is in the person's own configuration, with mode 0600, not in the checkout."""
     assert storage.credentials.stat().st_mode & 0o777 == 0o600
     assert storage.credentials.parent.stat().st_mode & 0o777 == 0o700
     assert not storage.credentials.is_relative_to(storage.stack.directory)
 
 
 def test_person_signs_in_with_a_browser(storage: Storage, new_page: NewPage) -> None:
-    """The link leads to the consent; after it the terminal says whose access it is."""
+    """The link leads to the consent page; afterwards the terminal says whose access it is."""
     with storage.start(*AUTHENTICATE) as process:
         assert process.stdout
         link = next(found for line in process.stdout if (found := re.search(r"http://\S+/auth\?\S+", line)))
@@ -68,7 +68,7 @@ def test_person_signs_in_with_a_browser(storage: Storage, new_page: NewPage) -> 
 
 
 def test_pasted_address_signs_in_too(storage: Storage, playwright: Playwright) -> None:
-    """A browser on another machine ends at a page that does not load: its address does as well."""
+    """A browser on another machine ends at a page that does not load: its address can be pasted."""
     with storage.start("-a", "--port", "8799") as process:
         assert process.stdout
         assert process.stdin
@@ -82,8 +82,8 @@ def test_pasted_address_signs_in_too(storage: Storage, playwright: Playwright) -
     assert "person@example.com has access" in said
 
 
-def test_backup_is_listed_and_proven(storage: Storage, backup: str) -> None:
-    """A backup is in the list at once, and says that it is verified once a drill has proven it."""
+def test_backup_is_listed_and_verified(storage: Storage, backup: str) -> None:
+    """A backup is listed at once, and as verified after a restore verification has passed."""
     (newest, *_) = storage.list()
     assert (newest["url"], newest["environment"], newest["verified"]) == (backup, "local", False)
     assert newest["engine"].startswith("postgresql 18.")
@@ -94,7 +94,7 @@ def test_backup_is_listed_and_proven(storage: Storage, backup: str) -> None:
 
 
 def test_restore_brings_back_database_and_media(storage: Storage, backup: str) -> None:
-    """What came after the backup is gone after a restore, and back after --undo; the site serves throughout."""
+    """Data newer than the backup is gone after a restore, and back after --undo; the site serves throughout."""
     stack = storage.stack
     stack.make_user("late@example.com", password="came-after-the-backup")
     stack.exec("web", "rm", PICTURE)
@@ -107,8 +107,8 @@ def test_restore_brings_back_database_and_media(storage: Storage, backup: str) -
     assert stack.status("/health/ready") == 200
 
 
-def test_production_arrives_anonymised(storage: Storage, playwright: Playwright, new_page: NewPage) -> None:
-    """Restored elsewhere, production's people are pseudonyms, and the default user logs in and sees them."""
+def test_production_arrives_anonymized(storage: Storage, playwright: Playwright, new_page: NewPage) -> None:
+    """Restored elsewhere, production's people are pseudonyms; the default user logs in and sees them."""
     stack = storage.stack
     stack.make_user(CUSTOMER, password="known-to-the-customer")
     storage.back_up_as("prod")
@@ -130,7 +130,7 @@ def test_production_arrives_anonymised(storage: Storage, playwright: Playwright,
 
 
 def test_prod_is_replaced_only_on_its_name(storage: Storage) -> None:
-    """Without a terminal to type it on, and without --yes-replace prod, PROD's data stay."""
+    """Without a terminal for typing the name, and without --yes-replace prod, PROD's data stay."""
     command = ("run", "--rm", "--no-deps", "--no-TTY", "--env", "ENVIRONMENT=prod", "cron")
     with pytest.raises(AssertionError, match=r"exited with 2:[\s\S]*--yes-replace prod"):
         storage.stack.compose(*command, "python", "-m", "bedplate.backup", "-r", "latest")
@@ -149,8 +149,8 @@ def test_works_while_the_stack_is_down(storage: Storage, backup: str) -> None:
 
 
 @contextmanager
-def amid_a_backup(storage: Storage) -> Iterator[None]:
-    """Do something while a command waits that had to start the database; at the end of the block it goes on."""
+def during_a_backup(storage: Storage) -> Iterator[None]:
+    """Run the block while a command waits that had to start the database; afterwards it continues."""
     stack = storage.stack
     lock = (
         f"--volume={stack.project}_app_data:/data",
@@ -173,29 +173,29 @@ def amid_a_backup(storage: Storage) -> Iterator[None]:
 
 @pytest.fixture
 def stopped(storage: Storage, backup: str) -> Iterator[Stack]:
-    """Return the stack, of which nothing runs that the bucket does not need."""
+    """Return the stack, of which only the services of the bucket run."""
     storage.stack.compose("stop", "web", "celery", "flower", "cron", "nginx", "valkey", "cache", "postgres")
     yield storage.stack
     storage.stack.restore()
 
 
-def test_a_site_that_was_started_meanwhile_stays_up(storage: Storage, stopped: Stack) -> None:
+def test_a_site_started_meanwhile_stays_up(storage: Storage, stopped: Stack) -> None:
     """The command had to start the database; when it ends, the site needs it."""
-    with amid_a_backup(storage):
+    with during_a_backup(storage):
         stopped.compose("up", "-d", "--wait")
     stopped.wait_until_ready()
     assert "postgres" in stopped.compose("ps", "--services", "--status", "running").split()
 
 
-def test_another_command_that_was_started_meanwhile_keeps_its_database(storage: Storage, stopped: Stack) -> None:
-    """Though a container of the same service ran before, which has ended."""
+def test_another_command_started_meanwhile_keeps_its_database(storage: Storage, stopped: Stack) -> None:
+    """| Even if a container of the same service ran before, and has ended."""
 
     def another() -> str:
         return stopped.compose("run", "--detach", "--no-deps", "cron", "sleep", "infinity").split()[-1]
 
     before, after = another(), ""
     try:
-        with amid_a_backup(storage):
+        with during_a_backup(storage):
             after = another()
             run("docker", "rm", "--force", before)
         assert "postgres" in stopped.compose("ps", "--services", "--status", "running").split()
@@ -204,8 +204,8 @@ def test_another_command_that_was_started_meanwhile_keeps_its_database(storage: 
 
 
 @pytest.mark.parametrize("arguments", [[], ["-x"], ["-l", "-b"], ["-r", "nonsense"], ["-r", "s3://other/v1/a/b/c"]])
-def test_wrong_use_exits_with_2(storage: Storage, arguments: list[str]) -> None:
-    """What the command cannot mean, it refuses, and says where to look."""
+def test_invalid_usage_exits_with_2(storage: Storage, arguments: list[str]) -> None:
+    """Invalid usage is refused, with a pointer to the help."""
     result = storage.attempt(*arguments)
     assert result.returncode == 2
     assert result.stderr.startswith(("Error: ", "Usage: "))
@@ -213,7 +213,7 @@ def test_wrong_use_exits_with_2(storage: Storage, arguments: list[str]) -> None:
 
 
 def test_missing_backup_exits_with_1(storage: Storage, backup: str) -> None:
-    """A backup that is not there is named."""
+    """A missing backup is named."""
     absent = f"{backup[:-6]}000000"
     result = storage.attempt("-r", absent)
     assert (result.returncode, result.stderr.count(absent)) == (1, 1)

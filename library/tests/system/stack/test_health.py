@@ -1,4 +1,4 @@
-"""/health/live, /health/ready and /health/background, while what the application needs comes and goes."""
+"""/health/live, /health/ready and /health/background, while services that the application needs stop and start."""
 
 import pytest
 from bedplate.testing.browser import Console, visit
@@ -13,13 +13,13 @@ pytestmark = pytest.mark.stack
 
 
 def checks(stack: Stack) -> dict[str, str]:
-    """Return what /health/ready says of each service."""
+    """Return the result of /health/ready for each service."""
     answer = stack.get("/health/ready").json()
     return {name: check["status"] for name, check in answer["checks"].items()}
 
 
 def test_all_is_well(stack: Stack) -> None:
-    """Both answer 200, at once, to anybody, and are in no cache."""
+    """Both answer 200, at once, to everyone, and are not cached."""
     ready, live = stack.get("/health/ready"), stack.get("/health/live")
     assert (ready.status, live.status) == (200, 200)
     assert "no-store" in ready.headers["Cache-Control"]
@@ -36,7 +36,7 @@ def test_all_is_well(stack: Stack) -> None:
     ],
 )
 def test_missing_service_is_named(stack: Stack, service: str, expected: dict[str, str]) -> None:
-    """While a service is away, `ready` is 503 and names it, `live` stays 200; once it is back, all is well again."""
+    """While a service is down, `ready` is 503 and names it, and `live` stays 200; once it is back, so is `ready`."""
     started = stack.containers()["web"]["State"]["StartedAt"]
     stack.compose("stop", service)
     try:
@@ -62,8 +62,8 @@ def test_outage_shows_on_the_open_page(stack: Stack, page: Page, console: Consol
 
 
 @pytest.mark.parametrize("part", ["cron", "celery"])
-def test_silence_of_the_background_is_noticed(stack: Stack, part: str) -> None:
-    """A monitor outside sees that cron or the worker is dead; while they live, each is heard of every few seconds."""
+def test_missing_heartbeat_is_noticed(stack: Stack, part: str) -> None:
+    """An external monitor sees that cron or the worker is dead; while they live, each reports every few seconds."""
     wait_until(lambda: stack.status("/health/background") == 200, limit=60, what="both are heard of")
     name = {"cron": "cron", "celery": "worker"}[part]
     stack.compose("stop", part)
@@ -72,14 +72,14 @@ def test_silence_of_the_background_is_noticed(stack: Stack, part: str) -> None:
         stack.manage("shell", "-c", f"import time; from django.core.cache import cache; {age}")
         answer = stack.get("/health/background")
         assert answer.status == 503
-        assert answer.json()["checks"][name]["error"].startswith("not heard of for 30")
+        assert answer.json()["checks"][name]["error"].startswith("no heartbeat for 30")
     finally:
         stack.restore()
     wait_until(lambda: stack.status("/health/background") == 200, limit=60, what="both are heard of again")
 
 
-def test_other_sorting_of_the_server_is_noticed_and_mended_by_the_page(stack: Stack) -> None:
-    """As after a change of the image; then by the command of the how-to."""
+def test_collation_mismatch_is_reported_and_fixed_by_the_how_to(stack: Stack) -> None:
+    """It occurs after a change of the image; the command of the how-to page fixes it."""
     (command,) = commands_of(ROOT / "library/docs/how-to/rebuild-indexes.md")
     older = "UPDATE pg_database SET datcollversion = '2.0' WHERE datallowconn"
     try:

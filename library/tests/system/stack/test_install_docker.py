@@ -1,4 +1,4 @@
-"""./install_docker.sh for real: run again, run with what no longer fits, stopped half-way."""
+"""./install_docker.sh for real: run again, run with settings that no longer fit, stopped half way."""
 
 import os
 import pty
@@ -24,7 +24,7 @@ from stack.editing import replaced
 pytestmark = pytest.mark.stack
 
 BY_HAND: Final = "What `./install_docker.sh` does, by hand"  # in the README
-# What the install tells to run when the database and `.env` disagree.
+# The install's advice when the database and `.env` disagree.
 PASSWORD_COMMAND: Final = r"docker compose exec postgres psql --username app --dbname app --command '\password'"
 
 
@@ -47,17 +47,17 @@ def command(stack: Stack, *options: str) -> list[str | Path]:
 
 
 def environment(stack: Stack) -> dict[str, str]:
-    """Return the environment that the stack gets its name from."""
+    """Return the environment that gives the stack its name."""
     return clean_environment() | {"COMPOSE_PROJECT_NAME": stack.project}
 
 
 def users(stack: Stack) -> str:
-    """Return every user, as the database has them."""
+    """Return every user in the database."""
     return stack.query("select id, email, password from users_user order by id")
 
 
 def test_second_run_keeps_everything(stack: Stack, report: Report) -> None:
-    """Run again with nothing changed, it replaces no container and no value, and is quick."""
+    """Run again without changes, it replaces no container and no value, and is quick."""
     containers = {name: container["Id"] for name, container in stack.containers().items()}
     before = users(stack), (stack.directory / ".env").read_bytes()
     started = time.monotonic()
@@ -67,18 +67,18 @@ def test_second_run_keeps_everything(stack: Stack, report: Report) -> None:
     assert result.returncode == 0, result.stderr
     assert {name: container["Id"] for name, container in stack.containers().items()} == containers
     assert (users(stack), (stack.directory / ".env").read_bytes()) == before
-    assert "was not touched" in result.stdout
+    assert "was not changed" in result.stdout
 
 
-def test_files_belong_to_who_installs(stack: Stack) -> None:
-    """Nothing that the install and the containers left in the checkout belongs to someone else."""
+def test_files_belong_to_the_person_who_installs(stack: Stack) -> None:
+    """No file that the install and the containers left in the checkout belongs to someone else."""
     foreign = [path for path in stack.directory.rglob("*") if path.lstat().st_uid != os.getuid()]
     assert not foreign
 
 
 @pytest.fixture
 def other_password(stack: Stack) -> Iterator[str]:
-    """Put another database password into `.env` for the test; the database and `.env` agree again afterwards."""
+    """Put another database password into `.env` for the test; afterwards the database and `.env` agree again."""
     dotenv = stack.directory / ".env"
     before = dotenv.read_text()
     password = "not-the-one-of-the-volume"
@@ -90,7 +90,7 @@ def other_password(stack: Stack) -> Iterator[str]:
 
 
 def set_database_password(stack: Stack, password: str) -> None:
-    """Give the database this password by the command that the install names, on a terminal as a person would."""
+    """Set this password in the database with the command that the install names, on a terminal as a person would."""
     controller, terminal = pty.openpty()
     process = subprocess.Popen(
         shlex.split(PASSWORD_COMMAND),
@@ -112,7 +112,7 @@ def set_database_password(stack: Stack, password: str) -> None:
 
 
 def test_password_of_another_volume(stack: Stack, other_password: str) -> None:
-    """A password that the database refuses is told as such; nothing is lost; the way out that it names is one."""
+    """A password that the database refuses is reported as such; nothing is lost; the suggested way out works."""
     before = users(stack)
     result = install(stack)
     assert result.returncode == 1
@@ -127,7 +127,7 @@ def test_password_of_another_volume(stack: Stack, other_password: str) -> None:
 
 
 def test_port_moves(stack: Stack) -> None:
-    """--port moves the running site, its data untouched, and back again."""
+    """--port moves the running site and back again, without touching its data."""
     port, before = free_port(), users(stack)
     assert install(stack, "--port", str(port)).returncode == 0
     moved = Stack(directory=stack.directory, project=stack.project, port=port)
@@ -140,7 +140,7 @@ def test_port_moves(stack: Stack) -> None:
 
 @pytest.fixture(scope="module")
 def unfinished(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """Return another copy, not installed yet. The shared stack was built before it, so its images take seconds."""
+    """Return another copy, not yet installed. The shared stack was built before, so its images take seconds."""
     folder = tmp_path_factory.mktemp("unfinished") / "it's my copy"
     unfinished = Stack(directory=copy_checkout(folder), project=unique_slug(), port=free_port())
     yield unfinished
@@ -169,17 +169,17 @@ def stop_in_step(stack: Stack, step: str, number: signal.Signals, console: Path)
 
 @pytest.mark.parametrize("step", ["[2/8]", "[4/8]", "[5/8]"])
 def test_interrupted_install(unfinished: Stack, step: str, tmp_path: Path) -> None:
-    """Ctrl-C in any step leaves a whole `.env` or none, and says how to go on."""
+    """Ctrl-C in any step leaves a complete `.env` or none, and says how to continue."""
     console = tmp_path / "console"
     assert stop_in_step(unfinished, step, signal.SIGINT, console) == 130
-    assert "To go on: ./install_docker.sh" in console.read_text()
+    assert "To continue: ./install_docker.sh" in console.read_text()
     dotenv = unfinished.directory / ".env"
     assert not dotenv.exists() or "change-me" not in unfinished.dotenv.values()
     assert not (unfinished.directory / ".env.new").exists()
 
 
 def test_killed_install_can_be_run_again(unfinished: Stack, tmp_path: Path) -> None:
-    """After kill -9 amid the migration, the same command ends with a running site; `.env` is the first one."""
+    """After kill -9 during the migration, the same command ends with a running site; `.env` is the first one."""
     assert stop_in_step(unfinished, "[6/8]", signal.SIGKILL, tmp_path / "console") == -signal.SIGKILL
     before = (unfinished.directory / ".env").read_bytes()
     result = wait_until(lambda: install_unless_locked(unfinished), limit=300, what="the killed step has ended")
@@ -190,7 +190,7 @@ def test_killed_install_can_be_run_again(unfinished: Stack, tmp_path: Path) -> N
 
 
 def install_unless_locked(stack: Stack) -> subprocess.CompletedProcess[str] | None:
-    """Run the install; return None when another one, or its last step, still runs."""
+    """Run the install; return None while another one, or its last step, still runs."""
     result = install(stack)
     return (
         None if "another install, deploy, rotation or restore of this project is running" in result.stderr else result
@@ -198,7 +198,7 @@ def install_unless_locked(stack: Stack) -> subprocess.CompletedProcess[str] | No
 
 
 def test_lost_dotenv(unfinished: Stack) -> None:
-    """Without `.env` an existing database is left alone, until the person removes it with the command told."""
+    """Without `.env` an existing database is left alone, until the person removes it with the printed command."""
     dotenv = unfinished.directory / ".env"
     saved = dotenv.rename(dotenv.with_name("saved"))
     try:
@@ -214,7 +214,7 @@ def test_lost_dotenv(unfinished: Stack) -> None:
 
 
 def test_by_hand(unfinished: Stack, playwright: Playwright) -> None:
-    """The commands that the README has instead of the install lead to the same: the user of `.env` logs in."""
+    """The README's commands instead of the install have the same result: the user of `.env` logs in."""
     unfinished.remove()
     (unfinished.directory / ".env").unlink(missing_ok=True)
     example = unfinished.directory / ".env.example"
@@ -230,7 +230,7 @@ def test_by_hand(unfinished: Stack, playwright: Playwright) -> None:
 
 
 def test_another_project_name(stack: Stack) -> None:
-    """Under another name in `.env` the site would be empty: the install says where the data are, and makes nothing."""
+    """Another name in `.env` would make the site empty: the install says where the data is, and creates nothing."""
     dotenv = stack.directory / ".env"
     with replaced(dotenv, f"COMPOSE_PROJECT_NAME={stack.project}\n", f"COMPOSE_PROJECT_NAME={stack.project}-new\n"):
         result = install(stack)

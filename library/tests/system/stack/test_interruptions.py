@@ -1,6 +1,6 @@
-"""An install, deploy, rollback, rotation or restore that is ended at a seeded moment: afterwards every service runs.
+"""An install, deploy, rollback, rotation or restore interrupted at a seeded moment: afterwards every service runs.
 
-Each run has another seed, and says it. To repeat one, and to have more of them:
+Each run has another seed, and prints it. To repeat one, and to run more of them:
 `INTERRUPTIONS_SEED=123 INTERRUPTIONS_SECONDS=3000 python -m pytest library/tests/system/stack/test_interruptions.py`
 """
 
@@ -27,26 +27,26 @@ from stack.conftest import Report
 pytestmark = pytest.mark.stack
 
 SEED: Final = int(os.environ.get("INTERRUPTIONS_SEED") or random.randrange(10_000))
-SECONDS: Final = float(os.environ.get("INTERRUPTIONS_SECONDS") or 120)  # in which interruptions begin
+SECONDS: Final = float(os.environ.get("INTERRUPTIONS_SECONDS") or 120)  # time in which interruptions begin
 LONGEST_WAIT: Final = 2.5  # seconds into a step
 SIGNALS: Final = (signal.SIGINT, signal.SIGHUP, signal.SIGTERM, signal.SIGKILL)
-# What is interrupted, and how it announces each step. A restore announces none: its moments are counted from its start.
-DEPLOY: Final = "./deploy.sh --yes --no-backup"
+# Interrupted commands, and how each announces its steps. A restore announces none: moments count from its start.
+DEPLOY: Final = "./bedplate deploy --yes --no-backup"
 COMMANDS: Final = {
     DEPLOY: [f"[{step}/9]" for step in range(2, 10)],
-    "./deploy.sh --yes --restart": [f"[{step}/6]" for step in range(2, 7)],
-    "./deploy.sh --yes --rollback": [f"[{step}/6]" for step in range(2, 7)],
+    "./bedplate deploy --yes --restart": [f"[{step}/6]" for step in range(2, 7)],
+    "./bedplate deploy --yes --rollback": [f"[{step}/6]" for step in range(2, 7)],
     "./install_docker.sh --yes": [f"[{step}/9]" for step in range(2, 10)],
-    "./rotate_secret.sh --yes secret_key": [f"[{step}] " for step in range(2, 7)],
-    "./rotate_secret.sh --yes postgres_password": [f"[{step}] " for step in range(2, 7)],
-    "./rotate_secret.sh --yes valkey_url": [f"[{step}] " for step in range(2, 6)],
-    "./rotate_secret.sh --yes email_password --from secrets/secret_key": [f"[{step}] " for step in range(2, 4)],
+    "./bedplate rotate-secret --yes secret_key": [f"[{step}] " for step in range(2, 7)],
+    "./bedplate rotate-secret --yes postgres_password": [f"[{step}] " for step in range(2, 7)],
+    "./bedplate rotate-secret --yes valkey_url": [f"[{step}] " for step in range(2, 6)],
+    "./bedplate rotate-secret --yes email_password --from secrets/secret_key": [f"[{step}] " for step in range(2, 4)],
     "./google_storage.sh -r latest --yes-replace prod": [""] * 6,
 }
 
 
 HOW_TO: Final = ROOT / "library/docs/how-to/deploy-and-roll-back.md"
-# A team's services: one of the release, and one whose image is made elsewhere.
+# Services of a team: one of the release, and one whose image is not built here.
 ADDED: Final = """
 services:
   helper:
@@ -63,7 +63,7 @@ services:
 
 @dataclass(frozen=True, kw_only=True)
 class Interruption:
-    """What is ended, when and how."""
+    """The command to end, when and how."""
 
     command: str
     step: str
@@ -72,7 +72,7 @@ class Interruption:
     again: bool  # Ctrl-C is pressed twice
 
     def __str__(self) -> str:
-        """Return what a person needs to know of it."""
+        """Return a description for a person."""
         return f"{self.command} {self.step}+{self.seconds:.1f} s {self.number.name}{' twice' * self.again}"
 
 
@@ -90,7 +90,7 @@ def interruptions(chosen: random.Random) -> Iterator[Interruption]:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """Return a PROD with a backup, and with a release to go back to."""
+    """Yield a PROD with a backup, and with a previous release."""
     with running("prod", tmp_path_factory.mktemp("interruptions") / "site") as site:
         set_variable(site, "BACKUP_URL", "file:///data/backups")
         deploy(site)
@@ -104,8 +104,8 @@ def set_variable(site: Server, key: str, value: str) -> None:
 
 
 def deploy(site: Server, *options: str) -> str:
-    """Deploy; return what was said."""
-    result = attempt(site.directory / "deploy.sh", "--yes", *options, directory=site.directory, limit=300)
+    """Deploy; return the output."""
+    result = attempt(site.directory / "bedplate", "deploy", "--yes", *options, directory=site.directory, limit=300)
     assert result.returncode == 0, result.stdout + result.stderr
     return result.stdout
 
@@ -113,7 +113,7 @@ def deploy(site: Server, *options: str) -> str:
 def test_services_that_were_added(site: Server) -> None:
     """A deploy starts them. A rollback to a release without them keeps them, and says how to go forward again.
 
-    What `docker compose run web` left is no service, and stays.
+    A container left by `docker compose run web` is no service, and stays.
     """
     (site.directory / "added.yml").write_text(ADDED)
     set_variable(site, "COMPOSE_FILE", "prod.yml:added.yml")
@@ -123,7 +123,7 @@ def test_services_that_were_added(site: Server) -> None:
     newest = site.dotenv["RELEASE"]
     assert not down(site)
     assert {"added", "helper"} <= site.containers().keys()
-    assert f"./deploy.sh --pull {newest}" in deploy(site, "--rollback")
+    assert f"./bedplate deploy --pull {newest}" in deploy(site, "--rollback")
     assert not down(site)
     _, shown = commands_of(HOW_TO, section="Roll back")
     assert re.search(rf"^{site.project}-web +{newest} ", run("bash", "-ec", shown), re.MULTILINE)
@@ -157,7 +157,7 @@ def interrupt(site: Server, what: Interruption, console: Path) -> int:
 
 
 def wait_until_unlocked(site: Server) -> None:
-    """Return when nothing acts any more: what was killed may still be ending its last step."""
+    """Return when nothing runs any more: a killed command may still be ending its last step."""
 
     def is_free() -> bool:
         with (site.directory / "install_docker.sh").open() as script:
@@ -168,7 +168,7 @@ def wait_until_unlocked(site: Server) -> None:
 
 
 def down(site: Server) -> set[str]:
-    """Return the services of the file that do not run, or are not healthy."""
+    """Return the services of the Compose file that do not run, or are not healthy."""
     shown = site.compose("ps", "--format", "{{.Service}} {{.State}} {{.Health}}").splitlines()
     return set(site.compose("config", "--services").split()) - {
         line.split()[0] for line in shown if line.split()[1:] in (["running"], ["running", "healthy"])
@@ -176,7 +176,7 @@ def down(site: Server) -> set[str]:
 
 
 def test_every_service_runs_afterwards(site: Server, report: Report, tmp_path: Path) -> None:
-    """However it ended: what should run runs, the site answers, and nothing is left of a release that did not come."""
+    """However it ended: every service runs, the site answers, and nothing is left of an incomplete release."""
     users = site.query("select count(*) from users_user")
     console, made, ended = tmp_path / "console", 0, time.monotonic() + SECONDS
     for what in interruptions(random.Random(SEED)):
@@ -184,13 +184,13 @@ def test_every_service_runs_afterwards(site: Server, report: Report, tmp_path: P
             break
         status = interrupt(site, what, console)
         wait_until_unlocked(site)
-        told = f"seed {SEED}, number {made}: {what}, exit status {status}\n{console.read_text()}"
-        wait_until(lambda: not down(site), limit=90, what=f"every service runs after {told}")
-        wait_until(lambda: site.status("/health/ready") == 200, limit=30, what=f"the site answers; {told}")
-        assert site.query("select count(*) from users_user") == users, told
-        # What a killed deploy leaves, the next one removes.
-        if what.command.startswith("./deploy.sh") and what.number != signal.SIGKILL:
-            assert not (site.directory / ".env.release.new").exists(), told
+        details = f"seed {SEED}, number {made}: {what}, exit status {status}\n{console.read_text()}"
+        wait_until(lambda: not down(site), limit=90, what=f"every service runs after {details}")
+        wait_until(lambda: site.status("/health/ready") == 200, limit=30, what=f"the site answers; {details}")
+        assert site.query("select count(*) from users_user") == users, details
+        # The next deploy removes what a killed deploy leaves.
+        if what.command.startswith("./bedplate deploy") and what.number != signal.SIGKILL:
+            assert not (site.directory / ".env.release.new").exists(), details
         made += 1
     report(f"{made} interruptions, seed {SEED}: every service ran after each")
     assert made >= 1

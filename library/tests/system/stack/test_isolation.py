@@ -11,6 +11,8 @@ import pytest
 from bedplate.testing.checkout import copy_checkout, free_port, unique_slug
 from bedplate.testing.compose import Stack, run
 
+from stack.signing import as_environment, trust_key
+
 pytestmark = pytest.mark.stack
 
 SPY: Final = Path(__file__).parent / "spy"
@@ -26,7 +28,7 @@ cache.set("precious", "value", timeout=None)
 
 @dataclass(frozen=True, kw_only=True)
 class Live:
-    """All that is live, as hashes and counters."""
+    """Everything live, as hashes and counters."""
 
     database: str
     media: str
@@ -38,17 +40,17 @@ class Live:
 
 @dataclass(frozen=True)
 class Spied:
-    """A stack with the app, and a backup of PROD from before its data migration."""
+    """A stack with the app, and a backup of PROD made before its data migration."""
 
     stack: Stack
     home: Path
 
     def shell(self, service: str, command: str) -> str:
-        """Return what a line of shell prints in the service's container."""
+        """Return the output of a shell command in the service's container."""
         return self.stack.exec(service, "sh", "-c", command)
 
     def look(self) -> Live:
-        """Return what is live now."""
+        """Return the live state."""
         dump = "pg_dump --username=app --exclude-table-data=cron_runs_cronrun app | grep -v restrict"
         return Live(
             database=hashlib.sha256(self.shell("postgres", dump).encode()).hexdigest(),
@@ -60,14 +62,14 @@ class Spied:
         )
 
     def tool(self, *arguments: str) -> str:
-        """Return what ./google_storage.sh prints."""
+        """Return the output of ./google_storage.sh."""
         variables = {"XDG_CONFIG_HOME": str(self.home), "CLOUDSDK_CONFIG": str(self.home / "no-gcloud")}
         script = self.stack.directory / "google_storage.sh"
         return run(script, *arguments, directory=self.stack.directory, limit=300, variables=variables)
 
 
 def plant(directory: Path, *, later: bool) -> None:
-    """Put the app into the project; its data migration comes later."""
+    """Put the app into the project, with its data migration only if `later`."""
     shutil.copytree(SPY, directory / "web/spy", dirs_exist_ok=True)
     if not later:
         (directory / "web/spy" / LATER).unlink()
@@ -83,9 +85,10 @@ def spied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Spied]:
     plant(stack.directory, later=False)
     try:
         stack.install()
-        stack.compose("stop", "celery")  # so that the queue keeps what is put into it
+        stack.compose("stop", "celery")  # so that tasks stay in the queue
         stack.manage("shell", "--no-imports", "--command", FILL)
-        as_prod = ("--env", "ENVIRONMENT=prod", "--env", f"BACKUP_URL={STORE}")
+        as_prod = (*as_environment("prod"), "--env", f"BACKUP_URL={STORE}")
+        trust_key(stack.directory, f"{stack.project}/prod")
         tool = ("cron", "python", "-m", "bedplate.backup")
         stack.exec("web", "mkdir", "-p", "/data/backups")
         stack.compose("run", "--rm", "--no-deps", "--no-TTY", *as_prod, *tool, "--backup", limit=300)
@@ -99,7 +102,7 @@ def spied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Spied]:
 
 
 def test_the_handlers_do_reach_what_is_live(spied: Spied) -> None:
-    """By the stack's own deeds, before it was filled: otherwise the other tests would show nothing."""
+    """The stack's own actions, before it is filled, show it: otherwise the other tests would prove nothing."""
     live = spied.look()
     assert "post_migrate" in live.media
     assert "trace-migration" in live.cache
@@ -109,7 +112,7 @@ def test_the_handlers_do_reach_what_is_live(spied: Spied) -> None:
     assert "precious.txt" in live.media
 
 
-def test_a_drill_reaches_nothing_live(spied: Spied) -> None:
+def test_a_restore_verification_reaches_nothing_live(spied: Spied) -> None:
     """It migrates the copy, so the data migration and the handlers run."""
     before = spied.look()
     spied.tool("--verify", "latest:prod")
@@ -117,7 +120,7 @@ def test_a_drill_reaches_nothing_live(spied: Spied) -> None:
 
 
 def test_an_export_reaches_nothing_live(spied: Spied) -> None:
-    """It erases the rows of the copy."""
+    """It erases rows of the copy."""
     before = spied.look()
     spied.stack.compose(
         "run", "--rm", "--no-deps", "--no-TTY", "cron",
@@ -128,7 +131,7 @@ def test_an_export_reaches_nothing_live(spied: Spied) -> None:
 
 
 def test_a_restore_reaches_nothing_live(spied: Spied) -> None:
-    """It replaces database and media, as it should: what was there is kept, the rest is as it was."""
+    """It replaces database and media, as it should: the previous ones are kept, the rest is unchanged."""
     before = spied.look()
     spied.tool("-r", "latest:prod")
     after = spied.look()

@@ -16,15 +16,15 @@ urlpatterns.append(path("reload-probe", lambda request: HttpResponse("new librar
 
 
 def test_its_applications_pass_their_tests_in_the_container(stack: Stack) -> None:
-    """They run on the database and the queue that the project has; some need a superuser to make what they try."""
+    """They run on the project's database and queue; some need a superuser for their setup."""
     tests = ("/library/tests/applications", "--create-db", "-p", "no:cacheprovider")
     with superuser_variables(stack) as login:
         command = (*login, "web", "python", "-m", "pytest", *tests)
-        assert " passed" in stack.compose("exec", "--no-TTY", *command, limit=300)
+        assert " passed" in stack.compose("exec", "--no-TTY", *command, limit=900)
 
 
 def test_changed_library_is_served(stack: Stack) -> None:
-    """Who works on the library sees what is saved there, as in the application."""
+    """A saved change of the library is served, as one of the application is."""
     urls = stack.directory / "library/src/bedplate/django/operations/health_urls.py"
     assert stack.status("/health/reload-probe") == 404
     with appended(urls, PROBE):

@@ -1,4 +1,4 @@
-"""A server of another owner: over TLS only, as a role that is no superuser. Backups work as with our own."""
+"""A server of another operator: over TLS only, as a role that is no superuser. Backups work as with our own."""
 
 import secrets
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from typing import Final
 
 import pytest
 
-from stack.laboratory.project import Laboratory, laboratory
+from stack.chaos.project import ChaosStack, chaos_stack
 from stack.valkey import write_certificate
 
 pytestmark = pytest.mark.stack
@@ -42,14 +42,14 @@ RIGHTS: Final = "SELECT rolsuper OR rolcreaterole OR rolreplication OR rolbypass
 
 
 @pytest.fixture(scope="module")
-def managed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Laboratory]:
-    """Return a laboratory beside whose own server another one runs."""
+def managed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChaosStack]:
+    """Yield a chaos stack with another PostgreSQL server beside its own."""
     folder = tmp_path_factory.mktemp("tls")
     write_certificate(folder, HOST)
     (folder / "key.pem").chmod(0o644)
     folder.chmod(0o755)
-    with laboratory(override=OVERRIDE.format(folder=folder, password=PASSWORD, host=HOST)) as found:
-        found.run_well(["mkdir", BACKUPS])
+    with chaos_stack(override=OVERRIDE.format(folder=folder, password=PASSWORD, host=HOST)) as found:
+        found.run_checked(["mkdir", BACKUPS])
         admin = {"PGUSER": "cloudsqladmin", "PGDATABASE": "postgres"}
         psql(found, ROLE, **admin)
         psql(found, "CREATE DATABASE site OWNER site", **admin)
@@ -69,23 +69,23 @@ def site(**others: str) -> dict[str, str]:
     } | others
 
 
-def psql(managed: Laboratory, sql: str, **others: str) -> str:
-    """Return what the other server answers to a statement, by default the site's role in the site's database."""
+def psql(managed: ChaosStack, sql: str, **others: str) -> str:
+    """Return the other server's answer to a statement, by default to the site's role in the site's database."""
     login = {"PGHOST": HOST, "PGUSER": "site", "PGDATABASE": "site", "PGPASSWORD": PASSWORD}
     command = ("psql", "--no-psqlrc", "--tuples-only", "--no-align", "--command", sql)
-    return managed.run_well(command, variables={**site(), **login, **others}).output.strip()
+    return managed.run_checked(command, variables={**site(), **login, **others}).output.strip()
 
 
-def tool(managed: Laboratory, *arguments: str, **variables: str) -> str:
-    """Return what the backup system prints, on the other server."""
+def tool(managed: ChaosStack, *arguments: str, **variables: str) -> str:
+    """Return the output of the backup system, on the other server."""
     command = ("python", "-m", "bedplate.backup", *arguments)
-    return managed.run_well(command, variables=site(**variables)).output
+    return managed.run_checked(command, variables=site(**variables)).output
 
 
-def test_the_whole_backup_system_works_there(managed: Laboratory) -> None:
+def test_the_whole_backup_system_works_there(managed: ChaosStack) -> None:
     assert psql(managed, RIGHTS) == "f"
     assert psql(managed, "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()") == "t"
-    managed.run_well(["python", "manage.py", "migrate", "--no-input"], variables=site())
+    managed.run_checked(["python", "manage.py", "migrate", "--no-input"], variables=site())
     psql(managed, "CREATE TABLE notes AS SELECT 'before' AS note")
     psql(managed, "SELECT lo_from_bytea(0, 'a large object')")
     tool(managed, "--backup")
@@ -100,13 +100,13 @@ def test_the_whole_backup_system_works_there(managed: Laboratory) -> None:
     assert psql(managed, "SELECT count(*) FROM pg_database WHERE starts_with(datname, 'site')") == "2"
 
 
-def test_a_project_moves_there_by_a_backup(managed: Laboratory) -> None:
-    """What it has here, it has there: whatever the roles are called."""
-    managed.run_well(["python", "manage.py", "migrate", "--no-input"])
+def test_a_project_moves_there_by_a_backup(managed: ChaosStack) -> None:
+    """The data is the same there, whatever the roles are called."""
+    managed.run_checked(["python", "manage.py", "migrate", "--no-input"])
     managed.query("CREATE TABLE moved AS SELECT generate_series(1, 1000) AS number; CREATE EXTENSION citext")
     here = {"BACKUP_URL": f"file://{BACKUPS}/moving"}
-    managed.run_well(["mkdir", f"{BACKUPS}/moving"])
-    managed.run_well(["python", "-m", "bedplate.backup", "--backup"], variables=here)
+    managed.run_checked(["mkdir", f"{BACKUPS}/moving"])
+    managed.run_checked(["python", "-m", "bedplate.backup", "--backup"], variables=here)
     said = tool(managed, "--restore", "latest", "--yes", **here)
     assert "This server has no role app: owners and grants were left out" in said
     assert psql(managed, "SELECT sum(number) FROM moved") == "500500"
@@ -128,8 +128,8 @@ def test_a_project_moves_there_by_a_backup(managed: Laboratory) -> None:
     [("-m", "bedplate.backup", "--backup"), ("manage.py", "check", "--database=default")],
     ids=["backup", "application"],
 )
-def test_another_server_is_not_talked_to(
-    managed: Laboratory, command: tuple[str, ...], variables: dict[str, str], said: str
+def test_another_server_is_refused(
+    managed: ChaosStack, command: tuple[str, ...], variables: dict[str, str], said: str
 ) -> None:
     ended = managed.run(["python", *command], variables=site(**variables))
     assert ended.status != 0

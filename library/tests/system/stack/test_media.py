@@ -1,4 +1,4 @@
-"""Uploads through nginx: private ones for their owner alone, public ones for everybody."""
+"""Uploads through nginx: private ones for their owner alone, public ones for everyone."""
 
 import re
 from urllib.parse import quote
@@ -9,7 +9,7 @@ from bedplate.testing.server import Server
 from bedplate.testing.visitor import Visitor
 from playwright.sync_api import APIRequestContext, FilePayload
 
-from stack.test_servers import assert_guarded
+from stack.test_servers import assert_security_headers
 
 pytestmark = pytest.mark.stack
 
@@ -19,7 +19,7 @@ BOUNDARY = "between-the-fields"
 
 
 def field(name: str, value: str) -> str:
-    """Return a field of a form that brings files."""
+    """Return a field of a multipart form."""
     return f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
 
 
@@ -56,21 +56,21 @@ def publish(stack: Stack, name: str, content: str) -> str:
 
 @in_prod
 def test_owner_alone_gets_a_private_file(server: Server, customer: Visitor, superuser: Visitor) -> None:
-    """The owner sees it, others not even that it is there, and strangers are led to the login."""
+    """The owner sees it; for other users it does not exist, and strangers are redirected to the login."""
     address = upload(customer, "my report.txt")
     answer = Answer(*customer.ask(address))
     assert (answer.status, answer.text) == (200, SECRET)
     assert (answer.headers["Content-Type"], answer.headers["Accept-Ranges"]) == ("text/plain", "bytes")  # nginx's
     assert "no-store" in answer.headers["Cache-Control"]
     assert "X-Accel-Redirect" not in answer.headers
-    assert_guarded(answer)
+    assert_security_headers(answer)
     assert superuser.ask(address)[0] == 404
     assert server.get(address).headers["Location"] == f"/accounts/login/?next={address}"
 
 
 @in_prod
 def test_part_of_a_private_file(customer: Visitor) -> None:
-    """Players and interrupted downloads ask for a part."""
+    """Players and interrupted downloads request a part."""
     answer = Answer(*customer.ask(upload(customer, "film.txt"), Range="bytes=4-6"))
     assert (answer.status, answer.text) == (206, SECRET[4:7])
     assert answer.headers["Content-Range"] == f"bytes 4-6/{len(SECRET)}"
@@ -78,16 +78,16 @@ def test_part_of_a_private_file(customer: Visitor) -> None:
 
 @in_prod
 @pytest.mark.parametrize("name", ["report?100%.txt", "a#b&c=d.txt", "x%2e%2e%2fy.txt", "crlf%0d%0aX-Injected: yes.txt"])
-def test_any_name_finds_its_way(customer: Visitor, name: str) -> None:
-    """Names that mean something to somebody in between mean nothing here."""
+def test_any_file_name_works(customer: Visitor, name: str) -> None:
+    """Characters that are special to a program on the way are not special in file names."""
     status, headers, text = customer.ask(upload(customer, name))
     assert (status, text) == (200, SECRET)
     assert "X-Injected" not in headers
 
 
 @in_prod
-def test_what_can_act_is_downloaded(server: Server, customer: Visitor) -> None:
-    """A page or a drawing that somebody uploaded is saved, not run in the site's name."""
+def test_active_content_is_downloaded(server: Server, customer: Visitor) -> None:
+    """An uploaded page or drawing is downloaded, not run under the site's name."""
     page = "<script>alert(1)</script>"
     for answer in (
         Answer(*customer.ask(upload(customer, "page.html", page))),
@@ -98,17 +98,17 @@ def test_what_can_act_is_downloaded(server: Server, customer: Visitor) -> None:
         assert answer.headers["Content-Disposition"].startswith("attachment")
         assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'")
         assert "sandbox" in answer.headers["Content-Security-Policy"]
-        assert_guarded(answer)
+        assert_security_headers(answer)
 
 
 @in_prod
-def test_everybody_gets_a_public_file(server: Server) -> None:
-    """A public picture is shown, and comes from nginx itself."""
+def test_everyone_gets_a_public_file(server: Server) -> None:
+    """A public picture is shown, and served by nginx itself."""
     address = publish(server, "pictures/a house.png", "a house")
     answer = server.get(address)
     assert (answer.status, answer.text, answer.headers["Content-Type"]) == (200, "a house", "image/png")
     assert "Content-Disposition" not in answer.headers
-    assert_guarded(answer)
+    assert_security_headers(answer)
     assert server.get(address, Range="bytes=2-").status == 206
 
 
@@ -166,7 +166,7 @@ def test_no_path_leads_to_the_files_of_others(customer: Visitor, superuser: Visi
     ],
 )
 def test_no_path_leads_out_of_the_folders(server: Server, path: str) -> None:
-    """Neither static files nor uploads are a way to what else is on the disk."""
+    """Neither static files nor uploads give access to other files on the disk."""
     server.exec("web", "sh", "-c", "echo a-mark >/data/mark")
     answer = server.get(path)
     assert answer.status in {301, 302, 400, 404}
@@ -175,7 +175,7 @@ def test_no_path_leads_out_of_the_folders(server: Server, path: str) -> None:
 
 
 def test_local_sends_files_through_nginx_too(stack: Stack, member: APIRequestContext) -> None:
-    """In LOCAL nginx is another user than the application, and reads what it wrote all the same."""
+    """In LOCAL nginx runs as another user than the application, and still reads its files."""
     token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', member.get("/documents/").text())
     assert token
     file = FilePayload(name="report.txt", mimeType="text/plain", buffer=SECRET.encode())

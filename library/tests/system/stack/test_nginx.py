@@ -1,4 +1,4 @@
-"""What nginx lets through to the application, and what not."""
+"""Requests that nginx passes to the application, and those that it does not."""
 
 import http.client
 import json
@@ -12,7 +12,7 @@ from playwright.sync_api import Playwright
 
 pytestmark = pytest.mark.stack
 
-# Stands in for the application, and answers what it was asked.
+# Replaces the application, and answers with the request's headers.
 ECHO = """
 import http.server, json
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -33,7 +33,7 @@ SPOOFED = {
 
 @pytest.fixture
 def echo(stack: Stack) -> Iterator[Stack]:
-    """Return the stack with a program in the place of `web` that answers with the headers it was sent."""
+    """Yield the stack with a program instead of `web` that answers with the headers that it received."""
     name = f"{stack.project}-echo"
     stack.compose("stop", "web")
     stack.compose("run", "--detach", "--no-deps", "--use-aliases", "--name", name, "web", "python", "-c", ECHO)
@@ -46,7 +46,7 @@ def echo(stack: Stack) -> Iterator[Stack]:
 
 
 def test_claims_of_clients_do_not_get_through(echo: Stack) -> None:
-    """What a client claims about its address, protocol and host is replaced by what nginx sees."""
+    """A client's claims about its address, protocol and host are replaced by nginx's own values."""
     honest = echo.get("/").json()
     spoofed = echo.get("/", **SPOOFED).json()
     assert "evil.example" not in json.dumps(spoofed)
@@ -70,13 +70,13 @@ def test_unknown_host_gets_no_answer(stack: Stack, host: str) -> None:
     "host", ["localhost", "{project}.localhost:8000", "some-name.{project}.localhost", "{project}.local"]
 )
 def test_known_host_is_served(stack: Stack, host: str) -> None:
-    """The site has its domain, and its names on this machine."""
+    """The site answers to its domain, and to its names on this machine."""
     assert stack.get("/", Host=host.format(project=stack.project)).status == 200
     assert stack.dotenv["DOMAIN"] == f"{stack.project}.local"
 
 
 def test_links_in_mails_keep_the_host(stack: Stack, playwright: Playwright) -> None:
-    """A spoofed host or protocol does not get into the link of a mail, where it would give a password away."""
+    """A spoofed host or protocol does not get into the link of a mail, where it would leak a password."""
     spoofed = {name.replace("_", "-"): value for name, value in SPOOFED.items()}
 
     def mails() -> set[str]:
@@ -92,7 +92,7 @@ def test_links_in_mails_keep_the_host(stack: Stack, playwright: Playwright) -> N
 
 
 def test_tokens_of_links_are_in_no_log(stack: Stack) -> None:
-    """A link of a mail is a secret: neither nginx nor the application writes it down, whether it is answered or not."""
+    """A link of a mail is a secret: neither nginx nor the application logs it, whether it is answered or not."""
     paths = ("/accounts/password/reset/key/1-a-secret-token/", "/accounts/confirm-email/a-secret-token:a:b/")
 
     def hidden() -> int:
@@ -115,10 +115,10 @@ def test_tokens_of_links_are_in_no_log(stack: Stack) -> None:
 
 
 def test_large_upload_is_refused(stack: Stack) -> None:
-    """More than nginx takes is refused before it is sent."""
+    """An upload above nginx's limit is refused before it is sent."""
     assert stack.get("/accounts/login/", method="POST", Content_Length=str(26 * 2**20)).status == 413
 
 
-def test_server_says_little(stack: Stack) -> None:
-    """Neither nginx nor the application tells its version."""
+def test_server_reveals_no_version(stack: Stack) -> None:
+    """Neither nginx nor the application reveals its version."""
     assert stack.get("/").headers["Server"] == "nginx"

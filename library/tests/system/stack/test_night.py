@@ -1,4 +1,4 @@
-"""A night in PROD, clock and all: its crontab backs up, prunes, verifies and checks, and its failures come by mail."""
+"""A night in PROD with a moved clock: its crontab backs up, prunes, verifies and checks; failures come by mail."""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ from stack.night import NightCron, night
 pytestmark = pytest.mark.stack
 
 TASKS = ("backup", "prune_backups", "verify_backup", "check_backups")
-# Longer than a newest backup may be old, and than its verification may be.
+# Longer than the maximum age of the newest backup, and of its verification.
 DAYS_LATER = 4
 in_prod = pytest.mark.parametrize("server", ["prod"], indirect=True, scope="session")
 in_dev = pytest.mark.parametrize("server", ["dev"], indirect=True, scope="session")
@@ -19,7 +19,7 @@ in_dev = pytest.mark.parametrize("server", ["dev"], indirect=True, scope="sessio
 
 @pytest.fixture(scope="module")
 def cron(server: Server) -> Iterator[NightCron]:
-    """Return PROD's cron before its first night; somebody has asked for a backup in the evening."""
+    """Return PROD's cron before its first night, with a backup made by hand in the evening."""
     with night(server) as cron:
         cron.back_up()
         yield cron
@@ -35,8 +35,8 @@ def test_backup_is_made_at_three(cron: NightCron) -> None:
 
 
 @in_prod
-def test_retention_removes_at_four_what_it_does_not_keep(cron: NightCron) -> None:
-    """At 04:00 the store loses the backup that retention does not keep, and that one alone."""
+def test_backups_are_pruned_at_four(cron: NightCron) -> None:
+    """At 04:00 the store loses the one backup that retention does not keep."""
     newest, evening = cron.backups()
     assert cron.stored() == {newest, evening}
     assert cron.run_at("04:00", "prune_backups").state == "succeeded"
@@ -61,7 +61,7 @@ def test_check_is_quiet_after_such_a_night(cron: NightCron) -> None:
 
 @in_prod
 def test_missing_backup_raises_the_alarm(cron: NightCron) -> None:
-    """Nights later, in which no backup was made, the check fails, says why, and the admin has mail."""
+    """After nights without a backup, the check fails with the reason, and the admin has mail."""
     last = cron.run_at("05:45", "check_backups", days=DAYS_LATER)
     assert last.state == "failed"
     assert f"The newest backup is {DAYS_LATER} d" in last.output
@@ -78,18 +78,26 @@ def test_alarm_ends_once_there_is_a_backup_again(cron: NightCron) -> None:
 
 
 @in_dev
-def test_nothing_is_backed_up_by_itself_in_dev(server: Server) -> None:
-    """In DEV the tasks of the night leave alone what is in the store, whatever it is."""
+def test_no_automatic_backups_in_dev(server: Server) -> None:
+    """In DEV the nightly tasks do not change the store."""
     assert_night_does_nothing(server)
 
 
-def test_nothing_is_backed_up_by_itself_in_local(stack: Stack) -> None:
-    """In LOCAL neither."""
+def test_no_automatic_backups_in_local(stack: Stack) -> None:
+    """In LOCAL they do not either."""
     assert_night_does_nothing(stack)
 
 
+def commands_of_the_night(stack: Stack) -> list[str]:
+    """Return the commands of the nightly tasks, as the crontab has them."""
+    lines = (stack.directory / "cron/crontab").read_text().splitlines()
+    fields = [line.split(maxsplit=7) for line in lines if "bedplate.backup" in line]
+    assert tuple(task for *_schedule, task, _limit, _command in fields) == TASKS
+    return [command for *_, command in fields]
+
+
 def assert_night_does_nothing(stack: Stack) -> None:
-    """Run each task of the night; what lies in the store is the same afterwards, to the byte."""
+    """Run each nightly task; the store is the same afterwards, to the byte."""
     keep = {"BACKUP_KEEP_DAILY": "1", "BACKUP_KEEP_WEEKLY": "0", "BACKUP_KEEP_MONTHLY": "0"}
     variables = {"BACKUP_URL": "file:///data/night", **keep}
     cron = ("exec", "--no-TTY", *(f"--env={name}={value}" for name, value in variables.items()), "cron")
@@ -99,8 +107,8 @@ def assert_night_does_nothing(stack: Stack) -> None:
             stack.compose(*cron, "python", "-m", "bedplate.backup", "--backup")
         before = stack.compose(*cron, *contents)
         assert before
-        for task in TASKS:
-            stack.compose(*cron, f"/cron/tasks/{task}.sh")
+        for command in commands_of_the_night(stack):
+            stack.compose(*cron, "bash", "-c", command)
         assert stack.compose(*cron, *contents) == before
     finally:
         stack.exec("cron", "rm", "-rf", "/data/night")

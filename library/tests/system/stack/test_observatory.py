@@ -1,4 +1,4 @@
-"""How MDN's HTTP Observatory judges PROD's pages; the number of the project is A+, 100 points or more."""
+"""Grades of MDN's HTTP Observatory for PROD's pages; the target is A+, 100 points or more."""
 
 import json
 from collections.abc import Iterator
@@ -25,16 +25,16 @@ def observatory(server: Server) -> Iterator[str]:
     run("docker", "image", "rm", "--force", image)
 
 
-def test_pages_are_judged_best(server: Server, observatory: str, tmp_path: Path, report: Report) -> None:
+def test_pages_have_the_best_grade(server: Server, observatory: str, tmp_path: Path, report: Report) -> None:
     """Every page that the scanner can read has the best grade."""
     certificate = tmp_path / "certificate.pem"
     certificate.write_text(server.certificate)
-    told = run(
+    output = run(
         "docker", "run", "--rm", f"--network={server.network}", f"--add-host={DOMAIN}:127.0.0.1",
         f"--volume={certificate}:/certificate.pem:ro", "--env=NODE_EXTRA_CA_CERTS=/certificate.pem",
         observatory, DOMAIN, str(server.https_port), *PAGES,
     )  # fmt: skip
-    judged = json.loads(told)
+    judged = json.loads(output)
     for page, result in judged.items():
         report(f"HTTP Observatory: {page} has {result['score']}, {result['grade']} (at least 100, A+)")
     assert set(judged) == set(PAGES)

@@ -14,7 +14,7 @@ HEIGHT = "e => { const text = new Range(); text.selectNodeContents(e); return te
 
 
 def test_home_page(page: Page, stack: Stack) -> None:
-    """The first page shows the project's name and what there is to try."""
+    """The first page shows the project's name, and the features to try."""
     answer = visit(page, "/")
     assert answer.status == 200
     expect(page.get_by_role("heading", level=1)).to_have_text(stack.dotenv["PROJECT_NAME"])
@@ -23,7 +23,7 @@ def test_home_page(page: Page, stack: Stack) -> None:
 
 
 def test_policy_is_enforced(page: Page, console: Console) -> None:
-    """A script that somebody smuggles into a page does not run: the Content Security Policy forbids it."""
+    """A script injected into a page does not run: the Content Security Policy forbids it."""
     visit(page, "/")
     page.evaluate("document.body.append(Object.assign(document.createElement('script'), {text: 'window.ran = true'}))")
     assert page.evaluate("window.ran") is None
@@ -43,14 +43,14 @@ def test_log_in_and_out(page: Page, stack: Stack) -> None:
 
 
 def test_wrong_password(page: Page, stack: Stack) -> None:
-    """A wrong password is told as such, without saying which of the two is wrong; nobody is logged in."""
+    """A wrong password is reported, but not which of the two is wrong; no user is logged in."""
     sign_in(page, stack.dotenv["DEFAULT_USER_EMAIL"], "not-the-password")
     expect(page.locator("main")).to_contain_text("The email address and/or password you specified are not correct.")
     expect(page.get_by_role("link", name="Sign in")).to_be_visible()
 
 
 def test_password_reset_by_mail(page: Page, stack: Stack) -> None:
-    """Who forgot the password gets a mail, readable at /mail/, follows it, and logs in with a new one."""
+    """A user who forgot the password gets a mail, readable at /mail/, follows it, and logs in with a new one."""
     stack.make_user("forgetful@example.com", password="a-forgotten-password")
     visit(page, "/accounts/login/")
     page.get_by_role("link", name="Forgot your password?").click()

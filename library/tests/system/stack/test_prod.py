@@ -1,4 +1,4 @@
-"""What PROD has that DEV has not: no door, and mail that is sent."""
+"""PROD's differences from DEV: no HTTP basic auth, and mail that is sent."""
 
 import re
 
@@ -7,13 +7,13 @@ from bedplate.testing.server import DOMAIN, EMAIL, Server
 from documents import calls_of, commands_of
 
 from stack.first_server import HOW_TO
-from stack.test_servers import assert_guarded
+from stack.test_servers import assert_security_headers
 
 pytestmark = [pytest.mark.stack, pytest.mark.parametrize("server", ["prod"], indirect=True, scope="session")]
 
 
-def test_everybody_may_come(server: Server) -> None:
-    """PROD has no password at its door, and hides from nobody."""
+def test_no_basic_auth_is_required(server: Server) -> None:
+    """PROD needs no password, and lets search engines index it."""
     answer = server.get("/")
     assert answer.status == 200
     assert "WWW-Authenticate" not in answer.headers
@@ -21,35 +21,35 @@ def test_everybody_may_come(server: Server) -> None:
 
 
 def test_mail_is_not_caught(server: Server) -> None:
-    """There is no page of caught mail: mail goes out by SMTP."""
+    """There is no mail catcher: mail is sent by SMTP."""
     assert server.get("/mail/").status == 404
-    told = server.manage(
+    output = server.manage(
         "shell", "--no-imports", "--command", "from django.conf import settings; print(settings.MAILERS)"
     )
-    assert "smtp" in told
+    assert "smtp" in output
 
 
 def test_debug_is_off(server: Server) -> None:
-    """An error page tells nothing of the code."""
+    """An error page reveals nothing of the code."""
     assert "urlpatterns" not in server.get("/nothing-here").text
     assert "Traceback" not in server.get("/nothing-here").text
 
 
-def test_page_while_web_is_away(server: Server) -> None:
-    """While the application is away, visitors get a page that tells them so, and nothing of how it is run."""
+def test_page_while_web_is_down(server: Server) -> None:
+    """While the application is down, clients get a page that says so, and reveals nothing of how it is run."""
     server.compose("stop", "web")
     try:
         answer = server.get("/")
         assert (answer.status, answer.headers["Retry-After"]) == (503, "3")
         assert "<h1>Back in a moment</h1>" in answer.text
         assert "docker" not in answer.text
-        assert_guarded(answer)
+        assert_security_headers(answer)
     finally:
         server.restore()
 
 
 def test_lost_secret_is_asked_for(server: Server) -> None:
-    """What was given, or empty, and is gone, is not replaced in silence; what the refusal says to type is enough."""
+    """A lost secret, given or empty, is not replaced silently; the command in the refusal is enough."""
     folder = server.directory / "secrets"
     before = {path.name: (path.read_bytes(), path.stat().st_uid, path.stat().st_mode) for path in folder.iterdir()}
     (folder / "google_credentials").unlink()
@@ -58,13 +58,13 @@ def test_lost_secret_is_asked_for(server: Server) -> None:
     found = re.search(r"if it was empty: (\(.*\))$", str(refused.value), re.MULTILINE)
     assert found
     server.follow(found[1])
-    assert "was not touched" in server.install()
+    assert "was not changed" in server.install()
     after = {path.name: (path.read_bytes(), path.stat().st_uid, path.stat().st_mode) for path in folder.iterdir()}
     assert after == before
 
 
 def test_how_to_is_right(server: Server) -> None:
-    """Every command of the how-to works as it stands there, with plain `docker compose`; `Install` made this server."""
+    """Every command of the how-to page works as written, with plain `docker compose`; `Install` made this server."""
     clone, install, *others = commands_of(HOW_TO)
     assert clone.startswith("git clone ")  # test_deploy.py follows it
     assert calls_of(install, "./install_docker.sh") == [
@@ -76,8 +76,8 @@ def test_how_to_is_right(server: Server) -> None:
     assert server.get("/").status == 200
 
 
-def test_credentials_are_a_file_to_cron(server: Server) -> None:
-    """Cron finds Google's credentials where they are: the secret named as the variable is not taken for its value."""
+def test_cron_reads_the_credentials_file(server: Server) -> None:
+    """Cron finds Google's credentials in their file: the secret with the variable's name is not taken for its value."""
     secret = server.directory / "secrets/google_credentials"
     program = "from config.environment import read_environment as read; print(read().google_credentials.read_text())"
     secret.write_text('{"type": "service_account"}')

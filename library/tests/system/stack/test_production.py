@@ -1,4 +1,4 @@
-"""The production image: what is in it, what it refuses, what it serves."""
+"""The production image: its contents, its refusals, its answers."""
 
 import json
 import re
@@ -51,8 +51,8 @@ def test_unusable_secret_stops_the_start(production: Production, variables: dict
     assert not [value for value in variables.values() if value in said]
 
 
-def test_nothing_to_build_or_test_with_is_inside(production: Production) -> None:
-    """No compiler, no package manager, no Node, no test, no source of the frontend, no `.env`."""
+def test_no_build_or_test_tools_are_inside(production: Production) -> None:
+    """No compiler, package manager, Node, test, frontend source or `.env` is in it."""
     tools = (
         f"for tool in {FORBIDDEN_COMMANDS}; do if command -v $tool; then echo; fi; done; ls /opt/venv/bin | grep pip"
     )
@@ -61,15 +61,15 @@ def test_nothing_to_build_or_test_with_is_inside(production: Production) -> None
     assert found.split() == ["1"]
 
 
-def test_it_runs_as_a_number(production: Production) -> None:
-    """The image's user is a number and not root: nothing in it needs a name, or root."""
+def test_it_runs_as_a_numeric_user(production: Production) -> None:
+    """The image's user is a number, not root: nothing in it needs a name, or root."""
     (inspected,) = json.loads(run("docker", "image", "inspect", production.image))
     assert re.fullmatch(r"[1-9]\d*:[1-9]\d*", inspected["Config"]["User"])
     assert production.run("id", "-u").strip() != "0"
 
 
 def test_it_is_small(production: Production, report: Report) -> None:
-    """Above its base image it takes 150 MB at most."""
+    """It takes at most 150 MB above its base image."""
     template = ("docker", "image", "inspect", "--format", "{{.Size}}")
     size, base = (int(run(*template, image)) for image in (production.image, "python:3.14-slim"))
     report(f"the production image is {(size - base) / 1e6:.0f} MB above its base image (at most 150)")
@@ -77,7 +77,7 @@ def test_it_is_small(production: Production, report: Report) -> None:
 
 
 def test_deployment_check_is_clean(production: Production) -> None:
-    """Django finds nothing to warn of, in production."""
+    """Django has no warnings in production."""
     assert "no issues" in production.run("python", "manage.py", "check", "--deploy", "--fail-level", "WARNING")
 
 
@@ -90,7 +90,7 @@ def test_http_leads_to_https(site: Site) -> None:
 
 
 def assert_is_designed(site: Site, html: str, heading: str) -> None:
-    """Assert that the page has this heading and the site's styles, and tells nothing of the code."""
+    """Assert that the page has this heading and the site's styles, and reveals nothing of the code."""
     assert f"<h1>{heading}</h1>" in html
     styles = [link for link in site.static_links(html) if link.endswith(".css")]
     assert styles
@@ -108,14 +108,14 @@ def assert_is_designed(site: Site, html: str, heading: str) -> None:
     ],
 )
 def test_error_page(site: Site, status: int, heading: str, request_: dict[str, str]) -> None:
-    """What goes wrong is told in the site's design."""
+    """Errors have pages in the site's design."""
     answer = site.get(**request_)
     assert answer.status == status
     assert_is_designed(site, answer.text, heading)
 
 
 def test_server_error_page(production: Production, stack: Stack) -> None:
-    """A failure of ours, such as no database, has its page too, with the number that the log line carries."""
+    """A server error, such as no database, has its page too, with the number of the log line."""
     session = f"{stack.project}_session=anything"
     with production.serve(POSTGRES_HOST="nowhere") as site:
         answer = site.get("/tasks/", Cookie=session)
@@ -125,7 +125,7 @@ def test_server_error_page(production: Production, stack: Stack) -> None:
 
 
 def test_static_files_are_kept_by_browsers(site: Site) -> None:
-    """Every file a page names carries a hash and may be kept for ever; a file without a hash may not."""
+    """Every file that a page names carries a hash and may be cached forever; a file without a hash may not."""
     links = site.static_links(site.get("/").text)
     assert len(links) > 2
     for link in links:
@@ -136,7 +136,7 @@ def test_static_files_are_kept_by_browsers(site: Site) -> None:
 
 
 def test_static_files_are_compressed(site: Site) -> None:
-    """Style sheets come compressed to those who understand it."""
+    """Style sheets are compressed for clients that accept it."""
     (style, *_) = (link for link in site.static_links(site.get("/").text) if link.endswith(".css"))
     assert site.get(style, Accept_Encoding="gzip").headers["Content-Encoding"] == "gzip"
 
@@ -154,7 +154,7 @@ def test_built_frontend_works(site: Site, stack: Stack, playwright: Playwright, 
 
 
 def test_project_without_frontend(stack: Stack, tmp_path_factory: pytest.TempPathFactory, new_page: NewPage) -> None:
-    """Without the folder web/frontend the image builds, nothing is wrong, and pages need none of it."""
+    """Without the folder web/frontend the image builds, checks pass, and pages need none of it."""
     directory = tmp_path_factory.mktemp("without-frontend")
     shutil.copytree(stack.directory / "web", directory / "web", ignore=shutil.ignore_patterns("frontend"))
     secrets = tmp_path_factory.mktemp("secrets")

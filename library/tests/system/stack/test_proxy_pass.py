@@ -1,4 +1,4 @@
-"""The machine's proxy: every project under its own name, and nobody under another's."""
+"""The machine's proxy: every project answers to its own name only."""
 
 import json
 import random
@@ -14,7 +14,7 @@ from typing import Final
 
 import pytest
 from bedplate.testing.browser import visit
-from bedplate.testing.checkout import ROOT, copy_checkout
+from bedplate.testing.checkout import copy_checkout
 from bedplate.testing.compose import Stack, attempt, run, wait_until
 from bedplate.testing.stack import NewPage
 from playwright.sync_api import expect
@@ -23,7 +23,7 @@ from stack.conftest import Report
 from stack.editing import appended
 from stack.hardening import PROMISES
 from stack.malformed_names import MALFORMED
-from stack.proxy import PROXY_PASS, Project, Proxy, installed_proxy, join, leave, networks, project, said_by
+from stack.proxy import Project, Proxy, installed_proxy, join, leave, networks, project, said_by
 
 pytestmark = pytest.mark.stack
 
@@ -42,7 +42,7 @@ def proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
 
 @pytest.fixture(scope="module")
 def new_project(proxy: Proxy, stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[NewProject]:
-    """Return what starts another project behind the proxy."""
+    """Return a function that starts another project behind the proxy."""
     folder = tmp_path_factory.mktemp("projects")
     with ExitStack() as projects:
 
@@ -66,9 +66,10 @@ def joined(proxy: Proxy, stack: Stack) -> Iterator[Stack]:
     """Return the real stack, which joined the proxy by its install and leaves it by another."""
     assert f"http://{stack.project}.localhost:{proxy.port}, by this machine's proxy" in join(stack, proxy.network)
     assert networks(stack) == {stack.network, proxy.network}
+    assert f"{stack.project}_proxy_pass" not in run("docker", "network", "ls", "--format", "{{.Name}}").split()
     stack.wait_until_ready()
     yield stack
-    # The proxy is taken away first, the wrong order: the site goes on, and the way out is the same.
+    # The proxy is removed first, the wrong order: the site continues, and leaving works the same.
     attempt("docker", "compose", "--project-name", proxy.name, "down", "--timeout=2", directory=proxy.home)
     assert stack.status("/health/ready") == 200
     status, said = proxy.attempt("remove")
@@ -81,7 +82,7 @@ def joined(proxy: Proxy, stack: Stack) -> Iterator[Stack]:
 def test_each_name_is_answered_by_its_project(
     proxy: Proxy, projects: Sequence[Project], joined: Stack, report: Report
 ) -> None:
-    """Of 1,000 mixed requests none is answered by another project than the one it names."""
+    """Of 1,000 mixed requests each is answered by the project that it names."""
     seed = random.randrange(2**32)
     chosen = random.Random(seed)
     names = [*(running.name for running in projects), joined.project]
@@ -91,7 +92,7 @@ def test_each_name_is_answered_by_its_project(
         status, text = proxy.ask("".join(request), "/accounts/login/")
         if status != HTTPStatus.OK:
             return f"status {status}"
-        return said_by(text) or (joined.project if "csrfmiddlewaretoken" in text else "nobody")
+        return said_by(text) or (joined.project if "csrfmiddlewaretoken" in text else "no project")
 
     started = time.monotonic()
     with ThreadPoolExecutor(8) as threads:
@@ -102,7 +103,7 @@ def test_each_name_is_answered_by_its_project(
 
 
 def test_upstream_is_its_own_projects(proxy: Proxy, projects: Sequence[Project]) -> None:
-    """Whoever calls itself `web` on the shared network gets nothing of what is another project's."""
+    """A container that calls itself `web` on the shared network gets no request for another project."""
     name = f"{proxy.name}-impostor"
     program = f"{projects[0].directory}/web.py:/web.py:ro"
     aliases = ("--network-alias=web", "--network-alias=flower", "--network-alias=npm_watch")
@@ -122,7 +123,7 @@ def test_upstream_is_its_own_projects(proxy: Proxy, projects: Sequence[Project])
 
 
 def test_new_project_is_found_soon(proxy: Proxy, new_project: NewProject, report: Report) -> None:
-    """A project that starts is reachable within 10 s, though its name was asked for before; the proxy is left alone."""
+    """A started project is reachable within 10 s, even if its name was requested before; the proxy is not restarted."""
     before = run("docker", "inspect", "--format", "{{.State.StartedAt}}", f"{proxy.name}-proxy-1")
     running = new_project()
     host = f"{running.name}.localhost"
@@ -140,14 +141,14 @@ def test_new_project_is_found_soon(proxy: Proxy, new_project: NewProject, report
     "head", ["GET / HTTP/1.1\r\nHost: {name}.localhost:8000", "GET http://{name}.local/ HTTP/1.1\r\nHost: {name}.local"]
 )
 def test_plain_name_arrives(proxy: Proxy, projects: Sequence[Project], head: str) -> None:
-    """A name written plainly reaches its project: what the next test refuses is refused for its form."""
+    """A plainly written name reaches its project: the next test's names are refused for their form."""
     name = projects[0].name
     assert f'"project": "{name}"'.encode() in proxy.send_head(head.format(name=name))
 
 
 @pytest.mark.parametrize("head", MALFORMED)
 def test_malformed_name_goes_nowhere(proxy: Proxy, projects: Sequence[Project], head: str) -> None:
-    """A name that is not plainly a project's is refused, and reaches none."""
+    """A name that is not plainly a project's is refused, and reaches no project."""
     name = projects[0].name
     answer = proxy.send_head(head.format(name=name, UPPER=name.upper(), long="a" * 300, longer="a" * 70_000))
     status = int(answer.split()[1]) if answer else 0
@@ -157,8 +158,8 @@ def test_malformed_name_goes_nowhere(proxy: Proxy, projects: Sequence[Project], 
 
 
 def test_unknown_name_gets_a_page_that_helps(proxy: Proxy) -> None:
-    """A name that no project has is answered with what to check."""
-    for host in ("nobody-has-this.localhost", "nobody-has-this.local", "127.0.0.1"):
+    """The page says what to check."""
+    for host in ("no-such-project.localhost", "no-such-project.local", "127.0.0.1"):
         status, text = proxy.ask(host)
         assert status == (404 if host[0] == "1" else 502)
         assert "No project answers to this name" in text
@@ -166,7 +167,7 @@ def test_unknown_name_gets_a_page_that_helps(proxy: Proxy) -> None:
 
 
 def test_claims_of_clients_do_not_get_through(proxy: Proxy, projects: Sequence[Project]) -> None:
-    """The scheme that a project sees is the browser's, whatever a header says; so are host and port."""
+    """A project sees the browser's scheme, host and port, whatever a header says."""
     host = f"{projects[0].name}.localhost"
     for ask, scheme, port in (
         (proxy.ask, "http", proxy.port),
@@ -235,11 +236,11 @@ def test_status_lists_the_projects(proxy: Proxy, projects: Sequence[Project]) ->
 
 
 def test_stop_and_start(proxy: Proxy, projects: Sequence[Project]) -> None:
-    """Stopped, it says so and its port is free; started, it is as it was; the projects do not notice."""
+    """Stopped, it says so, and its port is free; started, it is as before; the projects do not notice."""
     host = f"{projects[0].name}.localhost"
     proxy.command("stop")
     stopped = proxy.attempt("status")
-    assert (stopped[0], "proxy_pass.sh start" in stopped[1]) == (1, True)
+    assert (stopped[0], "./bedplate proxy start" in stopped[1]) == (1, True)
     with pytest.raises(ConnectionRefusedError):
         proxy.ask(host)
     projects[0].compose("up", "--detach", "--wait", "--no-build")
@@ -247,18 +248,18 @@ def test_stop_and_start(proxy: Proxy, projects: Sequence[Project]) -> None:
     wait_until(lambda: said_by(proxy.ask(host)[1]) == projects[0].name, limit=10, what="the project answers again")
 
 
-def test_another_checkout_goes_on_with_it(proxy: Proxy, tmp_path: Path) -> None:
+def test_another_checkout_manages_the_same_proxy(proxy: Proxy, tmp_path: Path) -> None:
     """It is the machine's: from another folder, as after an update that moved the files, it is the same container."""
     container = ("docker", "ps", "--quiet", "--no-trunc", "--filter", f"label=com.docker.compose.project={proxy.name}")
     before = run(*container)
-    script = copy_checkout(tmp_path / "another") / PROXY_PASS.relative_to(ROOT) / "proxy_pass.sh"
-    for verb in ("status", "start"):
-        assert "The proxy runs." in run(script, verb, variables=proxy.variables, limit=300)
+    command = copy_checkout(tmp_path / "another") / "bedplate"
+    for action in ("status", "start"):
+        assert "The proxy runs." in run(command, "proxy", action, variables=proxy.variables, limit=300)
     assert run(*container) == before
 
 
 def test_proxy_is_hardened(proxy: Proxy) -> None:
-    """The proxy can do no more to this machine than a service of the stack, and listens to this machine alone."""
+    """The proxy has no more rights on this machine than a service of the stack, and listens to this machine alone."""
     container = json.loads(run("docker", "inspect", f"{proxy.name}-proxy-1"))[0]
     assert [name for name, holds in PROMISES.items() if not holds(container)] == []
     assert container["Config"]["User"] == "101:101"
@@ -267,8 +268,8 @@ def test_proxy_is_hardened(proxy: Proxy) -> None:
     assert {binding["HostIp"] for binding in bindings} == {"127.0.0.1"}
 
 
-def test_names_are_asked_of_docker_alone(proxy: Proxy) -> None:
-    """A project that is not there is not looked for in the world outside, which may have a machine of that name."""
+def test_names_are_resolved_by_docker_only(proxy: Proxy) -> None:
+    """A missing project is not looked up in the outside world, which may have a machine of that name."""
     inspected = json.loads(run("docker", "inspect", f"{proxy.name}-proxy-1"))[0]
     assert inspected["HostConfig"]["DnsOptions"] == ["ndots:1"]
     network = json.loads(run("docker", "network", "inspect", proxy.network))[0]

@@ -1,4 +1,4 @@
-"""PostgreSQL whose superuser is the application, as installations had it: it is made an owner, whatever it owns."""
+"""PostgreSQL of earlier installations, whose superuser is the application: the conversion makes it an owner."""
 
 import subprocess
 from collections.abc import Iterator
@@ -28,13 +28,13 @@ KILLS: Final = 5  # template/benchmarks/roles.py makes more
 
 @pytest.fixture(scope="module")
 def converted() -> Iterator[tuple[Cluster, str]]:
-    """Return a server after the conversion, and what that said."""
+    """Return a server after the conversion, and the conversion's output."""
     with cluster() as made:
         yield made, finish(made)
 
 
-def test_all_is_the_owners(converted: tuple[Cluster, str]) -> None:
-    """What it made, of each kind, in previous databases and others', is its own; what cannot be is named."""
+def test_all_objects_belong_to_the_owner(converted: tuple[Cluster, str]) -> None:
+    """Its objects of each kind, in previous databases and others' too, are its own; exceptions are named."""
     cluster, said = converted
     assert_is_owner(cluster)
     assert_works(cluster)
@@ -43,14 +43,14 @@ def test_all_is_the_owners(converted: tuple[Cluster, str]) -> None:
         "publication all_tables, subscription news, rights of the role chain, rights of the role ops"
     )
     assert f"in the database app, these stay with the superuser postgres: {kept}\n" in said
-    assert "in the database app, who reads these still runs a program on the server: public.runs\n" in said
+    assert "in the database app, reading these tables still runs a program on the server: public.runs\n" in said
     assert said.endswith("these roles are superusers, too: chief\n" + DONE)
     assert cluster.application("DROP TABLE of_other; SELECT 'gone'") == "gone"
-    assert cluster.application("DROP TYPE span; DROP TYPE colour; SELECT 'gone'") == "gone"
+    assert cluster.application("DROP TYPE span; DROP TYPE color; SELECT 'gone'") == "gone"
 
 
 def test_settings_stay(converted: tuple[Cluster, str]) -> None:
-    """Those of the role, some of which only a superuser may set; limits, default rights, logins to other servers."""
+    """Settings of the role, some of which only a superuser may set; limits, default rights, logins to other servers."""
     cluster, _ = converted
     assert cluster.application("SHOW work_mem") == "7MB"
     assert cluster.application("SHOW log_min_duration_statement") == "1234ms"
@@ -65,8 +65,8 @@ def test_settings_stay(converted: tuple[Cluster, str]) -> None:
     assert cluster.application(mapping).splitlines() == ['{user=it\'s,"password=with space"}', "{user=postgres}"]
 
 
-def test_others_have_no_more_than_the_application_has(converted: tuple[Cluster, str]) -> None:
-    """Who could become the application still can, as far as before, and not the superuser."""
+def test_other_roles_gain_no_rights(converted: tuple[Cluster, str]) -> None:
+    """Roles that could become the application still can, with the same rights, and cannot become the superuser."""
     cluster, _ = converted
     for name in ("person", "both_ways"):
         assert cluster.psql(f"SELECT pg_has_role('{name}', 'app', 'USAGE')", user="postgres") == "t"
@@ -76,8 +76,8 @@ def test_others_have_no_more_than_the_application_has(converted: tuple[Cluster, 
     assert cluster.psql(members, user="postgres") == "0"
 
 
-def test_application_becomes_no_one_who_leads_to_a_superuser(converted: tuple[Cluster, str]) -> None:
-    """Of the roles that it could become, it keeps those that can neither run programs nor read the server's files."""
+def test_application_keeps_no_role_with_a_way_to_a_superuser(converted: tuple[Cluster, str]) -> None:
+    """It keeps those of its roles that can neither run programs nor read the server's files."""
     cluster, _ = converted
     for name in ("team", "other_owner", "pg_monitor"):
         assert cluster.application(f"SELECT pg_has_role('{name}', 'USAGE')") == "t"
@@ -85,7 +85,7 @@ def test_application_becomes_no_one_who_leads_to_a_superuser(converted: tuple[Cl
         assert cluster.application(f"SELECT pg_has_role('{name}', 'MEMBER')") == "f"
 
 
-def test_what_a_superuser_runs_is_not_the_applications_to_change(converted: tuple[Cluster, str]) -> None:
+def test_functions_that_a_superuser_runs_stay_the_superusers(converted: tuple[Cluster, str]) -> None:
     """Functions of event triggers and casts; the template of databases, whatever a database is called."""
     cluster, _ = converted
     for name in ("no_change() RETURNS event_trigger", "as_number(text) RETURNS int"):
@@ -97,14 +97,14 @@ def test_what_a_superuser_runs_is_not_the_applications_to_change(converted: tupl
 
 
 def test_superuser_has_the_socket_alone(converted: tuple[Cluster, str]) -> None:
-    """Not even the password that it had lets it in over a network."""
+    """Not even its former password works over a network."""
     cluster, _ = converted
     assert cluster.psql("SELECT rolsuper FROM pg_roles WHERE rolname = current_user", user="postgres") == "t"
     assert "password authentication failed" in cluster.psql("SELECT 1", user="postgres", over="network")
 
 
-def test_new_databases_have_what_only_a_superuser_may_create(converted: tuple[Cluster, str]) -> None:
-    """As a restore needs it: extensions that are not trusted come from the template."""
+def test_new_databases_have_extensions_that_need_a_superuser(converted: tuple[Cluster, str]) -> None:
+    """A restore needs them: extensions that are not trusted come from the template."""
     cluster, _ = converted
     assert cluster.application("CREATE DATABASE restored") == ""
     found = cluster.application(
@@ -114,7 +114,7 @@ def test_new_databases_have_what_only_a_superuser_may_create(converted: tuple[Cl
 
 
 def test_dump_is_restored_by_the_owner(converted: tuple[Cluster, str]) -> None:
-    """No grant on PostgreSQL's own tables, which only a superuser could give back, is in it."""
+    """It has no grants on PostgreSQL's own tables, which only a superuser could restore."""
     cluster, _ = converted
     login = ("docker", "exec", f"--env=PGPASSWORD={PASSWORD}", f"--env=PGHOST={cluster.name}", "--env=PGUSER=app")
     cluster.application("CREATE DATABASE once_more TEMPLATE template0")
@@ -124,8 +124,8 @@ def test_dump_is_restored_by_the_owner(converted: tuple[Cluster, str]) -> None:
     assert listed.strip() == "0"
 
 
-def test_again_it_does_nothing(converted: tuple[Cluster, str]) -> None:
-    """A superuser's things, made by hand afterwards, stay the superuser's."""
+def test_second_conversion_changes_nothing(converted: tuple[Cluster, str]) -> None:
+    """Objects that a superuser made by hand afterwards stay the superuser's."""
     cluster, _ = converted
     cluster.psql("CREATE TABLE by_hand (id int)", user="postgres")
     assert finish(cluster) == ""
@@ -133,7 +133,7 @@ def test_again_it_does_nothing(converted: tuple[Cluster, str]) -> None:
 
 
 def test_refused_where_a_superuser_could_not_get_in() -> None:
-    """Nothing is changed where another role has the name, or the socket asks for a password; it says what to do."""
+    """Nothing is changed if another role has the name, or the socket asks for a password; it says what to do."""
     with cluster() as made:
         made.psql("CREATE ROLE postgres", user="app")
         assert "there is another role named postgres. Rename that one" in refusal(made)
@@ -150,7 +150,7 @@ def test_refused_where_a_superuser_could_not_get_in() -> None:
 
 
 def test_refused_in_the_middle_all_works_as_before() -> None:
-    """A long transaction holds a table: rules, checks and functions that run as their owner still do."""
+    """A long transaction holds a table: rules, checks and functions that run as their owner still work."""
     with cluster() as made:
         hold = "BEGIN; LOCK TABLE things; SELECT pg_sleep(600)"
         with subprocess.Popen(
@@ -169,7 +169,7 @@ def test_refused_in_the_middle_all_works_as_before() -> None:
 
 
 def test_passwords_of_earlier_versions_stay() -> None:
-    """Their hash is lost when a role gets another name: it is read before."""
+    """Renaming a role loses their hash: it is read before."""
     with cluster() as made:
         made.psql("SET password_encryption = md5; ALTER ROLE app PASSWORD 'of-the-application'", user="app")
         before = made.psql("SELECT rolpassword FROM pg_authid WHERE rolname = 'app'", user="app")
@@ -179,7 +179,7 @@ def test_passwords_of_earlier_versions_stay() -> None:
 
 
 def refusal(cluster: Cluster) -> str:
-    """Return why the conversion refuses."""
+    """Return the conversion's reason for refusing."""
     with cluster.convert() as process:
         said, _ = process.communicate(timeout=120)
     assert process.returncode == 3, said
@@ -188,6 +188,6 @@ def refusal(cluster: Cluster) -> str:
 
 
 @pytest.mark.parametrize("moment", range(KILLS))
-def test_killed_it_is_as_before_or_as_after(moment: int) -> None:
-    """The application works whenever that was, and a second run completes the conversion."""
+def test_killed_conversion_leaves_a_working_application(moment: int) -> None:
+    """The application works at any moment, and a second run completes the conversion."""
     assert kill_and_complete(moment) in {"as before", "as after"}

@@ -1,4 +1,4 @@
-"""The application's role in PostgreSQL owns its database, and may no more: as one finds out who can inject SQL."""
+"""The application's role in PostgreSQL owns its database, and has no other rights: as seen by an SQL injection."""
 
 from typing import Final
 
@@ -36,7 +36,7 @@ FORBIDDEN: Final = {
     "other databases": "DROP DATABASE postgres",
     "the template of databases": "ALTER DATABASE template1 OWNER TO app",
 }
-# Things of the first superuser's in this database; those of PostgreSQL itself have lower numbers.
+# Objects of the first superuser in this database; PostgreSQL's own have lower numbers.
 OF_SUPERUSER: Final = """
     SELECT count(*) FROM pg_class WHERE relowner = 10 AND oid >= 16384
     UNION ALL SELECT count(*) FROM pg_namespace WHERE nspowner = 10 AND oid >= 16384
@@ -45,7 +45,7 @@ OF_SUPERUSER: Final = """
 
 
 def as_application(stack: Stack, sql: str) -> str:
-    """Return what PostgreSQL says to the application's role, which logs in from cron's container as Django does."""
+    """Return PostgreSQL's answer to the application's role, which logs in from cron's container as Django does."""
     login = (
         'PGPASSWORD=$POSTGRES_PASSWORD exec psql --no-psqlrc --tuples-only --no-align -h postgres -U app "$@" app 2>&1'
     )
@@ -57,20 +57,20 @@ def as_application(stack: Stack, sql: str) -> str:
 
 
 def test_it_is_no_superuser_and_owns_what_is_its_own(stack: Stack) -> None:
-    """It may make databases, for restores and tests; nothing of the application is the superuser's."""
+    """It may create databases, for restores and tests; no object of the application is the superuser's."""
     rights = "SELECT rolsuper, rolcreatedb, rolcreaterole, rolreplication, rolbypassrls FROM pg_roles WHERE rolname = "
     assert as_application(stack, f"{rights} current_user") == "f|t|f|f|f"
     assert as_application(stack, OF_SUPERUSER).split() == ["0", "0", "0"]
 
 
 @pytest.mark.parametrize("what", FORBIDDEN)
-def test_what_only_a_superuser_may_is_refused(stack: Stack, what: str) -> None:
-    """An injection into SQL stays in the application's own data."""
+def test_superuser_rights_are_refused(stack: Stack, what: str) -> None:
+    """An SQL injection stays in the application's own data."""
     assert f"ERROR:  {REFUSED}" in as_application(stack, FORBIDDEN[what])
 
 
 def test_database_of_another_is_closed(stack: Stack) -> None:
-    """Nor does it get into a database that is another role's, and closed to all others."""
+    """It cannot connect to a database of another role that is closed to others."""
     as_superuser(stack, "CREATE DATABASE of_another")
     try:
         as_superuser(stack, "REVOKE CONNECT ON DATABASE of_another FROM PUBLIC")
@@ -81,7 +81,7 @@ def test_database_of_another_is_closed(stack: Stack) -> None:
 
 @pytest.mark.parametrize("service", ["web", "celery", "flower", "cron"])
 def test_superuser_is_out_of_reach(stack: Stack, service: str) -> None:
-    """It has no password, and the socket by which it gets in is in no other container."""
+    """It has no password, and its socket is in no other container."""
     login = (
         "import os, psycopg\n"
         "for password in ('', 'postgres', os.environ['POSTGRES_PASSWORD']):\n"
@@ -99,7 +99,7 @@ def test_superuser_is_out_of_reach(stack: Stack, service: str) -> None:
 
 
 def test_a_person_acts_as_the_superuser(stack: Stack) -> None:
-    """By the command of the how-to."""
+    """The how-to page's command does it."""
     (command,) = commands_of(ROOT / "library/docs/how-to/backups.md", section="PostgreSQL's role is no superuser")
     asked = f"{command.strip()} <<<'SELECT rolsuper FROM pg_roles WHERE rolname = session_user'"
     assert " t\n" in run("bash", "-ec", asked, directory=stack.directory)

@@ -1,5 +1,6 @@
-"""./rotate_secret.sh on a server in use: what the how-to says, an interruption, and secrets that do not work."""
+"""./bedplate rotate-secret on a server in use: the how-to page, an interruption, and secrets that do not work."""
 
+import json
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -9,15 +10,15 @@ from typing import Final
 
 import pytest
 from bedplate.testing.checkout import ROOT
-from bedplate.testing.compose import attempt
+from bedplate.testing.compose import attempt, run
 from bedplate.testing.server import EMAIL, Server
 from bedplate.testing.visitor import Visitor
 from documents import commands_of
 from fake_server import HASHES
 
 from stack.conftest import CUSTOMER
-from stack.editing import replaced
-from stack.faults import stopped
+from stack.editing import appended, replaced
+from stack.fault_injection import interrupt_at
 from stack.traffic import Traffic
 
 HOW_TO: Final = ROOT / "library/docs/how-to/rotate-a-secret.md"
@@ -32,24 +33,26 @@ on_dev = pytest.mark.parametrize("server", ["dev"], indirect=True, scope="sessio
 
 
 def rotate(server: Server, name: str) -> None:
-    """Do as the how-to says, to the letter; it is the line with these words."""
-    (command,) = [command for command in COMMANDS if f"./rotate_secret.sh {name} --yes" == command]
+    """Run the how-to page's line for this secret, to the letter."""
+    (command,) = [command for command in COMMANDS if f"./bedplate rotate-secret {name} --yes" == command]
     server.follow(command)
 
 
 def attempt_with(server: Server, name: str, value: str) -> subprocess.CompletedProcess[str]:
-    """Return how the rotation to this value ended."""
+    """Return the result of the rotation to this value."""
     given = server.directory / "given"
     given.write_text(value)
-    result = attempt("./rotate_secret.sh", name, "--from", given, "--yes", directory=server.directory, limit=300)
+    result = attempt(
+        "./bedplate", "rotate-secret", name, "--from", given, "--yes", directory=server.directory, limit=300
+    )
     given.unlink()
     return result
 
 
 @contextmanager
-def visited(server: Server, *, visitors: int = 4) -> Iterator[None]:
-    """Let visitors visit; fail when one of them was not served."""
-    traffic = Traffic(server, visitors=visitors)
+def load_clients(server: Server, *, clients: int = 4) -> Iterator[None]:
+    """Run load clients; fail if one of them was not served."""
+    traffic = Traffic(server, clients=clients)
     with traffic.running():
         yield
     assert traffic.requests > 100
@@ -57,12 +60,12 @@ def visited(server: Server, *, visitors: int = 4) -> Iterator[None]:
 
 
 def is_logged_in(visitor: Visitor) -> bool:
-    """Return whether the site knows the visitor; one who comes with an earlier key's session gets a new one."""
+    """Return whether the site knows the visitor; a visitor with an earlier key's session gets a new one."""
     return visitor.ask("/tasks/")[0] == 200
 
 
 def opens_database(server: Server, password: str) -> bool:
-    """Return whether PostgreSQL takes this password."""
+    """Return whether PostgreSQL accepts this password."""
     result = attempt(
         "docker", "compose", "exec", "--no-TTY", "web", "python", "-c", CONNECT, password, directory=server.directory
     )
@@ -71,7 +74,7 @@ def opens_database(server: Server, password: str) -> bool:
 
 
 def assert_nothing_is_left(server: Server) -> None:
-    """Assert that no earlier or later secret lies about, and that each is its owner's alone."""
+    """Assert that no earlier or later secret is left, and each file is its owner's alone."""
     folder = server.directory / "secrets"
     assert [path.name for path in folder.iterdir() if path.name.startswith(".")] == []
     modes = {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir()}
@@ -80,12 +83,12 @@ def assert_nothing_is_left(server: Server) -> None:
 
 @on_prod
 def test_secret_key(server: Server, superuser: Visitor, customer: Visitor) -> None:
-    """With a new key nobody is logged out, and no request fails; once the old one is forgotten, it opens nothing."""
+    """With a new key users stay logged in, and no request fails; once the old key is forgotten, it opens nothing."""
     absent = server.visitor()
     assert absent.log_in(*CUSTOMER)
     (old,) = server.secret("secret_key").split()
-    # The first request with a new key gives the session another name: what one browser asks, it asks in turn.
-    with visited(server, visitors=1):
+    # The first request with a new key renames the session: one browser's requests are sent in turn.
+    with load_clients(server, clients=1):
         rotate(server, "secret_key")
     new, previous = server.secret("secret_key").split()
     assert previous == old
@@ -102,15 +105,15 @@ def test_secret_key(server: Server, superuser: Visitor, customer: Visitor) -> No
 
 def interrupt(server: Server, step: str, console: Path) -> None:
     """Rotate the database's password; press Ctrl-C once this step is on the console."""
-    command = (server.directory / "rotate_secret.sh", "postgres_password", "--yes")
-    assert stopped(*command, said=step, number=signal.SIGINT, console=console) == 130
+    command = (server.directory / "bedplate", "rotate-secret", "postgres_password", "--yes")
+    assert interrupt_at(*command, said=step, number=signal.SIGINT, console=console) == 130
 
 
 @on_prod
 def test_database_password(server: Server, tmp_path: Path) -> None:
-    """Interrupted when PostgreSQL has the new one already, the site serves; run again, it ends. The old one is gone."""
+    """Interrupted when PostgreSQL already has the new one, the site serves; run again, it ends. The old one is gone."""
     old = server.secret("postgres_password").strip()
-    with visited(server):
+    with load_clients(server):
         interrupt(server, "[5] ", tmp_path / "console")
         assert "the rotation is not complete" in (tmp_path / "console").read_text()
         assert server.status("/health/ready") == 200
@@ -126,7 +129,7 @@ def test_database_password(server: Server, tmp_path: Path) -> None:
 
 @on_prod
 def test_first_users_password(server: Server, superuser: Visitor) -> None:
-    """The first user gets in with the new one alone, and must log in again."""
+    """The first user logs in with the new one alone, and must log in again."""
     old = server.secret("default_user_password").strip()
     rotate(server, "default_user_password")
     assert not is_logged_in(superuser)
@@ -136,24 +139,58 @@ def test_first_users_password(server: Server, superuser: Visitor) -> None:
 
 
 @on_prod
-def test_credentials_that_do_not_get_in(server: Server) -> None:
-    """They are tried before cron gets them; the ones before stay in force."""
-    with replaced(server.directory / ".env", "BACKUP_URL=\n", "BACKUP_URL=gs://nobody-has-this\n"):
+def test_credentials_that_do_not_work(server: Server) -> None:
+    """They are tried before cron gets them; the previous ones stay in force."""
+    with replaced(server.directory / ".env", "BACKUP_URL=\n", "BACKUP_URL=gs://no-such-bucket\n"):
         result = attempt_with(server, "google_credentials", '{"type": "service_account"}')
     assert result.returncode == 1
-    assert "Failed: See whether it gets in" in result.stderr
+    assert "Failed: Test its access" in result.stderr
     assert "The previous google_credentials is in force" in result.stderr
     assert server.secret("google_credentials") == ""
     assert_nothing_is_left(server)
 
 
+@on_prod
+def test_signing_key(server: Server, tmp_path: Path) -> None:
+    """The next backup is signed with the new one; earlier backups are trusted by the line of the former key."""
+    tool = ("docker", "compose", "run", "--rm", "--no-deps", "--no-TTY")
+    signers = tmp_path / "signers"
+
+    def google_storage(option: str) -> str:
+        return run("./google_storage.sh", option, directory=server.directory, limit=300)
+
+    def signed() -> list[bool]:
+        mount = f"--volume={signers}:/app/config/backup_signers:ro"
+        listed = run(
+            *tool, mount, "cron", "python", "-m", "bedplate.backup", "-l", "--json", directory=server.directory
+        )
+        return [backup["signed"] for backup in json.loads(listed)]
+
+    with replaced(server.directory / ".env", "BACKUP_URL=\n", "BACKUP_URL=file:///data/backups\n"):
+        google_storage("-b")
+        line = google_storage("--public-key")
+        refused = attempt("./bedplate", "rotate-secret", "backup_signing_key", "--yes", directory=server.directory)
+        assert (refused.returncode, line.strip() in refused.stderr) == (1, True)
+        with appended(server.directory / "web/config/backup_signers", line):
+            rotate(server, "backup_signing_key")
+        assert google_storage("--public-key") != line
+        signers.write_text("")
+        assert signed() == [False]
+        google_storage("-b")
+        assert signed() == [True, False]
+        signers.write_text(line)
+        assert signed() == [True, True]
+        run(*tool, "cron", "rm", "-r", "/data/backups", directory=server.directory)
+    assert_nothing_is_left(server)
+
+
 @on_dev
-def test_door(server: Server) -> None:
-    """DEV's door opens with the new password alone; one that was chosen elsewhere is taken, too."""
+def test_basic_auth_password(server: Server) -> None:
+    """DEV accepts the new password alone; one that was chosen elsewhere is accepted, too."""
     old = server.secret("dev_password").strip()
-    assert server.status("/") == 200  # with the password of now, which `server` goes on using
-    assert attempt_with(server, "dev_password", "another-door-password").returncode == 0
-    assert server.secret("dev_password") == "dev:{PLAIN}another-door-password\n"
+    assert server.status("/") == 200  # with the current password, which `server` goes on using
+    assert attempt_with(server, "dev_password", "another-chosen-password").returncode == 0
+    assert server.secret("dev_password") == "dev:{PLAIN}another-chosen-password\n"
     assert server.status("/") == 401
     assert attempt_with(server, "dev_password", old).returncode == 0
     assert server.status("/") == 200

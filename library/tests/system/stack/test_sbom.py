@@ -1,4 +1,4 @@
-"""The parts lists of PROD's images: they keep to the standard, and what is known to be inside is on them."""
+"""The parts lists (SBOMs) of PROD's images: they follow the standard, and have the known parts."""
 
 import json
 from pathlib import Path
@@ -23,7 +23,7 @@ pytestmark = [pytest.mark.stack, pytest.mark.parametrize("server", ["prod"], ind
 
 @pytest.mark.parametrize("part", KNOWN)
 def test_parts_list(server: Server, part: str, tmp_path: Path) -> None:
-    """It is CycloneDX by its schema, complete with versions, and the same as the lock file where there is one."""
+    """It is valid CycloneDX, complete with versions, and the same as the lock file where there is one."""
     (image,) = {name for name in server.compose("config", "--images").split() if f"{server.project}-{part}:" in name}
     text = write(image, tmp_path).read_text()
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None

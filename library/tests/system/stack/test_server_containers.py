@@ -1,4 +1,4 @@
-"""The containers and the secrets of DEV and PROD: what they may, who can read them."""
+"""The containers and the secrets of DEV and PROD: their rights, and who can read them."""
 
 import json
 from typing import Any, Final
@@ -17,7 +17,7 @@ SERVICES: Final = {"web", "nginx", "postgres", "valkey", "cache", "celery", "flo
 
 @pytest.fixture(scope="session")
 def containers(server: Server) -> dict[str, dict[str, Any]]:
-    """Return what Docker tells of each service's container."""
+    """Return Docker's description of each service's container."""
     return server.containers()
 
 
@@ -34,7 +34,7 @@ def test_every_container_is_hardened(containers: dict[str, dict[str, Any]], prom
 
 
 def test_users_are_numbers(server: Server, containers: dict[str, dict[str, Any]]) -> None:
-    """Nobody is root, or a name: the databases are themselves, all others the owner of the secrets."""
+    """No user is root, or a name: databases run as themselves, all others as the owner of the secrets."""
     owner = (server.directory / "secrets/secret_key").stat()
     users = {name: container["Config"]["User"] for name, container in containers.items()}
     others = SERVICES - {"postgres", "valkey", "cache", "verifier"}
@@ -49,7 +49,7 @@ def test_users_are_numbers(server: Server, containers: dict[str, dict[str, Any]]
 
 
 def test_only_nginx_publishes_ports(server: Server, containers: dict[str, dict[str, Any]]) -> None:
-    """Two ports lead into the server, both nginx's, at the address that was asked for."""
+    """Only nginx publishes ports: two, at the requested address."""
     published = {
         (name, port, binding["HostIp"], binding["HostPort"])
         for name, container in containers.items()
@@ -63,7 +63,7 @@ def test_only_nginx_publishes_ports(server: Server, containers: dict[str, dict[s
 
 
 def test_nothing_of_the_checkout_is_mounted(server: Server, containers: dict[str, dict[str, Any]]) -> None:
-    """What runs is in images: of this folder, containers see secrets alone, and each only those that it needs."""
+    """All code is in images: of this folder, containers see secrets alone, and each only those that it needs."""
     mounted = {
         name: {mount["Source"] for mount in container["Mounts"] if mount["Type"] == "bind"}
         for name, container in containers.items()
@@ -74,18 +74,19 @@ def test_nothing_of_the_checkout_is_mounted(server: Server, containers: dict[str
     assert mounted["valkey"] == {f"{folder}/valkey_server_passwords"}
     assert mounted["cache"] == {f"{folder}/cache_server_passwords"}
     assert mounted["verifier"] == set()
-    assert f"{folder}/google_credentials" not in mounted["web"]
+    for of_cron in ("google_credentials", "backup_signing_key"):
+        assert [name for name, sources in mounted.items() if f"{folder}/{of_cron}" in sources] == ["cron"]
     assert not [source for source in mounted["nginx"] if "dev_password" not in source]
 
 
-def test_secrets_are_files_for_few(server: Server) -> None:
-    """No secret can be read by others, nor is one in `.env`, in what Docker tells, or in a container's environment."""
+def test_secrets_are_readable_by_their_owner_only(server: Server) -> None:
+    """No secret is readable by others, or is in `.env`, in Docker's description, or in a container's environment."""
     folder = server.directory / "secrets"
     modes = {path.name: path.stat().st_mode & 0o777 for path in [folder, *folder.iterdir()]}
     assert modes.pop("secrets") == 0o700
     assert {name: mode for name, mode in modes.items() if mode != 0o600} == dict.fromkeys(HASHES, 0o644)
     values = [path.read_text().strip().rpartition("}")[2] for path in folder.iterdir() if path.stat().st_size]
-    told = json.dumps(server.containers()) + server.compose("config") + (server.directory / ".env").read_text()
+    visible = json.dumps(server.containers()) + server.compose("config") + (server.directory / ".env").read_text()
     values += [urlsplit(server.secret(name)).password or "" for name in ("valkey_url", "cache_url")]
     assert len(values) >= 4
-    assert not [value for value in values if value in told]
+    assert not [value for value in values if value in visible]

@@ -1,4 +1,4 @@
-"""DEV and PROD, each as a whole: what every answer says, and who is let in."""
+"""DEV and PROD, each as a whole: headers of every answer, and access."""
 
 import base64
 import hashlib
@@ -32,7 +32,7 @@ HEADERS: Final = {
 }
 
 
-def assert_guarded(answer: Answer) -> None:
+def assert_security_headers(answer: Answer) -> None:
     """Assert that the answer carries each security header, once."""
     for name, value in HEADERS.items():
         assert answer.headers.get_all(name) == [value], name
@@ -62,46 +62,46 @@ def assert_guarded(answer: Answer) -> None:
         ("/.env", 404),
     ],
 )
-def test_every_answer_is_guarded(server: Server, path: str, status: int) -> None:
+def test_every_answer_has_security_headers(server: Server, path: str, status: int) -> None:
     """Pages, redirects, errors, files and data carry the security headers, and no script may be inline."""
     answer = server.get(path)
     assert answer.status == status
-    assert_guarded(answer)
+    assert_security_headers(answer)
     assert path.startswith("/flower/") or "unsafe-inline" not in answer.headers["Content-Security-Policy"]
 
 
 @pytest.mark.parametrize("path", ["/flower/", "/flower/api/workers", "/flower/static/css/flower.css", "/admin/"])
-def test_answers_for_staff_are_guarded(superuser: Visitor, path: str) -> None:
-    """What staff alone see is guarded, too."""
+def test_answers_for_staff_have_security_headers(superuser: Visitor, path: str) -> None:
+    """Answers for staff carry them, too."""
     answer = Answer(*superuser.ask(path))
     assert answer.status == 200
-    assert_guarded(answer)
+    assert_security_headers(answer)
 
 
-def test_refusals_of_nginx_are_guarded(server: Server) -> None:
-    """What nginx refuses by itself is guarded: an upload that is too large, a head that is."""
+def test_refusals_of_nginx_have_security_headers(server: Server) -> None:
+    """Answers of nginx itself carry them: to an upload that is too large, to a head that is."""
     too_large = server.get("/accounts/login/", method="POST", Content_Length=str(26 * 2**20))
     too_long = server.get("/", Cookie="a" * 40_000)
     assert (too_large.status, too_long.status) == (413, 400)
-    assert_guarded(too_large)
-    assert_guarded(too_long)
+    assert_security_headers(too_large)
+    assert_security_headers(too_long)
     assert "default-src 'none'" in too_large.headers["Content-Security-Policy"]
 
 
-def test_failure_of_ours_is_guarded(server: Server) -> None:
-    """An error of the application, such as no database, has its page, and that is guarded."""
+def test_server_error_has_security_headers(server: Server) -> None:
+    """An error of the application, such as no database, has its page, with the headers."""
     server.compose("stop", "postgres")
     try:
         answer = server.get("/tasks/", Cookie=f"{server.project}_session=anything")
         assert answer.status == 500
         assert "Something went wrong" in answer.text
-        assert_guarded(answer)
+        assert_security_headers(answer)
     finally:
         server.restore()
 
 
 def test_maintenance(server: Server) -> None:
-    """One command closes the site for everybody, over a restart of nginx, and one opens it."""
+    """One command closes the site for everyone, even over a restart of nginx, and one opens it."""
     server.exec("nginx", "maintenance", "on")
     try:
         assert_closed(server)
@@ -114,16 +114,16 @@ def test_maintenance(server: Server) -> None:
 
 
 def assert_closed(server: Server) -> None:
-    """Assert that visitors see the maintenance page, whatever they ask for."""
+    """Assert that clients see the maintenance page, at every address."""
     for path in ("/", "/static/css/site.css", "/nothing-here", "/flower/"):
         answer = server.get(path)
         assert answer.status == 503, path
         assert "<h1>Closed for maintenance</h1>" in answer.text
-        assert_guarded(answer)
+        assert_security_headers(answer)
 
 
 def test_styles_of_nginx_pages_are_allowed(server: Server) -> None:
-    """The pages that nginx has of its own may use their styles: the policy holds the hash of them."""
+    """The pages of nginx itself may use their styles: the policy has their hash."""
     policy = server.get("/accounts/login/", method="POST", Content_Length=str(26 * 2**20)).headers[
         "Content-Security-Policy"
     ]
@@ -133,19 +133,19 @@ def test_styles_of_nginx_pages_are_allowed(server: Server) -> None:
         assert f"'sha256-{digest}'" in policy, f"{name}: put its hash into nginx/snippets/headers.conf"
 
 
-# Doors
+# Access
 
 
 def test_http_leads_to_https(server: Server) -> None:
-    """HTTP is for finding HTTPS; it says so for good, and makes no promise that only HTTPS can make."""
+    """HTTP redirects to HTTPS, permanently, and makes no promise that only HTTPS can make."""
     answer = server.get_over_http("/tasks/?page=2")
     assert (answer.status, answer.headers["Location"]) == (301, f"{server.url}/tasks/?page=2")
     assert "Strict-Transport-Security" not in answer.headers
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
 
 
-def test_who_issues_certificates_is_answered(server: Server) -> None:
-    """A challenge is answered over HTTP, without a password, and nothing else beside it."""
+def test_acme_challenge_is_answered(server: Server) -> None:
+    """A challenge is answered over HTTP, without a password; nothing else beside it is."""
     folder = "/challenges/.well-known/acme-challenge"
     server.exec("cron", "sh", "-c", f"mkdir -p {folder} && echo told >{folder}/token")
     assert server.get_over_http("/.well-known/acme-challenge/token").text == "told\n"
@@ -185,14 +185,14 @@ def handshake(server: Server, *, name: str, **versions: ssl.TLSVersion) -> str |
     ],
 )
 def test_weak_tls_is_refused(server: Server, options: str, alert: str) -> None:
-    """A client that offers nothing but old versions or weak ciphers is sent away."""
-    # openssl fails, as it should: what is asked is how it was refused.
+    """A client that offers only old versions or weak ciphers is refused."""
+    # openssl fails, as it should: the test checks how it was refused.
     command = f"echo | openssl s_client -connect 127.0.0.1:8443 -servername {DOMAIN} {options} 2>&1 || true"
     assert f"alert {alert}" in server.exec("nginx", "sh", "-c", command)
 
 
 def test_tls(server: Server) -> None:
-    """TLS 1.2 and 1.3 are spoken, and HTTP/2 within."""
+    """TLS 1.2 and 1.3 work, with HTTP/2."""
     assert handshake(server, name=DOMAIN) == "TLSv1.3"
     assert handshake(server, name=DOMAIN, maximum_version=ssl.TLSVersion.TLSv1_2) == "TLSv1.2"
     resolve = f"{server.host}:127.0.0.1"
@@ -208,13 +208,13 @@ def test_tls(server: Server) -> None:
 
 @pytest.mark.parametrize("path", ["/flower/", "/flower/metrics", "/flower/api/workers"])
 def test_flower_is_for_staff(server: Server, superuser: Visitor, customer: Visitor, path: str) -> None:
-    """Flower is for staff: others are led to the login, or refused."""
+    """Others are redirected to the login, or refused."""
     assert server.get(path).headers["Location"] == f"/accounts/login/?next={path}"
     assert (customer.ask(path)[0], superuser.ask(path)[0]) == (403, 200)
 
 
 def test_staff_need_a_second_factor(server: Server) -> None:
-    """With a password alone, every page leads to the one that sets a second factor up; then they are open."""
+    """With a password alone, every page redirects to the setup of a second factor; then pages are open."""
     visitor, password = server.visitor(), "a-colleague's-password"
     server.make_user("colleague@example.com", password=password)
     server.query("UPDATE users_user SET is_staff = true WHERE email = 'colleague@example.com'")
@@ -228,12 +228,12 @@ def test_staff_need_a_second_factor(server: Server) -> None:
     assert [visitor.ask(path)[0] for path in ("/", "/admin/", "/tasks/", "/flower/")] == [200] * 4
 
 
-def test_browser_has_nothing_to_complain_of(server: Server, superuser: Visitor, new_page: NewPage) -> None:
-    """The home page and Flower work in the browser under their policies; nothing on them is refused."""
+def test_browser_blocks_nothing(server: Server, superuser: Visitor, new_page: NewPage) -> None:
+    """The home page and Flower work in the browser under their policies; nothing on them is blocked."""
     scheme, _, credentials = server.authorization.partition(" ")
     name, _, password = base64.b64decode(credentials).decode().partition(":")
-    door = {"http_credentials": {"username": name, "password": password}} if scheme else {}
-    page = new_page(base_url=server.url, ignore_https_errors=True, **door)
+    basic_auth = {"http_credentials": {"username": name, "password": password}} if scheme else {}
+    page = new_page(base_url=server.url, ignore_https_errors=True, **basic_auth)
     page.context.add_cookies(
         [{"name": key, "value": morsel.value, "url": server.url} for key, morsel in superuser.cookies.items()]
     )
@@ -258,22 +258,22 @@ def test_guessing_is_stopped(server: Server) -> None:
 
 
 def test_deployment_check_is_clean(server: Server) -> None:
-    """Django finds nothing to warn of."""
+    """Django has no warnings."""
     assert "no issues" in server.manage("check", "--deploy", "--fail-level", "WARNING")
 
 
 def test_file_works_alone(server: Server) -> None:
     """`docker compose -f prod.yml` is the same stack, whatever `.env` says."""
-    told = attempt(
+    result = attempt(
         "docker", "compose", "-f", f"{server.environment}.yml", "up", "--detach", "--wait", "--no-recreate",
         directory=server.directory,
     )  # fmt: skip
-    assert told.returncode == 0, told.stderr
+    assert result.returncode == 0, result.stderr
     assert server.get("/").status == 200
 
 
 def test_idle_memory(server: Server, report: Report) -> None:
-    """At rest all of it takes 1.2 GiB at most."""
+    """At rest all containers take at most 1.2 GiB."""
     used = sum(memory.working_set for memory in memory_of(server).values())
     report(f"{server.environment.upper()} at rest takes {used / GIB:.2f} GiB (at most 1.2)")
     assert used <= 1.2 * GIB

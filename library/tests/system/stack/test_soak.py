@@ -1,4 +1,4 @@
-"""The soak works: a sample of it. The full number: template/benchmarks/soak/run.py."""
+"""A short soak test. The full number: template/benchmarks/soak/run.py."""
 
 import pytest
 from bedplate.testing.server import Server
@@ -13,7 +13,7 @@ TASKS = 300
 
 
 def test_memory_is_read_while_pages_are_served_and_tasks_run(server: Server, report: Report) -> None:
-    """What was asked for was done without a failure, and the report tells of every container."""
+    """The requested work was done without a failure, and the report has every container."""
     soaked = soak(server, requests=REQUESTS, tasks=TASKS)
     report(f"a short soak:\n{soaked}")
     assert soaked.failures == []

@@ -1,4 +1,4 @@
-"""Static files of a server: from nginx, compressed beforehand, kept by browsers, and those of earlier releases too."""
+"""Static files of a server: from nginx, compressed beforehand, cached by browsers, with those of earlier releases."""
 
 import re
 
@@ -12,7 +12,7 @@ BROWSER = "gzip, deflate, br, zstd"
 
 
 def style_sheet(server: Server) -> str:
-    """Return the address of a style sheet that the home page names."""
+    """Return the address of a style sheet of the home page."""
     found = re.search(r'href="(/static/[^"]+\.css)"', server.get("/").text)
     assert found
     return found[1]
@@ -31,8 +31,8 @@ def style_sheet(server: Server) -> str:
         ("identity", None),
     ],
 )
-def test_the_best_encoding_that_is_taken(server: Server, accepted: str, encoding: str | None) -> None:
-    """Brotli before gzip, and neither for who does not take it; caches keep them apart; the type is the file's."""
+def test_the_best_accepted_encoding(server: Server, accepted: str, encoding: str | None) -> None:
+    """Brotli before gzip, neither for clients that do not accept it; caches keep them apart; the type is the file's."""
     answer = server.get(style_sheet(server), Accept_Encoding=accepted)
     assert (answer.status, answer.headers.get_all("Content-Encoding")) == (200, [encoding] if encoding else None)
     assert answer.headers.get_all("Vary") == ["Accept-Encoding"]
@@ -41,7 +41,7 @@ def test_the_best_encoding_that_is_taken(server: Server, accepted: str, encoding
 
 
 def test_brotli_is_the_same_file(server: Server) -> None:
-    """What a browser makes of it is what the plain file says, and it is smaller than gzip's."""
+    """Decompressed, it is the plain file, and it is smaller than gzip's."""
     path = style_sheet(server)
     sizes = {name: int(server.get(path, Accept_Encoding=name).headers["Content-Length"]) for name in ("br", "gzip")}
     assert sizes["br"] < sizes["gzip"]
@@ -52,8 +52,8 @@ def test_brotli_is_the_same_file(server: Server) -> None:
     assert server.compose(*mounted, "web", "python", "-c", program, packed) == unpacked
 
 
-def test_names_without_a_hash_are_asked_for_again(server: Server) -> None:
-    """A file whose content may change under its name is not kept unasked, and costs nothing while it is the same."""
+def test_names_without_a_hash_are_revalidated(server: Server) -> None:
+    """A file whose content may change under its name is revalidated, which costs nothing while it is the same."""
     answer = server.get("/static/css/site.css", Accept_Encoding=BROWSER)
     assert (answer.status, answer.headers["Cache-Control"]) == (200, "no-cache")
     assert (
@@ -62,7 +62,7 @@ def test_names_without_a_hash_are_asked_for_again(server: Server) -> None:
 
 
 def test_every_file_of_a_page_is_kept(server: Server) -> None:
-    """Scripts, styles and pictures that a page names have a hash, Vite's included."""
+    """Scripts, styles and pictures of a page have a hash, Vite's included."""
     paths = re.findall(r'(?:href|src)="(/static/[^"]+)"', server.get("/accounts/login/").text)
     assert any("/static/dist/" in path for path in paths)
     answers = {path: server.get(path, Accept_Encoding=BROWSER) for path in paths}
@@ -70,8 +70,8 @@ def test_every_file_of_a_page_is_kept(server: Server) -> None:
     assert [path for path, answer in answers.items() if "immutable" not in answer.headers["Cache-Control"]] == []
 
 
-def test_what_is_not_there_is_not_kept(server: Server) -> None:
-    """A file that is missing is not remembered as such: it may be just about to come."""
+def test_missing_file_is_not_cached(server: Server) -> None:
+    """A missing file is not cached as missing: it may be about to come."""
     answer = Answer(*server.visitor().ask("/static/css/site.0123456789ab.css", Accept_Encoding=BROWSER))
     assert answer.status == 404
     assert "immutable" not in str(answer.headers["Cache-Control"])

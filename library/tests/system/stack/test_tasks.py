@@ -1,4 +1,4 @@
-"""Background tasks: their progress in the browser, their history, and what a failure does to them."""
+"""Background tasks: their progress in the browser, their history, and failures."""
 
 import pytest
 from bedplate.testing.browser import visit
@@ -9,7 +9,7 @@ from stack.tasks import start_sample, wait_until_running, wait_until_succeeded
 
 pytestmark = pytest.mark.stack
 
-# Ends the processes that run tasks, as the kernel does when memory is short. The worker's main process stays.
+# Kill the processes that run tasks, as the kernel does when memory is short. The worker's main process stays.
 KILL_POOL = r"""
 import os, pathlib, signal
 def parent(process): return (process / "stat").read_text().rpartition(")")[2].split()[1]
@@ -43,7 +43,7 @@ def test_progress_moves_without_a_reload(staff_page: Page) -> None:
 
 
 def test_others_do_not_see_a_run(staff: APIRequestContext, member: APIRequestContext) -> None:
-    """A run is its owner's and the staff's: to another user it does not exist."""
+    """A run is its owner's and the staff's: for another user it does not exist."""
     address = start_sample(staff, seconds=1)
     assert (staff.get(address).status, member.get(address).status) == (200, 404)
 
@@ -68,7 +68,7 @@ def test_killed_worker_loses_no_task(stack: Stack, staff: APIRequestContext) -> 
 
 
 def test_killed_broker_loses_no_task(stack: Stack, staff: APIRequestContext) -> None:
-    """Tasks that wait in the queue when Valkey is killed are run once it is back."""
+    """Tasks that wait in the queue when Valkey is killed run once it is back."""
     stack.compose("stop", "celery")
     addresses = [start_sample(staff, seconds=1) for _ in range(2)]
     stack.compose("kill", "valkey")
@@ -78,7 +78,7 @@ def test_killed_broker_loses_no_task(stack: Stack, staff: APIRequestContext) -> 
 
 
 def attempts(stack: Stack, address: str) -> int:
-    """Return how often the run began."""
+    """Return how often the run has started."""
     identifier = address.strip("/").rpartition("/")[2]
     runs = stack.query("select id, attempts from operations_taskrun").split()
     return int(dict(run.split("|") for run in runs)[identifier])

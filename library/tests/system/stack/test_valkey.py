@@ -1,4 +1,4 @@
-"""Valkey as the application uses it, over TLS, as an ACL user and behind Sentinel: real servers, without the stack."""
+"""Valkey over TLS, as an ACL user and behind Sentinel, as the application uses it: real servers, without the stack."""
 
 import json
 import pickle
@@ -48,13 +48,13 @@ def container(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ValkeyContai
 
 @pytest.fixture(scope="module")
 def over_tls(container: ValkeyContainer) -> ValkeyServer:
-    """Return a server that speaks TLS alone."""
+    """Return a server that accepts TLS alone."""
     return container.server(tls=True)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Broker:
-    """Where tasks are sent; its connections cut, its server killed and brought back; its messages, also afterwards."""
+    """A broker: its connections can be cut, its server killed and restarted, its messages counted."""
 
     url: str
     cut: Callable[[], None]
@@ -71,7 +71,7 @@ class Broker:
             app.send_task("work", (str(folder), name), connection=connection, ignore_result=True)
 
     def unacknowledged(self) -> int:
-        """Return how many messages are handed out and not acknowledged."""
+        """Return the number of delivered messages that are not acknowledged."""
         return int(self.client.hlen("unacked"))
 
 
@@ -110,8 +110,8 @@ class Worker:
 
         wait_until(holds, limit=limit, what=what)
 
-    def wait_until_said(self, text: str, *, times: int = 1) -> None:
-        """Return when the text is so many times in its log."""
+    def wait_for_output(self, text: str, *, times: int = 1) -> None:
+        """Return when the text is in its log, this number of times."""
         self.wait_until(lambda: self.log.read_text().count(text) >= times, what=f"{text!r} is in its log")
 
 
@@ -126,7 +126,7 @@ def running_worker(broker: Broker, folder: Path) -> Iterator[Worker]:
         )
     worker = Worker(process=process, log=log)
     try:
-        worker.wait_until_said(" ready.")
+        worker.wait_for_output(" ready.")
         yield worker
     finally:
         process.kill()
@@ -134,7 +134,7 @@ def running_worker(broker: Broker, folder: Path) -> Iterator[Worker]:
 
 
 def lines(file: Path) -> list[str]:
-    """Return the lines of a file that may not be there."""
+    """Return the lines of a file; none if it does not exist."""
     return file.read_text().splitlines() if file.exists() else []
 
 
@@ -143,7 +143,7 @@ def test_task_outlives_lost_connections_and_is_not_run_twice(broker: Broker, tmp
 
     def kill_and_recover() -> None:
         broker.kill()
-        worker.wait_until_said("Cannot connect to")
+        worker.wait_for_output("Cannot connect to")
         broker.recover()
 
     with running_worker(broker, tmp_path) as worker:
@@ -153,7 +153,7 @@ def test_task_outlives_lost_connections_and_is_not_run_twice(broker: Broker, tmp
             broker.send(folder, "first")
             worker.wait_until(lambda: lines(folder / "starts") == ["first"], what="a task runs")  # noqa: B023 - at once
             interrupt()
-            worker.wait_until_said("Connected to", times=connections)
+            worker.wait_for_output("Connected to", times=connections)
             broker.send(folder, "second")
             worker.wait_until(lambda: broker.unacknowledged() == 2, what="the worker has taken another task")
             (folder / "go").touch()
@@ -163,7 +163,7 @@ def test_task_outlives_lost_connections_and_is_not_run_twice(broker: Broker, tmp
 
 
 def test_certificate_of_a_broker_is_verified(over_tls: ValkeyServer) -> None:
-    """Without the authority that has signed it, no address connects: not even one that says not to verify."""
+    """Without the authority that has signed it, no address connects: not even one that disables verification."""
     address = over_tls.url.partition("?")[0]
     for url in (address, f"{address}?ssl_cert_reqs=none", f"{address}?ssl_check_hostname=false"):
         with Connection(url) as connection, pytest.raises(OperationalError, match="CERTIFICATE_VERIFY_FAILED"):
@@ -175,7 +175,7 @@ def test_certificate_of_a_broker_is_verified(over_tls: ValkeyServer) -> None:
 
 
 class Attack:
-    """Creates a file when it is read from a pickle."""
+    """Creates a file when it is unpickled."""
 
     def __init__(self, file: Path) -> None:
         self.file = file
@@ -184,8 +184,8 @@ class Attack:
         return Path.touch, (self.file,)
 
 
-def test_cache_runs_nothing_that_was_written_into_it(over_tls: ValkeyServer, tmp_path: Path) -> None:
-    """One who may write to Valkey puts a pickle where a value is: it counts as not there, and may be replaced."""
+def test_cache_runs_no_pickle_that_was_written_into_it(over_tls: ValkeyServer, tmp_path: Path) -> None:
+    """A pickle that an attacker writes to Valkey counts as a missing value, and may be replaced."""
     cache = OptionalCache(over_tls.url, {"OPTIONS": dict(OPTIONS)})
     cache.set_many({"name": [1.5], "other": 2})
     for value in (pickle.dumps(Attack(tmp_path / "made")), b"[" * 1_000_000, b"\x80garbage"):

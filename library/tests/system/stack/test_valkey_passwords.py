@@ -1,4 +1,4 @@
-"""Who may do what in Valkey: no one without a password, and the application's users no more than it needs."""
+"""Rights in Valkey: none without a password, and for the application's users only those that it needs."""
 
 import itertools
 import json
@@ -12,11 +12,11 @@ from bedplate.testing.server import Server
 pytestmark = pytest.mark.stack
 
 SERVERS: Final = ("valkey", "cache")
-# What a connection may say before it has logged in.
+# Commands that a connection may send before it has logged in.
 ALWAYS: Final = {"auth", "hello", "quit", "reset"}
-# Sends each command that the server knows, with as many arguments as it needs, over a connection of its own, after
-# `login`. Prints those that are not refused for want of a right; one with subcommands is asked for one that it has not.
-# DEBUG is refused to everybody, and EXEC names the reason last.
+# Send each command that the server knows, with as many arguments as it needs, over a separate connection, after
+# `login`. Print those that are not refused for lack of a right; of a command with subcommands, send an unknown one.
+# DEBUG is refused for everyone, and EXEC gives the reason last.
 PROBE: Final = """
 import json, socket, sys
 from redis import Redis
@@ -46,7 +46,7 @@ answers = {name: answer([name, *["1"] * count]) for name, count in commands.item
 answers |= {f"{name} {sub}": answer([name, sub]) for name, sub in zip(sys.argv[4::2], sys.argv[5::2])}
 print(json.dumps({name: said for name, said in answers.items() if not any(reason in said for reason in refused)}))
 """
-# Prints the commands that were not refused for want of a right.
+# Print the commands that were not refused for lack of a right.
 ATTEMPTS: Final = """
 import sys
 from redis import Redis
@@ -60,7 +60,7 @@ for command in sys.argv[2:]:
     except RedisError as error:
         print(command, error)
 """
-# Prints which of these users and passwords get in.
+# Print which of these users and passwords can log in.
 LOGINS: Final = """
 import json, sys
 from redis import Redis
@@ -83,7 +83,7 @@ print(cache.get("kept"))
 cache.clear()
 print(cache.get("kept"))
 """
-# Sends the beginning of a value that is larger than the memory of any of the servers, as who needs no password.
+# Send the beginning of a value that is larger than the memory of any server, as the user without a password.
 FLOOD: Final = """
 import socket, sys
 
@@ -99,7 +99,7 @@ SUBCOMMANDS: Final = (
     *("acl", "list", "acl", "whoami", "client", "list", "config", "rewrite", "config", "resetstat", "debug", "reload"),
     *("script", "flush", "module", "list", "memory", "stats", "slowlog", "get", "cluster", "reset", "latency", "reset"),
 )
-# Each with what it may be given: what is refused is refused for want of the right.
+# Each with possible arguments: a refusal is for lack of the right.
 FORBIDDEN: Final = {
     "valkey": (
         *("acl setuser queue +@all", "acl list", "bgrewriteaof", "client kill type normal", "client list"),
@@ -125,7 +125,7 @@ FORBIDDEN: Final = {
 
 
 def allowed(stack: Stack, service: str, *, login: str = "") -> dict[str, str]:
-    """Return which commands `web` may send to a server, and what that answers."""
+    """Return the commands that `web` may send to a server, with the answers."""
     url = stack.valkey_url(service)
     answers: dict[str, str] = json.loads(stack.exec("web", "python", "-c", PROBE, service, url, login, *SUBCOMMANDS))
     return answers
@@ -139,20 +139,20 @@ def test_without_a_password_nothing_is_answered(stack: Stack, service: str) -> N
 
 @pytest.mark.parametrize("service", SERVERS)
 def test_health_check_may_do_nothing_else(stack: Stack, service: str) -> None:
-    """Its user needs no password, and may do no harm."""
+    """Its user needs no password, and can do no harm."""
     assert allowed(stack, service, login="health any").keys() - ALWAYS == {"ping"}
 
 
 @pytest.mark.parametrize("service", SERVERS)
 def test_application_may_not_command_the_server(stack: Stack, service: str) -> None:
-    """Who has its password can neither configure the server nor have it run what they send, or be copied."""
+    """A client with its password can neither configure the server, nor run code in it, nor copy it."""
     url = stack.valkey_url(service)
     assert stack.exec("web", "python", "-c", ATTEMPTS, url, *FORBIDDEN[service]).splitlines() == []
 
 
 @pytest.mark.parametrize("service", SERVERS)
-def test_who_needs_no_password_cannot_take_the_memory(stack: Stack, service: str) -> None:
-    """The client is sent away, and the server goes on."""
+def test_user_without_password_cannot_fill_the_memory(stack: Stack, service: str) -> None:
+    """The client is disconnected, and the server continues."""
     before = stack.containers()[service]["State"]["StartedAt"]
     assert stack.exec("web", "python", "-c", FLOOD, service).strip() == "sent away"
     assert stack.valkey(service, "ping").strip() == "PONG"
@@ -160,14 +160,14 @@ def test_who_needs_no_password_cannot_take_the_memory(stack: Stack, service: str
 
 
 def test_nothing_of_the_application_is_refused(stack: Stack) -> None:
-    """Neither its worker, which looks after the queue's bindings once a second, nor Flower or a page."""
+    """The worker, which checks the queue's bindings once a second, Flower and pages have all rights that they need."""
     said = stack.compose("logs", "--no-log-prefix", "celery", "flower", "web", "cron")
     assert "NoPermission" not in said
     assert "no permissions" not in said
 
 
 def test_cache_is_emptied(stack: Stack) -> None:
-    """`clear()` is the one command of that kind that the application needs."""
+    """`clear()` is the only command of that kind that the application needs."""
     assert stack.manage("shell", "--no-imports", "--command", CLEAR).split() == ["1", "None"]
 
 

@@ -1,4 +1,4 @@
-"""Visitors who read and write without a pause, over connections that stay open, and what went wrong for them."""
+"""Load clients that read and write without a pause over open connections, and the requests that failed."""
 
 import http.client
 import re
@@ -14,15 +14,15 @@ from urllib.parse import urlencode
 from bedplate.testing.server import Server
 from bedplate.testing.visitor import Visitor
 
-VISITORS: Final = 4
-PAUSE: Final = 0.08  # seconds between two requests of one visitor: people share this machine with the deploy
+CLIENTS: Final = 4
+PAUSE: Final = 0.08  # seconds between two requests of one client: they share this machine with the deploy
 
 
 class Connection(http.client.HTTPSConnection):
     """A connection to the site's address under the site's name."""
 
     def __init__(self, visitor: Visitor, number: int) -> None:
-        """Connect as this visitor would, once asked something. It is the connection with this number."""
+        """Prepare the connection with this number; it connects as this visitor when it is used."""
         super().__init__(visitor.host.partition(":")[0], context=visitor.context, timeout=30)
         self.visitor, self.number = visitor, number
 
@@ -33,27 +33,27 @@ class Connection(http.client.HTTPSConnection):
 
 
 class Traffic:
-    """What the visitors did."""
+    """The load of some clients, and its results."""
 
-    def __init__(self, server: Server, *, visitors: int = VISITORS, pause: float = PAUSE, writing: bool = True) -> None:
-        """Make one user, whom all of them are. Each pauses for so many seconds before a request."""
+    def __init__(self, server: Server, *, clients: int = CLIENTS, pause: float = PAUSE, writing: bool = True) -> None:
+        """Create the user of all clients. Each waits `pause` seconds before a request."""
         self.visitor, email = server.visitor(), f"visitor-{secrets.token_hex(4)}@example.com"
         server.make_user(email, password="a-visitor's-password")
         assert self.visitor.log_in(email, "a-visitor's-password")
         self.old_file = re.findall(r'href="(/static/[^"]+\.css)"', self.visitor.ask("/")[2])[0]
         self.pause, self.writing = pause, writing
         self.requests = 0
-        self.answered = [0] * visitors  # to each of them
-        self.page_seconds: list[float] = []  # how long each page took, static files left out
+        self.answered = [0] * clients  # to each of them
+        self.page_seconds: list[float] = []  # duration of each page, static files left out
         self.written = 0
         self.failures: list[str] = []
         self._lock = threading.Lock()
         self._stop = threading.Event()
-        self._threads = [threading.Thread(target=self._visit, args=[number]) for number in range(visitors)]
+        self._threads = [threading.Thread(target=self._run_client, args=[number]) for number in range(clients)]
 
     @contextmanager
     def running(self) -> Iterator["Traffic"]:
-        """Let the visitors visit."""
+        """Run the clients."""
         for thread in self._threads:
             thread.start()
         try:
@@ -62,12 +62,12 @@ class Traffic:
             self.stop()
 
     def stop(self) -> None:
-        """Let each finish what it has begun."""
+        """Let each client finish its request."""
         self._stop.set()
         for thread in self._threads:
             thread.join()
 
-    def _visit(self, number: int) -> None:
+    def _run_client(self, number: int) -> None:
         connection = Connection(self.visitor, number)
         while not self._stop.is_set():
             self._ask(connection, "/", expected=200)
@@ -79,7 +79,7 @@ class Traffic:
         connection.close()
 
     def _ask(self, connection: Connection, path: str, *, expected: int, body: str | None = None) -> str:
-        """Return the answer's text; note what is not as it should be."""
+        """Return the answer's text; record an unexpected result."""
         self._stop.wait(self.pause)
         method, text = "POST" if body else "GET", ""
         with self._lock:

@@ -50,7 +50,7 @@ class ValkeyContainer:
     certificate: Path
 
     def run(self, command: str) -> str:
-        """Return what the shell command prints in the container."""
+        """Return the output of a shell command in the container."""
         return run("docker", "exec", self.name, "sh", "-c", command)
 
     def server(self, *options: str, tls: bool = False) -> "ValkeyServer":
@@ -62,7 +62,7 @@ class ValkeyContainer:
 
 @dataclass(frozen=True, kw_only=True)
 class ValkeyServer:
-    """A server that lets one user in, by a password, and keeps what it stores when it is killed."""
+    """A server with one user and its password, which keeps its data when it is killed."""
 
     container: ValkeyContainer
     port: int
@@ -71,7 +71,7 @@ class ValkeyServer:
 
     @property
     def url(self) -> str:
-        """The address of its database 0, with user and password, and who has signed its certificate."""
+        """The address of its database 0, with user, password and certificate authority."""
         query = f"?ssl_ca_certs={self.container.certificate}" if self.tls else ""
         return f"redis{'s' * self.tls}://{USER}:{quote(PASSWORD, safe='')}@127.0.0.1:{self.port}/0{query}"
 
@@ -81,7 +81,7 @@ class ValkeyServer:
         return Redis.from_url(self.url)
 
     def start(self) -> None:
-        """Start it, with what it has stored; return when it answers."""
+        """Start it with its stored data; return when it answers."""
         folder = f"/data/{self.port}"
         port = ("--port", "0", "--tls-port", str(self.port), *TLS) if self.tls else ("--port", str(self.port))
         command = ("valkey-server", *port, *ACCESS, *NO_DEFAULT_USER, *DURABLE, *self.options)
@@ -94,7 +94,7 @@ class ValkeyServer:
         self.container.run(f"kill -9 $(cat /data/{self.port}/pid)")
 
     def cut_connections(self) -> None:
-        """Close the connections of all clients; it goes on, and takes new ones."""
+        """Close the connections of all clients; it continues, and accepts new ones."""
         for kind in ("normal", "pubsub"):
             self.client.client_kill_filter(_type=kind)
 
@@ -108,7 +108,7 @@ class ValkeyServer:
 
 @dataclass(frozen=True, kw_only=True)
 class Failover:
-    """A primary, its replica, and the Sentinel that makes the replica a primary once the other is silent."""
+    """A primary, its replica, and the Sentinel that promotes the replica once the primary is silent."""
 
     port: int
     primary: ValkeyServer
@@ -125,7 +125,7 @@ class Failover:
         self.primary.kill()
 
     def wait_until_done(self) -> None:
-        """Return when Sentinel has put the replica in the primary's place."""
+        """Return when Sentinel has promoted the replica."""
         wait_until(lambda: self.current_port() == self.replica.port, limit=30, what="the replica is the primary")
 
     def sentinel(self) -> Sentinel:
@@ -133,13 +133,13 @@ class Failover:
         return Sentinel([("127.0.0.1", self.port)])  # type: ignore[no-untyped-call]
 
     def current_port(self) -> int:
-        """Return the port of the primary; 0 while there is none."""
+        """Return the port of the primary; 0 if no server is one."""
         with self.sentinel() as sentinel, suppress(MasterNotFoundError):
             return int(sentinel.discover_master(MASTER_NAME)[1])
         return 0
 
     def is_ready(self) -> bool:
-        """Return whether Sentinel knows the replica, which has a copy of all that is stored."""
+        """Return whether Sentinel knows the replica, which has a copy of all data."""
         with self.sentinel() as sentinel:
             return bool(sentinel.discover_slaves(MASTER_NAME)) and self.primary.client.wait(1, 100) == 1
 
@@ -158,7 +158,7 @@ def start_failover(container: ValkeyContainer) -> Failover:
 
 @contextmanager
 def valkey_container(folder: Path) -> Iterator[ValkeyContainer]:
-    """Yield a container in which nothing runs yet; nothing of it remains."""
+    """Yield a container without a running server; remove it at the end."""
     write_certificate(folder)
     name, ports = unique_slug(), [free_port() for _ in range(5)]
     published = [f"--publish=127.0.0.1:{port}:{port}" for port in ports]
@@ -171,7 +171,7 @@ def valkey_container(folder: Path) -> Iterator[ValkeyContainer]:
 
 
 def write_certificate(folder: Path, *hosts: str) -> None:
-    """Write a key and a certificate for 127.0.0.1 and these hosts that has signed itself."""
+    """Write a key and a self-signed certificate for 127.0.0.1 and these hosts."""
     key = ec.generate_private_key(ec.SECP256R1())
     name, now = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "Test")]), datetime.now(UTC)
     names = [x509.IPAddress(ipaddress.ip_address("127.0.0.1")), *map(x509.DNSName, hosts)]

@@ -1,6 +1,6 @@
-"""Sends requests at a constant pace until its input ends: `python constant.py URL SLOW_AT_A_TIME`.
+"""Sends requests at a constant rate until its input ends: `python constant.py URL SLOW_AT_A_TIME`.
 
-Prints, as JSON, how each kind of request fared. A latency counts from when the request was due.
+Prints the results of each kind of request, as JSON. A latency counts from when the request was due.
 """
 
 import http.client
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import count, pairwise
 from typing import Final
 
-LONGEST: Final = 120.0  # seconds, if nobody ends the input
+LONGEST: Final = 120.0  # seconds, if the input does not end
 TIMEOUT: Final = 10.0
 
 
@@ -31,7 +31,7 @@ class Kind:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a request: when it was due and when it ended, and `200` or why it failed."""
+    """The result of a request: when it was due and when it ended, and `200` or why it failed."""
 
     due: float
     ended: float
@@ -39,7 +39,7 @@ class Outcome:
 
 
 def kinds(slow: int) -> list[Kind]:
-    """Return the load: 80 pages and 20 posts a second, and so many slow pages at any time."""
+    """Return the load: 80 pages and 20 posts per second, and this number of slow pages at any time."""
     return [
         Kind("page", "GET", "/benchmark/page/", senders=16, interval=0.2),
         Kind("post", "POST", "/benchmark/post/", senders=4, interval=0.2),
@@ -48,20 +48,20 @@ def kinds(slow: int) -> list[Kind]:
 
 
 def send(connection: http.client.HTTPConnection, kind: Kind) -> str:
-    """Return the status of one request, or the name of the error in place of an answer."""
+    """Return the status of one request, or the name of the error instead of an answer."""
     body = b"x" * 100 if kind.method == "POST" else None
     try:
         connection.request(kind.method, kind.path, body, headers={"Host": "localhost"})
         response = connection.getresponse()
         response.read()
     except (OSError, http.client.HTTPException) as error:
-        connection.close()  # the next request opens it anew
+        connection.close()  # the next request opens it again
         return type(error).__name__
     return str(response.status)
 
 
 def keep_sending(address: str, kind: Kind, outcomes: list[Outcome], *, start: float, stop: threading.Event) -> None:
-    """Add the outcomes of one sender's requests until it is told to stop."""
+    """Add the outcomes of one sender's requests until `stop` is set."""
     connection = http.client.HTTPConnection(address, timeout=TIMEOUT)
     for number in count():
         due = start + number * kind.interval

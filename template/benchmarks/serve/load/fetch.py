@@ -1,4 +1,4 @@
-"""Prints what an address answers, as JSON: `python fetch.py URL`."""
+"""Prints the answer of an address, as JSON: `python fetch.py URL`."""
 
 import json
 import sys

@@ -12,7 +12,7 @@ const OK = {
   },
 };
 
-const BROKER_AWAY = {
+const BROKER_DOWN = {
   status: "unavailable",
   checks: {
     database: { status: "ok", duration_ms: 1.23 },
@@ -20,8 +20,8 @@ const BROKER_AWAY = {
   },
 };
 
-/** Resolves when the summary, the part that screen readers announce, says `text`. */
-function summaryToSay(text: string): Promise<void> {
+/** Resolves when the summary, the part that screen readers announce, contains `text`. */
+function waitForSummary(text: string): Promise<void> {
   return waitFor(() => expect(screen.getByRole("status").textContent).toContain(text));
 }
 
@@ -43,101 +43,101 @@ describe("StackStatus", () => {
     await server.stop();
   });
 
-  it("says that it is checking until the first answer", async () => {
-    const asked = server.nextRequest();
+  it("shows that it is checking until the first answer", async () => {
+    const requested = server.nextRequest();
     render(<StackStatus url={server.url} />);
-    await asked;
+    await requested;
 
-    await summaryToSay("Checking the services…");
+    await waitForSummary("Checking the services…");
     expect(screen.queryAllByRole("listitem")).toEqual([]);
   });
 
-  it("lists each service with its answer and duration when all is well", async () => {
+  it("lists each service with its answer and duration when every service answers", async () => {
     server.answerWith(200, OK);
     render(<StackStatus url={server.url} />);
 
-    await summaryToSay("Every service answers.");
+    await waitForSummary("Every service answers.");
     expect(service("database")).toMatch(/answers.*1\.2 ms/);
     expect(service("broker")).toMatch(/answers.*0\.4 ms/);
   });
 
-  it("names, in words, the service that is away, and why", async () => {
-    server.answerWith(503, BROKER_AWAY);
+  it("names the unavailable service and the error", async () => {
+    server.answerWith(503, BROKER_DOWN);
     render(<StackStatus url={server.url} />);
 
-    await summaryToSay("Some services do not answer.");
+    await waitForSummary("Some services do not answer.");
     expect(service("broker")).toMatch(/does not answer.*connection refused/);
     expect(service("database")).not.toMatch(/does not answer/);
   });
 
-  it("says that something is away also when it is not told what", async () => {
+  it("shows an error even without a list of services", async () => {
     server.answerWith(503, { status: "unavailable" });
     render(<StackStatus url={server.url} />);
 
-    await summaryToSay("Some services do not answer.");
+    await waitForSummary("Some services do not answer.");
     expect(screen.queryAllByRole("listitem")).toEqual([]);
   });
 
-  it("says that the site is unreachable when nothing listens", async () => {
+  it("shows that the site is unreachable when the server is down", async () => {
     const { url } = server;
     await server.stop();
     render(<StackStatus url={url} />);
 
-    await summaryToSay("The site does not answer.");
+    await waitForSummary("The site does not answer.");
   });
 
   it.each([
     ["a proxy's error page", "<h1>Starting</h1>"],
     ["JSON of something else", { detail: "throttled" }],
-  ])("says that the site is unreachable when the answer is %s", async (_name, body) => {
+  ])("shows that the site is unreachable when the answer is %s", async (_name, body) => {
     server.answerWith(503, body);
     render(<StackStatus url={server.url} />);
 
-    await summaryToSay("The site does not answer.");
+    await waitForSummary("The site does not answer.");
   });
 
-  it("follows the stack: away, unreachable, and back", async () => {
-    server.answerWith(503, BROKER_AWAY);
+  it("follows the stack: degraded, unreachable, and ok again", async () => {
+    server.answerWith(503, BROKER_DOWN);
     render(<StackStatus url={server.url} interval_ms={5} />);
-    await summaryToSay("Some services do not answer.");
+    await waitForSummary("Some services do not answer.");
 
     server.answerWith(502, "<h1>Bad gateway</h1>");
-    await summaryToSay("The site does not answer.");
+    await waitForSummary("The site does not answer.");
     expect(screen.queryAllByRole("listitem")).toEqual([]);
 
     server.answerWith(200, OK);
-    await summaryToSay("Every service answers.");
+    await waitForSummary("Every service answers.");
     expect(service("broker")).not.toMatch(/does not answer|refused/);
   });
 
-  it("hangs up and asks no more when it is removed", async () => {
+  it("aborts its request and stops polling when it is removed", async () => {
     server.neverAnswer();
-    const asked = server.nextRequest();
+    const requested = server.nextRequest();
     const { unmount } = render(<StackStatus url={server.url} interval_ms={1} />);
-    const { hungUp } = await asked;
+    const { hungUp } = await requested;
 
     unmount();
     await hungUp;
     expect(server.requests).toBe(1);
   });
 
-  it("hangs up when the page is hidden, asks when it is shown, and keeps the last answer meanwhile", async () => {
+  it("aborts its request when the page is hidden, repeats it when shown, and keeps the last answer", async () => {
     server.answerWith(200, OK);
     render(<StackStatus url={server.url} interval_ms={1} />);
-    await summaryToSay("Every service answers.");
+    await waitForSummary("Every service answers.");
 
     server.neverAnswer();
     const { hungUp } = await server.nextRequest();
     setHidden(true);
     await hungUp;
 
-    const askedAgain = server.nextRequest();
+    const requestedAgain = server.nextRequest();
     setHidden(false);
-    await askedAgain;
-    await summaryToSay("Every service answers.");
+    await requestedAgain;
+    await waitForSummary("Every service answers.");
   });
 
-  it("speaks the language of the page", async () => {
+  it("uses the language of the page", async () => {
     document.documentElement.lang = "fr";
     server.answerWith(200, OK);
     const labels = {
@@ -147,7 +147,7 @@ describe("StackStatus", () => {
     };
     render(<StackStatus url={server.url} labels={labels} />);
 
-    await summaryToSay("Tout répond.");
+    await waitForSummary("Tout répond.");
     expect(service("Base de données")).toMatch(/répond.*1,2\sms/);
     expect(service("broker")).not.toBeNull();
   });

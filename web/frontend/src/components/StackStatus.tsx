@@ -1,6 +1,6 @@
 import { type Check, useReadiness } from "../readiness";
 
-/** Texts, so that Django translates them. `checks` names the services: `{"database": "Base de données"}`. */
+/** Texts, translated by Django. `checks` has the names of the services: `{"database": "Base de données"}`. */
 interface Labels {
   loading: string;
   ok: string;
@@ -29,7 +29,7 @@ const ENGLISH: Labels = {
 
 const SYMBOLS = { loading: "…", ok: "✓", degraded: "!", unreachable: "✕" };
 
-/** The services behind the site and whether each answers, kept up to date while the page is visible. */
+/** Shows whether each service of the site answers, updated while the page is visible. */
 export default function StackStatus({ url, interval_ms = 5000, labels }: StackStatusProps) {
   const { state, checks } = useReadiness(url, interval_ms);
   const texts = { ...ENGLISH, ...labels };

@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 
 type Answer = (response: ServerResponse) => void;
 
-/** A real HTTP server in the place of /health/ready: it gives the answer set last, and shows what was asked. */
+/** A real HTTP server that replaces /health/ready: it gives the answer set last, and counts the requests. */
 export class HealthServer {
   requests = 0;
   private answer: Answer = () => undefined;
@@ -39,7 +39,7 @@ export class HealthServer {
     this.answer = () => undefined;
   }
 
-  /** Resolves when the next request has come, with what resolves when its client hangs up. */
+  /** Resolves on the next request, with a promise that resolves when its client disconnects. */
   nextRequest(): Promise<{ hungUp: Promise<unknown> }> {
     return once(this.server, "request").then(([, response]) => ({
       hungUp: once(response as ServerResponse, "close"),

@@ -1,4 +1,4 @@
 import { configure } from "@testing-library/react";
 
-// How long a test waits for what it expects, before it fails: a busy machine is slow, not wrong.
+// The time that a test waits for an expectation: long enough for a busy machine.
 configure({ asyncUtilTimeout: 4000 });

@@ -1,24 +1,24 @@
-"""The database servers that can be backed up: what they have in common."""
+"""The interface to the database servers that can be backed up."""
 
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Protocol
 
-from bedplate.backup.manifest import Census, Engine
+from bedplate.backup.manifest import DatabaseInventory, Engine
 from bedplate.backup.progress import Step
 
 DJANGO: Final = "django"
-"""Of what a restore or a drill prepares, the data directory that the application's code has meanwhile."""
+"""The data directory of the application's code while a restore or a drill prepares a database."""
 
 type Finished = Callable[[Path], None]
-"""Called with each file of a dump as soon as it is whole."""
+"""Called with each file of a dump as soon as it is complete."""
 
 type Say = Callable[[str], None]
-"""Shows a line to people."""
+"""Shows a line to the user."""
 
 
-class Database(Protocol):
-    """The live database, and the others that restores need beside it, each known by the id of its restore."""
+class LiveDatabase(Protocol):
+    """The live database, and the staging and previous databases of restores, each identified by its restore's id."""
 
     @property
     def engine(self) -> Engine:
@@ -29,7 +29,7 @@ class Database(Protocol):
 
     @property
     def disk(self) -> Path | None:
-        """A folder on the server's disk; None when that cannot be seen from here."""
+        """A folder on the server's disk; None when that is not visible from here."""
 
     def room(self, size: int) -> int:
         """Return the bytes that a restore of a database of this size writes to the server's disk, at most."""
@@ -40,23 +40,23 @@ class Database(Protocol):
     def size(self) -> int:
         """Return the bytes that the live database takes."""
 
-    def dump(self, folder: Path, *, finished: Finished, step: Step, say: Say) -> Census:
-        """Return what the live database held at the moment that the files in `folder` show.
+    def dump(self, folder: Path, *, finished: Finished, step: Step, say: Say) -> DatabaseInventory:
+        """Dump the live database into `folder`. Return the inventory at the moment of the dump.
 
-        It is said what of it the owner of a database could not restore.
+        `say` reports what the owner of a database could not restore.
         """
 
     def staging(self, restore: str) -> "StagingDatabase":
-        """Return the database that a restore prepares, whether it is there yet or not."""
+        """Return the database that a restore prepares, whether it exists yet or not."""
 
     def swap(self, restore: str) -> None:
-        """Make the staging database the live one, and the live one the previous one, in one step or not at all."""
+        """Make the staging database live, and the live one the previous one, atomically."""
 
     def swap_back(self, earlier: str, restore: str) -> None:
-        """Make live what the restore `earlier` replaced, and what is live now the previous one of `restore`."""
+        """Swap in the database that restore `earlier` kept, and keep the live one as the previous one of `restore`."""
 
     def swapped(self, restore: str) -> bool:
-        """Return whether that restore, or one that undid it, got as far as the swap."""
+        """Return whether that restore, or its undo, reached the swap."""
 
     def previous(self) -> list[str]:
         """Return the restores whose previous databases are kept, oldest first."""
@@ -69,7 +69,7 @@ class Database(Protocol):
 
 
 class StagingDatabase(Protocol):
-    """A database that is made of a dump: to become the live one, or to be compared and removed again."""
+    """A database that is restored from a dump: to become the live one, or to be compared and removed again."""
 
     @property
     def engine(self) -> Engine:
@@ -77,20 +77,20 @@ class StagingDatabase(Protocol):
 
     @property
     def name(self) -> str:
-        """What Django calls it."""
+        """Its name in Django's settings."""
 
     @property
     def variables(self) -> dict[str, str]:
         """The variables that make Django use it."""
 
     def load(self, folder: Path, *, roles: tuple[str, ...] | None, step: Step) -> str:
-        """Make it from the files of a dump. Return what people should know of it, or nothing.
+        """Restore it from the files of a dump. Return notes for the user, or nothing.
 
-        With None for the dump's roles, owners and grants are left out.
+        If `roles` (those of the dump) is None, leave owners and grants out.
         """
 
     def export(self, folder: Path) -> Path:
-        """Return a file in the folder: the database as people restore it who have no backup system."""
+        """Return a file in the folder: the database in a form that can be restored without a backup system."""
 
-    def census(self) -> Census:
-        """Return what it holds."""
+    def inventory(self) -> DatabaseInventory:
+        """Return its inventory."""

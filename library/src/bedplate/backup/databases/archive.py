@@ -1,4 +1,4 @@
-"""The list of what an archive of pg_dump holds, and what of it a role can restore that is no superuser."""
+"""The list of entries in an archive of pg_dump, and which of them a role without superuser rights can restore."""
 
 import os
 import re
@@ -20,15 +20,16 @@ SUPERUSERS: Final = re.compile(
     rf"{ENTRY}(?:ACCESS METHOD|EVENT TRIGGER|FOREIGN DATA WRAPPER|OPERATOR (?:CLASS|FAMILY)|PROCEDURAL LANGUAGE"
     r"|PUBLICATION TABLES IN SCHEMA|SUBSCRIPTION(?: TABLE)?|TEXT SEARCH (?:PARSER|TEMPLATE)|TRANSFORM) "
 )
-# Whether one is of all tables, which is for superusers, its statement alone says.
+# Only its statement shows whether it is for all tables, which requires a superuser.
 PUBLICATION: Final = re.compile(rf"{ENTRY}PUBLICATION - ")
 FOR_ALL_TABLES: Final = re.compile(r'^CREATE PUBLICATION (?:"(?:[^"]|"")*"|[^\s"]+) FOR ALL TABLES\b', re.MULTILINE)
-# What says something about an object, and may be refused while the object is restored.
+# Entries about an object, which may be refused although the object is restored.
 ABOUT_OBJECTS: Final = re.compile(rf"{ENTRY}(?:ACL|COMMENT|DEFAULT ACL|SECURITY LABEL) ")
 FUNCTION: Final = re.compile(rf"{ENTRY}(?:FUNCTION|PROCEDURE) ")
 SECURITY_DEFINER: Final = re.compile(r"^    .*\bSECURITY DEFINER\b", re.MULTILINE)
 # Logins to other servers, with their passwords.
 USER_MAPPING: Final = re.compile(rf"{ENTRY}USER MAPPING ")
+INDEX_ATTACH: Final = re.compile(rf"{ENTRY}INDEX ATTACH ")
 EXTENSION: Final = re.compile(rf"{ENTRY}EXTENSION - (?P<name>\S+) ")
 SCHEMA: Final = re.compile(rf"{ENTRY}SCHEMA - (?P<name>.+) ")  # and its owner
 CREATE_EXTENSION: Final = re.compile(
@@ -38,33 +39,33 @@ CREATE_EXTENSION: Final = re.compile(
 
 @dataclass(frozen=True, kw_only=True)
 class Restorer:
-    """Who restores an archive and is no superuser, and into what."""
+    """A role without superuser rights that restores an archive, and its target database."""
 
     extensions: Collection[str] = ()
-    """Those that the database has already."""
+    """The extensions that the database already has."""
     schemas: Collection[str] = ()
-    """As well."""
+    """The schemas that the database already has."""
     user_mappings: bool = False
-    """Whether the logins to other servers are restored, with their passwords."""
+    """Restore the logins to other servers, with their passwords."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Restorable:
-    """What of an archive is restored."""
+    """The entries of an archive to restore."""
 
     file: Path
     """For `pg_restore --use-list`."""
     later: Path
-    """The same: grants and comments, of which some may be refused."""
+    """The same for grants and comments, some of which may be refused."""
     left_out: tuple[str, ...]
-    """What only a superuser may restore."""
+    """The entries that only a superuser may restore."""
     user_mappings: int
-    """How many were left out: they hold passwords of other servers."""
+    """The number of those left out: they hold passwords of other servers."""
 
 
 @dataclass(frozen=True)
 class Archive:
-    """A dump in pg_dump's directory format. The lists that are made of it lie beside it."""
+    """A dump in pg_dump's directory format. Lists of its entries are written beside it."""
 
     folder: Path
 
@@ -75,6 +76,10 @@ class Archive:
             return {}
         statements = self._statements(entries)
         return {_plain(name): _plain(schema) for name, schema in CREATE_EXTENSION.findall(statements)}
+
+    def attaches_indexes(self) -> bool:
+        """Return whether the archive attaches indexes of partitions to those of their tables."""
+        return any(INDEX_ATTACH.match(line) for line in self._list())
 
     def restorable(self, restorer: Restorer) -> Restorable:
         """Return the entries to restore."""
@@ -130,12 +135,12 @@ class Archive:
         return file
 
     def _list(self) -> Sequence[str]:
-        # Not splitlines(): a name may have what Unicode calls the end of a line.
+        # Not splitlines(): a name may contain a Unicode line separator.
         return _pg_restore("--list", str(self.folder)).split("\n")
 
 
 def _shown(line: str) -> str:
-    """Return an entry without its owner, as people are told of it."""
+    """Return an entry without its owner, for messages."""
     entry = re.sub(f"^{ENTRY}", "", line).rpartition(" ")[0]
     kind = re.sub("[A-Z]{2,}", lambda word: word[0].lower(), entry).replace(" - ", " ", 1)
     return kind.encode(errors="surrogateescape").decode(errors="replace")  # the list is in the database's encoding

@@ -1,6 +1,6 @@
-"""Which files a dump reads: pg_restore opens what `toc.dat` names, wherever that is.
+"""The files that a dump refers to: pg_restore opens any path that `toc.dat` names.
 
-Anyone who can write into the store could otherwise have it read this container's secrets into the database, and show
+Otherwise anyone with write access to the store could make it read this container's secrets into the database, and show
 them in an error. The format is that of pg_dump's sources (pg_backup_archiver.c, pg_backup_directory.c).
 """
 
@@ -25,7 +25,7 @@ SIZE_OF_NUMBERS: Final = 4
 
 
 def require_own_files(dump: Path) -> None:
-    """Raise UnusableBackupError unless pg_restore will read no file but those of the dump, which is a folder."""
+    """Raise UnusableBackupError unless pg_restore will read only files of the dump, which is a folder."""
     contents = dump / TABLE_OF_CONTENTS
     if not contents.is_file():
         raise UnusableBackupError(f"The dump has no {TABLE_OF_CONTENTS}. Restore another backup.")
@@ -47,7 +47,7 @@ def _require_own_large_objects(file: Path) -> None:
 
 def _foreign(name: bytes) -> UnusableBackupError:
     return UnusableBackupError(
-        f"The dump names a file that is none of its own ({name[:200].decode(errors='replace')!r}). It is not restored."
+        f"The dump names a file outside of itself ({name[:200].decode(errors='replace')!r}). It is not restored."
     )
 
 
@@ -59,13 +59,15 @@ class _Reader:
     position: int = 0
 
     def entries(self) -> list[tuple[bytes, bytes]]:
-        """Return the kind of each entry, and the name of the file that holds its data; empty when there is none."""
+        """Return the kind of each entry, and the name of the file with its data; empty without data."""
         magic, major, minor, _revision = self._take(5), *self._take(3)
         numbers, _offsets, _format = self._take(3)
         if magic != b"PGDMP" or numbers != SIZE_OF_NUMBERS:
             raise _unreadable()
         if (major, minor) not in VERSIONS:
-            raise BackupError(f"The dump is of pg_dump's format {major}.{minor}, unknown here. Update this first.")
+            raise BackupError(
+                f"The dump is in pg_dump's format {major}.{minor}, unknown here. Update this project first."
+            )
         version = (major, minor)
         self._take(1 if version >= WITH_ALGORITHM else 1 + SIZE_OF_NUMBERS)  # the compression
         for _part_of_the_time in range(7):

@@ -1,4 +1,4 @@
-"""How to reach a PostgreSQL server, and as whom."""
+"""The address of a PostgreSQL server, and the role to log in with."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,7 +7,7 @@ from typing import Final
 
 import psycopg
 
-from bedplate.backup.databases.census import Server
+from bedplate.backup.databases.inventory import Server
 from bedplate.backup.databases.tools import OPTIONS
 from bedplate.backup.errors import BackupError
 
@@ -16,7 +16,7 @@ MAINTENANCE_DATABASE: Final = "postgres"
 
 @dataclass(frozen=True, kw_only=True)
 class Login:
-    """A server, and a role that may log in there."""
+    """A server, and a role with the right to log in."""
 
     host: str
     """A host name, or the folder of the server's socket."""
@@ -45,7 +45,7 @@ class Login:
 
     @contextmanager
     def connect(self, database: str) -> Iterator[Server]:
-        """Give a connection, and close it. Raise BackupError when the server does not do what it is asked for."""
+        """Yield a connection, and close it. Raise BackupError when the server reports an error."""
         try:
             with self.open(database) as connection:
                 yield connection

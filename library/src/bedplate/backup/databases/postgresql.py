@@ -1,4 +1,4 @@
-"""PostgreSQL: its own tools copy, and a rename swaps."""
+"""PostgreSQL: pg_dump and pg_restore copy, and a rename swaps."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -14,23 +14,23 @@ from psycopg import sql
 
 from bedplate.backup.databases import Finished, Say
 from bedplate.backup.databases.archive import Archive, Restorer
-from bedplate.backup.databases.census import Server, between, count, sequence_values
+from bedplate.backup.databases.empty_clone import EMPTY, DatabaseProperties, create_empty_clone, read_properties
+from bedplate.backup.databases.inventory import Server, between, read_inventory, sequence_values
 from bedplate.backup.databases.login import MAINTENANCE_DATABASE, Login
 from bedplate.backup.databases.rights import TRIES, drop_database, end_sessions, in_use, is_superuser, not_in_dump
 from bedplate.backup.databases.staged import JOBS, LiveStaging, engine_of
 from bedplate.backup.databases.tools import require_same_major, run_tool
-from bedplate.backup.databases.twin import EMPTY, Likeness, create_twin, read_likeness
 from bedplate.backup.errors import BackupError
-from bedplate.backup.manifest import Census, Engine
+from bedplate.backup.manifest import DatabaseInventory, Engine
 from bedplate.backup.progress import Step
 from bedplate.environment import Environment
 
 COMPRESSION: Final = "zstd:1"
-# services.yml mounts the server's volume there, only for its free space to be seen: its files cannot be read.
+# services.yml mounts the server's volume there, only to show its free space: its files cannot be read.
 DISK: Final = Path("/postgres_data")
 COMPOSE_HOST: Final = "postgres"
 LONGEST_NAME: Final = 63
-# The id of a restore. A database whose name goes on otherwise is somebody else's.
+# The id of a restore. A database with another suffix is not ours.
 RESTORE: Final = re.compile(r"\d{8}t\d{6}_[0-9a-f]{4}")
 
 
@@ -52,11 +52,11 @@ class PostgreSQL:
 
     @property
     def disk(self) -> Path | None:
-        """Where Compose mounts the volume of its own server; None with a server elsewhere."""
+        """The mount point of the volume of Compose's server; None for a server elsewhere."""
         return DISK if self.environment.postgres_host == COMPOSE_HOST and DISK.is_dir() else None
 
     def room(self, size: int) -> int:
-        """Return the size, and the write-ahead log that a restore makes: PostgreSQL keeps it up to a limit."""
+        """Return the size, plus the write-ahead log of a restore, which PostgreSQL keeps up to a limit."""
         with self._maintenance() as server:
             query = "SELECT pg_size_bytes(current_setting('max_wal_size'))"
             (log,) = server.execute(query).fetchall()[0]
@@ -64,7 +64,7 @@ class PostgreSQL:
 
     def close_staging(self, restore: str) -> None:
         """End all connections to the staging database, and allow no new ones."""
-        with suppress(BackupError), self._maintenance() as server:  # it may not be there yet, or no more
+        with suppress(BackupError), self._maintenance() as server:  # it may not exist yet, or no longer
             name = self._named("staging", restore)
             server.execute(sql.SQL("ALTER DATABASE {} ALLOW_CONNECTIONS false").format(sql.Identifier(name)))
             end_sessions(server, name)
@@ -74,48 +74,48 @@ class PostgreSQL:
         with self._connect() as connection:
             return int(connection.execute("SELECT pg_database_size(current_database())").fetchall()[0][0])
 
-    def likeness(self) -> Likeness:
-        """Return what the live database is like, but for its contents."""
+    def properties(self) -> DatabaseProperties:
+        """Return the properties of the live database."""
         with self._maintenance() as server:
-            return read_likeness(server, self._live)
+            return read_properties(server, self._live)
 
-    def dump(self, folder: Path, *, finished: Finished, step: Step, say: Say) -> Census:
-        """Return what the live database held in the snapshot that the files in `folder` show."""
+    def dump(self, folder: Path, *, finished: Finished, step: Step, say: Say) -> DatabaseInventory:
+        """Dump the live database into `folder`. Return the inventory of the same snapshot."""
         with self._connect() as connection, self._connect() as other, ThreadPoolExecutor(1) as counter:
             require_same_major(connection.info.server_version)
             other.autocommit = True
             before = sequence_values(other)
-            # Row security would hide rows from the count; it makes an error of that instead.
+            # Row security would hide rows from the count; with this setting, the server raises an error instead.
             connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
             connection.execute("SET LOCAL row_security = off")
             (snapshot,) = connection.execute("SELECT pg_export_snapshot()").fetchall()[0]
-            census = counter.submit(count, connection)
+            inventory = counter.submit(read_inventory, connection)
             try:
                 last = self._run_pg_dump(folder, snapshot, finished=finished, step=step)
             except BackupError:
-                if error := census.exception():  # it ended the snapshot, and pg_dump with it
+                if error := inventory.exception():  # it ended the snapshot, so pg_dump failed
                     raise error from None
                 raise
             if left_out := self._beyond_owner(other, folder):
-                say(f"A restore by {self._login.user}, who is no superuser, leaves out: {', '.join(left_out)}.")
+                say(f"A restore by {self._login.user}, who is not a superuser, leaves out: {', '.join(left_out)}.")
             for path in last:
                 finished(path)
-            return replace(census.result(), sequences=between(before, sequence_values(other)))
+            return replace(inventory.result(), sequences=between(before, sequence_values(other)))
 
     def staging(self, restore: str) -> LiveStaging:
-        """Return the database that a restore prepares, whether it is there yet or not."""
+        """Return the database that a restore prepares, whether it exists yet or not."""
         return LiveStaging(self._login, self._named("staging", restore), self._create)
 
     def swap(self, restore: str) -> None:
-        """Make the staging database the live one, and the live one the previous one, in one transaction."""
+        """Make the staging database live, and the live one the previous one, in one transaction."""
         self._rename_live(restore, successor=self._named("staging", restore))
 
     def swap_back(self, earlier: str, restore: str) -> None:
-        """Make live what the restore `earlier` replaced, and what is live now the previous one of `restore`."""
+        """Swap in the database that restore `earlier` kept, and keep the live one as the previous one of `restore`."""
         self._rename_live(restore, successor=self._named("previous", earlier))
 
     def swapped(self, restore: str) -> bool:
-        """Return whether that restore got as far as the swap: then what it replaced is there."""
+        """Return whether that restore reached the swap: then its previous database exists."""
         return restore in self.previous()
 
     def previous(self) -> list[str]:
@@ -123,7 +123,7 @@ class PostgreSQL:
         return self._restores("previous")
 
     def drop_staging(self) -> None:
-        """Remove every staging database, and what was to be kept in the place of a missing one."""
+        """Remove every staging database, and the empty ones that stand for a missing database."""
         for kind in ("staging", "missing"):
             for restore in self._restores(kind):
                 self._drop(self._named(kind, restore))
@@ -169,7 +169,7 @@ class PostgreSQL:
             drop_database(server, name)
 
     def _drop_subscriptions(self, name: str) -> None:
-        """Drop what keeps a database from being dropped. The slots of subscriptions are on other servers: they stay."""
+        """Drop the subscriptions that keep a database from being dropped. Their slots, on other servers, stay."""
         with self._maintenance() as server:
             query = "SELECT subname FROM pg_subscription JOIN pg_database d ON d.oid = subdbid WHERE datname = %s"
             found = server.execute(query, [name]).fetchall()
@@ -185,19 +185,19 @@ class PostgreSQL:
         return bool(server.execute("SELECT FROM pg_database WHERE datname = %s", [self._live]).fetchall())
 
     def _create(self, server: Server, name: str, template: str = EMPTY) -> list[str]:
-        """Make an empty database like the live one; if that is gone, like the last one that was replaced.
+        """Create an empty clone of the live database; if that is gone, of the last one that was replaced.
 
-        Return the settings that the role may not give it.
+        Return the settings that the role may not set.
         """
         replaced = [self._named("previous", restore) for restore in self.previous()[-1:]]
         if models := [self._live] * self._exists(server) or replaced:
-            return create_twin(server, models[0], name, template=template)
+            return create_empty_clone(server, models[0], name, template=template)
         create = sql.SQL("CREATE DATABASE {} TEMPLATE {} OWNER {}")
         server.execute(create.format(*map(sql.Identifier, (name, template, self.environment.postgres_user))))
         return []
 
     def _rename_live(self, restore: str, *, successor: str) -> None:
-        """Make the successor live. What was is kept; where there was no database, that is an empty one."""
+        """Make the successor live, and keep the previous database; if none was live, an empty one."""
         with self._maintenance() as server:
             live = self._live
             if not self._exists(server):
@@ -213,7 +213,7 @@ class PostgreSQL:
                     with server.transaction():
                         for database in names:
                             end_sessions(server, database)
-                        # Waits five seconds for those who are being disconnected; nobody new gets in meanwhile.
+                        # Waits five seconds for sessions that are ending; no new one can connect meanwhile.
                         for database, name in names.items():
                             server.execute(rename.format(sql.Identifier(database), sql.Identifier(name)))
                     return
@@ -248,7 +248,7 @@ class PostgreSQL:
         return sorted(set(folder.iterdir()) - reported)
 
     def _beyond_owner(self, server: Server, folder: Path) -> list[str]:
-        """Return what of the live database its owner cannot restore, as far as that can be known."""
+        """Return the parts of the live database that its owner cannot restore, as far as they are known."""
         if is_superuser(server):
             return []
         return [*Archive(folder).restorable(Restorer()).left_out, *not_in_dump(server)]
@@ -264,7 +264,7 @@ class PostgreSQL:
 
 
 def _opens(login: Login) -> bool:
-    """Return whether PostgreSQL takes the password: there are two while it is being replaced."""
+    """Return whether PostgreSQL accepts the password: there are two during its rotation."""
     try:
         login.open(MAINTENANCE_DATABASE).close()
     except psycopg.OperationalError:

@@ -1,4 +1,4 @@
-"""What a role may do on its server that is no superuser: whom it may disconnect, and what it may own."""
+"""The rights of a role without superuser rights: which sessions it may end, and which objects it may create."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final
@@ -6,16 +6,16 @@ from typing import Final
 import psycopg
 from psycopg import sql
 
-from bedplate.backup.databases.census import Server
+from bedplate.backup.databases.inventory import Server
 from bedplate.backup.errors import BackupError
 
-# How often a database that is in use is tried again. Each time, PostgreSQL waits five seconds for those who leave.
+# Attempts on a database that is in use. At each one, PostgreSQL waits five seconds for sessions that are ending.
 TRIES: Final = 10
 
 WITH_EXTENSIONS: Final = "template1"
-"""The template of a database that has the extensions of every new one on this server, which a superuser makes there."""
+"""The template database with the extensions of every new database, which a superuser creates there."""
 
-# Autovacuum has no role: PostgreSQL sends it away by itself.
+# Autovacuum has no role: PostgreSQL ends it by itself.
 END_SESSIONS: Final = """
     SELECT pg_terminate_backend(pid) FROM pg_stat_activity JOIN pg_roles ON pg_roles.oid = usesysid
     WHERE datname = %s AND pid <> pg_backend_pid()
@@ -35,7 +35,7 @@ def is_superuser(server: Server) -> bool:
 
 
 def not_in_dump(server: Server) -> list[str]:
-    """Return what pg_dump leaves out for a role that is no superuser: subscriptions, and options of others' logins."""
+    """Return what pg_dump omits for a role without superuser rights: subscriptions, and options of others' logins."""
     subscriptions = """
         SELECT 'subscription ' || subname FROM pg_subscription JOIN pg_database d ON d.oid = subdbid
         WHERE datname = current_database() ORDER BY 1
@@ -48,13 +48,13 @@ def not_in_dump(server: Server) -> list[str]:
 
 
 def missing_roles(server: Server, roles: Iterable[str]) -> list[str]:
-    """Return those of the roles that the server does not have."""
+    """Return the roles that the server does not have."""
     known = {role for (role,) in server.execute("SELECT rolname FROM pg_roles").fetchall()}
     return sorted(set(roles) - known)
 
 
 def untrusted(server: Server, extensions: Iterable[str]) -> set[str]:
-    """Return those of the extensions that the owner of a database may not create on any server."""
+    """Return the extensions that the owner of a database may not create on any server."""
     query = "SELECT DISTINCT name FROM pg_available_extension_versions WHERE trusted"
     return set(extensions) - {name for (name,) in server.execute(query).fetchall()}
 
@@ -71,9 +71,9 @@ def schemas_of(database: Server) -> set[str]:
 
 
 def require_extensions(database: Server, extensions: Mapping[str, str], *, untrusted: Collection[str]) -> None:
-    """Create those extensions that a role may not create on any server, unless the database's template brought them.
+    """Create the `untrusted` extensions, unless the database's template already has them.
 
-    Raise BackupError, saying what to do, if that is refused, or one of the template's is in another schema.
+    Raise BackupError with advice if that is refused, or the template has one in another schema.
     """
     there = extensions_of(database)
     for name, schema in extensions.items():
@@ -100,24 +100,24 @@ def _create_extension(database: Server, name: str, schema: str) -> None:
 
 
 def _advice(database: Server, schema: str, statement: sql.SQL, name: str) -> str:
-    """Return what to do as a superuser. The names are of a backup, perhaps a hostile one: they are quoted."""
+    """Return the advice for a superuser. The names come from a backup, perhaps a hostile one: they are quoted."""
     make = sql.SQL("CREATE SCHEMA IF NOT EXISTS {} AUTHORIZATION {}; ")
     advice = statement.format(sql.Identifier(name), sql.Identifier(schema))
     if schema != "public":
         advice = make.format(sql.Identifier(schema), sql.Identifier(database.info.user)) + advice
     return (
-        f"As a superuser, in the database {WITH_EXTENSIONS}, of which such databases are made: "
+        f"As a superuser, in the database {WITH_EXTENSIONS}, the template of such databases: "
         f"{advice.as_string(database)} Then try again."
     )
 
 
 def end_sessions(server: Server, database: str) -> None:
-    """Disconnect all from a database whom the connection's role may disconnect."""
+    """End all sessions in a database that the connection's role may end."""
     server.execute(END_SESSIONS, [database])
 
 
 def drop_database(server: Server, name: str) -> None:
-    """Remove a database, if there is one. Raise BackupError, naming who uses it, when they cannot be disconnected."""
+    """Remove a database, if it exists. Raise BackupError, naming its sessions, when they cannot be ended."""
     for attempt in range(TRIES):
         end_sessions(server, name)
         try:
@@ -130,7 +130,7 @@ def drop_database(server: Server, name: str) -> None:
 
 
 def in_use(server: Server, databases: Sequence[str], error: psycopg.errors.ObjectInUse) -> BackupError:
-    """Return what people are told when one of the databases stays in use: by whom, as far as the role may know."""
+    """Return the error for databases that stay in use. It names the sessions, as far as the role may see them."""
     found = server.execute(SESSIONS, [list(databases)]).fetchall()
     who = ", ".join(
         f"{role} in {database} ({program or 'unnamed'}, process {pid})" for role, database, program, pid in found

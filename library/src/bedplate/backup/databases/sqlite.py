@@ -1,4 +1,4 @@
-"""SQLite, for embedded mode: its own online backup copies, in both directions, while the application runs."""
+"""SQLite, for embedded mode: its online backup copies, in both directions, while the application runs."""
 
 import shutil
 import sqlite3
@@ -11,17 +11,17 @@ from typing import Final
 
 from bedplate.backup.databases import DJANGO, Finished, Say
 from bedplate.backup.errors import BackupError, UnusableBackupError
-from bedplate.backup.manifest import Census, Engine, Sequence
+from bedplate.backup.manifest import DatabaseInventory, Engine, SequenceBounds
 from bedplate.backup.progress import Step
-from bedplate.backup.workplace import PREVIOUS, STAGING, Workplace
+from bedplate.backup.work_directory import PREVIOUS, STAGING, WorkDirectory
 
 FILE: Final = "database.sqlite3"
-PATIENCE: Final = 30.0
+BUSY_TIMEOUT_SECONDS: Final = 30.0
 ENGINE: Final = Engine(name="sqlite", version=sqlite3.sqlite_version)
 
 
 class DamagedError(BackupError):
-    """A database's file cannot be read as one."""
+    """A file is not a readable database."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class SQLite:
     """The database file in the data directory."""
 
     file: Path
-    workplace: Workplace
+    work_directory: WorkDirectory
 
     @property
     def engine(self) -> Engine:
@@ -48,17 +48,17 @@ class SQLite:
     def room(self, size: int) -> int:
         """Return the bytes that a restore of a database of this size writes to the disk, at most.
 
-        They are the staging database, the write-ahead log of the swap (a hundredth more), the copy that is kept of the
-        live database, and what its file grows.
+        They are the staging database, the write-ahead log of the swap (one percent more), the copy of the live database
+        that is kept, and the growth of its file.
         """
         live = self.size()
         return size + (size + size // 100) + live + max(0, size - live)
 
     def close_staging(self, restore: str) -> None:
-        """Do nothing: this process alone fills the staging database."""
+        """Do nothing: only this process writes to the staging database."""
 
     def size(self) -> int:
-        """Return the bytes that the live database takes, with those that are only in its log yet."""
+        """Return the bytes that the live database takes, including its write-ahead log."""
         if not self.file.exists():
             return 0
         try:
@@ -68,29 +68,29 @@ class SQLite:
         except DamagedError:
             return self.file.stat().st_size
 
-    def dump(self, folder: Path, *, finished: Finished, step: Step, say: Say) -> Census:  # noqa: ARG002 - there is no superuser
-        """Return what the live database held at the moment that the copy in `folder` shows."""
+    def dump(self, folder: Path, *, finished: Finished, step: Step, say: Say) -> DatabaseInventory:  # noqa: ARG002 - SQLite has no superuser
+        """Copy the live database into `folder`. Return the inventory of the copy."""
         if not self.file.exists():
             raise BackupError(f"There is no database yet ({self.file}). Run ./install_embedded.sh first.")
         folder.mkdir(parents=True)
         step.expect(1)
         copy = folder / FILE
         _copy(self.file, copy)
-        census = _census(copy)
+        inventory = _inventory(copy)
         finished(copy)
         step.advance()
-        return census
+        return inventory
 
     def staging(self, restore: str) -> "StagedSQLite":
-        """Return the database that a restore prepares, whether it is there yet or not."""
-        return StagedSQLite(self.workplace.staging(restore) / DJANGO / FILE, number=_number(restore))
+        """Return the database that a restore prepares, whether it exists yet or not."""
+        return StagedSQLite(self.work_directory.staging(restore) / DJANGO / FILE, number=_number(restore))
 
     def swap(self, restore: str) -> None:
-        """Make the contents of the staging database those of the live one, in one transaction; keep what they were."""
+        """Copy the staging database into the live one, in one transaction; keep the previous contents."""
         self._replace(self.staging(restore).file, restore)
 
     def swap_back(self, earlier: str, restore: str) -> None:
-        """Make live what the restore `earlier` replaced, and what is live now the previous one of `restore`."""
+        """Swap in the database that restore `earlier` kept, and keep the live one as the previous one of `restore`."""
         replaced = self._kept(earlier)
         with _open(replaced) as connection:
             connection.execute(f"PRAGMA user_version = {_number(restore)}")
@@ -98,28 +98,28 @@ class SQLite:
         replaced.unlink()
 
     def swapped(self, restore: str) -> bool:
-        """Return whether that restore got as far as the swap."""
+        """Return whether that restore reached the swap."""
         if not self.file.exists():
             return False
         try:
             with _open(self.file) as connection:
                 return bool(connection.execute("PRAGMA user_version").fetchone() == (_number(restore),))
         except DamagedError:
-            return False  # what a restore made live can be read
+            return False  # a database that a restore made live is readable
 
     def previous(self) -> list[str]:
         """Return the restores whose previous databases are kept, oldest first."""
-        folders = self.workplace.folders(PREVIOUS)
+        folders = self.work_directory.folders(PREVIOUS)
         return [folder.name.removeprefix(PREVIOUS) for folder in folders if (folder / FILE).exists()]
 
     def drop_staging(self) -> None:
         """Remove every staging database. Their folders stay."""
-        for folder in self.workplace.folders(STAGING):
+        for folder in self.work_directory.folders(STAGING):
             for file in (folder / DJANGO).glob(f"{FILE}*"):
                 file.unlink()
 
     def drop_previous(self, restore: str) -> None:
-        """Remove the database that a restore replaced; one that was only just set aside is live again."""
+        """Remove the database that a restore replaced. Without a live one, make it live again."""
         kept = self._kept(restore)
         if self.file.exists():
             kept.unlink(missing_ok=True)
@@ -127,7 +127,7 @@ class SQLite:
             _move(kept, self.file)
 
     def _kept(self, restore: str) -> Path:
-        return self.workplace.previous(restore) / FILE
+        return self.work_directory.previous(restore) / FILE
 
     def _replace(self, source: Path, restore: str) -> None:
         kept = self._kept(restore)
@@ -135,12 +135,12 @@ class SQLite:
         try:
             self._keep(kept)
         except DamagedError:
-            self._set_aside(kept, source, self.workplace.staging(restore) / FILE)
+            self._set_aside(kept, source, self.work_directory.staging(restore) / FILE)
         else:
             _copy(source, self.file)
 
     def _set_aside(self, kept: Path, source: Path, whole: Path) -> None:
-        """Keep the live database as it is, once its successor is whole: a copy that was begun looks live."""
+        """Move the live database aside, once its successor is complete: a partial copy would look like the live one."""
         whole.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         whole.unlink(missing_ok=True)
         _copy(source, whole)
@@ -164,7 +164,7 @@ class StagedSQLite:
 
     file: Path
     number: int = 0
-    """What the live database has from the swap on, so that an interrupted restore can be finished."""
+    """The `user_version` of the live database after the swap: it shows that an interrupted restore can be finished."""
 
     @property
     def engine(self) -> Engine:
@@ -173,7 +173,7 @@ class StagedSQLite:
 
     @property
     def name(self) -> str:
-        """What Django calls it."""
+        """Its name in Django's settings."""
         return str(self.file)
 
     @property
@@ -182,7 +182,7 @@ class StagedSQLite:
         return {"DATA_DIRECTORY": str(self.file.parent)}
 
     def load(self, folder: Path, *, roles: tuple[str, ...] | None, step: Step) -> str:  # noqa: ARG002 - no roles
-        """Make it from the file of a dump. Return what people should know of it."""
+        """Restore it from the file of a dump. Return notes for the user."""
         step.expect(1)
         self.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         shutil.copyfile(folder / FILE, self.file)
@@ -200,12 +200,12 @@ class StagedSQLite:
         _copy(self.file, copy)
         with _open(copy) as connection:
             connection.execute("PRAGMA user_version = 0")
-            connection.execute("PRAGMA journal_mode = delete")  # no second file beside it, wherever it is opened
+            connection.execute("PRAGMA journal_mode = delete")  # so that opening it creates no second file
         return copy
 
-    def census(self) -> Census:
-        """Return what it holds."""
-        return _census(self.file)
+    def inventory(self) -> DatabaseInventory:
+        """Return its inventory."""
+        return _inventory(self.file)
 
 
 def _copy(source: Path, target: Path) -> None:
@@ -215,7 +215,7 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def _move(file: Path, target: Path) -> None:
-    """Move the files of a database that nothing can read."""
+    """Move the files of an unreadable database."""
     for suffix in ("", "-wal", "-shm"):
         with suppress(FileNotFoundError):
             file.with_name(f"{file.name}{suffix}").replace(target.with_name(f"{target.name}{suffix}"))
@@ -225,7 +225,7 @@ def _number(restore: str) -> int:
     return zlib.crc32(restore.encode()) & 0x7FFFFFFF
 
 
-def _census(file: Path) -> Census:
+def _inventory(file: Path) -> DatabaseInventory:
     with _open(file) as connection:
         names = [name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
         kinds = connection.execute("SELECT type || 's', count(*) FROM sqlite_schema GROUP BY 1").fetchall()
@@ -234,10 +234,10 @@ def _census(file: Path) -> Census:
         sequences: dict[str, int] = {}
         if "sqlite_sequence" in names:
             sequences = dict(connection.execute("SELECT name, seq FROM sqlite_sequence").fetchall())
-    return Census(
+    return DatabaseInventory(
         rows=rows,
         objects=dict(kinds),
-        sequences={name: Sequence(before=value, after=value) for name, value in sequences.items()},
+        sequences={name: SequenceBounds(before=value, after=value) for name, value in sequences.items()},
     )
 
 
@@ -248,7 +248,7 @@ def _quoted(name: str) -> str:
 @contextmanager
 def _open(file: Path) -> Iterator[sqlite3.Connection]:
     try:
-        with closing(sqlite3.connect(file, timeout=PATIENCE, autocommit=True)) as connection:
+        with closing(sqlite3.connect(file, timeout=BUSY_TIMEOUT_SECONDS, autocommit=True)) as connection:
             yield connection
     except sqlite3.Error as error:
         damaged = getattr(error, "sqlite_errorcode", None) in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}

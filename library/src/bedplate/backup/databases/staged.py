@@ -1,4 +1,4 @@
-"""A staging database on a PostgreSQL server, whichever: filled from a dump, counted, written into a file."""
+"""A staging database on any PostgreSQL server: restore a dump into it, count its rows, export it."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -8,8 +8,9 @@ from typing import Final
 import psycopg
 
 from bedplate.backup.databases.archive import Archive, Restorable, Restorer
-from bedplate.backup.databases.census import Server, between, count, sequence_values
 from bedplate.backup.databases.dump_files import require_own_files
+from bedplate.backup.databases.empty_clone import EMPTY
+from bedplate.backup.databases.inventory import Server, between, read_inventory, sequence_values
 from bedplate.backup.databases.login import MAINTENANCE_DATABASE, Login
 from bedplate.backup.databases.rights import (
     WITH_EXTENSIONS,
@@ -22,8 +23,7 @@ from bedplate.backup.databases.rights import (
     untrusted,
 )
 from bedplate.backup.databases.tools import require_same_major, run_as_far_as_allowed, run_tool
-from bedplate.backup.databases.twin import EMPTY
-from bedplate.backup.manifest import Census, Engine
+from bedplate.backup.manifest import DatabaseInventory, Engine
 from bedplate.backup.progress import Step
 
 JOBS: Final = "2"
@@ -32,7 +32,7 @@ SHOWN: Final = 20
 
 
 def engine_of(login: Login) -> Engine:
-    """Return which server it is."""
+    """Return the server's engine and version."""
     with login.connect(MAINTENANCE_DATABASE) as connection:
         version = connection.info.server_version
     return Engine(name="postgresql", version=f"{version // 10000}.{version % 10000}")
@@ -40,23 +40,23 @@ def engine_of(login: Login) -> Engine:
 
 @dataclass(frozen=True)
 class StagedPostgreSQL:
-    """What the live server and the verifier do in the same way."""
+    """Operations shared by the live server and the verifier."""
 
     login: Login
     name: str
-    """What Django calls it."""
+    """Its name in Django's settings."""
 
     @property
     def engine(self) -> Engine:
         """The server."""
         return engine_of(self.login)
 
-    def census(self) -> Census:
-        """Return what the database holds."""
+    def inventory(self) -> DatabaseInventory:
+        """Return the inventory of the database."""
         with self.login.connect(self.name) as connection:
             values = sequence_values(connection)
             connection.execute("SET LOCAL row_security = off")
-            return replace(count(connection), sequences=between(values, values))
+            return replace(read_inventory(connection), sequences=between(values, values))
 
     def export(self, folder: Path) -> Path:
         """Return a file in the folder: a dump in pg_dump's custom format."""
@@ -67,21 +67,29 @@ class StagedPostgreSQL:
         return file
 
     def restore_archive(self, folder: Path, *, options: Sequence[str], step: Step) -> None:
-        """Fill the database from the files of a dump."""
+        """Restore the files of a dump into the database.
+
+        Two jobs of pg_restore can deadlock when one attaches the index of a partition and the other adds a foreign key
+        to the same table. Such a dump gets one job for all that follows the rows.
+        """
         step.expect(sum(1 for _ in folder.iterdir()))
-        run_tool(
-            self._pg_restore(folder, "--exit-on-error", f"--jobs={JOBS}", *options),
-            password=self.login.password,
-            finished_item=lambda _item: step.advance(),
-        )
+        runs = [[f"--jobs={JOBS}"]]
+        if Archive(folder).attaches_indexes():
+            runs = [["--section=pre-data", "--section=data", f"--jobs={JOBS}"], ["--section=post-data"]]
+        for run in runs:
+            run_tool(
+                self._pg_restore(folder, "--exit-on-error", *run, *options),
+                password=self.login.password,
+                finished_item=lambda _item: step.advance(),
+            )
 
     def restore_as_owner(self, folder: Path, entries: Restorable, *, options: Sequence[str], step: Step) -> list[str]:
-        """Fill the database, as a role that is no superuser. Return the grants and comments that were refused."""
+        """Restore a dump as a role without superuser rights. Return the grants and comments that were refused."""
         options = ["--no-owner", "--no-tablespaces", *options]
         self.restore_archive(folder, options=[*options, f"--use-list={entries.file}"], step=step)
         command = self._pg_restore(folder, *options, f"--use-list={entries.later}")
         refused = run_as_far_as_allowed(command, password=self.login.password)
-        # pg_dump writes one for each extension; those of the server's are the same.
+        # pg_dump writes a comment for each extension; the server's extensions already have the same.
         return [statement for statement in refused if not statement.startswith("COMMENT ON EXTENSION ")]
 
     def _pg_restore(self, folder: Path, *options: str) -> list[str]:
@@ -91,13 +99,13 @@ class StagedPostgreSQL:
 
 @dataclass(frozen=True)
 class LiveStaging(StagedPostgreSQL):
-    """A staging database beside the live one, like it in all that is not in a dump."""
+    """A staging database beside the live one, with the same properties that are not part of a dump."""
 
     create: Callable[[Server, str, str], list[str]]
-    """Makes the empty database from a template, by a connection in autocommit mode; returns settings left out."""
+    """Create the empty database from a template, by a connection in autocommit mode; return settings left out."""
 
     def load(self, folder: Path, *, roles: tuple[str, ...] | None, step: Step) -> str:
-        """Make the database from the files of a dump. Return what people should know of it, or nothing."""
+        """Create the database from the files of a dump. Return notes for the user, or nothing."""
         require_own_files(folder)
         archive = Archive(folder)
         with self.login.connect(MAINTENANCE_DATABASE) as server:
@@ -128,7 +136,7 @@ class LiveStaging(StagedPostgreSQL):
         return " ".join(notes)
 
     def _create(self, server: Server, needed: set[str]) -> list[str]:
-        """Make the empty database, of a template that has the extensions which are needed, if there is one."""
+        """Create the empty database, from the template with the needed extensions if there is one."""
         template = EMPTY
         if needed:
             with self.login.connect(WITH_EXTENSIONS) as database:
@@ -147,15 +155,15 @@ class LiveStaging(StagedPostgreSQL):
 def _notes(
     user: str, owned: Mapping[str, list[str]], entries: Restorable, refused: list[str], settings: list[str]
 ) -> Iterator[str]:
-    """Yield what people should know of a restore by that user, who is no superuser."""
+    """Yield notes on a restore by that user, who is not a superuser."""
     if owned:
-        yield f"What belonged to {', '.join(owned)} belongs to {user} now, as only a superuser may give it back."
+        yield f"Objects of {', '.join(owned)} belong to {user} now, as only a superuser may give them back."
     if functions := [function for functions in owned.values() for function in functions]:
-        yield f"These run with the rights of {user} now. See who may call them: {', '.join(functions)}."
+        yield f"These functions run with the rights of {user} now. Check who may call them: {', '.join(functions)}."
     if entries.left_out:
         yield f"Left out, as only a superuser may restore them: {', '.join(entries.left_out)}."
     if refused:
         more = f"; and {len(refused) - SHOWN} more" if len(refused) > SHOWN else ""
         yield f"Refused to {user}, and left out: {'; '.join(refused[:SHOWN])}{more}."
     if settings:
-        yield f"Left out, as {user} may not give the database these settings: {', '.join(settings)}."
+        yield f"Left out, as {user} may not set these settings of the database: {', '.join(settings)}."

@@ -1,4 +1,4 @@
-"""Where backups are kept: a bucket of Google Cloud Storage, or a folder."""
+"""The store of the backups: a bucket of Google Cloud Storage, or a folder."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -7,46 +7,46 @@ from pathlib import Path
 from typing import Final, Protocol
 
 NEW: Final = "0"
-"""As the expected generation: there is no such object yet."""
+"""The expected generation of an object that does not exist yet."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class StoredObject:
-    """An object as its store reports it. A folder's list leaves the checksum out: it would read every file for it."""
+    """An object as its store reports it. Lists of a folder omit the checksum: they would have to read every file."""
 
     name: str
     size: int
     crc32c: str | None
     generation: str
-    """Another one whenever the object is written anew."""
+    """It changes whenever the object is written again."""
     created: datetime | None = None
-    """When, by a clock that no account of the store can set: Google's. A folder has none such."""
+    """The time by a clock that no account of the store can set: Google's. A folder has no such clock."""
 
 
 class Store(Protocol):
-    """Objects by name. Every method raises BackupError, with a message for people, when the store does not do it."""
+    """Objects by name. Every method raises BackupError, with a message for the user, when it fails."""
 
     @property
     def url(self) -> str:
-        """The store's address, which people know it by."""
+        """The store's address, as users write it."""
 
     def list(self, prefix: str) -> Iterator[StoredObject]:
-        """Yield the objects whose names begin so."""
+        """Yield the objects whose names start with the prefix."""
 
     def folders(self, prefix: str) -> Sequence[str]:
-        """Return the names, up to the next slash, that follow a prefix which ends with one."""
+        """Return the names of the folders directly below a prefix, which ends with a slash."""
 
     def read(self, name: str) -> tuple[bytes, str]:
-        """Return a small object and its generation. Raise MissingError if there is none."""
+        """Return a small object and its generation. Raise MissingError if it does not exist."""
 
     def write(self, name: str, data: bytes, *, generation: str | None = None) -> StoredObject:
-        """Return the small object that was written. Raise ConflictError when it is not of the expected generation."""
+        """Write a small object, and return it. Raise ConflictError when it does not have the expected generation."""
 
     def upload(self, name: str, path: Path) -> StoredObject:
-        """Return the object that was made of a file."""
+        """Upload a file, and return the object."""
 
     def download(self, name: str, path: Path) -> None:
-        """Write an object into a file. Raise MissingError if there is none."""
+        """Write an object into a file. Raise MissingError if it does not exist."""
 
     def delete(self, name: str, *, generation: str | None = None) -> None:
-        """Remove an object, if it is there. Raise ConflictError when it is not of the expected generation."""
+        """Remove an object, if it exists. Raise ConflictError when it does not have the expected generation."""

@@ -27,48 +27,51 @@ from bedplate.backup.errors import (
 )
 from bedplate.backup.stores import StoredObject
 
-# Seconds without an answer, and seconds of trying again while the store answers 429 or 5xx, or hangs up.
-SILENCE: Final = 60
-PATIENCE: Final = 180
-# Larger files go in pieces of so many bytes, which are in memory, one a thread; a lost one is sent again.
-PIECE: Final = 2 << 20
+# How long to wait for a response, and to retry while the store answers 429 or 5xx, or closes the connection.
+RESPONSE_TIMEOUT_SECONDS: Final = 60
+RETRY_SECONDS: Final = 180
+# Larger files are sent in chunks of this size, which are in memory, one per thread; a lost one is sent again.
+CHUNK_SIZE: Final = 2 << 20
 WRITER: Final = "written-by"
-# Otherwise the client asks for the bucket's own description too, which takes another role.
+# Otherwise the client also requests the bucket's metadata, which requires another role.
 os.environ.setdefault("DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA", "true")
 
 AUTHENTICATE_AGAIN: Final = "Authenticate this machine again: ./google_storage.sh -a"
 ACCOUNTS: Final = (
-    "Which account may do what: library/docs/how-to/bucket-accounts.md. What this one may: "
+    "The rights of each account: library/docs/how-to/bucket-accounts.md. The rights of this one: "
     "./google_storage.sh --check-bucket server, pruning or person"
 )
-# An object is there already; without the right to overwrite, Google may say that first.
+# The object already exists; without the right to overwrite, Google may report that instead.
 IN_THE_WAY: Final = (api.PreconditionFailed, api.Forbidden)
 
 
 class GoogleStore:
-    """The objects of a bucket. The official client checks uploads by checksum, and downloads that came in one piece."""
+    """The objects of a bucket. The official client checks the checksums of uploads, and of downloads in one piece."""
 
-    def __init__(self, url: str, credentials: Credentials, *, patience: float = PATIENCE) -> None:
+    def __init__(self, url: str, credentials: Credentials, *, retry_seconds: float = RETRY_SECONDS) -> None:
         parts = urlsplit(url)
         if not parts.netloc:
-            raise WrongUseError(f"{url} names no bucket: write gs://BUCKET.")
+            raise WrongUseError(f"{url} has no bucket name: write gs://BUCKET.")
         self.url = url.rstrip("/")
         self.bucket_name = parts.netloc
         self._folder = f"{parts.path.strip('/')}/" if parts.path.strip("/") else ""
         self._client = storage.Client(project=None, credentials=credentials)
         self._bucket = self._client.bucket(parts.netloc)
-        self._options: dict[str, Any] = {"timeout": SILENCE, "retry": DEFAULT_RETRY.with_timeout(patience)}
+        self._options: dict[str, Any] = {
+            "timeout": RESPONSE_TIMEOUT_SECONDS,
+            "retry": DEFAULT_RETRY.with_timeout(retry_seconds),
+        }
 
     def list(self, prefix: str) -> Iterator[StoredObject]:
-        """Yield the objects whose names begin so."""
-        with self._explained(prefix, of_bucket=True):
+        """Yield the objects whose names start with the prefix."""
+        with self._translated_errors(prefix, of_bucket=True):
             for blob in self._client.list_blobs(self._bucket, prefix=self._folder + prefix, **self._options):
                 yield self._describe(blob)
 
     def folders(self, prefix: str) -> Sequence[str]:
-        """Return the names, up to the next slash, that follow a prefix which ends with one."""
+        """Return the names of the folders directly below a prefix, which ends with a slash."""
         only = {"delimiter": "/", "fields": "prefixes,nextPageToken"}
-        with self._explained(prefix, of_bucket=True):
+        with self._translated_errors(prefix, of_bucket=True):
             found = self._client.list_blobs(self._bucket, prefix=self._folder + prefix, **only, **self._options)
             for _page in found.pages:  # the names come with the pages
                 pass
@@ -77,30 +80,30 @@ class GoogleStore:
     def read(self, name: str) -> tuple[bytes, str]:
         """Return a small object and its generation."""
         blob = self._blob(name)
-        with self._explained(name):
+        with self._translated_errors(name):
             data: bytes = blob.download_as_bytes(checksum="crc32c", **self._options)
         return data, str(blob.generation)
 
     def write(self, name: str, data: bytes, *, generation: str | None = None) -> StoredObject:
-        """Return the small object that was written, if it was of the expected generation."""
+        """Write a small object, if it has the expected generation, and return it."""
         blob = self._blob(name)
         blob.metadata = {WRITER: secrets.token_hex()}
         condition: dict[str, Any] = {"if_generation_match": _number(generation), "checksum": "crc32c"}
-        with self._explained(name, of_bucket=True):
+        with self._translated_errors(name, of_bucket=True):
             try:
                 blob.upload_from_string(data, "application/json", **condition, **self._options)
             except IN_THE_WAY:
-                # Perhaps by this very call: the first answer was lost, and the client tried again.
+                # Perhaps by this call: the first response was lost, and the client retried.
                 if not self._wrote(blob):
                     raise
         return self._describe(blob)
 
     def upload(self, name: str, path: Path) -> StoredObject:
-        """Return the object that was made of a file. One that is there already, with these contents, is left alone.
+        """Upload a file, and return the object. One that already has these contents is not changed.
 
-        So an account without the right to overwrite may be sent here again after an answer was lost.
+        So the client can retry after a lost response even without the right to overwrite.
         """
-        with self._explained(name, of_bucket=True):
+        with self._translated_errors(name, of_bucket=True):
             try:
                 return self._upload(name, path, generation=0)
             except IN_THE_WAY:
@@ -115,37 +118,37 @@ class GoogleStore:
 
     def download(self, name: str, path: Path) -> None:
         """Write an object into a file."""
-        with self._explained(name):
+        with self._translated_errors(name):
             self._blob(name).download_to_filename(path, checksum="crc32c", **self._options)
 
     def delete(self, name: str, *, generation: str | None = None) -> None:
-        """Remove an object, if it is there and of the expected generation."""
+        """Remove an object, if it exists and has the expected generation."""
         try:
-            with self._explained(name):
+            with self._translated_errors(name):
                 self._blob(name).delete(if_generation_match=_number(generation), **self._options)
         except MissingError:
             return
 
     def granted(self, permissions: Sequence[str]) -> frozenset[str] | None:
-        """Return which of these permissions the account has on the bucket; None if Google does not say."""
+        """Return which of these permissions the account has on the bucket; None if Google does not report them."""
         try:
-            with self._explained("", of_bucket=True):
+            with self._translated_errors("", of_bucket=True):
                 return frozenset(self._bucket.test_iam_permissions(list(permissions), **self._options))
         except ForbiddenError:
             return None
 
     def description(self) -> dict[str, Any] | None:
-        """Return the bucket's settings, as Google's API says them; None if the account may not read them."""
+        """Return the bucket's settings, as in Google's API; None if the account may not read them."""
         try:
-            with self._explained("", of_bucket=True):
+            with self._translated_errors("", of_bucket=True):
                 self._bucket.reload(**self._options)
         except ForbiddenError:
             return None
-        return dict(self._bucket._properties)  # noqa: SLF001 - soft delete and what else has no property of its own
+        return dict(self._bucket._properties)  # noqa: SLF001 - soft delete and others have no property
 
     def _upload(self, name: str, path: Path, *, generation: int) -> StoredObject:
         blob = self._blob(name)
-        blob.chunk_size = PIECE
+        blob.chunk_size = CHUNK_SIZE
         condition: dict[str, Any] = {"if_generation_match": generation, "checksum": "crc32c"}
         blob.upload_from_filename(path, "application/octet-stream", **condition, **self._options)
         return self._describe(blob)
@@ -172,14 +175,14 @@ class GoogleStore:
 
     def _describe(self, blob: storage.Blob) -> StoredObject:
         name = str(blob.name).removeprefix(self._folder)
-        size = int(blob.size or 0)  # some servers leave out what is 0
+        size = int(blob.size or 0)  # some servers omit a size of 0
         return StoredObject(
             name=name, size=size, crc32c=blob.crc32c, generation=str(blob.generation), created=blob.time_created
         )
 
     @contextmanager
-    def _explained(self, name: str, *, of_bucket: bool = False) -> Iterator[None]:
-        """Turn what is raised inside into our errors; `of_bucket`: only the bucket itself can be missing."""
+    def _translated_errors(self, name: str, *, of_bucket: bool = False) -> Iterator[None]:
+        """Translate errors into ours; with `of_bucket`, only the bucket itself can be missing."""
         try:
             yield
         except api.NotFound as error:
@@ -189,25 +192,25 @@ class GoogleStore:
                 ) from None
             raise MissingError(f"{self.url}/{name} is missing.") from None
         except DataCorruption:
-            raise BackupError(f"{self.url}/{name} arrived damaged: its checksum is another. Try again.") from None
+            raise BackupError(f"{self.url}/{name} arrived damaged: its checksum differs. Try again.") from None
         except (api.GoogleAPIError, InvalidResponse, auth.GoogleAuthError, requests.RequestException, OSError) as error:
-            raise _explain(error, f"{self.url}/{name}") from None
+            raise _translate(error, f"{self.url}/{name}") from None
 
 
-def _explain(error: Exception, where: str) -> BackupError:
+def _translate(error: Exception, where: str) -> BackupError:
     why = _cause(error)
     if isinstance(error, api.PreconditionFailed):
-        return ConflictError(f"{where} has been written by someone else.")
+        return ConflictError(f"{where} has been changed by another writer.")
     if isinstance(error, api.Unauthorized) or (isinstance(error, auth.RefreshError) and not error.retryable):
         return AccessError(f"Google does not accept the credentials ({why}). {AUTHENTICATE_AGAIN}")
     if isinstance(error, api.Forbidden):
-        return ForbiddenError(f"The account may not do this with {where} ({why}). {ACCOUNTS}")
-    return BackupError(f"{where}: the store does not do it ({why}). Try again later.")
+        return ForbiddenError(f"The account has no right to do this with {where} ({why}). {ACCOUNTS}")
+    return BackupError(f"{where}: the store failed ({why}). Try again later.")
 
 
 def _cause(error: Exception) -> str:
-    """Return the words of whoever failed, in one line, without what the client says around them."""
-    error = getattr(error, "cause", None) or error  # of what was tried until patience ended
+    """Return the message of the original error, in one line, without the client's additions."""
+    error = getattr(error, "cause", None) or error  # the cause of a failure after all retries
     response = getattr(error, "response", None)
     try:
         words = f"{response.status_code}: {response.json()['error']['message']}"  # type: ignore[union-attr]

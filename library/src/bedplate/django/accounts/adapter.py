@@ -1,4 +1,4 @@
-"""What this site asks of django-allauth."""
+"""The adapter of django-allauth for this site."""
 
 from dataclasses import dataclass
 from typing import Any, override
@@ -16,20 +16,20 @@ from bedplate.django.accounts.mail import MailRequest, describe_visit
 
 @dataclass(frozen=True)
 class Site:
-    """The site as mails name it."""
+    """The site's name and domain in mails."""
 
     name: str
     domain: str
 
 
 class AccountAdapter(DefaultAccountAdapter):
-    """django-allauth's behavior, with sign-up closed unless ALLOW_SIGNUP opens it, and mails in the project's name.
+    """The adapter: sign-up is closed unless ALLOW_SIGNUP opens it, and mails have the project's name.
 
-    A request sends no mail: it starts a task that does (`accounts.tasks`), with the same methods on a `MailRequest`.
+    A request sends no mail: it starts a task (`accounts.tasks`), which calls the same methods with a `MailRequest`.
     """
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:  # noqa: ARG002 (allauth's signature)
-        """Return whether people may make an account for themselves."""
+        """Return whether people may create an account themselves."""
         return bool(settings.ENVIRONMENT.allow_signup)
 
     @override
@@ -51,7 +51,7 @@ class AccountAdapter(DefaultAccountAdapter):
     @override
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         request = allauth_context.request
-        # Without this, django-allauth would call the site by the host name of the request.
+        # Without this, django-allauth would use the host name of the request as the site's name.
         site = Site(name=settings.ENVIRONMENT.project_name, domain=settings.ENVIRONMENT.domain)
         context = {"request": request, "email": email, "current_site": site, **context}
         message = self.render_mail(template_prefix, email, context)
@@ -62,7 +62,7 @@ class AccountAdapter(DefaultAccountAdapter):
 
 
 def queue(message: EmailMessage) -> None:
-    """Have a worker send the rendered message."""
+    """Start the task that sends the rendered message."""
     alternatives = message.alternatives if isinstance(message, EmailMultiAlternatives) else []
     html = next((str(content) for content, _type in alternatives), "")
     tasks.send_message.start(subject=str(message.subject), text=str(message.body), html=html, to=list(message.to))

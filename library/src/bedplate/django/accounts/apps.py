@@ -13,5 +13,5 @@ class AccountsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Hear of second factors that are set up."""
+        """Connect the signal receivers of second factors."""
         import_module("bedplate.django.accounts.second_factor")

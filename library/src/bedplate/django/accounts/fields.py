@@ -1,4 +1,4 @@
-"""A field for e-mail addresses that name one person each."""
+"""A model field for e-mail addresses, independent of case."""
 
 from typing import Any
 
@@ -13,16 +13,16 @@ class LowercaseEmailField(models.EmailField):
         return lowercase(super().to_python(value))
 
     def pre_save(self, model_instance: models.Model, add: bool) -> Any:
-        """Return the address in lower case, and leave it so in the instance."""
+        """Return the address in lower case, and set it on the instance."""
         value = lowercase(super().pre_save(model_instance, add))
         setattr(model_instance, self.attname, value)
         return value
 
     def get_prep_value(self, value: Any) -> Any:
-        """Return what queries compare with and what the database stores."""
+        """Return the value for queries and for the database."""
         return lowercase(super().get_prep_value(value))
 
 
 def lowercase(value: Any) -> Any:
-    """Return text in lower case, anything else (None, an expression) as it is."""
+    """Return text in lower case, any other value (None, an expression) unchanged."""
     return value.lower() if isinstance(value, str) else value

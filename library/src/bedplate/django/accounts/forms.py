@@ -1,4 +1,4 @@
-"""django-allauth's forms, made to take as long for an address with an account as for one without."""
+"""django-allauth's forms, with the same response time whether an address has an account or not."""
 
 from typing import Any, override
 
@@ -12,7 +12,7 @@ from bedplate.django.accounts.mail import describe_visit
 
 
 class ResetPasswordForm(forms.ResetPasswordForm):
-    """Asks for a link for a new password. The worker looks the account up, not the request."""
+    """Requests a link for a new password. The worker looks up the account, not the request."""
 
     @override
     def clean_email(self) -> str:
@@ -26,10 +26,10 @@ class ResetPasswordForm(forms.ResetPasswordForm):
 
 
 class SignupForm(forms.SignupForm):
-    """Makes an account."""
+    """Creates an account."""
 
     @override
     def try_save(self, request: HttpRequest) -> Any:
         if self.account_already_exists:
-            make_password(self.cleaned_data["password1"])  # what takes the time where an account is made
+            make_password(self.cleaned_data["password1"])  # takes as long as creating an account
         return super().try_save(request)

@@ -1,7 +1,7 @@
-"""Mail that a request asks for: a worker renders and sends it.
+"""Mail of requests: a worker renders and sends it.
 
-So a page takes as long, and answers the same, whether an address has an account or not, and whether the mail server
-answers or not. The queue holds an address and where the visitor was: links with their tokens are made by the worker.
+So a page takes the same time and gives the same response, whether an address has an account or not, and whether the
+mail server answers or not. The queue has the address and the visitor's host: the worker creates the links with tokens.
 """
 
 from collections.abc import Iterator
@@ -12,11 +12,11 @@ from allauth.core.context import request_context
 from django.http import HttpRequest
 from django.utils import translation
 
-from bedplate.django.operations.recorded import RecordedTask
+from bedplate.django.operations.run_tracking import TrackedTask
 
 
-class MailTask(RecordedTask):
-    """A task that sends mail. While the mail server is away it tries again, for some six hours in all."""
+class MailTask(TrackedTask):
+    """A task that sends mail. While the mail server is unavailable it retries, for about six hours."""
 
     autoretry_for = (OSError,)  # SMTPException is one
     retry_backoff = 15  # seconds, doubled each time
@@ -30,7 +30,7 @@ class MailTask(RecordedTask):
 
 
 class MailRequest(HttpRequest):
-    """Stands in for the visitor's request while a worker makes the mail: links lead to where the visitor was."""
+    """Replaces the visitor's request while a worker renders the mail: links have the visitor's host and scheme."""
 
     def __init__(self, *, host: str, scheme: str) -> None:
         super().__init__()
@@ -39,7 +39,7 @@ class MailRequest(HttpRequest):
 
 
 def describe_visit(request: HttpRequest) -> dict[str, str]:
-    """Return what a mail needs to know about the visitor: host, scheme and language."""
+    """Return the host, the scheme and the language of the request, for mails."""
     return {
         "host": request.get_host(),
         "scheme": request.scheme or "http",
@@ -49,7 +49,7 @@ def describe_visit(request: HttpRequest) -> dict[str, str]:
 
 @contextmanager
 def visiting(*, host: str, scheme: str, language: str) -> Iterator[MailRequest]:
-    """Give django-allauth a request like the visitor's, and texts in the visitor's language."""
+    """Give django-allauth a request like the visitor's, and activate the visitor's language."""
     request = MailRequest(host=host, scheme=scheme)
     with request_context(request), translation.override(language or None):
         yield request

@@ -1,4 +1,4 @@
-"""What every request of a page about accounts, or of staff, goes through."""
+"""Middleware for pages about accounts, and for staff."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -17,16 +17,16 @@ PAGES: Final = {"account_reset_password_from_key", "account_confirm_email"}
 
 
 class LinkTokenMiddleware:
-    """Keeps the token of a link in a mail out of the `Referer` of what its page loads, and so out of logs.
+    """Keeps the token of a mailed link out of the `Referer` of the page's resources, and so out of logs.
 
-    The origin remains: browsers send a form of the page only with that, or what CSRF protection takes for another site.
+    The origin remains: without it, CSRF protection would refuse the page's forms as those of another site.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        """Return the response, with another referrer policy for such a page."""
+        """Return the response, with a stricter referrer policy for such a page."""
         response = self.get_response(request)
         if request.resolver_match and request.resolver_match.url_name in PAGES:
             response["Referrer-Policy"] = "strict-origin"
@@ -34,7 +34,7 @@ class LinkTokenMiddleware:
 
 
 class StaffSecondFactorMiddleware:
-    """Leads staff who have not given a second factor in this session to the page for it, from any other."""
+    """Redirects staff without a second factor in this session to the page for it, from any other page."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
@@ -44,9 +44,9 @@ class StaffSecondFactorMiddleware:
         return self.get_response(request)
 
     def process_view(self, request: HttpRequest, *_view: object) -> HttpResponseBase | None:
-        """Return a redirect to what is missing, if anything is."""
+        """Return a redirect to the page of the missing step, if a step is missing."""
         name = request.resolver_match.view_name if request.resolver_match else None
-        # Without a session there is no user: it costs no query, and the answer does not depend on cookies.
+        # Without a session there is no user: no query is needed, and the response does not vary with cookies.
         if name in ALWAYS_OPEN or settings.SESSION_COOKIE_NAME not in request.COOKIES:
             return None
         page = missing_step(request) if request.user.is_authenticated else None
@@ -58,8 +58,8 @@ class StaffSecondFactorMiddleware:
 
 
 def warn_once(request: HttpRequest, text: str) -> None:
-    """Have the next page show the text, unless it is going to."""
+    """Show the text on the next page, unless it is queued already."""
     waiting: Any = messages.get_messages(request)
     if text not in map(str, waiting):
         messages.warning(request, text)
-    waiting.used = False  # they were looked at, and not shown
+    waiting.used = False  # iterating marks the messages as shown

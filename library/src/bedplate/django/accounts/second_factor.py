@@ -1,7 +1,7 @@
-"""The second factor that staff need: in DEV and PROD, unless the setting `STAFF_NEEDS_SECOND_FACTOR` says otherwise.
+"""The second factor of staff: required in DEV and PROD, unless the setting `STAFF_NEEDS_SECOND_FACTOR` differs.
 
-A session counts once its user has given the factor in it. One that was begun with the password alone, before there was
-a factor or by someone who has the password, does not: it may give the factor, and neither change nor add one.
+A session is trusted once its user has given the factor in it. A session that was started with only the password, before
+there was a factor or with a stolen password, can give the factor, but not change or add one.
 """
 
 from collections.abc import Iterator
@@ -23,18 +23,18 @@ FACTORS: Final = (Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN)
 SET_UP: Final = "mfa_index"
 GIVE_CODE: Final = "mfa_reauthenticate"
 GIVE_PASSKEY: Final = "mfa_reauthenticate_webauthn"
-# What shows nothing, or asks by itself what is missing; by the names of addresses, which have no namespace.
+# URL names (without a namespace) of pages that show no data, or check staff themselves.
 ALWAYS_OPEN: Final = {"health-live", "health-ready", "health-background", "set_language", "staff-check"}
-WHERE_IT_IS_GIVEN: Final = {GIVE_CODE, GIVE_PASSKEY, "account_logout"}
+FACTOR_PAGES: Final = {GIVE_CODE, GIVE_PASSKEY, "account_logout"}
 
 
 def is_trusted_staff(request: HttpRequest) -> bool:
-    """Return whether the request is of staff, with all that they need to be believed."""
+    """Return whether the request is from staff with all required factors."""
     return bool(request.user.is_authenticated and request.user.is_staff) and missing_step(request) is None
 
 
 def missing_step(request: HttpRequest) -> str | None:
-    """Return the name of the page that a logged-in user has to see before others; None if there is none."""
+    """Return the URL name of the page that a logged-in user must visit first; None if no step is missing."""
     user: Any = request.user
     needed = getattr(settings, "STAFF_NEEDS_SECOND_FACTOR", not settings.ENVIRONMENT.private)
     if not needed or not (user.is_staff or user.is_superuser):
@@ -50,16 +50,16 @@ def missing_step(request: HttpRequest) -> str | None:
 
 
 def is_open(name: str | None, *, missing: str) -> bool:
-    """Return whether the page of this name may be seen by staff who have that step before them.
+    """Return whether staff with this missing step may see the page of this URL name.
 
-    Who has no factor may see all pages about the account. Who has one must not change it before it was given.
+    Without a factor, all pages about the account are open. With one, it must be given before it can be changed.
     """
-    return name in ALWAYS_OPEN or name in (account_pages() if missing == SET_UP else WHERE_IT_IS_GIVEN)
+    return name in ALWAYS_OPEN or name in (account_pages() if missing == SET_UP else FACTOR_PAGES)
 
 
 @cache
 def account_pages() -> frozenset[str]:
-    """Return the names of django-allauth's pages, wherever a project has them."""
+    """Return the URL names of django-allauth's pages, whatever their paths in a project."""
 
     def names(patterns: list[Any]) -> Iterator[str]:
         for pattern in patterns:
@@ -72,13 +72,13 @@ def account_pages() -> frozenset[str]:
 
 
 def authenticators(user: Any) -> list[tuple[int, str]]:
-    """Return key and type of what the user has: factors, and recovery codes, which count when given and are none."""
+    """Return key and type of the user's factors and recovery codes. A code can be given, but is not a factor."""
     return list(Authenticator.objects.filter(user=user).values_list("pk", "type"))
 
 
 @receiver(authenticator_added)
-def note_in_session(request: HttpRequest, user: Any, authenticator: Authenticator, **_details: Any) -> None:
-    """Have the session count in which the first factor was set up: it was at hand there."""
+def trust_session(request: HttpRequest, user: Any, authenticator: Authenticator, **_details: Any) -> None:
+    """Trust the session in which the first factor was set up: its user has the factor."""
     others = [pk for pk, kind in authenticators(user) if kind in FACTORS and pk != authenticator.pk]
     if authenticator.type in FACTORS and not others:
         record_authentication(request, user, "mfa", id=authenticator.pk, type=authenticator.type)

@@ -20,7 +20,7 @@ def send_password_reset(_self: MailTask, *, email: str, visit: dict[str, str]) -
 
 @shared_task(name="users.tasks.send_confirmation", bind=True, base=MailTask)
 def send_confirmation(_self: MailTask, *, address: int, signup: bool, visit: dict[str, str]) -> None:
-    """Send the link that verifies an address, unless the address has gone meanwhile."""
+    """Send the link that verifies an address, unless the address was deleted meanwhile."""
     found = EmailAddress.objects.filter(pk=address).first()
     if found is None:
         return
@@ -30,7 +30,7 @@ def send_confirmation(_self: MailTask, *, address: int, signup: bool, visit: dic
 
 @shared_task(name="users.tasks.send_account_already_exists", bind=True, base=MailTask)
 def send_account_already_exists(_self: MailTask, *, email: str, visit: dict[str, str]) -> None:
-    """Tell the owner of an address that someone tried to sign up with it."""
+    """Notify the owner of an address that someone tried to sign up with it."""
     with visiting(**visit):
         get_adapter().send_account_already_exists_mail(email)
 

@@ -1,4 +1,4 @@
-"""Addresses under /accounts/ that are not django-allauth's."""
+"""URLs under /accounts/ in addition to django-allauth's."""
 
 from django.urls import path
 

@@ -1,10 +1,10 @@
-"""Mail that would have been sent, kept to be read in the browser. Not installed where mail is sent."""
+"""The mail catcher: keeps mail, readable in the browser, instead of sending it. Not installed where mail is sent."""
 
 from django.apps import AppConfig
 
 
 class CaughtMailConfig(AppConfig):
-    """Caught mail."""
+    """The mail catcher."""
 
     name = "bedplate.django.caught_mail"
     label = "caught_mail"

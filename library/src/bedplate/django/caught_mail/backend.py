@@ -1,4 +1,4 @@
-"""The mail backend that catches mail."""
+"""The mail backend of the mail catcher."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,14 +11,14 @@ from bedplate.django.caught_mail.folder import MailFolder
 
 
 class EmailBackend(BaseEmailBackend):
-    """Keeps each message as a file in the folder `file_path`, in place of sending it."""
+    """Writes each message to a file in the folder `file_path`, instead of sending it."""
 
     def __init__(self, *, file_path: Path, **options: Any) -> None:
         super().__init__(**options)
         self.folder = MailFolder(file_path)
 
     def send_messages(self, email_messages: Sequence[EmailMessage]) -> int:
-        """Keep the messages and return how many there were."""
+        """Write the messages, and return their number."""
         for message in email_messages:
             self.folder.add(message.message().as_bytes())
         return len(email_messages)

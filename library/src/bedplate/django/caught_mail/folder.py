@@ -1,4 +1,4 @@
-"""A folder of caught mail: a file a message, named so that names sort by time."""
+"""The folder of the mail catcher: one file for each message; file names sort by time."""
 
 import re
 import secrets
@@ -23,37 +23,37 @@ class CaughtMessage:
 
     @property
     def subject(self) -> str:
-        """What the message is about."""
+        """The Subject header."""
         return str(self.message["Subject"] or "")
 
     @property
     def sender(self) -> str:
-        """Who sent it."""
+        """The From header."""
         return str(self.message["From"] or "")
 
     @property
     def recipients(self) -> str:
-        """Who it is for, as its To and Cc say."""
+        """The To and Cc headers."""
         return ", ".join(str(self.message[name]) for name in ("To", "Cc") if self.message[name])
 
     @property
     def date(self) -> datetime:
-        """When it was caught."""
+        """The time when it was written to the folder."""
         return datetime.strptime(self.identifier.partition("-")[0], "%Y%m%dT%H%M%S%f").replace(tzinfo=UTC)
 
     @property
     def text(self) -> str | None:
-        """Its plain text, if it has one."""
+        """The plain text, if there is one."""
         return self._body("plain")
 
     @property
     def html(self) -> str | None:
-        """Its HTML, if it has one. Not to be trusted."""
+        """The HTML, if there is any. Untrusted."""
         return self._body("html")
 
     @property
     def attachments(self) -> list[str]:
-        """The names of the files it carries."""
+        """The file names of the attachments."""
         return [part.get_filename() or part.get_content_type() for part in self.message.iter_attachments()]
 
     def _body(self, subtype: str) -> str | None:
@@ -63,12 +63,12 @@ class CaughtMessage:
 
 @dataclass(frozen=True)
 class MailFolder:
-    """Caught mail at `path`, which need not exist yet."""
+    """The folder `path`, which need not exist yet."""
 
     path: Path
 
     def add(self, message: bytes) -> None:
-        """Keep a message. It is in the folder whole, or not at all."""
+        """Write a message to the folder atomically."""
         self.path.mkdir(parents=True, exist_ok=True)
         name = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{secrets.token_hex(4)}"
         unfinished = self.path / f"{name}.part"
@@ -80,7 +80,7 @@ class MailFolder:
         return list(islice(self._newest_first(), count))
 
     def get(self, identifier: str) -> CaughtMessage | None:
-        """Return a message, or None if there is none of this name."""
+        """Return a message, or None if it does not exist."""
         if not re.fullmatch(IDENTIFIER, identifier):
             return None
         try:

@@ -1,4 +1,4 @@
-"""The addresses of caught mail."""
+"""URLs of the mail catcher."""
 
 from django.urls import path, re_path
 

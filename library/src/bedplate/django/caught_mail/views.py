@@ -1,4 +1,4 @@
-"""Pages to read caught mail."""
+"""Views of the mail catcher."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -19,7 +19,7 @@ from bedplate.django.caught_mail.folder import CaughtMessage, MailFolder
 
 SHOWN: Final = 100
 
-# A mail may look as it likes, and do nothing: no script, no form, nothing fetched from elsewhere.
+# A mail may have any style, but no scripts, no forms, and no resources from elsewhere.
 MAIL_POLICY: Final[dict[str, list[str]]] = {
     "default-src": [CSP.NONE],
     "style-src": [CSP.UNSAFE_INLINE],
@@ -32,7 +32,7 @@ View = Callable[..., HttpResponse]
 
 
 def for_mail_readers(view: View) -> View:
-    """Return the view for those who may read caught mail: everybody where only this machine reaches it, else staff."""
+    """Restrict a view to staff, unless the site is reachable from this machine only."""
 
     @never_cache
     @require_safe
@@ -69,17 +69,17 @@ def message_html(request: HttpRequest, identifier: str) -> HttpResponse:  # noqa
     html = find(identifier).html
     if html is None:
         raise Http404
-    # In the frame itself, the page behind a link would refuse to show.
+    # Most pages refuse to open in a frame, so links open in a new tab.
     return HttpResponse(f'<base target="_blank">{html}')
 
 
 def folder() -> MailFolder:
-    """Return where the backend keeps mail."""
+    """Return the folder of the mail backend."""
     return MailFolder(settings.CAUGHT_MAIL_DIRECTORY)
 
 
 def find(identifier: str) -> CaughtMessage:
-    """Return the mail. Raise Http404 if there is none."""
+    """Return the mail. Raise Http404 if it does not exist."""
     found = folder().get(identifier)
     if found is None:
         raise Http404

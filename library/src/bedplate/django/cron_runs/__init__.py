@@ -1,1 +1,1 @@
-"""The runs of cron: when they are due, what they did, and the alarm when one failed or did not happen."""
+"""Runs the tasks of the crontab, records each run, and alerts when one fails or is missed."""

@@ -1,4 +1,4 @@
-"""The record of cron in the administration."""
+"""The runs of cron in the administration."""
 
 from django.contrib import admin
 from django.utils.html import format_html
@@ -10,7 +10,7 @@ from bedplate.django.operations.admin import RecordAdmin
 
 @admin.register(CronRun)
 class CronRunAdmin(RecordAdmin):
-    """Shows what is scheduled, runs, and ran."""
+    """Shows scheduled, running and finished runs. They cannot be changed."""
 
     list_display = ("task", "state", "scheduled_for", "started", "finished", "exit_code", "reason")
     list_filter = ("state", "task", "scheduled_for")
@@ -23,5 +23,5 @@ class CronRunAdmin(RecordAdmin):
 
     @admin.display(description=_("end of the output"))
     def output_as_printed(self, run: CronRun) -> str:
-        """Return the output, its lines and columns as on a terminal."""
+        """Return the output with its line breaks and spaces, as on a terminal."""
         return format_html("<pre>{}</pre>", run.output)

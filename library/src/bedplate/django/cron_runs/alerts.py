@@ -1,4 +1,4 @@
-"""Telling people: mail to the admins, and pings to a service that also notices when there are none."""
+"""Alerts: mail to the admins, and pings to a monitoring service, which also notices when pings stop."""
 
 import logging
 import time
@@ -11,19 +11,19 @@ from django.core.mail import mail_admins
 
 logger = logging.getLogger(__name__)
 
-# Seconds between tries to send a mail.
-PATIENCE: Final = (1, 5)
-PING_LIMIT: Final = 5.0
+# Seconds between attempts to send a mail.
+RETRY_DELAYS: Final = (1, 5)
+PING_TIMEOUT: Final = 5.0  # seconds
 
 type Event = Literal["start", "success", "fail"]
 
 
 def alert(task: str, what: str, *, details: str = "") -> None:
-    """Tell the log, the admins and the ping service that a task needs somebody. It raises nothing."""
+    """Report a problem of a task to the log, the admins and the ping service. Never raise."""
     logger.error("Cron: %s: %s", task, what)
     ping(task, "fail", body=f"{what}\n\n{details}")
     subject = f"Cron: {task}: {what}"
-    if not persist(lambda: mail_admins(subject, message(task, what, details))):
+    if not retry(lambda: mail_admins(subject, message(task, what, details))):
         logger.critical("Cron: no mail could be sent about %s: %s", task, what)
 
 
@@ -32,7 +32,7 @@ def message(task: str, what: str, details: str) -> str:
     environment = settings.ENVIRONMENT
     return "\n".join(
         [
-            f"The task {task} of {environment.project_name} ({environment.environment}) needs somebody.",
+            f"The task {task} of {environment.project_name} ({environment.environment}) needs attention.",
             "",
             what,
             "",
@@ -43,32 +43,35 @@ def message(task: str, what: str, details: str) -> str:
     )
 
 
-def persist(action: Callable[[], object], *, patience: tuple[float, ...] | None = None) -> bool:
-    """Do it, again after so many seconds each (`PATIENCE`) if it fails; return whether it succeeded."""
-    for pause in (*(PATIENCE if patience is None else patience), None):
+def retry(action: Callable[[], object], *, delays: tuple[float, ...] | None = None) -> bool:
+    """Call `action` until it succeeds, with these delays in seconds between attempts (default: `RETRY_DELAYS`).
+
+    Return False if the last attempt fails too. Each failure is logged.
+    """
+    for delay in (*(RETRY_DELAYS if delays is None else delays), None):
         try:
             action()
         except Exception:
-            logger.exception("Cron: it failed")
+            logger.exception("Cron: an attempt failed")
         else:
             return True
-        if pause is not None:
-            time.sleep(pause)
+        if delay is not None:
+            time.sleep(delay)
     return False
 
 
 def ping(task: str, event: Event, *, body: str = "") -> None:
-    """Tell the ping service, if there is one, what happens to a task. It raises nothing."""
+    """Send an event of a task to the ping service, if one is configured. Never raise."""
     if not settings.ENVIRONMENT.cron_ping_url:
         return
     address = ping_address(settings.ENVIRONMENT.cron_ping_url, task, event)
     try:
-        urlopen(Request(address, data=body.encode()), timeout=PING_LIMIT).close()  # noqa: S310 - http(s): see Environment
+        urlopen(Request(address, data=body.encode()), timeout=PING_TIMEOUT).close()  # noqa: S310 - http(s): see Environment
     except OSError as error:
         logger.warning("Cron: the ping %s failed: %s", address, error)
 
 
 def ping_address(base: str, task: str, event: Event) -> str:
-    """Return where a service such as Healthchecks is told: `…/backup/start`, `…/backup`, `…/backup/fail`."""
+    """Return the address for an event, as Healthchecks has it: `…/backup/start`, `…/backup`, `…/backup/fail`."""
     address = f"{base.rstrip('/')}/{task}"
     return address if event == "success" else f"{address}/{event}"

@@ -1,7 +1,7 @@
-"""What becomes of the record of cron's runs in a copy of production's data."""
+"""Rules for the runs of cron in copies of production's data."""
 
-from bedplate.django.anonymising.registry import erase
+from bedplate.django.anonymization.registry import erase
 from bedplate.django.cron_runs.models import CronRun
 
-# What production's cron did, and what it has still to do, is not for the copy's own cron to go on with.
+# They belong to production's cron: the copy's cron has its own schedule.
 erase(CronRun)

@@ -5,7 +5,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class CronRunsConfig(AppConfig):
-    """The runs of cron: their schedule, their record, their alarms."""
+    """Schedules, records and alerts of cron."""
 
     name = "bedplate.django.cron_runs"
     label = "cron_runs"

@@ -1,4 +1,4 @@
-"""Running a command: its output passed on and its end kept, everything it started ended with it."""
+"""Running a command: passes its output on, and ends everything that it started."""
 
 import os
 import selectors
@@ -13,15 +13,16 @@ from typing import Final
 
 from bedplate.django.cron_runs.processes import session
 
-# Of a command that is told to stop, until it is made to: less than the supervisor waits.
-PATIENCE: Final = 30.0
-CHUNK: Final = 65_536
-KEPT: Final = 16_384  # bytes of output
+# Seconds from SIGTERM to SIGKILL when the container stops: shorter than the supervisor waits.
+STOP_GRACE_PERIOD: Final = 30.0
+KILL_AFTER: Final = "10s"  # from SIGTERM to SIGKILL of a command with a time limit
+READ_SIZE: Final = 65_536
+KEPT_SIZE: Final = 16_384  # bytes of output
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ending:
-    """How a command ended. The exit code is a shell's: 128 + n after signal n."""
+class CommandResult:
+    """The result of a command. The exit code is a shell's: 128 + n after signal n."""
 
     exit_code: int
     output: str
@@ -31,35 +32,42 @@ class Ending:
 class Tail:
     """The end of an output of any length."""
 
-    def __init__(self, *, limit: int = KEPT) -> None:
+    def __init__(self, *, limit: int = KEPT_SIZE) -> None:
         self._limit = limit
         self._bytes = b""
         self._is_cut = False
 
     def add(self, more: bytes) -> None:
-        """Take more of the output."""
+        """Add more of the output."""
         everything = self._bytes + more
         self._is_cut = self._is_cut or len(everything) > self._limit
         self._bytes = everything[-self._limit :]
 
     def text(self) -> str:
-        """Return the last lines, in a form that PostgreSQL takes."""
+        """Return the last lines as text that PostgreSQL accepts."""
         text = self._bytes.decode(errors="replace").replace("\0", "")
         return f"[…]\n{text.partition('\n')[2] or text}" if self._is_cut else text
 
 
-class Command:
+def arguments(command: str, *, time_limit: str | None) -> list[str]:
+    """Return the program and arguments that run a command, for at most `time_limit` (`6h`) if there is one."""
+    # timeout enforces the limit also where this process hangs or is killed, on everything in its process group.
+    timeout = ["timeout", f"--kill-after={KILL_AFTER}", time_limit] if time_limit else []
+    # setpriv: if this process is killed, the command gets SIGTERM, because it must not run unwatched. bash: it replaces
+    # itself by a single command; another shell would stay between, and get the signal instead.
+    return ["setpriv", "--pdeathsig=TERM", "--", *timeout, "bash", "-c", command]
+
+
+class RunningCommand:
     """A running command, in a session of its own."""
 
-    def __init__(self, command: str) -> None:
+    def __init__(self, command: str, *, time_limit: str | None = None) -> None:
         self._tail = Tail()
         self._stopped_at: float | None = None
         self._output, output = os.pipe()
         os.set_blocking(self._output, False)
-        # Killed, this process takes the command along (setpriv): what nobody watches may not run on. Bash becomes the
-        # command that it is given; another shell would be told in its place.
         self._process = subprocess.Popen(
-            ["setpriv", "--pdeathsig=TERM", "--", "bash", "-c", command],
+            arguments(command, time_limit=time_limit),
             env=os.environ | {"SHELL": "/bin/bash"},
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -69,12 +77,12 @@ class Command:
         os.close(output)
 
     def stop(self) -> None:
-        """Ask the command, and all that it started, to stop."""
+        """Ask the command, and everything that it started, to stop."""
         self._stopped_at = self._stopped_at or time.monotonic()
         self._signal(signal.SIGTERM)
 
-    def wait(self, *, meanwhile: Callable[[], None], every: float) -> Ending:
-        """Return how the command ended; until then, call `meanwhile` each `every` seconds."""
+    def wait(self, *, meanwhile: Callable[[], None], every: float) -> CommandResult:
+        """Return how the command ended; until then, call `meanwhile` every `every` seconds."""
         end = os.pidfd_open(self._process.pid)
         with selectors.DefaultSelector() as selector:
             selector.register(self._output, selectors.EVENT_READ)
@@ -86,23 +94,25 @@ class Command:
                 if time.monotonic() - called >= every:
                     meanwhile()
                     called = time.monotonic()
-                self._insist()
+                self._kill_if_not_stopped()
         os.close(end)
-        return self._ending()
+        return self._result()
 
-    def _ending(self) -> Ending:
-        self._end_what_is_left()
+    def _result(self) -> CommandResult:
+        self._kill_remaining()
         while self._pass_on():
             pass
         os.close(self._output)
         code = self._process.wait()
         was_stopped = self._stopped_at is not None
-        return Ending(exit_code=code if code >= 0 else 128 - code, output=self._tail.text(), was_stopped=was_stopped)
+        return CommandResult(
+            exit_code=code if code >= 0 else 128 - code, output=self._tail.text(), was_stopped=was_stopped
+        )
 
     def _pass_on(self) -> bool:
-        """Pass on what there is, to this process's own output; return False if there is nothing more."""
+        """Copy available output to this process's own output. Return False if there is no more."""
         try:
-            more = os.read(self._output, CHUNK)
+            more = os.read(self._output, READ_SIZE)
         except BlockingIOError:
             return False
         self._tail.add(more)
@@ -110,12 +120,12 @@ class Command:
         sys.stdout.buffer.flush()
         return bool(more)
 
-    def _insist(self) -> None:
-        if self._stopped_at is not None and time.monotonic() - self._stopped_at > PATIENCE:
+    def _kill_if_not_stopped(self) -> None:
+        if self._stopped_at is not None and time.monotonic() - self._stopped_at > STOP_GRACE_PERIOD:
             self._signal(signal.SIGKILL)
 
-    def _end_what_is_left(self) -> None:
-        """End what the command has left behind. More than once: what is about to be killed may start another."""
+    def _kill_remaining(self) -> None:
+        """Kill the processes that the command left behind. Repeat it: one of them may have started another."""
         for _ in range(100):
             if not session(self._process.pid):
                 return
@@ -123,7 +133,7 @@ class Command:
             time.sleep(0.01)
 
     def _signal(self, number: signal.Signals) -> None:
-        # The command first: once what it waits for has ended, it may be at its own end before it hears of this.
+        # The command first: if what it waits for ended before, it could end without having got the signal.
         command = self._process.pid
         for process in (command, *(session(command) - {command})):
             with suppress(ProcessLookupError):

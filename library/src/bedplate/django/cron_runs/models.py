@@ -1,4 +1,4 @@
-"""When tasks of cron are due, and what their runs did."""
+"""The runs of cron: scheduled, running and finished."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -10,33 +10,33 @@ from django.utils.translation import gettext_lazy as _
 
 
 class CronRunQuerySet(models.QuerySet["CronRun"]):
-    """Runs, and the ways from one state to the next. Of many processes that try, one gets a run."""
+    """Runs, and their changes of state. When several processes try to change a run, one succeeds."""
 
     def due(self, now: datetime) -> "CronRunQuerySet":
-        """Return the runs that nobody has begun although it is time, the latest first."""
+        """Return the runs that are due and not yet claimed, the latest first."""
         return self.filter(state=CronRun.State.SCHEDULED, scheduled_for__lte=now).order_by("-scheduled_for")
 
     def schedule(self, runs: Iterable["CronRun"], *, now: datetime) -> None:
-        """Make these the runs that are to come; of tasks that they leave out, none remains."""
-        wanted = {(run.task, run.scheduled_for): run for run in runs}
-        tasks = {task for task, _time in wanted}
+        """Replace the scheduled runs by these. Runs that are due stay, unless their task is not among these."""
+        pending = {(run.task, run.scheduled_for): run for run in runs}
+        tasks = {task for task, _time in pending}
         for run in self.filter(state=CronRun.State.SCHEDULED):
             still_due = run.scheduled_for <= now and run.task in tasks
-            if wanted.pop((run.task, run.scheduled_for), None) is None and not still_due:
+            if pending.pop((run.task, run.scheduled_for), None) is None and not still_due:
                 self.filter(pk=run.pk, state=CronRun.State.SCHEDULED).delete()
-        self.bulk_create(wanted.values(), ignore_conflicts=True)
+        self.bulk_create(pending.values(), ignore_conflicts=True)
 
     def claim(self, task: str, *, command: str, scheduled_for: datetime, now: datetime) -> "CronRun | None":
-        """Return the run of that time, begun; or None if somebody has begun it, or has given it up."""
-        begun = {"command": command, "state": CronRun.State.RUNNING, "started": now}
+        """Mark the run of that time as running, and return it; None if another process has claimed or ended it."""
+        claimed = {"command": command, "state": CronRun.State.RUNNING, "started": now}
         run = self.filter(task=task, scheduled_for=scheduled_for)
-        if run.filter(state=CronRun.State.SCHEDULED).update(**begun):
+        if run.filter(state=CronRun.State.SCHEDULED).update(**claimed):
             return run.get()
-        created, is_new = self.get_or_create(task=task, scheduled_for=scheduled_for, defaults=begun)
+        created, is_new = self.get_or_create(task=task, scheduled_for=scheduled_for, defaults=claimed)
         return created if is_new else None
 
     def end(self, run: "CronRun", *, now: datetime, state: str, **result: Any) -> None:
-        """Record how a run ended, also where a restore has meanwhile replaced the database that knew it."""
+        """Record how a run ended. Create its row again if a restore has replaced the database meanwhile."""
         begun = {"command": run.command, "started": run.started}
         self.update_or_create(
             task=run.task,
@@ -45,8 +45,11 @@ class CronRunQuerySet(models.QuerySet["CronRun"]):
             create_defaults={**begun, **result, "state": state, "finished": now},
         )
 
-    def miss(self, run: "CronRun", *, reason: str, now: datetime, instead: str = "") -> bool:
-        """Record that a due run did not happen, and another is due now, `instead`; return False if it did happen."""
+    def mark_missed(self, run: "CronRun", *, reason: str, now: datetime, instead: str = "") -> bool:
+        """Mark a due run as missed. With `instead`, schedule another one for now, with that reason.
+
+        Return False if the run has started already.
+        """
         missed = self.filter(pk=run.pk, state=CronRun.State.SCHEDULED)
         with transaction.atomic():
             if not missed.update(state=CronRun.State.MISSED, reason=reason, finished=now):
@@ -55,20 +58,20 @@ class CronRunQuerySet(models.QuerySet["CronRun"]):
                 self.create(task=run.task, command=run.command, scheduled_for=now, reason=instead)
         return True
 
-    def give_up(self, run: "CronRun", *, reason: str, now: datetime) -> bool:
-        """Record that a running run was killed; return False if it has ended otherwise."""
+    def mark_killed(self, run: "CronRun", *, reason: str, now: datetime) -> bool:
+        """Mark a running run as failed because it was killed. Return False if it has finished already."""
         running = self.filter(pk=run.pk, state=CronRun.State.RUNNING)
         return bool(running.update(state=CronRun.State.FAILED, reason=reason, finished=now))
 
     def prune(self, *, now: datetime, keep: timedelta) -> int:
-        """Return how many old runs were deleted."""
+        """Delete the runs that are older than `keep`, except unfinished ones. Return how many."""
         unfinished = (CronRun.State.SCHEDULED, CronRun.State.RUNNING)
         deleted, _by_model = self.filter(scheduled_for__lt=now - keep).exclude(state__in=unfinished).delete()
         return deleted
 
 
 class CronRun(models.Model):
-    """One run of a task, known from when it is scheduled."""
+    """One run of a task. The row is created when the run is scheduled."""
 
     class State(models.TextChoices):
         SCHEDULED = "scheduled", _("Scheduled")

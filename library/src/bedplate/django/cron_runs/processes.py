@@ -1,4 +1,4 @@
-"""The processes that this one, and what it started, have started: from /proc."""
+"""Child processes, descendants and sessions, read from /proc."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -8,7 +8,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Process:
-    """A process that has not ended, its parent, and the first process of its session."""
+    """A running process: its id, its parent, and the leader of its session."""
 
     number: int
     parent: int
@@ -16,12 +16,12 @@ class Process:
 
 
 def children(parent: int) -> set[int]:
-    """Return the processes whose parent is the given one."""
+    """Return the child processes of a process."""
     return {process.number for process in _processes() if process.parent == parent}
 
 
 def descendants(ancestor: int) -> set[int]:
-    """Return the processes that a process started, those that they started, and so on."""
+    """Return the child processes of a process, their child processes, and so on."""
     processes = list(_processes())
     found: set[int] = set()
     generation = {ancestor}
@@ -32,7 +32,7 @@ def descendants(ancestor: int) -> set[int]:
 
 
 def session(leader: int) -> set[int]:
-    """Return the processes of a session. Its groups may be many: `timeout`, for one, makes its own."""
+    """Return the processes of a session. It can have many process groups: `timeout`, for example, creates its own."""
     return {process.number for process in _processes() if process.session == leader}
 
 

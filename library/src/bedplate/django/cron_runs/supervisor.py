@@ -1,7 +1,7 @@
-"""The main process of the cron container: supercronic triggers, the rows decide.
+"""The main process of the cron container.
 
-It writes down when each task is due next, starts supercronic, which begins the tasks on time, and looks after the
-runs that were not begun, or did not end.
+It schedules the next run of each task as a row, starts supercronic, which starts the tasks on time, and handles runs
+that are late, missed or killed.
 """
 
 import logging
@@ -19,7 +19,7 @@ from django.db import Error, close_old_connections
 from django.utils import timezone
 
 from bedplate.django.cron_runs.alerts import alert
-from bedplate.django.cron_runs.crontab import RECORDER, Crontab, read_crontab
+from bedplate.django.cron_runs.crontab import WRAPPER, Crontab, read_crontab
 from bedplate.django.cron_runs.locks import held_locks, lock_number
 from bedplate.django.cron_runs.models import CronRun
 from bedplate.django.cron_runs.processes import children, descendants
@@ -27,38 +27,39 @@ from bedplate.django.operations import heartbeat
 
 logger = logging.getLogger(__name__)
 
-INTERVAL: Final = 2.0
+INTERVAL: Final = 2.0  # seconds between checks of all runs
 HEARTBEAT: Final = Path("/tmp/heartbeat")  # noqa: S108 - the container's own
-# A due run that nobody has begun for so long is begun here; after so much more, it is missed.
-LATE: Final = timedelta(seconds=10)
-MISSED: Final = timedelta(seconds=30)
-# How long a running run may be without its lock: its process has just been started, or looks for the database.
-UNHELD: Final = timedelta(seconds=20)
-# Of tasks that are told to stop: longer than the module `command` gives them, less than the container has.
-STOP_LIMIT: Final = 45.0
+# A run that is not claimed this long after its time is started here, or counts as missed.
+LATE_AFTER: Final = timedelta(seconds=10)
+MISSED_AFTER: Final = timedelta(seconds=30)
+# A running run without its lock counts as killed after this: its process may have just started, or be reconnecting.
+KILLED_AFTER: Final = timedelta(seconds=20)
+# Seconds for tasks to stop: longer than STOP_GRACE_PERIOD of the module `command`, shorter than `stop_grace_period`
+# of the service.
+STOP_TIMEOUT: Final = 45.0
 
 
 class SupervisorError(Exception):
-    """The supervisor cannot go on: the message says why."""
+    """The supervisor cannot continue: the message says why."""
 
 
 class Supervisor:
-    """Keeps the tasks of a crontab running."""
+    """Runs the tasks of a crontab."""
 
     def __init__(self, *, crontab: Path, zone: ZoneInfo) -> None:
         self._path = crontab
         self._zone = zone
         self._supercronic: subprocess.Popen[bytes] | None = None
-        self._recorders: list[subprocess.Popen[bytes]] = []
+        self._runners: list[subprocess.Popen[bytes]] = []
         self._begun: set[int] = set()
         self._unheld: dict[int, datetime] = {}
         self._sees_database = True
 
     def run(self) -> None:
-        """Run until SIGTERM. Raise CrontabError or SupervisorError if it cannot."""
+        """Run until SIGTERM. Raise CrontabError or SupervisorError if that is not possible."""
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # raises KeyboardInterrupt
         read_crontab(self._path, zone=self._zone)
-        # Unasked, supercronic would take itself for the container's first process.
+        # -no-reap: supercronic is not the first process of the container.
         command = ["supercronic", "-no-reap", "-quiet", "-passthrough-logs", "-inotify", str(self._path)]
         self._supercronic = subprocess.Popen(command)
         try:
@@ -66,7 +67,7 @@ class Supervisor:
                 self._tick()
                 time.sleep(INTERVAL)
         except KeyboardInterrupt:
-            logger.info("Cron: told to stop")
+            logger.info("Cron: stopping")
         finally:
             self._stop()
 
@@ -74,81 +75,81 @@ class Supervisor:
         HEARTBEAT.touch()
         crontab = read_crontab(self._path, zone=self._zone)
         if self._supercronic is not None and self._supercronic.poll() is not None:
-            raise SupervisorError(f"supercronic ended with {self._supercronic.returncode}; why, it says above")
-        self._recorders = [recorder for recorder in self._recorders if recorder.poll() is None]
-        self.see_to(crontab)
+            raise SupervisorError(f"supercronic exited with {self._supercronic.returncode}; the lines above say why")
+        self._runners = [runner for runner in self._runners if runner.poll() is None]
+        self.check(crontab)
 
-    def see_to(self, crontab: Crontab) -> None:
-        """Look after all runs, and leave a sign of life, if the database answers."""
+    def check(self, crontab: Crontab) -> None:
+        """Check all runs. Send the heartbeat if the database answers."""
         close_old_connections()
         try:
-            self.look(crontab, now=timezone.now())
+            self.check_runs(crontab, now=timezone.now())
         except Error as error:
             if self._sees_database:
-                logger.warning("Cron: the database does not answer; it is tried until it does: %s", error)
+                logger.warning("Cron: the database does not answer; retrying until it does: %s", error)
             self._sees_database = False
         else:
             self._sees_database = True
-            heartbeat.beat("cron")  # not without the database: no task would run
+            heartbeat.beat("cron")  # only with the database: without it no task runs
 
-    def look(self, crontab: Crontab, *, now: datetime) -> None:
-        """Look after all runs, as of now: those to come, those that are late, those that were killed."""
-        coming = [
-            CronRun(task=task.name, command=task.command, scheduled_for=task.next_time(now))
+    def check_runs(self, crontab: Crontab, *, now: datetime) -> None:
+        """Schedule the next runs, and handle those that are late, missed or killed."""
+        upcoming = [
+            CronRun(task=task.name, command=task.entry, scheduled_for=task.next_time(now))
             for task in crontab.tasks.values()
         ]
-        CronRun.objects.schedule(coming, now=now)
-        for run in CronRun.objects.due(now - LATE):
-            self._look_after_late(run, crontab, now=now)
-        self._look_after_killed(now=now)
+        CronRun.objects.schedule(upcoming, now=now)
+        for run in CronRun.objects.due(now - LATE_AFTER):
+            self._handle_late(run, crontab, now=now)
+        self._mark_killed(now=now)
 
-    def _look_after_late(self, run: CronRun, crontab: Crontab, *, now: datetime) -> None:
-        if now - run.scheduled_for <= MISSED:
+    def _handle_late(self, run: CronRun, crontab: Crontab, *, now: datetime) -> None:
+        if now - run.scheduled_for <= MISSED_AFTER:
             if run.pk not in self._begun:
                 self._begun.add(run.pk)
                 self.begin(run, crontab)
             return
         task = crontab.tasks[run.task]
         due = f"{run.scheduled_for.astimezone(self._zone):%Y-%m-%d %H:%M %Z}"
-        # A run in place of another has a reason; if it is missed too, that is no passing trouble.
-        instead = f"In place of the run of {due}." if task.is_rare(now) and not run.reason else ""
-        reason = "Nothing ran it when it was due" + ("; it runs now." if instead else ".")
-        if CronRun.objects.miss(run, reason=reason, now=now, instead=instead):
+        # A run instead of another has a reason. If it is missed too, there is no third one.
+        instead = f"Instead of the run of {due}." if task.is_rare(now) and not run.reason else ""
+        reason = "It was not started when it was due" + ("; it runs now." if instead else ".")
+        if CronRun.objects.mark_missed(run, reason=reason, now=now, instead=instead):
             alert(run.task, f"Missed. {reason}", details=f"It was due at {due}.")
 
     def begin(self, run: CronRun, crontab: Crontab) -> None:
-        """Begin a run as supercronic would. It does not, on days that the clock changes, or while it reads a change."""
-        logger.info("Cron: %s is late; it begins now", run.task)
+        """Start a run as supercronic does, which misses some while it reloads, and when the clock changes."""
+        logger.info("Cron: %s is late; starting it now", run.task)
         environment = os.environ | crontab.variables
-        command = [RECORDER, "-c", run.command]
-        self._recorders.append(subprocess.Popen(command, env=environment, start_new_session=True))
+        command = [WRAPPER, "-c", run.command]
+        self._runners.append(subprocess.Popen(command, env=environment, start_new_session=True))
 
-    def _look_after_killed(self, *, now: datetime) -> None:
+    def _mark_killed(self, *, now: datetime) -> None:
         running = list(CronRun.objects.filter(state=CronRun.State.RUNNING).order_by("started"))
-        newest = {run.task: run for run in running}  # the others of a task, whose lock it has, are gone
+        newest = {run.task: run for run in running}  # it holds the lock of its task: older runs are gone
         held = held_locks() if running else set()
         unheld = [run for run in running if run != newest[run.task] or lock_number(run.task) not in held]
         self._unheld = {run.pk: self._unheld.get(run.pk, now) for run in unheld}
         for run in unheld:
             reason = "Killed: the process that ran it is gone."
-            if now - self._unheld[run.pk] >= UNHELD and CronRun.objects.give_up(run, reason=reason, now=now):
+            if now - self._unheld[run.pk] >= KILLED_AFTER and CronRun.objects.mark_killed(run, reason=reason, now=now):
                 alert(run.task, reason)
 
     def _stop(self) -> None:
-        """End supercronic and the tasks that run: asked first, by force if they do not."""
+        """Stop supercronic and the running tasks: SIGTERM, and SIGKILL after STOP_TIMEOUT."""
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        deadline = time.monotonic() + STOP_LIMIT
-        asked: set[int] = set()
+        deadline = time.monotonic() + STOP_TIMEOUT
+        signaled: set[int] = set()
         while (running := self._running()) and time.monotonic() < deadline:
-            for process in running - asked:
+            for process in running - signaled:
                 _signal(process, signal.SIGTERM)
-            asked |= running
+            signaled |= running
             time.sleep(0.1)
         for process in descendants(os.getpid()):
             _signal(process, signal.SIGKILL)
 
     def _running(self) -> set[int]:
-        """Return supercronic and what records runs. The commands themselves are told by what records them."""
+        """Return supercronic and the runners. A runner passes SIGTERM on to its command."""
         mine = children(os.getpid())
         return mine | {grandchild for child in mine if self._is_supercronic(child) for grandchild in children(child)}
 

@@ -4,7 +4,7 @@ from django.apps import AppConfig
 
 
 class DevelopmentConfig(AppConfig):
-    """What `manage.py` does for those who write the code: new applications, translations."""
+    """Commands of `manage.py` for developers: new applications, translations."""
 
     name = "bedplate.django.development"
     label = "bedplate_development"

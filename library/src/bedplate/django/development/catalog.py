@@ -1,4 +1,4 @@
-"""Catalogs of translations (`django.po`): read, and changed only where the texts have changed.
+"""Catalogs of translations (`django.po`): parsing, and updates that change only what is necessary.
 
 https://www.gnu.org/software/gettext/manual/html_node/PO-Files.html
 """
@@ -14,7 +14,7 @@ from bedplate.django.development.texts import Text
 FIELD: Final = re.compile(r'(msgctxt|msgid|msgid_plural|msgstr(?:\[\d+\])?)?\s*"(.*)"\s*')
 START: Final = re.compile(r"#|msgctxt|msgid\b")
 HEADER: Final = """\
-# {name}. `manage.py makemessages` adds what is new, `manage.py compilemessages` compiles what is translated.
+# {name}. `manage.py makemessages` adds new texts, `manage.py compilemessages` compiles the translations.
 msgid ""
 msgstr ""
 "Language: {locale}\\n"
@@ -31,14 +31,14 @@ class CatalogError(Exception):
 
 @dataclass(frozen=True)
 class Entry:
-    """A part of a catalog: as it is written, and what that means."""
+    """A part of a catalog: its source, and the parsed fields."""
 
     written: str
     fields: Mapping[str, str]
 
     @property
     def text(self) -> Text:
-        """What is translated."""
+        """The translated text."""
         return Text(self.fields["msgid"], self.fields.get("msgctxt", ""), self.fields.get("msgid_plural", ""))
 
     @property
@@ -48,19 +48,19 @@ class Entry:
 
     @property
     def fuzzy(self) -> bool:
-        """Whether it is a guess."""
+        """Whether it is marked as fuzzy."""
         return bool(re.search(r"^#,.*\bfuzzy\b", self.written, re.MULTILINE))
 
     @property
     def files(self) -> set[str]:
-        """Where the text is, without the lines' numbers."""
+        """The files of the text, without line numbers."""
         places = " ".join(re.findall(r"^#: (.*)", self.written, re.MULTILINE)).split()
         return {place.partition(":")[0] for place in places}
 
 
 @dataclass(frozen=True)
 class Change:
-    """A catalog as it should be, and what is new or gone."""
+    """The updated catalog, with the added and removed texts."""
 
     written: str
     added: list[Text]
@@ -76,20 +76,20 @@ def entries(written: str) -> list[Entry]:
     return found
 
 
-def merge(written: str, wanted: Mapping[Text, list[str]]) -> Change:
-    """Return the catalog with exactly these texts, each with its files. What stays is not touched, nor its order."""
+def merge(written: str, current: Mapping[Text, list[str]]) -> Change:
+    """Return the catalog with exactly these texts, each with its files. Other entries keep their form and order."""
     kept, removed, known = [], [], set()
     for entry in entries(written):
         if not entry.fields.get("msgid"):
             kept.append(entry.written)
-        elif entry.text in wanted:
+        elif entry.text in current:
             known.add(entry.text)
-            kept.append(_with_files(entry, wanted[entry.text]))
+            kept.append(_with_files(entry, current[entry.text]))
         else:
             removed.append(entry)
-    added = [text for text in wanted if text not in known]
+    added = [text for text in current if text not in known]
     changed = "".join(kept).rstrip("\n") + "\n"
-    new = [f"\n{_new_entry(text, wanted[text], _number_of_forms(changed))}" for text in added]
+    new = [f"\n{_new_entry(text, current[text], _number_of_forms(changed))}" for text in added]
     return Change("".join([changed, *new]), added, removed)
 
 
@@ -107,7 +107,7 @@ def _parts(written: str) -> Iterator[str]:
 
 
 def _lines(text: str) -> list[str]:
-    """Return the lines with their ends. Other characters that end a line elsewhere are part of a text."""
+    """Return the lines with their line ends. Only a line feed ends a line; other line separators are text."""
     return re.findall(r"[^\n]*\n|[^\n]+", text)
 
 
@@ -118,7 +118,7 @@ def _fields(part: str) -> Iterator[tuple[str, str]]:
             continue
         found = FIELD.fullmatch(line)
         if not found or not (found[1] or name):
-            raise CatalogError(f"This is no line of a catalog: {line}")
+            raise CatalogError(f"This is not a line of a catalog: {line}")
         if found[1]:
             if name:
                 yield name, value
@@ -130,15 +130,15 @@ def _fields(part: str) -> Iterator[tuple[str, str]]:
 
 def _unquoted(raw: str) -> str:
     if re.search(r'(?<!\\)(?:\\\\)*"', raw):
-        raise CatalogError(f'A quote in a text is written \\": {raw}')
+        raise CatalogError(f'Write a quote in a text as \\": {raw}')
     try:
         return str(ast.literal_eval(f'"{raw}"'))
     except (SyntaxError, ValueError):
-        raise CatalogError(f"An escape that no text has: {raw}") from None
+        raise CatalogError(f"Invalid escape sequence: {raw}") from None
 
 
 def _quoted(text: str) -> str:
-    """Return the text as a catalog has it: on one line, or on one for each of its own."""
+    """Return the text in the form of a catalog: one string, or one for each line."""
 
     def quote(line: str) -> str:
         for character, escaped in (("\\", r"\\"), ('"', r"\""), ("\n", r"\n"), ("\t", r"\t"), ("\r", r"\r")):

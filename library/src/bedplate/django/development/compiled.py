@@ -1,4 +1,4 @@
-"""Compiled catalogs (`django.mo`), which Python reads.
+"""Compiled catalogs (`django.mo`), for Python's gettext.
 
 https://www.gnu.org/software/gettext/manual/html_node/MO-Files.html
 """
@@ -12,19 +12,19 @@ from typing import Final
 from bedplate.django.development.catalog import Entry
 
 MAGIC: Final = 0x950412DE
-# Magic number, revision, number of texts; where the tables of texts and of translations are, and of hashes: none.
+# Magic number, revision, number of texts, offsets of the texts and of the translations; size and offset of the hashes.
 HEADER: Final = "7I"
 
 
 def messages(catalog: Iterable[Entry], *, use_fuzzy: bool = False) -> dict[bytes, bytes]:
-    """Return what is translated, and the header, as a compiled catalog has it."""
+    """Return the header and the translations, in the form of a compiled catalog."""
     found = {}
     for entry in catalog:
         if "msgid" not in entry.fields:
             continue
         text = entry.text
-        sure = use_fuzzy or not entry.fuzzy or not text.singular  # a new header is marked as fuzzy
-        if sure and all(entry.translations):
+        included = use_fuzzy or not entry.fuzzy or not text.singular  # a new header is marked as fuzzy
+        if included and all(entry.translations):
             key = (f"{text.context}\x04" if text.context else "") + text.singular
             plural = f"\0{text.plural}" if text.plural else ""
             found[f"{key}{plural}".encode()] = "\0".join(entry.translations).encode()
@@ -32,7 +32,7 @@ def messages(catalog: Iterable[Entry], *, use_fuzzy: bool = False) -> dict[bytes
 
 
 def read(compiled: bytes) -> dict[bytes, bytes]:
-    """Return what a compiled catalog of either byte order holds; an empty one for other or truncated data."""
+    """Return the contents of a compiled catalog of either byte order; empty for other or truncated data."""
     with suppress(struct.error):
         return _read(compiled)
     return {}
@@ -62,13 +62,13 @@ def write(translated: Mapping[bytes, bytes]) -> bytes:
 
 
 def replace(file: Path, content: bytes) -> None:
-    """Write a file whole, or leave the one that is there."""
-    beside = file.with_name(f"{file.name}.new")
+    """Write a file atomically."""
+    temporary = file.with_name(f"{file.name}.new")
     try:
-        beside.write_bytes(content)
-        beside.replace(file)
+        temporary.write_bytes(content)
+        temporary.replace(file)
     except OSError:
-        beside.unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
 
 

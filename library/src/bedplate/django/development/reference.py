@@ -15,7 +15,7 @@ HEADING: Final = """\
 Every variable that the application reads: from the environment, which Docker Compose fills from `.env`, or from a file
 of the same name in `/run/secrets`. `.env.example` explains those that only Docker Compose reads.
 
-This page is made from `bedplate.environment` and `web/config/environment.py`. After a change there:
+This page is generated from `bedplate.environment` and `web/config/environment.py`. After a change there:
 `docker compose exec web python manage.py describe_settings >docs/reference/settings.md`.
 """
 COLUMNS: Final = ("variable", "type", "default", "secret", "meaning")
@@ -35,7 +35,7 @@ def row(name: str, field: FieldInfo) -> list[str]:
 
 
 def describe(annotation: Any) -> str:
-    """Return a type in the words of someone who writes `.env`."""
+    """Return a type in words for the authors of `.env`."""
     if get_origin(annotation) is Literal:
         return ", ".join(code(value) for value in get_args(annotation))
     names = {bool: "`true` or `false`", int: "whole number", float: "number", SecretStr: "text", str: "text"}
@@ -43,13 +43,13 @@ def describe(annotation: Any) -> str:
 
 
 def types(annotation: Any) -> Iterator[type]:
-    """Yield the types that a value may have, but None: that is a variable left out."""
+    """Yield the types of a value, without None, which means that the variable is not set."""
     alternatives = get_args(annotation) if isinstance(annotation, UnionType) else [annotation]
     return (each for each in alternatives if each is not type(None))
 
 
 def code(value: Any) -> str:
-    """Return a value as `.env` would hold it, in Markdown; the empty string for what is empty."""
+    """Return a value in the form of `.env`, in Markdown; an empty string for an empty value."""
     if isinstance(value, SecretStr):
         value = value.get_secret_value()
     text = str(value).lower() if isinstance(value, bool) else str(value)

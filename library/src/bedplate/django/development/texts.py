@@ -1,4 +1,4 @@
-"""The texts that Python and templates mark for translation, found without gettext."""
+"""Finds the texts that Python files and templates mark for translation, without gettext."""
 
 import ast
 import re
@@ -10,7 +10,7 @@ from typing import Final
 from django.apps import apps
 from django.utils.translation.template import templatize
 
-# The names that gettext looks for, and where each has its context, its text, and its plural.
+# gettext's functions, with the positions of the context, the text and the plural.
 MARKERS: Final = {
     **dict.fromkeys(("_", "gettext", "gettext_lazy", "gettext_noop"), (None, 0, None)),
     **dict.fromkeys(("ngettext", "ngettext_lazy"), (None, 0, 1)),
@@ -18,7 +18,7 @@ MARKERS: Final = {
     **dict.fromkeys(("npgettext", "npgettext_lazy"), (0, 1, 2)),
 }
 LITERAL: Final = r"""u?(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
-# What `templatize` leaves of a template: calls of these functions among what is no Python.
+# `templatize` converts a template to calls of these functions, among other characters.
 CALL: Final = re.compile(rf"\b(_|n?p?gettext)\(\s*({LITERAL}(?:\s*,\s*{LITERAL}){{0,2}})")
 NOT_SOURCES: Final = frozenset(
     {"frontend", "locale", "migrations", "node_modules", "static", "staticfiles", "tests", "__pycache__"}
@@ -27,7 +27,7 @@ NOT_SOURCES: Final = frozenset(
 
 @dataclass(frozen=True, order=True)
 class Text:
-    """A marked text, by which its translation is found."""
+    """A marked text, the key of its translation."""
 
     singular: str
     context: str = ""
@@ -41,9 +41,9 @@ class _Found:
 
 
 def texts(*sources: Path, without: Collection[str] = ()) -> dict[Text, list[str]]:
-    """Return every marked text below the folders, with the files that have it, in their order.
+    """Return every marked text in the folders, with its files, in their order.
 
-    `without` names folders that are left out, beside tests, migrations and what is not Django's.
+    `without` has names of folders to skip, in addition to NOT_SOURCES.
     """
     found: dict[tuple[str, str], _Found] = {}
     for folder in sources:
@@ -58,7 +58,7 @@ def texts(*sources: Path, without: Collection[str] = ()) -> dict[Text, list[str]
 
 
 def sources(project: Path, language: str) -> list[Path]:
-    """Return what a project translates into a language: its folder, and parts of the library that lack the language."""
+    """Return the folders to translate into a language: the project's, and the library's apps without that language."""
     ours = [Path(config.path) for config in apps.get_app_configs() if config.name.startswith("bedplate.")]
     return [project, *(path for path in ours if not (path / "locale" / language).is_dir())]
 

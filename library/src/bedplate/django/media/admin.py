@@ -1,4 +1,4 @@
-"""Documents in the administration: whose, how large, since when. What is in them is for their owners."""
+"""Documents in the admin: owner, size and date. Their contents are for their owners only."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from bedplate.django.media.models import Document
 
 @admin.register(Document)
 class DocumentAdmin(admin.ModelAdmin):
-    """Lists documents, which can be deleted, and not opened."""
+    """Lists documents. They can be deleted, but not opened."""
 
     list_display = ("__str__", "owner", "size", "uploaded")
     list_select_related = ("owner",)

@@ -1,6 +1,6 @@
-"""What becomes of people's documents in a copy of production's data."""
+"""Rules for documents in copies of production's data."""
 
-from bedplate.django.anonymising.registry import erase
+from bedplate.django.anonymization.registry import erase
 from bedplate.django.media.models import Document
 
-erase(Document)  # they are for their owners' eyes alone: neither row nor file is brought over
+erase(Document)  # they are for their owners only: rows and files are not copied

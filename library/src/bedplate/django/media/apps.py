@@ -5,7 +5,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class MediaConfig(AppConfig):
-    """Files that people upload: private ones for their owner alone, public ones for everybody."""
+    """Uploaded files: private ones for their owners only, public ones for everyone."""
 
     name = "bedplate.django.media"
     label = "media"

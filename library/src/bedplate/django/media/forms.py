@@ -8,11 +8,11 @@ from django.utils.translation import gettext_lazy as _
 
 from bedplate.django.media.models import Document
 
-MOST_DOCUMENTS: Final = 100  # of one person: nobody fills the disk alone
+MAX_DOCUMENTS: Final = 100  # for each user, so that one user cannot fill the disk
 
 
 class DocumentForm(forms.ModelForm):
-    """A file, for the owner that the form's instance has."""
+    """A file for the owner of the form's instance."""
 
     class Meta:
         model = Document
@@ -20,6 +20,6 @@ class DocumentForm(forms.ModelForm):
 
     @override
     def clean(self) -> dict[str, Any] | None:
-        if Document.objects.filter(owner=self.instance.owner).count() >= MOST_DOCUMENTS:
-            raise ValidationError(_("You have as many documents as one person can have. Delete one first."))
+        if Document.objects.filter(owner=self.instance.owner).count() >= MAX_DOCUMENTS:
+            raise ValidationError(_("You have the maximum number of documents. Delete one first."))
         return super().clean()

@@ -1,4 +1,4 @@
-"""Files that people keep here for themselves."""
+"""Private files of users."""
 
 import re
 import uuid
@@ -14,21 +14,21 @@ from django.db.models.signals import post_delete
 from django.dispatch import receiver
 from django.utils.translation import gettext_lazy as _
 
-LONGEST_STEM: Final = 150  # bytes: with the suffix less than the 255 that file systems take
+MAX_STEM_SIZE: Final = 150  # bytes: with the suffix, less than the limit of file systems (255)
 
 
 def path_of_owner(instance: Any, filename: str) -> str:
-    """Return where a private file of `instance.owner` is kept: `<owner>/<random>/<name>`, as the views read it.
+    """Return the path of a private file of `instance.owner`: `<owner>/<random>/<name>`, as the views expect.
 
-    For the `upload_to` of every private file, of other models too.
+    Use it as `upload_to` of every private file, in other models too.
     """
     name = PurePosixPath(filename)
-    stem = re.sub(r"[^-\w.]+", "_", name.stem).encode()[:LONGEST_STEM].decode(errors="ignore")
+    stem = re.sub(r"[^-\w.]+", "_", name.stem).encode()[:MAX_STEM_SIZE].decode(errors="ignore")
     return f"{instance.owner_id}/{uuid.uuid4().hex}/{stem}{name.suffix[:20]}"
 
 
 class Document(models.Model):
-    """A file for the eyes of its owner alone."""
+    """A private file of its owner."""
 
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.CASCADE, verbose_name=_("owner"), related_name="documents"
@@ -53,17 +53,17 @@ class Document(models.Model):
 
 @receiver(post_delete, sender=Document)
 def remove_file(instance: Document, **_signal: Any) -> None:
-    """Remove the file when its document is gone for good."""
+    """Remove the file once the deletion of its document is committed."""
     if name := instance.file.name:
         transaction.on_commit(partial(delete_with_folder, instance.file.storage, name))
 
 
 def delete_with_folder(storage: Storage, name: str) -> None:
-    """Delete a file, and its folder if that is empty then.
+    """Delete a file, and its folder if it is empty.
 
-    The folder is the file's own (see `path_of_owner`), so no upload is about to write there. The owner's stays: an
-    upload of theirs may have just looked for it.
+    Each file has its own folder (see `path_of_owner`), so no upload writes there. The owner's folder is kept: a running
+    upload may need it.
     """
     storage.delete(name)
-    with suppress(NotImplementedError, OSError):  # a bucket has no folders; not empty, or gone
+    with suppress(NotImplementedError, OSError):  # a bucket has no folders; not empty, or deleted
         Path(storage.path(name)).parent.rmdir()

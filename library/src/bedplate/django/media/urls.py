@@ -1,4 +1,4 @@
-"""Addresses of uploads."""
+"""URLs of uploads."""
 
 from django.urls import path
 

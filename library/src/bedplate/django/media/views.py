@@ -1,7 +1,7 @@
-"""The page of one's own documents, and the way to uploaded files.
+"""The page of the user's documents, and access to uploaded files.
 
-Private files are named `<owner>/…` in the default storage: the name says whose they are. Whatever a model keeps there
-under another name is for nobody. Public files are in the storage `public`.
+Private files are named `<owner>/…` in the default storage: the name determines the owner. Files there with other names
+are not served to anyone. Public files are in the storage `public`.
 """
 
 import mimetypes
@@ -26,7 +26,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from bedplate.django.media.forms import DocumentForm
 from bedplate.django.media.models import Document
 
-# nginx has the same two for public files (snippets/media.conf): an upload never acts in the site's name.
+# nginx has the same two for public files (snippets/media.conf): an upload must never run scripts on the site's origin.
 FILE_POLICY: Final[dict[str, list[str]]] = {"default-src": [CSP.NONE], "frame-ancestors": [CSP.NONE], "sandbox": [""]}
 SHOWN_IN_BROWSER: Final = ("image/avif", "image/gif", "image/jpeg", "image/png", "image/webp", "text/plain")
 
@@ -35,13 +35,13 @@ SHOWN_IN_BROWSER: Final = ("image/avif", "image/gif", "image/jpeg", "image/png",
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 def documents(request: HttpRequest) -> HttpResponse:
-    """Return the page of the user's documents; keep another one on POST."""
+    """Return the page of the user's documents; save a new one on POST."""
     user: Any = request.user
     sent = (request.POST, request.FILES) if request.method == "POST" else (None, None)
     form = DocumentForm(sent[0], sent[1], instance=Document(owner=user))
     if form.is_valid():
         form.save()
-        messages.success(request, _("The document is kept."))
+        messages.success(request, _("The document is saved."))
         return redirect("documents")
     return render(request, "media/documents.html", {"form": form, "documents": user.documents.all()})
 
@@ -49,7 +49,7 @@ def documents(request: HttpRequest) -> HttpResponse:
 @login_required
 @require_POST
 def delete_document(request: HttpRequest, pk: int) -> HttpResponse:
-    """Delete one of the user's documents; 404 for those of others, as if they were not there."""
+    """Delete a document of the user; 404 for documents of others, as if they did not exist."""
     get_object_or_404(Document, pk=pk, owner=cast("Any", request.user)).delete()
     messages.success(request, _("The document is deleted."))
     return redirect("documents")
@@ -60,13 +60,13 @@ def delete_document(request: HttpRequest, pk: int) -> HttpResponse:
 @csp_override(FILE_POLICY)
 @require_safe
 def private_file(request: HttpRequest, name: str) -> HttpResponseBase:
-    """Return a private file to its owner; 404 to others, as if it were not there."""
+    """Return a private file to its owner; 404 to others, as if it did not exist."""
     if name.partition("/")[0] != str(request.user.pk):
         raise Http404
     require_file(default_storage, name)
     if settings.ENVIRONMENT.embedded:
         return answer_with_file(default_storage, name)
-    # nginx sends it, in ranges if asked to; no process of the application waits for a slow client.
+    # nginx sends the file, with support for ranges; no application process waits for a slow client.
     response = HttpResponse(content_type=type_of(name), headers={"X-Accel-Redirect": f"/_private/{quote(name)}"})
     if disposition := content_disposition_header(not shown_in_browser(name), posixpath.basename(name)):
         response["Content-Disposition"] = disposition
@@ -76,28 +76,28 @@ def private_file(request: HttpRequest, name: str) -> HttpResponseBase:
 @csp_override(FILE_POLICY)
 @require_safe
 def public_file(_request: HttpRequest, name: str) -> HttpResponseBase:
-    """Return a public file: where no nginx stands in front, which has them from the disk."""
+    """Return a public file. With nginx in front, nginx serves it from the disk instead."""
     require_file(storages["public"], name)
     return answer_with_file(storages["public"], name)
 
 
 def require_file(storage: Storage, name: str) -> None:
-    """Raise Http404 unless the storage has a file of exactly this name: `1/../2/secret` is none of user 1's."""
+    """Raise Http404 unless `name` is the normalized path of an existing file: not `1/../2/secret`."""
     if {"", ".", ".."} & set(name.split("/")) or not Path(storage.path(name)).is_file():
         raise Http404
 
 
 def answer_with_file(storage: Storage, name: str) -> FileResponse:
-    """Return the file's contents."""
+    """Return the response with the file's contents."""
     return FileResponse(storage.open(name), as_attachment=not shown_in_browser(name), filename=posixpath.basename(name))
 
 
 def type_of(name: str) -> str:
-    """Return the type that the file's name tells. What is compressed (`page.html.gz`) is not what is in it."""
+    """Return the content type for the file's name. A compressed file (`page.html.gz`) is not of its content's type."""
     found, encoding = mimetypes.guess_type(name)
     return found if found and not encoding else "application/octet-stream"
 
 
 def shown_in_browser(name: str) -> bool:
-    """Return whether a browser may show the file. HTML, SVG and PDF can act: they are for downloading."""
+    """Return whether a browser may show the file. HTML, SVG and PDF may have scripts: they are downloaded."""
     return type_of(name) in SHOWN_IN_BROWSER

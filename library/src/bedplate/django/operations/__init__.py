@@ -1,1 +1,1 @@
-"""Running the site: background tasks and their record, health, logs."""
+"""Operation of the site: background tasks and their runs, health, static files, restored databases."""

@@ -1,4 +1,4 @@
-"""The record of background tasks in the administration."""
+"""The runs of background tasks in the admin."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from bedplate.django.operations.models import TaskRun
 
 
 class RecordAdmin(admin.ModelAdmin):
-    """Shows a record: nobody adds, changes or deletes it by hand."""
+    """Shows read-only records."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002 - Django's signature
         """Return False."""

@@ -12,7 +12,7 @@ from bedplate.django.operations.collations import check_collations
 
 
 class OperationsConfig(AppConfig):
-    """Running the site: background tasks and health."""
+    """Operation of the site: background tasks and health."""
 
     name = "bedplate.django.operations"
     label = "operations"
@@ -20,10 +20,10 @@ class OperationsConfig(AppConfig):
     verbose_name = _("Operations")
 
     def ready(self) -> None:
-        """Have tasks belong to the project's Celery application, register a check, make embedded mode's queue."""
+        """Load the project's Celery application, register a check, create the folders of embedded mode's queue."""
         import_module(settings.TASKS_APPLICATION)
         checks.register(check_collations, checks.Tags.database)
         for option in ("data_folder_in", "data_folder_out", "control_folder"):
-            # Neither Celery nor kombu makes them.
+            # Neither Celery nor kombu creates them.
             if folder := settings.CELERY_BROKER_TRANSPORT_OPTIONS.get(option):
                 Path(folder).mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,7 @@
-"""Whether indexes of text are sorted as the libraries of the database's server sort now.
+"""Checks whether text indexes still match the collation versions of the database server.
 
-A database remembers the version of those libraries (glibc, ICU) that sorted its indexes. An image of another Debian
-release brings other ones: rows are then looked for where they are not, and a unique index lets a second one in.
+A database records the version of the libraries (glibc, ICU) that sorted its indexes. An image of another Debian release
+has other versions: lookups then miss rows, and a unique index accepts duplicates.
 """
 
 from collections.abc import Sequence
@@ -13,9 +13,9 @@ from django.db import connections
 
 HINT: Final = "Rebuild its indexes: library/docs/how-to/rebuild-indexes.md"
 
-# Of the database, of what new ones are made from, and of what programs connect to first. Each database lists hundreds
-# of collations, one for each locale of the system, which are mostly unused: only the used ones are asked for. A library
-# that has no version (musl's) is another one, too.
+# The database, the template of new ones, and the default database for connections. Each database has hundreds of
+# collations, one for each locale of the system, mostly unused: only the used ones are checked. A library without a
+# version (musl) differs too.
 DIFFERENT: Final = """
 WITH used AS MATERIALIZED (
   SELECT attcollation AS oid FROM pg_attribute
@@ -37,12 +37,12 @@ ORDER BY 1 DESC, 2
 
 
 class CollationsDifferError(Exception):
-    """The database's indexes were sorted by other libraries than its server has now. Its text holds no secret."""
+    """The indexes were sorted with other collation versions than the server's. The message has no secrets."""
 
 
 @dataclass(frozen=True)
 class Difference:
-    """What was sorted by another version than its server has now; `name` is quoted as in SQL."""
+    """A database or collation with another version than the server's; `name` is quoted as in SQL."""
 
     kind: str  # DATABASE or COLLATION
     name: str
@@ -55,13 +55,13 @@ class Difference:
 
 
 def differences(cursor: Any) -> list[Difference]:
-    """Return what differs in the cursor's PostgreSQL database: nothing, most of the time."""
+    """Return the differences in the cursor's PostgreSQL database."""
     cursor.execute(DIFFERENT)
     return [Difference(*row) for row in cursor.fetchall()]
 
 
 def check_collations(*, databases: Sequence[str] | None = None, **_options: Any) -> list[checks.CheckMessage]:
-    """Return a warning for each difference. Django asks this check as it migrates, and so do install and deploy."""
+    """Return a warning for each difference. Django runs this check in `migrate`, as do install and deploy."""
     found: list[checks.CheckMessage] = []
     for alias in databases or ():
         if connections[alias].vendor == "postgresql":

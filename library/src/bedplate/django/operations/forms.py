@@ -5,6 +5,6 @@ from django.utils.translation import gettext_lazy as _
 
 
 class SampleForm(forms.Form):
-    """What the sample task needs to start."""
+    """The arguments of the sample task."""
 
     seconds = forms.IntegerField(label=_("Duration in seconds"), min_value=1, max_value=600, initial=20)

@@ -1,7 +1,7 @@
-"""Whether the application works.
+"""Health checks.
 
-`/health/live` is for what restarts it, `/health/ready` for what sends it visitors, `/health/background` for a monitor
-outside: cron and the worker serve no page, and when cron is dead, no alarm of ours is raised.
+`/health/live` is for restarts, `/health/ready` for load balancing, `/health/background` for external monitoring: cron
+and the worker serve no pages, and if cron is dead, it cannot send an alert.
 """
 
 import logging
@@ -27,9 +27,9 @@ from bedplate.django.operations.collations import HINT, CollationsDifferError, d
 
 logger = logging.getLogger(__name__)
 
-TIME_LIMIT: Final = 2.0  # seconds, for all checks together: they run side by side
+TIME_LIMIT: Final = 2.0  # seconds, for all checks together: they run in parallel
 
-# So that a check which hangs ends soon after its answer has been given up. Seconds; milliseconds; milliseconds.
+# These let a hanging check end soon after its timeout. Seconds; milliseconds; milliseconds.
 POSTGRESQL_LIMITS: Final = {"connect_timeout": 2, "tcp_user_timeout": 2000, "options": "-c statement_timeout=2000"}
 BROKER_LIMITS: Final = {"socket_connect_timeout": TIME_LIMIT, "socket_timeout": TIME_LIMIT}
 
@@ -39,14 +39,14 @@ type Check = Callable[[], None]
 @never_cache
 @require_safe
 def live(_request: HttpRequest) -> JsonResponse:
-    """Return 200: the process answers. It asks nothing of anybody: a restart would not bring a database back."""
+    """Return 200: the process answers. It checks no other service: a restart would not repair a database."""
     return JsonResponse({"status": "ok"})
 
 
 @never_cache
 @require_safe
 def ready(request: HttpRequest) -> JsonResponse:
-    """Return whether every check succeeded, and 503 if one of them failed."""
+    """Return 200 if every check succeeds, 503 if one fails."""
     deadline = time.monotonic() + TIME_LIMIT
     started = {name: probe.start() for name, probe in PROBES.items()}
     checks = {name: finding(future, deadline=deadline) for name, future in started.items()}
@@ -56,9 +56,9 @@ def ready(request: HttpRequest) -> JsonResponse:
 @never_cache
 @require_safe
 def background(request: HttpRequest) -> JsonResponse:
-    """Return whether cron and the worker have been heard of in the last minutes, and 503 if one has not.
+    """Return 200 if cron and the worker have sent a heartbeat in the last minutes, otherwise 503.
 
-    And 503 if the database's indexes are sorted as its server no longer sorts: the site goes on, a person has to act.
+    Also 503 if the collation versions of the database's indexes differ: the site works, but someone has to act.
     """
     checks = {str(part): heartbeat_check(part) for part in heartbeat.parts()}
     if not settings.ENVIRONMENT.embedded:
@@ -67,29 +67,29 @@ def background(request: HttpRequest) -> JsonResponse:
 
 
 def heartbeat_check(part: heartbeat.Part) -> dict[str, Any]:
-    """Return whether a part of the background has been heard of."""
+    """Return the status of a service's heartbeat."""
     silence = heartbeat.silence(part)
     if silence is None:
-        return {"status": "unavailable", "error": "never heard of"}
+        return {"status": "unavailable", "error": "no heartbeat yet"}
     if silence > heartbeat.STALE_AFTER_SECONDS:
-        return {"status": "unavailable", "error": f"not heard of for {silence:.0f} s"}
+        return {"status": "unavailable", "error": f"no heartbeat for {silence:.0f} s"}
     return {"status": "ok", "silent_s": round(silence, 1)}
 
 
 def report(request: HttpRequest, checks: dict[str, dict[str, Any]], *, has_database: bool = True) -> JsonResponse:
-    """Return whether all is well, and 503 if not. What was checked is not for strangers."""
-    is_well = all(check["status"] == "ok" for check in checks.values())
-    if not is_well:
-        logger.warning("Not well: %s", request.path, extra={"checks": checks})
-    content: dict[str, Any] = {"status": "ok" if is_well else "unavailable"}
+    """Return 200 if all checks are ok, otherwise 503. The checks themselves are not public."""
+    is_ok = all(check["status"] == "ok" for check in checks.values())
+    if not is_ok:
+        logger.warning("Health check failed: %s", request.path, extra={"checks": checks})
+    content: dict[str, Any] = {"status": "ok" if is_ok else "unavailable"}
     if may_see_checks(request, has_database=has_database):
         content["checks"] = checks
-    return JsonResponse(content) if is_well else NotReady(content)
+    return JsonResponse(content) if is_ok else NotReady(content)
 
 
 def may_see_checks(request: HttpRequest, *, has_database: bool) -> bool:
-    """Return whether the request is of staff, or comes from this machine or from inside the containers."""
-    # nginx, in front of everyone else, says where a request comes from, whatever the client sent.
+    """Return whether the request is from staff, from this machine or from a container."""
+    # nginx sets this header on all other requests, whatever the client sent.
     if settings.ENVIRONMENT.private or "HTTP_X_REAL_IP" not in request.META:
         return True
     try:
@@ -99,17 +99,17 @@ def may_see_checks(request: HttpRequest, *, has_database: bool) -> bool:
 
 
 class NotReady(JsonResponse):
-    """A 503 that Django does not log as an error, which would mail one to ADMINS for every probe."""
+    """A 503 that Django does not log as an error: that would send a mail to ADMINS for every probe."""
 
     status_code = 503
-    _has_been_logged = True  # what django.utils.log.log_response looks at
+    _has_been_logged = True  # read by django.utils.log.log_response
 
 
 class Probe:
-    """Runs a check in a thread of its own, once at a time: who asks meanwhile gets the same answer.
+    """Runs a check in its own thread, one at a time: concurrent requests share the result.
 
-    So a check that hangs (a name that does not resolve, a server that accepts and is silent) holds one thread,
-    not one for each question, and many questions cost no more than one.
+    So a check that hangs (a name that does not resolve, a server that accepts and does not answer) holds one thread,
+    not one for each request, and many requests cost no more than one.
     """
 
     def __init__(self, name: str, check: Check) -> None:
@@ -119,7 +119,7 @@ class Probe:
         self._running: Future[float] | None = None
 
     def start(self) -> Future[float]:
-        """Return the milliseconds that the check will have taken."""
+        """Start the check unless it is running. Return a future with its duration in milliseconds."""
         with self._lock:
             if self._running is None or self._running.done():
                 self._running = self._executor.submit(self._measure)
@@ -132,7 +132,7 @@ class Probe:
 
 
 def finding(future: Future[float], *, deadline: float) -> dict[str, Any]:
-    """Return what a check found: how long it took, or the class of its error, whose text may hold secrets."""
+    """Return the result of a check: its duration, or the class of its error, whose message may contain secrets."""
     try:
         duration = future.result(timeout=max(0, deadline - time.monotonic()))
     except CollationsDifferError as error:
@@ -149,35 +149,35 @@ def check_database() -> None:
 
 
 def new_connection() -> Any:
-    """Return a connection to the database, with limits of time."""
+    """Return a connection to the database, with timeouts."""
     wrapper = connections["default"]
     limits = POSTGRESQL_LIMITS if wrapper.vendor == "postgresql" else {}
     return wrapper.get_new_connection(wrapper.get_connection_params() | limits)
 
 
 def check_collations() -> None:
-    """Raise if the database's indexes are sorted as its server no longer sorts; do not if it is away."""
+    """Raise if the collation versions of the database's indexes differ. An unavailable database is not an error."""
     wrapper: Any = connections["default"]
     if wrapper.vendor != "postgresql":
         return
     try:
         with closing(new_connection()) as connection:
             found = differences(connection.cursor())
-    except wrapper.Database.Error:  # /health/ready says so
+    except wrapper.Database.Error:  # /health/ready reports it
         return
     if found:
         raise CollationsDifferError("; ".join(map(str, found)) + f". {HINT}")
 
 
 def check_cache() -> None:
-    """Raise if the cache does not keep what it is given."""
+    """Raise if the cache does not store a value."""
     cache.set("health", "ok", timeout=60)
     if cache.get("health") != "ok":
         raise LookupError
 
 
 def check_broker() -> None:
-    """Raise if the task queue would take no task."""
+    """Raise if the task queue is unavailable."""
     if folder := settings.CELERY_BROKER_TRANSPORT_OPTIONS.get("data_folder_out"):
         tempfile.TemporaryFile(dir=folder).close()
         return

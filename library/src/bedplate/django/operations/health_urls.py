@@ -1,4 +1,4 @@
-"""Addresses under /health/."""
+"""URLs under /health/."""
 
 from django.urls import path
 

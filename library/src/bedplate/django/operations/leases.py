@@ -1,7 +1,7 @@
-"""Leases: a run belongs to the worker that renews it. What is renewed by nobody, or lost by the queue, begins again.
+"""Leases: a run belongs to the worker that renews its lease. Runs without a lease, or lost by the queue, start again.
 
-A worker that is killed with its container, or its machine, says nothing, and Valkey holds its messages for longer than
-any task may take. The rows know better: every worker looks at them every few seconds.
+A worker that is killed with its container, or its machine, reports nothing, and Valkey redelivers its messages only
+after longer than any task may take. So every worker checks the rows every few seconds.
 """
 
 import logging
@@ -19,79 +19,79 @@ from bedplate.django.operations.models import TaskRun
 
 logger = logging.getLogger(__name__)  # its errors are mailed to the admins: see bedplate.django.logs
 
-# A worker that says nothing for so long is gone. One that lost its broker says nothing until it has it back.
-LEASE: Final = timedelta(seconds=90)
-# After so long, a worker that does not know of a run of its own has been restarted since; or its process left no trace.
-GRACE: Final = timedelta(seconds=15)
-# A run that waited for so long, with nothing before it in its queue, is in no queue.
-PATIENCE: Final = timedelta(seconds=60)
-AT_ONCE: Final = 100  # runs in one look: the worker does nothing else meanwhile
+# A worker that does not renew for this long is dead. A worker without its broker does not renew until it reconnects.
+LEASE_DURATION: Final = timedelta(seconds=90)
+# A run that its own worker has not known for this long is lost: the worker was restarted, or the process disappeared.
+RESTART_GRACE_PERIOD: Final = timedelta(seconds=15)
+# A run that has waited for this long with an empty queue is not in the queue.
+RESEND_AFTER: Final = timedelta(seconds=60)
+BATCH_SIZE: Final = 100  # runs in one check, which blocks the worker
 
 
-def keep(*, worker: str, running: Collection[str], since: datetime, now: datetime) -> None:
-    """Renew what this worker runs; begin anew what was lost. `since` it has been connected to its queue."""
+def renew(*, worker: str, running: Collection[str], since: datetime, now: datetime) -> None:
+    """Renew the leases of this worker's runs; restart lost runs. `since` is when the worker connected to its queue."""
     with transaction.atomic():
-        # A row that is locked is somebody's who lives: not waited for.
+        # Another worker holds a locked row; skip it.
         rows = TaskRun.objects.select_for_update(skip_locked=True).filter(state=TaskRun.State.RUNNING)
         mine = rows.filter(pk__in=running).values_list("pk", flat=True)
         TaskRun.objects.filter(pk__in=list(mine)).update(alive=now)
-        gone = rows.filter(is_lost(worker=worker, since=since, now=now))[:AT_ONCE]
-        lost = [run for run in [TaskRun.objects.lose(run.pk, now=now) for run in gone] if run]
+        expired = rows.filter(is_lost(worker=worker, since=since, now=now))[:BATCH_SIZE]
+        lost = [run for run in [TaskRun.objects.mark_lost(run.pk, now=now) for run in expired] if run]
     for run in lost:
         report_if_failed(run)
-    send_again(now=now, only=[run.pk for run in lost])
-    send_again(now=now)
+    resend(now=now, only=[run.pk for run in lost])
+    resend(now=now)
 
 
 def is_lost(*, worker: str, since: datetime, now: datetime) -> Q:
-    """Return the condition that a running run is nobody's."""
-    unknown_here = Q(worker=worker, alive__lt=now - GRACE)
-    # Of an earlier release, whose workers renew nothing.
+    """Return the condition for running runs without a worker."""
+    unknown_here = Q(worker=worker, alive__lt=now - RESTART_GRACE_PERIOD)
+    # Runs of an earlier release, whose workers do not renew.
     ancient = Q(alive=None, started__lt=now - timedelta(seconds=2 * settings.CELERY_VISIBILITY_TIMEOUT))
-    if now - since < LEASE:  # others may have lost their broker with us, and be on their way back
+    if now - since < LEASE_DURATION:  # other workers may be reconnecting to the broker too
         return unknown_here | ancient
-    return unknown_here | ancient | Q(alive__lt=now - LEASE)
+    return unknown_here | ancient | Q(alive__lt=now - LEASE_DURATION)
 
 
-def lose(pk: Any, *, now: datetime) -> TaskRun | None:
-    """Record that the process of a run is gone; return the run if it was running. If that ended it, report it."""
-    if run := TaskRun.objects.lose(pk, now=now):
+def mark_lost(pk: Any, *, now: datetime) -> TaskRun | None:
+    """Mark a running run as lost, and return it; None if it was not running. Report it if it will not restart."""
+    if run := TaskRun.objects.mark_lost(pk, now=now):
         report_if_failed(run)
     return run
 
 
 def report_if_failed(run: TaskRun) -> None:
-    """Tell the log and the admins of a run that will not begin again."""
+    """Log an error, which is mailed to the admins, if the run will not restart."""
     if not run.unfinished:
         logger.error("Task %s, run %s: %s", run.name, run.pk, run.error)
 
 
-def send_again(*, now: datetime, only: Collection[Any] | None = None) -> None:
-    """Put runs that wait and are in no queue into theirs: these, or those that nothing has begun for too long."""
+def resend(*, now: datetime, only: Collection[Any] | None = None) -> None:
+    """Send the messages of waiting runs again: of the runs `only`, or of all that have waited for too long."""
     waiting = TaskRun.objects.filter(state=TaskRun.State.QUEUED, name__in=current_app.tasks.keys()).exclude(
         arguments=""
     )
-    waiting = waiting.filter(Q(due=None) | Q(due__lt=now - PATIENCE)) if only is None else waiting.filter(pk__in=only)
+    waiting = waiting.filter(Q(due=None) | Q(due__lt=now - RESEND_AFTER) if only is None else Q(pk__in=only))
     queues = Queues()
-    for run in waiting.order_by("due")[:AT_ONCE]:
+    for run in waiting.order_by("due")[:BATCH_SIZE]:
         may_wait = only is None and run.due and now - run.due < timedelta(seconds=settings.CELERY_VISIBILITY_TIMEOUT)
         if may_wait and queues.length_for(run.name):
             continue
-        # Of two workers that look, one sends.
+        # Only one of several workers sends the message.
         if TaskRun.objects.filter(pk=run.pk, state=TaskRun.State.QUEUED, due=run.due).update(due=now):
             run.due = now
-            task: Any = current_app.tasks[run.name]  # a RecordedTask
+            task: Any = current_app.tasks[run.name]  # a TrackedTask
             task.send(run)
 
 
 class Queues:
-    """How long the queues were when this was first asked."""
+    """The lengths of the queues, cached."""
 
     def __init__(self) -> None:
         self._lengths: dict[str, int] = {}
 
     def length_for(self, task: str) -> int:
-        """Return how many messages wait in the queue that the task goes to."""
+        """Return the number of messages in the queue of the task."""
         queue = current_app.amqp.router.route({}, task)["queue"]
         if queue.name not in self._lengths:
             self._lengths[queue.name] = length_of(queue)
@@ -99,7 +99,7 @@ class Queues:
 
 
 def length_of(queue: Queue) -> int:
-    """Return how many messages wait in the queue."""
+    """Return the number of messages in the queue."""
     with current_app.connection_for_write() as broker:
         broker.ensure_connection(max_retries=1, interval_start=0)
         declared: Any = queue.bind(broker.default_channel).queue_declare()

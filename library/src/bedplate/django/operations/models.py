@@ -1,4 +1,4 @@
-"""What background tasks did, and are doing."""
+"""The runs of background tasks."""
 
 import uuid
 from datetime import datetime
@@ -10,26 +10,26 @@ from django.db.models import F, Q
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-# So often a run may begin whose process is killed each time.
-MAX_TRIES: Final = 3
+# Maximum starts of a run whose process keeps dying.
+MAX_ATTEMPTS: Final = 3
 
 
 class TaskRunQuerySet(models.QuerySet["TaskRun"]):
-    """Runs, and the ways from one state to the next. What has ended stays as it ended: the first result counts."""
+    """Runs, and their changes of state. A finished run never changes: the first result counts."""
 
     def visible_to(self, user: Any) -> "TaskRunQuerySet":
-        """Return the runs that the user may see: their own; for staff, all."""
+        """Return the runs that the user may see: their own, or all for staff."""
         return self if user.is_staff else self.filter(requested_by=user)
 
     def unfinished(self) -> "TaskRunQuerySet":
-        """Return the runs that wait or run."""
+        """Return the queued and running runs."""
         return self.filter(state__in=TaskRun.UNFINISHED)
 
     def begin(self, run: "TaskRun", *, now: datetime) -> bool:
-        """Record that its worker begins the run, and return whether it may: not if it runs elsewhere, or has ended.
+        """Mark the run as running. Return False if it must not start: it runs elsewhere, or has finished.
 
-        A message comes more than once when a worker dies, or Valkey forgets that it was handed out. A try that the task
-        asked for itself may be here before the last one has recorded its end.
+        A message is delivered more than once if a worker dies, or after Valkey's visibility timeout. A retry may start
+        before the previous attempt has recorded its end.
         """
         self.get_or_create(pk=run.pk, defaults={"name": run.name, "due": now})
         may_begin = Q(state=TaskRun.State.QUEUED, retries__lte=run.retries)
@@ -48,48 +48,48 @@ class TaskRunQuerySet(models.QuerySet["TaskRun"]):
         return claimed == 1
 
     def report(self, pk: str, percent: int, message: str) -> None:
-        """Record how far a running run is."""
+        """Record the progress of a running run."""
         self.filter(pk=pk, state=TaskRun.State.RUNNING).update(percent=percent, message=message)
 
-    def put_back(self, pk: Any, *, attempts: int = 0) -> None:
-        """Record that a run waits again. `attempts=-1`: that it stopped was not its own doing, and does not count."""
+    def requeue(self, pk: Any, *, attempts: int = 0) -> None:
+        """Mark a running run as queued again. `attempts=-1`: this attempt does not count, as the task did not fail."""
         self.filter(pk=pk, state=TaskRun.State.RUNNING).update(
             state=TaskRun.State.QUEUED, attempts=F("attempts") + attempts, percent=0, message=""
         )
 
-    def put_off(self, pk: str, *, retries: int, due: datetime) -> None:
-        """Record that a run waits for the try after that with this number; unless that one has begun already."""
+    def schedule_retry(self, pk: str, *, retries: int, due: datetime) -> None:
+        """Mark a run as queued for the retry after `retries`, unless that retry has started already."""
         self.filter(pk=pk, state=TaskRun.State.RUNNING, retries=retries).update(
             state=TaskRun.State.QUEUED, retries=retries + 1, due=due, percent=0, message=""
         )
 
-    def lose(self, pk: Any, *, now: datetime) -> "TaskRun | None":
-        """Record that the process of a run is gone: it waits again, or has failed. Return it, if it was running."""
+    def mark_lost(self, pk: Any, *, now: datetime) -> "TaskRun | None":
+        """Mark a running run, whose process has died, as queued or failed. Return it; None if it was not running."""
         with transaction.atomic():
-            # Locked by a killed process until PostgreSQL notices: not waited for.
+            # A killed process may hold the lock until PostgreSQL notices; skip it.
             run = self.select_for_update(skip_locked=True).filter(pk=pk, state=TaskRun.State.RUNNING).first()
             if run is None:
                 return None
-            if run.attempts - run.retries >= MAX_TRIES:
-                error = gettext("Given up: its process was killed %(count)d times.") % {"count": MAX_TRIES}
+            if run.attempts - run.retries >= MAX_ATTEMPTS:
+                error = gettext("Given up: its process was killed %(count)d times.") % {"count": MAX_ATTEMPTS}
                 self.fail(pk, error, now=now)
-            elif not run.arguments:  # a release before this one began it
+            elif not run.arguments:  # an earlier release started it
                 self.fail(pk, gettext("Lost: its worker was killed."), now=now)
             else:
-                self.put_back(pk)
+                self.requeue(pk)
             run.refresh_from_db()
         return run
 
     def succeed(self, pk: str, *, now: datetime) -> bool:
-        """Record that a run has done what it should, and return whether that is news."""
+        """Mark a run as succeeded. Return False if it has finished already."""
         return self.filter(pk=pk).end(state=TaskRun.State.SUCCEEDED, percent=100, finished=now) == 1
 
     def fail(self, pk: Any, error: str, *, now: datetime) -> bool:
-        """Record that a run has ended, and why; return whether that is news."""
+        """Mark a run as failed, with the error. Return False if it has finished already."""
         return self.filter(pk=pk).end(state=TaskRun.State.FAILED, error=error, finished=now) == 1
 
     def end(self, **fields: Any) -> int:
-        """End those of these runs that have not ended yet; return how many."""
+        """End the unfinished ones of these runs; return their number."""
         return self.unfinished().update(arguments="", **fields)
 
 
@@ -114,12 +114,12 @@ class TaskRun(models.Model):
     created = models.DateTimeField(_("created"), auto_now_add=True)
     started = models.DateTimeField(_("started"), null=True)
     finished = models.DateTimeField(_("finished"), null=True)
-    # What it takes to begin it anew: as JSON, until it has ended; and the number of the try that it asked for itself.
+    # To start the run again: its arguments, as JSON, until it has finished; and the number of its retry.
     arguments = models.TextField(_("arguments"), blank=True, default="", db_default="")
     retries = models.PositiveSmallIntegerField(_("retries"), default=0, db_default=0)
-    # When its message is in the queue; unknown while the queue is out of reach.
+    # When its message is in the queue; unknown while the queue is unavailable.
     due = models.DateTimeField(_("due"), null=True, blank=True)
-    # Who runs it, and last said so.
+    # The worker that runs it, and the time of its last renewal.
     worker = models.CharField(_("worker"), max_length=255, blank=True, default="", db_default="")
     alive = models.DateTimeField(_("alive"), null=True, blank=True)
     requested_by = models.ForeignKey(
@@ -128,7 +128,7 @@ class TaskRun(models.Model):
         null=True,
         verbose_name=_("requested by"),
         related_name="task_runs",
-        db_index=False,  # the index below begins with it
+        db_index=False,  # covered by the index below
     )
 
     objects = TaskRunQuerySet.as_manager()
@@ -161,5 +161,5 @@ class TaskRun(models.Model):
 
     @property
     def unfinished(self) -> bool:
-        """Whether the run waits or runs."""
+        """Whether the run is queued or running."""
         return self.state in self.UNFINISHED

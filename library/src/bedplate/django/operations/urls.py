@@ -1,4 +1,4 @@
-"""Addresses under /tasks/."""
+"""URLs under /tasks/."""
 
 from django.urls import path
 

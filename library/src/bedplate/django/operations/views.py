@@ -1,4 +1,4 @@
-"""The page that starts the sample task and shows what background tasks did, and its data."""
+"""The page that starts the sample task and shows the runs of background tasks, and its JSON."""
 
 from typing import Any, Final
 from uuid import UUID
@@ -39,21 +39,21 @@ def tasks(request: HttpRequest) -> HttpResponse:
 @never_cache
 @require_GET
 def task_run(request: HttpRequest, pk: UUID) -> JsonResponse:
-    """Return one run as JSON, to its owner and to staff; 404 to others, as if it were not there."""
+    """Return one run as JSON, to its owner and to staff; 404 to others, as if it did not exist."""
     run = get_object_or_404(TaskRun.objects.visible_to(request.user), pk=pk)
     return JsonResponse(serialize(run))
 
 
 def announce(request: HttpRequest, run: TaskRun) -> None:
-    """Tell the user that the run is queued, or waits for the queue."""
+    """Show the user a message that the run is queued, or waits for the queue."""
     if run.due is None:
-        messages.warning(request, _("The task queue is out of reach. The task begins once it is back."))
+        messages.warning(request, _("The task queue is unavailable. The task will start once it is available again."))
     else:
         messages.success(request, _("The task is queued."))
 
 
 def serialize(run: TaskRun) -> dict[str, Any]:
-    """Return the run as `static/js/task_progress.js` shows it; times are ISO 8601, or null."""
+    """Return the run for `static/js/task_progress.js`; times are ISO 8601, or null."""
     return {
         "id": run.pk,
         "name": run.name,

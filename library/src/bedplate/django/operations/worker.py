@@ -1,4 +1,4 @@
-"""The worker process: how it shows that it lives, how it cares for what it runs, and how it stops."""
+"""The worker process: its heartbeat, the leases of its runs, and its shutdown."""
 
 import logging
 import signal
@@ -21,15 +21,15 @@ HEARTBEAT_INTERVAL: Final = 10
 
 HEARTBEAT_FILE_OPTION: Final = Option(
     ["--heartbeat-file"],
-    help=f"File to touch every {HEARTBEAT_INTERVAL} seconds while the worker is connected and turns.",
+    help=f"File to touch every {HEARTBEAT_INTERVAL} seconds while the worker is connected and responsive.",
 )
 
 
 class Heartbeat(bootsteps.StartStopStep):
-    """Touches a file from the event loop, for as long as the broker is connected.
+    """Touches a file from the event loop while the broker is connected.
 
-    A file older than a minute therefore means a worker that hangs, or has long lost its broker:
-    health for the price of reading a file, where `celery inspect ping` starts an interpreter and connects.
+    A file older than a minute means a worker that hangs, or has lost its broker for long. Reading a file is cheap;
+    `celery inspect ping` starts an interpreter and connects.
     """
 
     requires = ("celery.worker.consumer.tasks:Tasks",)
@@ -41,22 +41,22 @@ class Heartbeat(bootsteps.StartStopStep):
         self.timer: Any = None
 
     def start(self, parent: Consumer) -> None:
-        """Begin to touch the file: the consumer is connected."""
+        """Start to touch the file: the consumer is connected."""
         touch = Path(self.file).touch
         touch()
         self.timer = parent.timer.call_repeatedly(HEARTBEAT_INTERVAL, touch)
 
     def stop(self, parent: Consumer) -> None:  # noqa: ARG002 - Celery's signature
-        """Stop touching it: the connection is lost, or the worker stops."""
+        """Stop touching the file: the connection is lost, or the worker stops."""
         if self.timer:
             self.timer.cancel()
             self.timer = None
 
 
 class Leases(bootsteps.StartStopStep):
-    """Renews the leases of what the worker runs, and looks after what was lost: see the module `leases`.
+    """Renews the leases of the worker's runs, and restarts lost runs: see the module `leases`.
 
-    In the event loop, as all that the main process does: a thread might hold a lock while another process is forked.
+    It runs in the event loop, like all of the main process: a thread might hold a lock during a fork.
     """
 
     requires = ("celery.worker.consumer.tasks:Tasks",)
@@ -66,25 +66,25 @@ class Leases(bootsteps.StartStopStep):
         self.timer: Any = None
 
     def start(self, parent: Consumer) -> None:
-        """Begin to look: the consumer is connected."""
+        """Start to renew: the consumer is connected."""
         arguments = (str(parent.hostname), timezone.now())
-        self.keep(*arguments)
-        self.timer = parent.timer.call_repeatedly(HEARTBEAT_INTERVAL, self.keep, arguments)
+        self.renew(*arguments)
+        self.timer = parent.timer.call_repeatedly(HEARTBEAT_INTERVAL, self.renew, arguments)
 
     def stop(self, parent: Consumer) -> None:  # noqa: ARG002 - Celery's signature
-        """Stop looking: the connection is lost, or the worker stops."""
+        """Stop renewing: the connection is lost, or the worker stops."""
         if self.timer:
             self.timer.cancel()
             self.timer = None
 
-    def keep(self, worker: str, since: datetime) -> None:
-        """Look once. What cannot be done now is done the next time."""
-        from bedplate.django.operations import heartbeat, leases, recorded  # noqa: PLC0415 - models load after this module
+    def renew(self, worker: str, since: datetime) -> None:
+        """Renew once. After an error, the next call tries again."""
+        from bedplate.django.operations import heartbeat, leases, run_tracking  # noqa: PLC0415 - models load after this module
 
         requests = {*reserved_requests, *active_requests}
-        running = {str(request.id) for request in requests if isinstance(request, recorded.RecordedRequest)}
+        running = {str(request.id) for request in requests if isinstance(request, run_tracking.TrackedRequest)}
         try:
-            leases.keep(worker=worker, running=running, since=since, now=timezone.now())
+            leases.renew(worker=worker, running=running, since=since, now=timezone.now())
             heartbeat.beat("worker")
         except (Error, KombuError, OSError) as error:
             logger.warning("The leases of tasks were not renewed: %s", error)
@@ -93,17 +93,17 @@ class Leases(bootsteps.StartStopStep):
 
 
 @signals.worker_ready.connect
-def stop_softly(**_: Any) -> None:
-    """Let SIGTERM and Ctrl-C do what SIGQUIT does: give tasks a moment, then put them back into the queue.
+def use_soft_shutdown(**_: Any) -> None:
+    """Make SIGTERM and Ctrl-C act like SIGQUIT: wait for tasks for a moment, then requeue them.
 
-    Celery's own answer to both is to wait until every task has ended, which may take an hour. Whoever stops
-    the worker kills it long before; its tasks then run again only after the visibility timeout.
+    By default, Celery waits until every task has ended, which may take an hour. Docker kills the worker long before,
+    and its tasks then run again only after the visibility timeout.
     """
-    softly: Any = signal.getsignal(signal.SIGQUIT)
+    soft_shutdown: Any = signal.getsignal(signal.SIGQUIT)
 
     def stop(number: int, frame: FrameType | None) -> None:
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # asked once is asked
-        softly(number, frame)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # ignore further signals
+        soft_shutdown(number, frame)
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)

@@ -1,4 +1,4 @@
-"""Django's backend for PostgreSQL, which lets the database's password be replaced while the site is open."""
+"""Django's backend for PostgreSQL, with support for a rotation of the password while the site runs."""
 
 from typing import Any
 
@@ -8,10 +8,10 @@ from django.db.backends.postgresql import base
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """Connects with the first password that PostgreSQL takes: there are two while `./rotate_secret.sh` runs."""
+    """Connects with the first password that PostgreSQL accepts: there are two during `./bedplate rotate-secret`."""
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
-        """Return a new connection. Raise what PostgreSQL says to the last password."""
+        """Return a new connection. Raise PostgreSQL's error for the last password."""
         *earlier, last = settings.ENVIRONMENT.postgres_passwords
         for password in earlier:
             try:

@@ -1,10 +1,10 @@
-"""How forms and error pages look."""
+"""The design of forms and error pages."""
 
 from django.apps import AppConfig
 
 
 class ThemeConfig(AppConfig):
-    """Templates that other pages are made of."""
+    """Templates of forms and error pages."""
 
     name = "bedplate.django.theme"
     label = "bedplate_theme"

@@ -1,4 +1,4 @@
-"""How forms look."""
+"""The renderer of forms."""
 
 from django.forms.renderers import TemplatesSetting
 

@@ -1,1 +1,1 @@
-"""Packs the project for a client or another company: `./create_archive.sh`. Standard library only."""
+"""Pack the project for a client or another company: `./bedplate archive`. Standard library only."""

@@ -1,4 +1,4 @@
-"""The code as it is committed."""
+"""The committed code."""
 
 import subprocess
 from collections.abc import Iterator
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
-from bedplate.host.embedded import RefusalError
+from bedplate.host.errors import AbortError
 
 NO_SIZE: Final = "-"  # of a submodule, in what git ls-tree prints
 
 
 @dataclass(frozen=True)
 class Code:
-    """The files of a commit below a folder, which may be a part of a larger repository."""
+    """The files of a commit in a folder, which may be part of a larger repository."""
 
     folder: Path
     commit: str
@@ -25,31 +25,31 @@ class Code:
 
     @classmethod
     def read(cls, folder: Path) -> "Code":
-        """Return what is committed. Raise RefusalError where nothing is."""
+        """Return the current commit. Raise AbortError if there is none."""
         try:
             commit, date, subject = _git(folder, "log", "-1", "--format=%H%n%cs%n%s").splitlines()
         except (OSError, subprocess.CalledProcessError) as error:
             said = getattr(error, "stderr", "") or str(error)
-            raise RefusalError(
+            raise AbortError(
                 f"the code cannot be read from git: {said.strip()}",
                 "This folder must be a git checkout with a commit: git init && git add --all && git commit",
             ) from None
         return cls(folder, commit, date, subject)
 
     def uncommitted(self) -> list[str]:
-        """Return what git status says of each file that is not committed as it is."""
+        """Return git's status line of each uncommitted change."""
         return _git(self.folder, "status", "--porcelain", "--ignore-submodules=none", "--", ".").splitlines()
 
     def size(self) -> int:
-        """Return the bytes of all files, those of submodules too."""
+        """Return the size of all files in bytes, including submodules."""
         lines = _git(self.folder, "ls-tree", "-r", "--long", self.commit).splitlines()
         sizes = (size for size in (line.split()[3] for line in lines) if size != NO_SIZE)
         return sum(map(int, sizes)) + sum(submodule.size() for submodule in self.submodules())
 
     def submodules(self) -> Iterator["Code"]:
-        """Yield the repositories below this one, at the commits that this one names.
+        """Yield the submodules, at the commits that this repository names.
 
-        Raise RefusalError where one is not here.
+        Raise AbortError if one is not checked out.
         """
         for line in filter(None, _git(self.folder, "ls-tree", "-r", "-z", self.commit).split("\0")):
             described, _, path = line.partition("\t")
@@ -57,27 +57,27 @@ class Code:
             if kind == "commit":
                 folder = self.folder / path
                 if not (folder / ".git").exists() or not _has(folder, commit):
-                    raise RefusalError(
+                    raise AbortError(
                         f"the submodule {self.prefix}{path} is not here as it is committed, and belongs to the code.",
                         "Fetch it, then run this again: git submodule update --init --recursive",
                     )
                 yield Code(folder, commit, self.date, self.subject, f"{self.prefix}{path}/")
 
     def everything(self) -> Iterator["Code"]:
-        """Yield this repository, then its submodules, and theirs."""
+        """Yield this repository and its submodules, recursively."""
         yield self
         for submodule in self.submodules():
             yield from submodule.everything()
 
     @contextmanager
     def tar(self) -> Iterator[IO[bytes]]:
-        """Give a tar of the files, but for those of submodules, as a stream."""
+        """Yield a stream of a tar of the files, without submodules."""
         command = ["git", "archive", "--format=tar", f"--prefix={self.prefix}", self.commit]
         with subprocess.Popen(command, cwd=self.folder, stdout=subprocess.PIPE) as process:
             assert process.stdout is not None  # noqa: S101 - a pipe was asked for
             yield process.stdout
         if process.returncode:
-            raise RefusalError("git archive failed, as said above.")
+            raise AbortError("git archive failed, as said above.")
 
 
 def _has(repository: Path, commit: str) -> bool:

@@ -1,4 +1,4 @@
-"""Files that are never handed over, even where they are committed: by their names."""
+"""Names of files that are never handed over, even if they are committed."""
 
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
@@ -13,7 +13,7 @@ EXAMPLES: Final = (".env.example", ".env.example.*")
 
 
 def is_confidential(name: str) -> bool:
-    """Return whether a file of this path in the project stays here, whatever it holds."""
+    """Return whether the name of a file in the project forbids to hand it over, whatever its content."""
     path = PurePosixPath(name.lower())
     if any(fnmatchcase(folder, pattern) for folder in path.parts[:-1] for pattern in FOLDERS):
         return True

@@ -1,4 +1,4 @@
-"""The database and the uploaded files of this installation, as `./google_storage.sh --export` gives them."""
+"""The database and the uploaded files of this installation, as exported by `./google_storage.sh --export`."""
 
 import os
 import signal
@@ -10,26 +10,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
-from bedplate.host.embedded import EmbeddedError, RefusalError
+from bedplate.host.errors import AbortError, HostError
 
-PATIENCE: Final = 30  # seconds that the export has to clean up after itself
+CLEANUP_TIMEOUT: Final = 30  # seconds for the export to clean up
 
 
 @dataclass(frozen=True)
-class Installation:
-    """What runs in a folder: the stack in Docker, or embedded mode."""
+class InstalledData:
+    """The data of the installation in a folder: the stack in Docker, or embedded mode."""
 
     root: Path
     embedded: bool
 
     @classmethod
-    def find(cls, root: Path, *, embedded: bool) -> "Installation":
-        """Return the installation in this folder. Raise RefusalError when there is none."""
+    def find(cls, root: Path, *, embedded: bool) -> "InstalledData":
+        """Return the data of the installation in this folder. Raise AbortError if nothing is installed."""
         if not embedded and (root / ".env").exists():
             return cls(root, embedded=False)
         if (root / ".env.embedded").exists() and (root / "var/embedded/database.sqlite3").exists():
             return cls(root, embedded=True)
-        raise RefusalError(
+        raise AbortError(
             "nothing is installed in this folder, so there is no database and no media.",
             "First run ./install_docker.sh, or ./install_embedded.sh --setup-only.",
             "Or hand over the code alone: --no-database --no-media",
@@ -41,23 +41,39 @@ class Installation:
         return "database.sqlite3" if self.embedded else "database.dump"
 
     def require_running_engine(self) -> None:
-        """Raise RefusalError when there is no way to the data. A stack that is stopped is one: its database starts."""
+        """Raise AbortError if the data cannot be reached. A stopped stack is fine: its database is started."""
         if self.embedded:
             return
         try:
             subprocess.run(["docker", "info"], check=True, capture_output=True)
         except (OSError, subprocess.CalledProcessError):
-            raise RefusalError(
+            raise AbortError(
                 "Docker does not answer: the database and the media cannot be read.",
                 "Start it, then run this again. Or hand over the code alone: --no-database --no-media",
             ) from None
 
+    @property
+    def _command(self) -> list[str | Path]:
+        return [self.root / "google_storage.sh", *(["--embedded"] if self.embedded else [])]
+
+    def sign(self, file: Path) -> bytes:
+        """Return a signature of the file with this installation's key. Raise HostError if it cannot sign."""
+        with file.open("rb") as content:
+            result = subprocess.run(
+                [*self._command, "--sign"], cwd=self.root, stdin=content, stdout=subprocess.PIPE, check=False
+            )
+        if result.returncode:
+            raise HostError(
+                f"{file} is made, but not signed, as said above.",
+                f"Fix that, then: ./google_storage.sh --sign <'{file}' >'{file}.sig'",
+            )
+        return result.stdout
+
     @contextmanager
     def export(self, parts: list[str], *, anonymised: bool) -> Iterator[IO[bytes]]:
-        """Give a tar of the data, as a stream. Raise EmbeddedError when it turns out not to be whole."""
-        mode = ["--embedded"] if self.embedded else []
+        """Yield a stream of a tar of the data. Raise HostError if it is incomplete."""
         how = [] if anonymised else ["--not-anonymised"]
-        command: list[str | Path] = [self.root / "google_storage.sh", *mode, "--export", ",".join(parts), *how]
+        command = [*self._command, "--export", ",".join(parts), *how]
         with subprocess.Popen(
             command, cwd=self.root, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, process_group=0
         ) as process:
@@ -67,7 +83,7 @@ class Installation:
                 process.stdout.read()  # what follows the tar's end
                 process.wait()
             except Exception as error:
-                if isinstance(error, tarfile.TarError) or _ended_badly(process):
+                if isinstance(error, tarfile.TarError) or _has_failed(process):
                     raise _failure() from error
                 raise
             finally:
@@ -76,21 +92,21 @@ class Installation:
             raise _failure()
 
 
-def _ended_badly(process: subprocess.Popen[bytes]) -> bool:
-    """Return whether it has failed by itself. Then its tar is cut short, which is why we did."""
+def _has_failed(process: subprocess.Popen[bytes]) -> bool:
+    """Return whether the export failed by itself: then the tar was incomplete, which caused our error."""
     with suppress(subprocess.TimeoutExpired):
         return process.wait(2) != 0
     return False
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End what still runs, once it has cleaned up after itself."""
+    """End the processes that still run, after they have cleaned up."""
     for number in (signal.SIGTERM, signal.SIGKILL):
         if process.poll() is None:
             os.killpg(process.pid, number)
             with suppress(subprocess.TimeoutExpired):
-                process.wait(PATIENCE)
+                process.wait(CLEANUP_TIMEOUT)
 
 
-def _failure() -> EmbeddedError:
-    return EmbeddedError("the data could not be read, as said above.", "Put that right, then run this again.")
+def _failure() -> HostError:
+    return HostError("the data could not be read, as said above.", "Fix that, then run this again.")

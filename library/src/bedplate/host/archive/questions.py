@@ -1,15 +1,15 @@
-"""What the person at the terminal is asked."""
+"""Questions to the user at the terminal."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bedplate.host.embedded import RefusalError
+from bedplate.host.errors import AbortError
 
 
 @dataclass(frozen=True)
 class Question:
-    """Asks, where somebody is there to answer; else the answer is no, or the default."""
+    """Ask the user if there is a terminal; otherwise answer no, or with the default."""
 
     asks: bool
 
@@ -18,26 +18,26 @@ class Question:
         return self.asks and input(f"{text} [y/N] ").strip().lower() in {"y", "yes"}
 
     def file(self, text: str, default: Path) -> Path:
-        """Return the file that is named."""
+        """Return the file that the user names."""
         return Path((self.asks and input(f"{text} [{default}] ").strip()) or default)
 
     def word(self, text: str) -> str:
-        """Return what is typed."""
+        """Return the word that the user types."""
         return input(f"{text}: ").strip() if self.asks else ""
 
 
 def ask(given: bool | None, question: Callable[[], bool]) -> bool:
-    """Return what was given as an option, else the answer."""
+    """Return the value of the option if it is given, otherwise the answer."""
     return question() if given is None else given
 
 
 def require_consent(question: Question, slug: str, *, given: str | None) -> None:
-    """Raise RefusalError unless somebody has typed the project's name: people's data leave the house."""
-    text = f"The archive is going to hold all personal data of {slug}, as they are. Type {slug} to go on"
+    """Raise AbortError unless the project's name was typed: personal data are going to be handed over."""
+    text = f"The archive will contain all personal data of {slug}, unchanged. Type {slug} to continue"
     typed = given if given is not None else question.word(text)
     if typed != slug:
-        raise RefusalError(
+        raise AbortError(
             "personal data are handed over only when the project's slug is typed.",
             f"Type {slug} on a terminal, or give it: --yes-personal-data {slug}",
-            "Or leave --not-anonymised out: then they are anonymised.",
+            "Or leave --not-anonymised out: then they are anonymized.",
         )

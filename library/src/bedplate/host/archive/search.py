@@ -1,4 +1,4 @@
-"""Searches everything that goes into an archive for the secrets of this installation."""
+"""Search the content of an archive for the secrets of this installation."""
 
 import json
 from base64 import b64encode, urlsafe_b64encode
@@ -8,7 +8,7 @@ from typing import IO, Final
 from urllib.parse import quote, quote_plus
 
 from bedplate.host.archive.secret_values import Secret
-from bedplate.host.embedded import RefusalError
+from bedplate.host.errors import AbortError
 
 FINDINGS_SHOWN: Final = 20
 SHORTEST_FORM: Final = 8
@@ -16,7 +16,7 @@ SHORTEST_FORM: Final = 8
 
 @dataclass
 class Search:
-    """What is searched for: form → where it is written; and what was found: file, line, and the same."""
+    """The forms to search for, each with the place of its secret; and the findings: file, line, place."""
 
     forms: dict[bytes, str]
     not_searchable: list[str]
@@ -24,7 +24,7 @@ class Search:
 
     @classmethod
     def of(cls, secrets: Iterable[Secret]) -> "Search":
-        """Return the search for these secrets, and for parts of them, in each form."""
+        """Return a search for these secrets and their parts, in each form."""
         forms: dict[bytes, str] = {}
         too_short: dict[str, None] = {}
         for secret in secrets:
@@ -41,7 +41,7 @@ class Search:
             self.findings[self.masked(name), 0, place] = None
 
     def look_at(self, name: str, content: bytes, *, lines_before: int = 0) -> None:
-        """Search what a file holds, or a piece of it that follows so many lines."""
+        """Search the content of a file, or a piece of it that follows `lines_before` lines."""
         for form, place in self.forms.items():
             start = content.find(form)
             while start >= 0:
@@ -50,14 +50,14 @@ class Search:
                 start = content.find(form, start + len(form))
 
     def masked(self, name: str) -> str:
-        """Return a path without the secrets in it: it is going to be printed."""
+        """Return a path with its secrets replaced, to be printed."""
         encoded = name.encode(errors="surrogateescape")
         for form in self.forms:
             encoded = encoded.replace(form, b"***")
         return encoded.decode(errors="replace")
 
     def require_nothing_found(self) -> None:
-        """Raise RefusalError, naming file and line, when something was found."""
+        """Raise AbortError, with file and line, if something was found."""
         if not self.findings:
             return
         shown = [
@@ -65,8 +65,8 @@ class Search:
             for name, line, place in list(self.findings)[:FINDINGS_SHOWN]
         ]
         hidden = len(self.findings) - len(shown)
-        raise RefusalError(
-            "what would be handed over holds secrets of this installation:",
+        raise AbortError(
+            "the archive would contain secrets of this installation:",
             *shown,
             *([f"… and {hidden} more"] if hidden else []),
             "Remove each of them, commit, and change the secret: everyone with the repository knows it.",
@@ -77,7 +77,7 @@ class Search:
 
 
 @dataclass
-class Watched:
+class SearchedStream:
     """A stream that is searched while it is read."""
 
     source: IO[bytes]
@@ -87,7 +87,7 @@ class Watched:
     _lines_before: int = 0
 
     def read(self, size: int = -1) -> bytes:
-        """Return the next bytes, searched together with the last ones: a secret may begin there."""
+        """Return the next bytes, searched together with the end of the previous ones: a secret may begin there."""
         piece = self.source.read(size)
         window = self._window + piece
         self.search.look_at(self.name, window, lines_before=self._lines_before)
@@ -99,13 +99,13 @@ class Watched:
 
 
 def forms_of(value: str) -> Iterator[bytes]:
-    """Yield how a value looks in a file: as it is, in an address, in JSON, and in base64 of a text that contains it."""
+    """Yield the forms of a value in a file: plain, URL-encoded, in JSON, and in base64 of a text that contains it."""
     content = value.encode(errors="surrogateescape")
     yield content
     yield from (quote(content, safe="").encode(), quote_plus(content).encode())
     yield json.dumps(value)[1:-1].encode()
     for encode in (b64encode, urlsafe_b64encode):
-        for offset in range(3):  # bytes before it, of the three that make four characters
+        for offset in range(3):  # bytes before it: base64 encodes three bytes as four characters
             encoded = encode(bytes(offset) + content)[-(-offset * 8 // 6) : (offset + len(content)) * 8 // 6]
             if len(encoded) >= SHORTEST_FORM:
                 yield encoded

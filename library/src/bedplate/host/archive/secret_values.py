@@ -1,4 +1,4 @@
-"""The secrets of this installation: each value that must not be handed over, and where it is written."""
+"""The secrets of this installation: values that must not be handed over, and where they are written."""
 
 import ast
 import json
@@ -10,21 +10,22 @@ from pathlib import Path
 from typing import Any, Final
 
 from bedplate.host.archive.confidential import EXAMPLES
-from bedplate.host.embedded import RefusalError, configuration, google_storage
+from bedplate.host.embedded import configuration, google_storage
+from bedplate.host.errors import AbortError
 
-# A variable is secret by its type in SETTINGS, or by its name. An address is not, but a password in it is.
+# A variable is secret by its type in SETTINGS, or by its name. A URL is not secret, but a password in it is.
 SETTINGS: Final = ("library/src/bedplate/environment.py", "web/config/environment.py")
 SECRET_NAME: Final = re.compile("SECRET|PASSWORD|KEY|TOKEN|IDENTITY|CREDENTIAL", re.IGNORECASE)
 ADDRESS_NAME: Final = re.compile("_(URL|URI)$", re.IGNORECASE)
 PASSWORD_IN_ADDRESS: Final = re.compile(r"://[^\s/@:]*:([^\s/@]+)@")
-# A line of a dotenv file, commented out too: it may hold an earlier value. A quoted value may have lines.
+# A line of a dotenv file, also a commented one: it may have an earlier value. A quoted value may have several lines.
 ASSIGNMENT: Final = re.compile(
     r"""^[ \t#]*(?:export\s+)?(\w+)[ \t]*=[ \t]*("(?:[^"\\]|\\.)*"|'[^']*'|.*)""", re.MULTILINE
 )
 USER: Final = re.compile(r"^[^\s:{}$]+:(\{\w+\}|(?=\$))")  # of HTTP basic auth: user:{PLAIN}password, user:$apr1$…
 AGE_IDENTITY: Final = "AGE-SECRET-KEY-"
 
-# A shorter value stands in texts by chance. How long it must be depends on how many kinds of characters it mixes.
+# A shorter value occurs in texts by chance. The minimum length depends on the number of kinds of characters.
 SHORTEST: Final = {1: 16, 2: 12, 3: 8, 4: 8}
 DISTINCT: Final = 5
 # PostgreSQL's copy of secrets/postgres_password, which only that server can read.
@@ -40,13 +41,13 @@ class Secret:
 
     @property
     def is_searchable(self) -> bool:
-        """Whether finding this value in a file means something."""
+        """True if the value is long enough that it does not occur by chance."""
         tests = (str.islower, str.isupper, str.isdigit, lambda character: not character.isalnum())
         kinds = sum(any(map(test, self.value)) for test in tests)
         return len(set(self.value)) >= DISTINCT and len(self.value) >= SHORTEST.get(kinds, SHORTEST[1])
 
     def parts(self) -> Iterator["Secret"]:
-        """Yield the value without a user name, and its words: each may stand alone elsewhere."""
+        """Yield the value without a user name, and its words: each may occur alone elsewhere."""
         for value in dict.fromkeys([self.without_user, *self.without_user.split()]):
             yield Secret(value, self.place)
 
@@ -57,7 +58,7 @@ class Secret:
 
 
 def read_secrets(root: Path) -> Iterator[Secret]:
-    """Yield every secret of the installation in this folder. Raise RefusalError where one cannot be read."""
+    """Yield every secret of the installation in this folder. Raise AbortError if one cannot be read."""
     example = root / ".env.example"
     public = {value for _, value, _ in _assignments(example)} if example.exists() else set()
     for secret in _all_secrets(root):
@@ -81,19 +82,19 @@ def _all_secrets(root: Path) -> Iterator[Secret]:
 
 
 def _secret_settings(file: Path) -> frozenset[str]:
-    """Return the variables that the application's settings say are secret."""
+    """Return the variables with a secret type in the application's settings."""
     if not file.exists():
         return frozenset()
     try:
         nodes = ast.walk(ast.parse(_text(file)))
-    except SyntaxError:  # of a newer Python: their names decide
+    except SyntaxError:  # of a newer Python: the names decide
         return frozenset()
     fields = (node for node in nodes if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name))
     return frozenset(ast.unparse(field.target).upper() for field in fields if "Secret" in ast.unparse(field.annotation))
 
 
 def _google_credentials(root: Path) -> Iterator[Path]:
-    """Yield where `./google_storage.sh -a` keeps this project's credentials: in Docker, and in embedded mode."""
+    """Yield the files with this project's credentials from `./google_storage.sh -a`, in Docker and in embedded mode."""
     for file in filter(Path.exists, (root / ".env", root / ".env.embedded")):
         variables = {**os.environ, **configuration.read(file)}
         path = Path(variables.get("GOOGLE_CREDENTIALS") or google_storage.credentials(variables))
@@ -110,7 +111,7 @@ def _secrets_in_dotenv(file: Path, typed: frozenset[str]) -> Iterator[Secret]:
 
 
 def _assignments(file: Path) -> Iterator[tuple[str, str, int]]:
-    """Yield name, value and line of each variable in a dotenv file, read as loosely as can be."""
+    """Yield name, value and line of each variable in a dotenv file, parsed as tolerantly as possible."""
     text = _text(file)
     for match in ASSIGNMENT.finditer(text):
         name, value = match[1], match[2].strip()
@@ -119,7 +120,7 @@ def _assignments(file: Path) -> Iterator[tuple[str, str, int]]:
 
 
 def _secrets_in_file(file: Path, name: str) -> Iterator[Secret]:
-    """Yield each line of a file of secrets; of JSON, the secret fields: the others are the same for everyone."""
+    """Yield each line of a file of secrets; for JSON only the secret fields, as the others are public."""
     text = _text(file)
     try:
         fields = json.loads(text)
@@ -135,7 +136,7 @@ def _secrets_in_file(file: Path, name: str) -> Iterator[Secret]:
 
 
 def _secrets_in_json(data: Any, name: str = "") -> Iterator[tuple[str, str]]:
-    """Yield name and value of the secret fields: of a private key, each line."""
+    """Yield name and value of the secret fields; for a private key, each line."""
     if isinstance(data, dict):
         for field, value in data.items():
             yield from _secrets_in_json(value, field)
@@ -147,13 +148,13 @@ def _secrets_in_json(data: Any, name: str = "") -> Iterator[tuple[str, str]]:
 
 
 def _text(file: Path) -> str:
-    """Return what a file holds; what is not UTF-8 comes back as it was when encoded so again."""
+    """Return the content of a file; bytes that are not UTF-8 survive the same encoding."""
     try:
         return file.read_bytes().decode(errors="surrogateescape")
     except OSError as error:
         if file.name == READABLE_BY_POSTGRESQL:
             return ""
-        raise RefusalError(
-            f"{file} cannot be read ({error.strerror}), so the archive cannot be searched for what it holds.",
+        raise AbortError(
+            f"{file} cannot be read ({error.strerror}), so the archive cannot be searched for its secrets.",
             "Run this as the user who owns it, or as root.",
         ) from None

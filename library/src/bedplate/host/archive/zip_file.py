@@ -1,4 +1,4 @@
-"""A zip that appears whole or not at all, for its owner's eyes only, filled from streams."""
+"""A zip filled from streams, written completely or not at all, and readable only by its owner."""
 
 import os
 import shutil
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, Final
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
-from bedplate.host.archive.search import Search, Watched
+from bedplate.host.archive.search import Search, SearchedStream
 
 EARLIEST: Final = (1980, 1, 1, 0, 0, 0)  # that a zip can name
 LATEST: Final = 2107
@@ -23,14 +23,14 @@ COMPRESSED: Final = (".dump", ".gz", ".jpg", ".jpeg", ".mp4", ".png", ".webp", "
 
 @dataclass(frozen=True)
 class Archive:
-    """A zip that is being written, with all of its contents in one folder."""
+    """A zip that is being written, with all contents in one folder."""
 
     zip_file: ZipFile
     folder: str
     search: Search
 
     def has(self, prefix: str) -> bool:
-        """Return whether a file's name begins so."""
+        """Return whether a file's name begins with this prefix."""
         return any(name.startswith(f"{self.folder}/{prefix}") for name in self.zip_file.namelist())
 
     def add_text(self, name: str, text: str) -> None:
@@ -41,7 +41,7 @@ class Archive:
         self.zip_file.writestr(info, text.encode(), ZIP_DEFLATED)
 
     def add_tar(self, stream: IO[bytes], *, leave_out: Callable[[str], bool] = lambda _name: False) -> list[str]:
-        """Add the files and links of a tar, searched for secrets. Return the names of those that were left out."""
+        """Add the files and links of a tar, and search them for secrets. Return the names that were left out."""
         left_out = []
         with tarfile.open(fileobj=stream, mode="r|") as tar:
             for member in tar:
@@ -58,10 +58,10 @@ class Archive:
         source = BytesIO(os.fsencode(member.linkname)) if member.issym() else tar.extractfile(member)
         assert source is not None  # noqa: S101 - it is a regular file
         with self.zip_file.open(self._info(member), "w", force_zip64=True) as target:
-            shutil.copyfileobj(Watched(source, member.name, self.search), target, 1 << 20)
+            shutil.copyfileobj(SearchedStream(source, member.name, self.search), target, 1 << 20)
 
     def _info(self, member: tarfile.TarInfo) -> ZipInfo:
-        # A name that is not UTF-8 has no place in a zip.
+        # Names in a zip must be UTF-8.
         name = member.name.encode(errors="surrogateescape").decode(errors="replace")
         info = ZipInfo(f"{self.folder}/{name}", _moment(member))
         info.external_attr = ((LINK if member.issym() else REGULAR) | member.mode & 0o777) << 16
@@ -77,7 +77,7 @@ def _moment(member: tarfile.TarInfo) -> tuple[int, int, int, int, int, int]:
 
 @contextmanager
 def writing(output: Path, *, folder: str, search: Search) -> Iterator[Archive]:
-    """Give an archive to fill; it is at `output` afterwards, or nothing is."""
+    """Yield an archive to fill. It appears at `output` when complete; after an error, nothing does."""
     unfinished = output.with_name(f".{output.name}.{os.getpid()}.unfinished")
     descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:

@@ -1,4 +1,4 @@
-"""The application before it serves: database, first user, static files."""
+"""Set-up of the application: packages, database, first user, static files."""
 
 from pathlib import Path
 from typing import Final
@@ -12,12 +12,12 @@ DJANGO_COMMANDS: Final = Path(__file__).with_name("django_commands.py")
 
 
 def install_packages(project: Project, group: Group) -> None:
-    """Make the environment that the application runs in."""
+    """Create the application's virtual environment."""
     packages.install(project.python_environment, project.requirements, group)
 
 
 def prepare(project: Project, group: Group) -> None:
-    """Bring the database up to date, make the first user, and collect the static files if one has changed."""
+    """Migrate the database, create the first user, and collect the static files if one has changed."""
     static_files = Stamp(project.collected_static_files, static_files_key(project))
     if static_files.is_current():
         run(project, group, *DATABASE)
@@ -33,7 +33,7 @@ def run(project: Project, group: Group, *commands: str) -> None:
 
 
 def static_files_key(project: Project) -> str:
-    """Return what the collected static files depend on: the applications' files, and the packages that bring some."""
+    """Return a digest of the input of collectstatic: the applications' files, and the locked packages."""
     folders = [project.web / "static", *project.web.glob("*/static")]
     files = [file for folder in folders for file in files_below(folder)]
     return fingerprint([*files, project.requirements])

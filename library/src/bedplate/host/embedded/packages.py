@@ -1,4 +1,4 @@
-"""Environments of Python packages: the application's, and the one that holds Node where the machine has none."""
+"""Virtual environments: the application's, the backup system's, and one with Node if the machine has none."""
 
 import shutil
 import sys
@@ -6,20 +6,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from bedplate.host.embedded.processes import Command, Group
+from bedplate.host.embedded.processes import Group
 from bedplate.host.embedded.project import Stamp, fingerprint
 
 LIBRARY: Final = "../../../../library/src"
-"""The package `bedplate`, from where an environment has its packages: the folder may be moved."""
+"""The package `bedplate`, relative to an environment's site-packages, so that the checkout can be moved."""
 
 
 def current(environment: Path, requirements: Path) -> Stamp:
-    """Return the mark of an environment that is whole: of these locked packages, and of the Python that runs this."""
+    """Return the stamp of a complete environment with these locked packages and the running Python."""
     return Stamp(environment, fingerprint([requirements], sys.version, sys.base_prefix, LIBRARY))
 
 
 def install(environment: Path, requirements: Path, group: Group) -> None:
-    """Leave the environment as it is when it is whole and current, else make it anew."""
+    """Create the environment again, unless it is complete and current."""
     stamp = current(environment, requirements)
     if stamp.is_current():
         return
@@ -32,14 +32,16 @@ def install(environment: Path, requirements: Path, group: Group) -> None:
     stamp.write()
 
 
-def commands(environment: Path, requirements: Path, *, uv: str | None) -> Iterator[Command]:
-    """Yield what makes the environment: with uv where there is one, because it is quicker."""
-    python = environment / "bin" / "python"
+def commands(
+    environment: Path, requirements: Path, *, uv: str | None, python: str = sys.executable
+) -> Iterator[list[str | Path]]:
+    """Yield the commands that create the environment: with uv if it is installed, because it is faster."""
+    inside = environment / "bin" / "python"
     locked: list[str | Path] = ["--require-hashes", "--requirement", requirements]
     if uv:
-        yield [uv, "venv", "--python", sys.executable, environment]
-        yield [uv, "pip", "install", "--python", python, *locked]
+        yield [uv, "venv", "--python", python, environment]
+        yield [uv, "pip", "install", "--python", inside, *locked]
     else:
-        yield [sys.executable, "-m", "venv", environment]
-        # Python compiles the modules that are used, when they are; to compile all of them is a third of pip's time.
-        yield [python, "-m", "pip", "install", "--no-compile", *locked]
+        yield [python, "-m", "venv", environment]
+        # Python compiles modules when they are first imported; compiling all of them takes a third of pip's time.
+        yield [inside, "-m", "pip", "install", "--no-compile", *locked]

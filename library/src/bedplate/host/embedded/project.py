@@ -1,4 +1,4 @@
-"""Where the parts of a checkout are, and how a change in them is noticed."""
+"""Paths of the parts of a checkout, and detection of changes in them."""
 
 import hashlib
 import os
@@ -20,12 +20,12 @@ class Project:
 
     @property
     def frontend(self) -> Path:
-        """Sass, TypeScript and React; a project may have none."""
+        """The folder with Sass, TypeScript and React; a project may have none."""
         return self.web / "frontend"
 
     @property
     def built_assets(self) -> Path:
-        """What Vite makes of the frontend."""
+        """Vite's output."""
         return self.web / "static" / "dist"
 
     @property
@@ -45,12 +45,12 @@ class Project:
 
     @property
     def example_configuration(self) -> Path:
-        """The variables of LOCAL: what identifies the project comes from here."""
+        """The example variables of LOCAL, with the project's identity."""
         return self.root / ".env.example"
 
     @property
     def python_environment(self) -> Path:
-        """The application's packages."""
+        """The application's virtual environment."""
         return self.root / ".venv-embedded"
 
     @property
@@ -70,7 +70,7 @@ class Project:
 
     @property
     def backup_environment(self) -> Path:
-        """Those packages. Made when they are first needed: the application runs without them."""
+        """The backup system's virtual environment, created when it is first needed."""
         return self.root / ".venv-embedded-backups"
 
     @property
@@ -80,22 +80,22 @@ class Project:
 
     @property
     def node_environment(self) -> Path:
-        """Node, where the machine has none that is new enough."""
+        """The virtual environment with Node, if the machine has no suitable one."""
         return self.root / ".venv-embedded-node"
 
     @property
     def data(self) -> Path:
-        """Database, queue, caught mail, uploads."""
+        """The folder with database, queue, caught mail and uploads."""
         return self.root / "var" / "embedded"
 
     @property
     def lock(self) -> Path:
-        """Held while the project is being set up or runs."""
+        """The lock file, held while the project is set up or runs."""
         return self.data / "lock"
 
     @property
     def log(self) -> Path:
-        """What the tools of the last set-up printed."""
+        """The output of the tools in the last set-up."""
         return self.data / "install.log"
 
 
@@ -109,7 +109,7 @@ def fingerprint(paths: Iterable[Path], *more: str) -> str:
 
 
 def files_below(folder: Path, *, skip: frozenset[str] = frozenset()) -> Iterator[Path]:
-    """Yield the files of `folder` and of its folders, but for hidden ones and the names in `skip`."""
+    """Yield the files in `folder`, recursively, without hidden ones and the names in `skip`."""
     for parent, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if name not in skip and not name.startswith(".")]
         yield from (Path(parent, name) for name in names if name not in skip and not name.startswith("."))
@@ -117,7 +117,7 @@ def files_below(folder: Path, *, skip: frozenset[str] = frozenset()) -> Iterator
 
 @dataclass(frozen=True)
 class Stamp:
-    """A mark inside a folder: it was completed, from sources with this key. Without it, the folder is half made."""
+    """A file that marks a folder as completed from sources with this key; without it, the folder is incomplete."""
 
     folder: Path
     key: str

@@ -11,26 +11,26 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from bedplate.host.embedded import EmbeddedError
-from bedplate.host.embedded.console import say
-from bedplate.host.embedded.processes import Command, Group
+from bedplate.host.console import say
+from bedplate.host.embedded.processes import Group
 from bedplate.host.embedded.project import Project
+from bedplate.host.errors import HostError
 
 READY_SECONDS: Final = 60
-STOP_SECONDS: Final = 20  # a running task gets ten of them, then goes back into the queue
+STOP_SECONDS: Final = 20  # a running task gets ten of them, then it is requeued
 THREADS: Final = 4
 TASKS_AT_ONCE: Final = 2
 
 
-def web_command(python: Path, port: int) -> Command:
+def web_command(python: Path, port: int) -> list[str | Path]:
     """Return the web server's command."""
     address = ["--host", "127.0.0.1", "--port", str(port)]
     options = ["--interface", "wsgi", "--no-ws", "--blocking-threads", str(THREADS)]
     return [python, "-m", "granian", *address, *options, "config.wsgi:application"]
 
 
-def worker_command(python: Path) -> Command:
-    """Return the command of the worker, which is alone: it need not look for others."""
+def worker_command(python: Path) -> list[str | Path]:
+    """Return the worker's command; as the only worker it does not look for others."""
     options = ["--concurrency", str(TASKS_AT_ONCE), "--without-gossip", "--without-mingle", "--without-heartbeat"]
     return [python, "-m", "celery", "--quiet", "--app", "config", "worker", "--loglevel", "INFO", *options]
 
@@ -44,12 +44,12 @@ class Services:
     _shown: threading.Event = field(default_factory=threading.Event)
 
     def start(self, project: Project, group: Group, *, port: int) -> None:
-        """Start both and return when the site is ready; their output waits for `show`."""
+        """Start both and return when the site is ready; their output is held back until `show`."""
         self._start("web", web_command(project.python, port), project, group)
         self._start("worker", worker_command(project.python), project, group)
         self._wait_until_ready(port)
 
-    def _start(self, name: str, command: Command, project: Project, group: Group) -> None:
+    def _start(self, name: str, command: list[str | Path], project: Project, group: Group) -> None:
         process = self.processes[name] = group.start(command, folder=project.web)
         printer = threading.Thread(target=self._print, args=(name, process.stdout or ()), daemon=True)
         printer.start()
@@ -61,7 +61,7 @@ class Services:
             say(f"{name:<6} | {line.decode(errors='replace').rstrip()}")
 
     def show(self) -> None:
-        """Let the output through to the console."""
+        """Print the output from here on."""
         self._shown.set()
 
     def _wait_until_ready(self, port: int) -> None:
@@ -69,29 +69,29 @@ class Services:
         while not (answer := readiness(port)).startswith("200"):
             self.raise_if_ended()
             if time.monotonic() > deadline:
-                raise EmbeddedError(
+                raise HostError(
                     f"the site was not ready after {READY_SECONDS} s; /health/ready answered {answer}.",
-                    "Look at the lines of web and worker above; run this again once that is put right.",
+                    "See the lines of web and worker above; fix the cause, then run this again.",
                 )
             time.sleep(0.05)
 
     def watch(self) -> None:
-        """Wait for ever. Raise EmbeddedError if one of them ends by itself."""
+        """Wait forever. Raise HostError if one of them ends by itself."""
         while True:
             self.raise_if_ended()
             time.sleep(0.2)
 
     def raise_if_ended(self) -> None:
-        """Raise EmbeddedError if one of them is not running any more."""
+        """Raise HostError if one of them no longer runs."""
         for name, process in self.processes.items():
             if (status := process.poll()) is not None:
-                raise EmbeddedError(
+                raise HostError(
                     f"{name} ended by itself ({describe(status)}), so everything is stopped.",
-                    f"Look at the last lines of {name} above; run this again once that is put right.",
+                    f"See the last lines of {name} above; fix the cause, then run this again.",
                 )
 
     def stop(self) -> None:
-        """End them in order: first what people reach, then what works for it."""
+        """Stop them in order: first web, then the worker."""
         self.show()
         say()
         for name, process in self.processes.items():
@@ -105,7 +105,7 @@ class Services:
 
 
 def readiness(port: int) -> str:
-    """Return what /health/ready answers, the status first."""
+    """Return the response of /health/ready, beginning with the status."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     try:
         connection.request("GET", "/health/ready")

@@ -1,4 +1,4 @@
-"""What there is once the project runs."""
+"""The summary printed when the project runs."""
 
 from collections.abc import Mapping
 
@@ -11,14 +11,14 @@ def summary(variables: Mapping[str, str], *, port: int) -> str:
 
   Site      {site}  (or http://localhost:{port})
   User      {variables["DEFAULT_USER_EMAIL"]}
-  Password  {variables["DEFAULT_USER_PASSWORD"]}  (of .env.embedded; yours once you change it on the site)
+  Password  {variables["DEFAULT_USER_PASSWORD"]}  (from .env.embedded, unless you have changed it on the site)
 
   Tasks     {site}/tasks/
   Admin     {site}/admin/
   Mail      {site}/mail/  (all mail the site sends is caught here)
 
-Embedded mode is for trying and developing. It gives up PostgreSQL, nginx, Flower, scheduled jobs, a second web
-process, and a queue that survives a crash. Changed code and assets show after a restart.
+Embedded mode is for tests and development. It runs without PostgreSQL, nginx, Flower, scheduled jobs, a second web
+process, and a queue that survives a crash. Changed code and assets need a restart.
 
 Try next:
 
@@ -26,5 +26,5 @@ Try next:
   ./install_docker.sh                                  the whole stack, with Docker
   ./run_tests.sh fast                                  the tests that need no Docker
 
-What web and worker say follows. Ctrl-C stops both; the data stays, in var/embedded/.
+The output of web and worker follows. Ctrl-C stops both; the data stay in var/embedded/.
 """

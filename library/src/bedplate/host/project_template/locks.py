@@ -1,4 +1,4 @@
-"""Lock files: where both sides changed one, the base project's is taken, and compiled again from what was merged."""
+"""Lock files: if both sides changed one, the base project's is taken, and compiled again from the merged source."""
 
 import shutil
 import subprocess
@@ -14,7 +14,7 @@ from bedplate.host.project_template.teams_changes import differences
 
 @dataclass(frozen=True)
 class Lock:
-    """Files that a program compiles from another one, and how."""
+    """Lock files, their source, and the command that compiles them."""
 
     pattern: str
     source: str
@@ -23,7 +23,7 @@ class Lock:
     command: Sequence[str]
 
     def __str__(self) -> str:
-        """Return the command, to be typed in the project."""
+        """Return the command to type in the project."""
         return f"(cd {self.folder} && {' '.join(self.command)})"
 
 
@@ -48,9 +48,9 @@ def of_both(project: Repository, *, ancestor: str, ours: str, theirs: str) -> It
 
 
 def compile_again(project: Repository, paths: Sequence[str], *, undecided: Sequence[str]) -> Iterator[str]:
-    """Compile these lock files and add them to the index. Yield each command that is left to the person, and why.
+    """Compile these lock files and add them to the index. Yield each command that is left to the user, with the reason.
 
-    `undecided` are files with marks: nothing can be compiled from them.
+    `undecided` are files with conflict markers, which cannot be compiled.
     """
     for lock in LOCKS:
         if not any(fnmatch(path, lock.pattern) for path in paths):
@@ -64,7 +64,7 @@ def compile_again(project: Repository, paths: Sequence[str], *, undecided: Seque
 
 def _obstacle(lock: Lock, undecided: Sequence[str]) -> str | None:
     if lock.source in undecided:
-        return f"when {lock.source} is decided"
+        return f"when {lock.source} is resolved"
     return None if shutil.which(lock.program) else f"{lock.program} is not installed here"
 
 

@@ -1,6 +1,6 @@
-"""A newer base project merged into a project, as git merges branches; nothing of the project is touched meanwhile.
+"""Merge a newer base project into a project, as git merges branches, without touching the project's files.
 
-The base project as it last came is the common ancestor, the project and the newer base project are the two sides.
+The base project's last merged version is the common ancestor; the project and the newer base project are the two sides.
 """
 
 from collections.abc import Iterator, Mapping
@@ -20,14 +20,14 @@ from bedplate.host.project_template.teams_changes import (
     with_files_of,
 )
 
-# What stands beside the marks in files. Git takes names of references there; these are removed again.
+# The names beside the conflict markers. Git uses names of references; these are removed again.
 YOURS: Final = "YOURS"
 BASE_PROJECT: Final = "BASE_PROJECT"
 
-# A file that the team added to a folder whose files the base project has moved stays where the team looks for it.
+# A file that the team added to a folder that the base project has moved stays in place.
 STAYS_IN_ITS_FOLDER: Final = ("-c", "merge.directoryRenames=false")
 
-# A file in a conflict has a version a stage, as git calls it.
+# A file in a conflict has one version per stage (git's term).
 ANCESTOR: Final = 1
 OURS: Final = 2
 THEIRS: Final = 3
@@ -35,7 +35,7 @@ THEIRS: Final = 3
 
 @dataclass(frozen=True)
 class Conflict:
-    """A file that git could not merge, and its versions: stage → mode and object."""
+    """A file that git could not merge, and its versions: mode and object by stage."""
 
     path: str
     versions: Mapping[int, str]
@@ -57,13 +57,13 @@ class Conflict:
 
     @property
     def is_marked(self) -> bool:
-        """The file has marks, for a person to decide."""
+        """The file has conflict markers to resolve."""
         return not self.deleted_here and not self.deleted_there and not self.comes_back
 
 
 @dataclass(frozen=True)
 class Merge:
-    """The project's files after the merge, and what needs a person."""
+    """The project's files after the merge, and files that need attention."""
 
     tree: str
     changes: tuple[tuple[str, str], ...]  # (A, M, D, …; path), against the project as it is
@@ -76,7 +76,7 @@ class Merge:
 def merge(project: Repository, *, old: Path, new: Path, work: Path) -> Merge:
     """Return the merge of HEAD and the folder `new`; both come from the folder `old`. `work` is an empty folder.
 
-    The library is the base project's: its files that the team removed come back. Lock files that both changed are, too.
+    In the library, files that the team removed are restored. Lock files that both changed are the base project's.
     """
     ancestor = project.commit_tree(project.tree_of(old, index=work / "old"))
     theirs = project.commit_tree(project.tree_of(new, index=work / "new"), ancestor)
@@ -107,7 +107,7 @@ def merge(project: Repository, *, old: Path, new: Path, work: Path) -> Merge:
 
 
 def conflicts_in(lines: list[str]) -> Iterator[Conflict]:
-    """Yield the files in what `git merge-tree -z` prints: lines of mode, object, stage, then the path."""
+    """Yield the conflicts in the output of `git merge-tree -z`: lines of mode, object, stage, then the path."""
     versions: dict[str, dict[int, str]] = {}
     for line in filter(None, lines):
         described, _, path = line.partition("\t")
@@ -126,8 +126,8 @@ def without(project: Repository, tree: str, paths: Iterator[str], index: Path) -
     return beside.run("write-tree").strip()
 
 
-def carry_out(project: Repository, merged: Merge) -> None:
-    """Put the merge into the project's files and index; a file with marks counts as not merged until it is added."""
+def apply_merge(project: Repository, merged: Merge) -> None:
+    """Write the merge into the project's files and index; files with conflict markers stay unmerged until added."""
     project.run("read-tree", "-m", "-u", "HEAD", merged.tree)
     for conflict in merged.conflicts:
         if conflict.is_marked:

@@ -1,15 +1,16 @@
-"""Where a project came from, and the versions of the base project that there are."""
+"""The origin of a project, and the versions of the base project."""
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from bedplate.host.project_template import TemplateError, releases
+from bedplate.host.errors import AbortError
+from bedplate.host.project_template import releases
 from bedplate.host.project_template.git import Repository
-from bedplate.host.project_template.rendering import ANSWERS_FILE, Answers, Version
+from bedplate.host.project_template.rendering import ANSWERS_FILE, Version
 
 BY_HAND: Final = re.compile(r"^### By hand\n(.*?)(?=^##|\Z)", re.MULTILINE | re.DOTALL)
 ENTRY: Final = re.compile(r"^- .*?(?=^- |\Z)", re.MULTILINE | re.DOTALL)
@@ -17,58 +18,58 @@ ENTRY: Final = re.compile(r"^- .*?(?=^- |\Z)", re.MULTILINE | re.DOTALL)
 
 @dataclass(frozen=True)
 class Origin:
-    """What a project's answers say: the address of the base project, the commit it was made from, the answers."""
+    """The base project's address and commit that a project was made from, and the answers."""
 
     address: str
     commit: str
-    answers: Answers
+    answers: Mapping[str, Any]
 
 
 def read(project: Path) -> Origin:
-    """Return where the project came from. Raise TemplateError when its answers do not tell."""
+    """Return the project's origin. Raise AbortError if its answers file is missing or invalid."""
     file = project / ANSWERS_FILE
     try:
         answers = json.loads(file.read_text(encoding="utf-8"))
         return Origin(answers["_src_path"], answers["_commit"], answers)
     except FileNotFoundError:
         why = f"there is no {ANSWERS_FILE} in this folder: it was not made from the base project."
-        raise TemplateError(why, "Run this in a project that ./new_project.sh made.") from None
+        raise AbortError(why, "Run this in a project that ./bedplate new made.") from None
     except (ValueError, KeyError, TypeError) as error:
         why = f"{ANSWERS_FILE} cannot be read: {error!r}."
-        raise TemplateError(why, f"Bring it back: git checkout -- {ANSWERS_FILE}") from None
+        raise AbortError(why, f"Bring it back: git checkout -- {ANSWERS_FILE}") from None
 
 
 def absolute(address: str, folder: Path) -> str:
-    """Return the address so that it means the same in every folder; a path is relative to this one."""
+    """Return the address as an absolute one; a path is relative to this folder."""
     path = folder / Path(address).expanduser()
     is_url = "://" in address or ":" in address.partition("/")[0]  # https://…, or git@host:path
     return address if is_url and not path.exists() else str(path.resolve())
 
 
 def clone(address: str, folder: Path) -> Repository:
-    """Return a clone of the base project, without files, in a new folder. Raise TemplateError when there is none."""
+    """Return a clone of the base project, without files, in a new folder. Raise AbortError if it fails."""
     try:
         Repository(folder.parent).run("clone", "--quiet", "--no-checkout", "--", address, folder)
-    except TemplateError as error:
-        why = f"the base project cannot be fetched from {address}:\n{error.why}"
-        raise TemplateError(why, "If it is elsewhere now: ./update_project.sh --from ADDRESS-OR-FOLDER") from None
+    except AbortError as error:
+        why = f"the base project cannot be fetched from {address}:\n{error.reason}"
+        raise AbortError(why, "If it is elsewhere now: ./bedplate update --from ADDRESS-OR-FOLDER") from None
     return Repository(folder)
 
 
 def version(base: Repository, address: str, revision: str) -> Version:
-    """Return the version of the base project with this name. Raise TemplateError when it has none."""
+    """Return the version of the base project with this name. Raise AbortError if there is none."""
     commit = base.commit_of(f"origin/{revision}") or base.commit_of(revision) or releases.commit_of(base, revision)
     if not commit:
-        raise TemplateError(
+        raise AbortError(
             f"the base project at {address} has no version {revision}.",
-            f"Its releases: {', '.join(releases.releases(base)) or 'none'}. A branch, tag or commit will do as well.",
+            f"Its releases: {', '.join(releases.releases(base)) or 'none'}. A branch, tag or commit works, too.",
             "Or name another base project: --from ADDRESS-OR-FOLDER",
         )
     return Version(base, commit, address)
 
 
 def to_do_by_hand(old: Version, new: Version) -> Iterator[str]:
-    """Yield what the newer version's changelog tells teams to do, and the older one's did not."""
+    """Yield the manual tasks of the newer version's changelog that the older one did not have."""
     known = set(_entries(old))
     yield from (entry for entry in _entries(new) if entry not in known)
 

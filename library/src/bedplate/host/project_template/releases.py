@@ -1,11 +1,11 @@
-"""The releases of the base project: the commits that set the library's version. Tags may not travel with a copy."""
+"""The releases of the base project: the commits that set the library's version. A copy may lack the tags."""
 
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from bedplate.host.project_template import TemplateError
+from bedplate.host.errors import AbortError
 from bedplate.host.project_template.git import Repository
 
 FILE: Final = "library/pyproject.toml"
@@ -14,13 +14,13 @@ PARTS: Final = 3
 
 
 def releases(base: Repository) -> Mapping[str, str]:
-    """Return the main line's releases, oldest first: version → the commit that set it, the last where it was set twice.
+    """Return the commits of the main branch's releases by version, oldest first; if set twice, the last commit.
 
     A development version, such as 1.1.0.dev0 between two releases, is not a release.
     """
     if base.run("rev-parse", "--is-shallow-repository").strip() == "true":
         why = "the copy of the base project has no history (it is shallow), so its releases are not known."
-        raise TemplateError(why, "There: git fetch --unshallow. Or name a commit: --to COMMIT")
+        raise AbortError(why, "There: git fetch --unshallow. Or name a commit: --to COMMIT")
     main = "origin/HEAD" if base.commit_of("origin/HEAD") else "HEAD"
     found: dict[str, str] = {}
     before: str | None = None
@@ -33,7 +33,7 @@ def releases(base: Repository) -> Mapping[str, str]:
 
 
 def version_in(base: Repository, commit: str) -> str | None:
-    """Return the library's version in a commit, or None where it has none."""
+    """Return the library's version in a commit, or None."""
     if not base.succeeds("cat-file", "-e", f"{commit}:{FILE}"):
         return None
     version: str = tomllib.loads(base.run("show", f"{commit}:{FILE}"))["project"]["version"]
@@ -41,7 +41,7 @@ def version_in(base: Repository, commit: str) -> str | None:
 
 
 def commit_of(base: Repository, revision: str) -> str | None:
-    """Return the commit of a release: 1.0 is 1.0.0, and v1.0 too. None where there is no such release."""
+    """Return the commit of a release: 1.0 and v1.0 mean 1.0.0. Return None if there is no such release."""
     match = VERSION.fullmatch(revision)
     if not match:
         return None
@@ -51,6 +51,6 @@ def commit_of(base: Repository, revision: str) -> str | None:
 
 
 def tags(*versions: str) -> Iterator[str]:
-    """Yield how a release may be tagged."""
+    """Yield the possible tags of a release."""
     for version in versions:
         yield from (f"v{version}", version)

@@ -1,4 +1,4 @@
-"""The files of a project, as a version of the base project makes them of its answers. Copier renders."""
+"""Render the files of a project with Copier, from a version of the base project and the project's answers."""
 
 import json
 import os
@@ -16,60 +16,58 @@ from zoneinfo import available_timezones
 from bedplate.host import library_hashes
 from bedplate.host.embedded import packages
 from bedplate.host.embedded.project import Stamp, fingerprint
-from bedplate.host.project_template import TemplateError
+from bedplate.host.errors import AbortError
 from bedplate.host.project_template.git import Repository
 
 ANSWERS_FILE: Final = ".copier-answers.yml"  # JSON, which is YAML too
 # Blocks of Unicode: Latin with accents, Latin Extended Additional, ligatures, full-width letters; accents on their own.
 LATIN: Final = (*range(0xA0, 0x250), *range(0x1E00, 0x1F00), *range(0xFB00, 0xFB07), *range(0xFF10, 0xFF5B))
 ACCENTS: Final = range(0x300, 0x370)
-# Of these, Unicode does not say that they are made of others.
+# Unicode has no decomposition of these letters.
 OTHER_LATIN: Final = {"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "ł": "l", "ħ": "h"}
 REQUIREMENTS: Final = Path(__file__).with_name("requirements.txt")
 PYPROJECT: Final = Path(__file__).resolve().parents[4] / "pyproject.toml"
 
-type Answers = Mapping[str, Any]
-
 
 @dataclass(frozen=True)
 class Version:
-    """A commit of the base project, in a clone; `address` is where others find it."""
+    """A commit of the base project, in a clone; `address` is its public one."""
 
     clone: Repository
     commit: str
     address: str
 
     def __str__(self) -> str:
-        """Return the commit's short name and its day."""
+        """Return the commit's short hash and its date."""
         return self.clone.run("log", "-1", "--format=%h (%cs)", self.commit).strip()
 
 
 @dataclass(frozen=True)
 class Renderer:
-    """Copier in an environment of its own, made when it is first needed."""
+    """Copier, in its own virtual environment, created when it is first needed."""
 
     environment: Path
 
     def prepare(self) -> None:
-        """Install Copier unless it is there. Raise TemplateError where it cannot be had."""
+        """Install Copier if it is missing. Raise AbortError if that fails."""
         stamp = Stamp(self.environment, fingerprint([], REQUIREMENTS.read_text(), sys.version, sys.base_prefix))
         if stamp.is_current():
             return
         sys.stderr.write("Installing Copier, once …\n")
-        shutil.rmtree(self.environment, ignore_errors=True)  # what cannot be removed stops the next command
+        shutil.rmtree(self.environment, ignore_errors=True)  # if files remain, the next command fails
         for command in packages.commands(self.environment, REQUIREMENTS, uv=shutil.which("uv")):
             result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
             if result.returncode != 0:
-                raise TemplateError(
+                raise AbortError(
                     f"Copier could not be installed:\n{result.stdout.strip()}",
                     "Check the connection, and which registry pip and uv are set to; then run this again.",
                 )
         stamp.write()
 
-    def render(self, version: Version, answers: Answers, destination: Path, *, ask: bool, work: Path) -> None:
-        """Make a project in the new folder `destination`; `work` is an empty folder. What is unanswered is asked.
+    def render(self, version: Version, answers: Mapping[str, Any], destination: Path, *, ask: bool, work: Path) -> None:
+        """Render a project into the new folder `destination`; `work` is an empty folder. Ask for missing answers.
 
-        Raise TemplateError when an answer will not do.
+        Raise AbortError for an invalid answer.
         """
         template, library = work / "template", work / "library"
         version.clone.export(version.commit, template)
@@ -88,7 +86,10 @@ class Renderer:
         copier = self.environment / "bin" / "copier"
         result = subprocess.run(
             copy_command(copier, template, destination, data=given, ask=ask),
-            env={**os.environ, "PATH": str(copier.parent)},  # where it finds git, it asks it about each file: 3 s
+            env={
+                **os.environ,
+                "PATH": str(copier.parent),
+            },  # without git, which Copier calls for each file: 3 s
             stderr=subprocess.PIPE,
             text=True,
             check=False,
@@ -103,7 +104,7 @@ class Renderer:
 
 
 def leave_own_files(template: Path, library: Path) -> None:
-    """Remove the base project's own files, which copier.yml names, too: Copier would leave them out one by one."""
+    """Remove the base project's own files, which copier.yml excludes, too: Copier would check them one by one."""
     for folder in (template / "template", library / "tests"):
         shutil.rmtree(folder, ignore_errors=True)
     for file in library.glob("*.ini"):
@@ -111,13 +112,13 @@ def leave_own_files(template: Path, library: Path) -> None:
 
 
 def own_version() -> str:
-    """Return the version of the library that this code is of."""
+    """Return the version of this library."""
     version: str = tomllib.loads(PYPROJECT.read_text())["project"]["version"]
     return version
 
 
 def latin_letters() -> dict[str, str]:
-    """Return what to write for each letter that is a plain Latin one with something added: é → e, ß → ss."""
+    """Return the plain Latin text for each accented letter: é → e, ß → ss."""
     letters = {letter: "".join(filter(str.isascii, normalize("NFKD", letter))) for letter in map(chr, LATIN)}
     plain = {letter: text.lower() for letter, text in letters.items() if text.isalnum()}
     other = {case: text for letter, text in OTHER_LATIN.items() for case in (letter, letter.upper()) if len(case) == 1}
@@ -130,21 +131,21 @@ def copy_command(copier: Path, template: Path, destination: Path, *, data: Path,
     return [copier, "copy", "--quiet", *unanswered, "--data-file", data, template, destination]
 
 
-def failure(said: str) -> TemplateError:
-    """Return what Copier said, without its traceback."""
+def failure(said: str) -> AbortError:
+    """Return Copier's error message, without the traceback."""
     last = (said.strip().splitlines() or ["Copier failed."])[-1]
     question, separator, why = last.partition("Validation error for question ")[2].partition(": ")
     if separator:
         name = question.strip("'")
         option = "--name" if name == "project_name" else f"--{name.replace('_', '-')}"
-        return TemplateError(f"{option}: {why}", "Give another one.")
+        return AbortError(f"{option}: {why}", "Give another one.")
     if "Execution stopped by user" in last:
         raise KeyboardInterrupt
-    return TemplateError(last)
+    return AbortError(last)
 
 
 def record(file: Path, version: Version) -> None:
-    """Add to the answers what they were answers to: an update goes by that."""
+    """Add the version to the answers: an update needs it."""
     answers = {name: value for name, value in json.loads(file.read_text()).items() if not name.startswith("_")}
     answers |= {"_commit": version.commit, "_src_path": version.address}
     file.write_text(json.dumps(answers, indent=2, ensure_ascii=False, sort_keys=True) + "\n")

@@ -1,4 +1,4 @@
-"""What a team changed that is the base project's to change: files in `library/`, and files that have moved since."""
+"""A team's changes to the base project's files: in `library/`, and in files that have moved since."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,33 +11,33 @@ from bedplate.host.project_template.rendering import ANSWERS_FILE
 
 LIBRARY: Final = "library"
 HASHES: Final = f"{LIBRARY}/{library_hashes.LIST}"
-MADE_BY_US: Final = (HASHES, ANSWERS_FILE)  # the answers are the team's, and go into both versions
-RENAMES: Final = ("-c", "diff.renameLimit=7000")  # what git takes for merges
+GENERATED_FILES: Final = (HASHES, ANSWERS_FILE)  # both versions are rendered with the team's answers
+RENAMES: Final = ("-c", "diff.renameLimit=7000")  # git's default for merges
 
 
 @dataclass(frozen=True)
 class Moved:
-    """A file that the team changed, and where the base project has moved it."""
+    """A file that the team changed and the base project moved: its old and new path."""
 
     path: str
     now: str
 
 
 def differences(project: Repository, old: str, new: str, *paths: str) -> list[tuple[str, str]]:
-    """Return (A, M, D, …; path) for each file of these that is not the same in both trees."""
+    """Return (A, M, D, …; path) for each of these files that differs between the trees."""
     fields = project.run("diff-tree", "-r", "-z", "--no-renames", "--name-status", old, new, "--", *paths).split("\0")
     return list(zip(fields[:-1:2], fields[1::2], strict=True))
 
 
 def not_to_merge(project: Repository, *, ancestor: str, ours: str) -> Iterator[str]:
-    """Yield those files of the library that the team removed, and what we make, in the form of today."""
+    """Yield the files of the library that the team removed, and generated files: they are not merged."""
     for kind, path in differences(project, ancestor, ours, LIBRARY, ANSWERS_FILE):
-        if kind == "D" or path in MADE_BY_US:
+        if kind == "D" or path in GENERATED_FILES:
             yield path
 
 
 def with_files_of(project: Repository, tree: str, paths: Sequence[str], *, source: str, index: Path) -> str:
-    """Return the tree with these files as they are in the other one. `index` is a file to make."""
+    """Return the tree with these files from the tree `source`. `index` is a file to create."""
     beside = Repository(project.folder, {"GIT_INDEX_FILE": str(index)})
     beside.run("read-tree", tree)
     if paths:
@@ -47,7 +47,7 @@ def with_files_of(project: Repository, tree: str, paths: Sequence[str], *, sourc
 
 
 def in_library(project: Repository, *, ancestor: str, ours: str, merged: str) -> Iterator[tuple[str, str]]:
-    """Yield what the team did (A, M, D) to files of the library that the merge has, those that come back among them."""
+    """Yield the team's changes (A, M, D) to files of the library in the merge, including restored files."""
     there = set(project.run("ls-tree", "-r", "-z", "--name-only", merged, "--", LIBRARY).split("\0"))
     for kind, path in differences(project, ancestor, ours, LIBRARY):
         if path in there and path != HASHES:

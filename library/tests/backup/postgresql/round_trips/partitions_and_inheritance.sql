@@ -17,7 +17,7 @@ CREATE TABLE notes (event bigint, day date, FOREIGN KEY (event, day) REFERENCES 
 INSERT INTO notes SELECT id, day FROM events LIMIT 20;
 CREATE TABLE animals (id serial PRIMARY KEY, name text NOT NULL);
 CREATE TABLE dogs (tail real DEFAULT 1) INHERITS (animals);
-CREATE TABLE poodles (colour text, tail real DEFAULT 2) INHERITS (dogs);
+CREATE TABLE poodles (color text, tail real DEFAULT 2) INHERITS (dogs);
 INSERT INTO animals (name) VALUES ('fish'), ('cow');
 INSERT INTO dogs (name) VALUES ('rex');
 INSERT INTO poodles (name) VALUES ('fifi'), ('coco'), ('lulu');

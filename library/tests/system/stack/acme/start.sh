@@ -1,5 +1,5 @@
 #!/bin/sh
-# Starts the name server, which knows nobody until it is told, and pebble. Its own certificate is for those who mount /issuer.
+# Start the name server, which has no names yet, and pebble. Containers that mount /issuer can verify its certificate.
 set -eu
 
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -noenc -days 30 -subj /CN=issuer \

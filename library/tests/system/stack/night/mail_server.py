@@ -1,4 +1,4 @@
-"""Takes mail by SMTP, and prints a line for each message: a recipient and the subject."""
+"""SMTP server that prints a line for each message: a recipient and the subject."""
 
 import email
 import socketserver
@@ -8,10 +8,10 @@ PORT = 8025
 
 
 class Conversation(socketserver.StreamRequestHandler):
-    """One client's."""
+    """The conversation with one client."""
 
     def handle(self) -> None:
-        """Agree to everything until the client leaves."""
+        """Accept everything until the client leaves."""
         self._say("220 mail")
         while line := self.rfile.readline():
             match line.split()[0].upper():
@@ -27,7 +27,7 @@ class Conversation(socketserver.StreamRequestHandler):
 
     def _take(self) -> None:
         message = email.message_from_bytes(b"".join(iter(self.rfile.readline, b".\r\n")), policy=policy.default)
-        print(f"{message['To']} {message['Subject']}")  # noqa: T201 - the log is what the test reads
+        print(f"{message['To']} {message['Subject']}")  # noqa: T201 - the test reads the log
 
     def _say(self, text: str) -> None:
         self.wfile.write(f"{text}\r\n".encode())

@@ -1,9 +1,9 @@
-// Prints how MDN's HTTP Observatory judges pages of a site, as JSON: `scan.js HOST HTTPS_PORT PATH…`. HOST leads here.
+// Prints the grades of MDN's HTTP Observatory for pages of a site, as JSON: `scan.js HOST HTTPS_PORT PATH…`. HOST resolves here.
 
 import { connect, createServer } from "node:net";
 import { scan } from "@mdn/mdn-http-observatory/src/scanner/index.js";
 
-// The scanner asks the ports that browsers ask; nginx has others in its container, and leads to the published one.
+// The scanner uses the browsers' ports; nginx has others in its container, and redirects to the published one.
 function forward(port, portOfNginx) {
   const server = createServer((client) => {
     const nginx = connect(portOfNginx, "nginx");

@@ -1,4 +1,4 @@
-"""Stands in for the application: says which project it is and what it was asked; repeats what a WebSocket sends."""
+"""Replaces the application: answers with its project and the request; echoes what a WebSocket sends."""
 
 import base64
 import hashlib
@@ -16,7 +16,7 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
-        """Answer, or change to another protocol."""
+        """Answer, or switch to another protocol."""
         if self.headers.get("Upgrade") == "websocket":
             self.repeat()
         else:
@@ -24,7 +24,7 @@ class Handler(BaseHTTPRequestHandler):
             self.answer({"project": os.environ["PROJECT"], "headers": headers})
 
     def do_POST(self) -> None:
-        """Answer with the size of what was sent."""
+        """Answer with the size of the request body."""
         self.answer({"received": len(self.rfile.read(int(self.headers["Content-Length"])))})
 
     def answer(self, content: object) -> None:
@@ -36,7 +36,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def repeat(self) -> None:
-        """Send back whatever comes."""
+        """Echo all received data."""
         key = self.headers["Sec-WebSocket-Key"].encode()
         accepted = hashlib.sha1(key + WEBSOCKET, usedforsecurity=False)
         self.send_response(101)

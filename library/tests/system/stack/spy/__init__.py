@@ -1,1 +1,1 @@
-"""An app for a test's stack, whose handlers write to everything that is live."""
+"""An app for a test's stack; its handlers write to everything that is live."""

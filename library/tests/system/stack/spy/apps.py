@@ -1,4 +1,4 @@
-"""Connects the handlers."""
+"""Connect the handlers."""
 
 from typing import Any
 
@@ -15,13 +15,13 @@ EVENTS = {
 
 
 class SpyConfig(AppConfig):
-    """Connects them to every model, and to every migration."""
+    """Connects the handlers to every model and every migration."""
 
     name = "spy"
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Connect them."""
+        """Connect the handlers."""
         from spy.traces import leave_traces  # noqa: PLC0415 - Celery reads the settings
 
         for event, signal in EVENTS.items():

@@ -1,4 +1,4 @@
-"""What the handlers do: write, delete, send and ask, wherever an app's code can."""
+"""Effects of the handlers: write, delete, send and request, wherever an app's code can."""
 
 import urllib.request
 import uuid
@@ -14,7 +14,7 @@ ADDRESS = "http://web:8000/spy-http"
 
 
 def leave_traces(event: str) -> None:
-    """Write into the storage, the cache, the queue and the mail, delete what is precious, and ask for a page."""
+    """Write to storage, cache, queue and mail, delete precious data, and request a page."""
     storage = storages["default"]
     storage.save(f"traces/{event}-{uuid.uuid4().hex}.txt", ContentFile(b"x"))
     storage.delete("precious.txt")

@@ -1,1 +1,1 @@
-"""PostgreSQL as installations had it: its superuser is the application."""
+"""PostgreSQL of earlier installations: its superuser is the application."""

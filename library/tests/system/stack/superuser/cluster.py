@@ -1,4 +1,4 @@
-"""A server of PostgreSQL whose superuser is the application, as installations had it, and its conversion."""
+"""A PostgreSQL server of earlier installations, whose superuser is the application, and its conversion."""
 
 import random
 import subprocess
@@ -17,13 +17,13 @@ EVERYTHING: Final = Path(__file__).with_name("everything.sql")
 PASSWORD: Final = "of-the-application"
 SEED: Final = 11
 LONGEST: Final = 1.2
-"""Seconds: until the conversion has ended, and a little more."""
+"""Seconds until the conversion has ended, and a little more."""
 END_SESSIONS: Final = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usesysid = 10 AND pid <> pg_backend_pid()"
 )
 OF_SUPERUSERS: Final = ("function no_change()", "function as_number(text)")
-"""What a superuser runs without asking for it, and no other may change."""
-# Of each kind of thing: those of the superuser that the application had made.
+"""Functions that a superuser runs implicitly; no other role may change them."""
+# Per kind of object: those made by the application that the superuser owns.
 LEFT: Final = """
 SELECT pg_describe_object(class, oid, 0) FROM (
   SELECT tableoid, oid FROM pg_class WHERE relowner = 10 AND relkind NOT IN ('i', 'I', 't', 'c')
@@ -48,23 +48,23 @@ SELECT pg_describe_object(class, oid, 0) FROM (
 
 @dataclass(frozen=True)
 class Cluster:
-    """A server in a container, on whose network its own name is no loopback address: there it asks for passwords."""
+    """A server in a container; its name is no loopback address in its network, so that it asks for passwords there."""
 
     name: str
 
     def psql(self, sql: str, *, user: str, database: str = "app", over: str = "") -> str:
-        """Return what PostgreSQL answers, by its socket or over a network; what it refuses too."""
+        """Return PostgreSQL's answer, by its socket or over a network; also a refusal."""
         variables = (f"--env=PGPASSWORD={PASSWORD}", *([f"--env=PGHOST={self.name}"] if over else []))
         options = ("--no-psqlrc", "--quiet", "--tuples-only", "--no-align", f"--username={user}", f"--command={sql}")
         result = attempt("docker", "exec", *variables, self.name, "psql", *options, database, limit=600)
         return (result.stdout + result.stderr).strip()
 
     def application(self, sql: str, *, database: str = "app") -> str:
-        """Return what PostgreSQL answers the application, which logs in over the network."""
+        """Return PostgreSQL's answer to the application, which logs in over the network."""
         return self.psql(sql, user="app", database=database, over="network")
 
     def convert(self) -> subprocess.Popen[str]:
-        """Begin to make the application's role an owner."""
+        """Start the conversion of the application's role to an owner."""
         command = ["docker", "exec", "--interactive", self.name, "bash", "-s"]
         with PROGRAM.open() as program:
             return subprocess.Popen(command, stdin=program, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
@@ -77,7 +77,7 @@ class Cluster:
 
 @contextmanager
 def cluster() -> Iterator[Cluster]:
-    """Give a server whose superuser is the application and has made everything; at the end nothing of it remains."""
+    """Yield a server whose superuser is the application and has created objects of each kind; remove it at the end."""
     made = Cluster(unique_slug())
     variables = ("--env=POSTGRES_USER=app", "--env=POSTGRES_DB=app", f"--env=POSTGRES_PASSWORD={PASSWORD}")
     run("docker", "run", "--detach", "--name", made.name, "--hostname", made.name, *variables, "postgres:18-trixie")
@@ -92,7 +92,7 @@ def cluster() -> Iterator[Cluster]:
 
 
 def finish(cluster: Cluster) -> str:
-    """Return what the conversion said; it must succeed."""
+    """Return the output of the conversion, which must succeed."""
     with cluster.convert() as process:
         said, _ = process.communicate(timeout=120)
     assert process.returncode == 0, said
@@ -100,7 +100,7 @@ def finish(cluster: Cluster) -> str:
 
 
 def assert_is_owner(cluster: Cluster) -> None:
-    """Assert that the application owns all that it made, and is no superuser."""
+    """Assert that the application owns its objects, and is no superuser."""
     assert cluster.application("SELECT rolsuper, rolcreatedb FROM pg_roles WHERE rolname = current_user") == "f|t"
     assert "permission denied" in cluster.application("COPY (SELECT 1) TO PROGRAM 'true'")
     for database in ("app", "app_previous_1", "of_other", "archive", "template1"):
@@ -110,7 +110,7 @@ def assert_is_owner(cluster: Cluster) -> None:
 
 
 def assert_works(cluster: Cluster) -> None:
-    """Assert that the application reads and writes what is its own, with the password that it has."""
+    """Assert that the application reads and writes its own data with its password."""
     assert cluster.application("UPDATE things SET name = 'changed' WHERE id = 1; SELECT count(*) FROM shown") == "1000"
     assert cluster.application("SELECT count(*) FROM guarded") == "1"
     assert cluster.application("INSERT INTO shop.lines VALUES (1); SELECT one(1)") == "1"
@@ -119,7 +119,7 @@ def assert_works(cluster: Cluster) -> None:
 
 
 def kill_and_complete(moment: int) -> str:
-    """Kill the server or the session in the conversion, at a seeded moment; return how the application was found.
+    """Kill the server or the session during the conversion, at a seeded moment; return the application's state then.
 
     It must work as before or as after, and a second run completes it.
     """

@@ -1,4 +1,4 @@
--- What an application that is PostgreSQL's superuser may have made, of each kind: names that need quotes, things of others, defaults.
+-- Objects of each kind that an application may have created as PostgreSQL's superuser: quoted names, others' objects, defaults.
 CREATE ROLE reader; CREATE ROLE other_owner; CREATE ROLE both_ways; CREATE ROLE team; CREATE ROLE person LOGIN PASSWORD 'of-a-person';
 GRANT app TO person, both_ways; GRANT team TO app;
 CREATE SCHEMA "odd ""schema";
@@ -20,7 +20,7 @@ CREATE TABLE parts (id int) PARTITION BY LIST (id); CREATE TABLE part_1 PARTITIO
 CREATE SEQUENCE numbers; CREATE VIEW shown AS SELECT * FROM things; CREATE MATERIALIZED VIEW kept AS SELECT * FROM things;
 CREATE TABLE guarded (id int); ALTER TABLE guarded ENABLE ROW LEVEL SECURITY; CREATE POLICY none ON guarded USING (false);
 INSERT INTO guarded VALUES (1);
-CREATE TYPE colour AS ENUM ('red'); CREATE DOMAIN positive AS int CHECK (VALUE > 0); CREATE TYPE pair AS (a int, b int);
+CREATE TYPE color AS ENUM ('red'); CREATE DOMAIN positive AS int CHECK (VALUE > 0); CREATE TYPE pair AS (a int, b int);
 CREATE TYPE span AS RANGE (subtype = int4);
 CREATE FUNCTION one(a int, b text[] DEFAULT '{}') RETURNS int LANGUAGE sql SECURITY DEFINER AS 'SELECT 1';
 CREATE FUNCTION one(VARIADIC a int[]) RETURNS int LANGUAGE sql AS 'SELECT 1';
@@ -43,7 +43,7 @@ CREATE SUBSCRIPTION news CONNECTION 'host=nowhere.invalid' PUBLICATION news WITH
 SELECT lo_from_bytea(0, 'a large object') FROM generate_series(1, 500);
 CREATE TABLE of_other (id int); ALTER TABLE of_other OWNER TO other_owner; CREATE TABLE of_both (id int); ALTER TABLE of_both OWNER TO both_ways;
 
--- Of roles that lead to a superuser, or to the server's files; of one that is its member; of what a superuser runs.
+-- Objects of roles with a way to a superuser or to the server's files; of a member; functions that a superuser runs.
 CREATE ROLE ops; GRANT pg_execute_server_program TO ops; CREATE TABLE of_ops (id int); ALTER TABLE of_ops OWNER TO ops;
 CREATE ROLE chief SUPERUSER; CREATE ROLE chain; GRANT chief TO chain; CREATE TABLE of_chain (id int); ALTER TABLE of_chain OWNER TO chain;
 GRANT pg_read_server_files TO app; GRANT pg_monitor TO app;

@@ -1,4 +1,4 @@
-"""How many pages a second one thread makes with no server around it: `python -m one_query_page.ceiling SECONDS`."""
+"""Pages per second of one thread without a server: `python -m one_query_page.ceiling SECONDS`."""
 
 import io
 import json
@@ -10,7 +10,7 @@ from wsgiref.types import WSGIApplication
 
 from config.wsgi import application
 
-# What a server makes of the request that nginx passes on.
+# A server's environment for the request that nginx passes on.
 REQUEST: Final[dict[str, Any]] = {
     "REQUEST_METHOD": "GET",
     "PATH_INFO": "/benchmark/page/",
@@ -31,7 +31,7 @@ REQUEST: Final[dict[str, Any]] = {
 
 
 def call(app: WSGIApplication) -> str:
-    """Return the status line of one page, made and read to its end as a server does."""
+    """Return the status line of one page, rendered and read to its end as by a server."""
     statuses: list[str] = []
 
     def start_response(status: str, _headers: Any, _error: Any = None) -> Any:
@@ -45,7 +45,7 @@ def call(app: WSGIApplication) -> str:
 
 
 def measure(app: WSGIApplication, *, seconds: float) -> dict[str, float]:
-    """Return pages a second in this thread, the median and the 99th percentile in milliseconds, and errors."""
+    """Return pages per second in this thread, the median and the 99th percentile in milliseconds, and errors."""
     errors = 0
     times = [time.perf_counter()]
     while times[-1] < times[0] + seconds:
@@ -57,7 +57,7 @@ def measure(app: WSGIApplication, *, seconds: float) -> dict[str, float]:
 
 
 def main() -> None:
-    """Print the measurement as JSON, after a second to warm up."""
+    """Print the measurement as JSON, after a second of warm-up."""
     measure(application, seconds=1)
     sys.stdout.write(json.dumps(measure(application, seconds=float(sys.argv[1]))) + "\n")
 

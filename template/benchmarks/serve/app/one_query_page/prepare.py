@@ -1,4 +1,4 @@
-"""Makes the tables and fills the one that is shown: `python -m one_query_page.prepare`."""
+"""Creates the tables, and fills the one of the page: `python -m one_query_page.prepare`."""
 
 import datetime as dt
 from typing import Final
@@ -10,14 +10,14 @@ COUNT: Final = 1_000
 
 
 def main() -> None:
-    """Make the project's tables, and the benchmark's with as many books as an everyday table has."""
+    """Create the project's tables, and the benchmark's with as many books as an everyday table has."""
     django.setup()
     call_command("migrate", run_syncdb=True, interactive=False, verbosity=0)
     fill()
 
 
 def fill() -> None:
-    """Put the books into the table in place of what is there."""
+    """Replace the content of the table by the books."""
     from one_query_page.models import Book  # noqa: PLC0415 (models load after django.setup)
 
     first = dt.date(2000, 1, 1)

@@ -1,4 +1,4 @@
-"""The project's own settings, as in production, and the page that is measured."""
+"""The project's own settings, as in production, and the measured page."""
 
 from config.settings import *  # noqa: F403 (this is the point: nothing else differs)
 from config.settings import INSTALLED_APPS as PROJECT_APPS

@@ -1,4 +1,4 @@
-"""The project's addresses, and those that are measured."""
+"""The project's addresses, and the measured ones."""
 
 from django.urls import include, path
 

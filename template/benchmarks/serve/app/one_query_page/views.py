@@ -1,4 +1,4 @@
-"""The pages that are measured."""
+"""The measured pages."""
 
 from typing import Final
 
@@ -21,7 +21,7 @@ def page(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 def slow_page(request: HttpRequest) -> HttpResponse:
-    """Return the same page after the database took a second over another query, or as many as `seconds` says."""
+    """Return the same page after another query of one second, or of `seconds` seconds."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_sleep(%s)", [float(request.GET.get("seconds", "1"))])
     return page(request)
@@ -30,5 +30,5 @@ def slow_page(request: HttpRequest) -> HttpResponse:
 @csrf_exempt
 @require_POST
 def take(request: HttpRequest) -> HttpResponse:
-    """Return how much was posted. A proxy may not send such a request twice."""
+    """Return the size of the posted data. A proxy may not send such a request twice."""
     return HttpResponse(f"{len(request.body)}", content_type="text/plain")

@@ -1,4 +1,4 @@
-"""What cron cannot do without."""
+"""The check that the database is PostgreSQL."""
 
 from django.core.management.base import CommandError
 from django.db import connection
@@ -7,4 +7,4 @@ from django.db import connection
 def require_postgresql() -> None:
     """Raise CommandError unless the database is PostgreSQL."""
     if connection.vendor != "postgresql":
-        raise CommandError("Cron needs PostgreSQL, whose locks keep runs apart. Embedded mode has no cron.")
+        raise CommandError("Cron needs PostgreSQL and its advisory locks. Embedded mode has no cron.")

@@ -1,4 +1,4 @@
-"""What pages show of the services that the application needs."""
+"""Template tags for the status of the application's services."""
 
 import json
 
@@ -11,7 +11,7 @@ register = template.Library()
 
 @register.simple_tag
 def stack_status() -> str:
-    """Return, as JSON, the properties of the component `StackStatus`: its texts are in the current language."""
+    """Return the properties of the component `StackStatus` as JSON, with texts in the current language."""
     labels = {
         "loading": gettext("Checking the services…"),
         "ok": gettext("Every service answers."),

@@ -1,4 +1,4 @@
-"""A data migration with effects outside of the database. A backup from before has it run on the copy."""
+"""A data migration with effects outside the database. An earlier backup has it run on the copy."""
 
 from django.db import migrations
 

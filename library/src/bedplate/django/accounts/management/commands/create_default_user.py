@@ -1,4 +1,4 @@
-"""`manage.py create_default_user`: the first user, made by the install scripts."""
+"""`manage.py create_default_user`: creates the first user, for the install scripts."""
 
 from typing import Any
 
@@ -10,16 +10,16 @@ from django.db import transaction
 
 
 class Command(BaseCommand):
-    """Makes the superuser that DEFAULT_USER_EMAIL and DEFAULT_USER_PASSWORD tell of, unless there is one."""
+    """Creates the superuser of DEFAULT_USER_EMAIL and DEFAULT_USER_PASSWORD, unless it exists."""
 
-    help = "Make the superuser that DEFAULT_USER_EMAIL and DEFAULT_USER_PASSWORD tell of, unless it exists."
+    help = "Create the superuser of DEFAULT_USER_EMAIL and DEFAULT_USER_PASSWORD, unless it exists."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add the option."""
         parser.add_argument("--reset-password", action="store_true", help="if it exists, give it that password")
 
     def handle(self, *_args: Any, reset_password: bool, **_options: Any) -> None:
-        """Make the user and say so in one line."""
+        """Create the user, and print the result."""
         email = settings.ENVIRONMENT.default_user_email
         if user := get_user_model().objects.filter(email=email).first():
             if reset_password:
@@ -29,7 +29,7 @@ class Command(BaseCommand):
             self.stdout.write(f"The user {email} exists: {changed}.")
             return
         create_verified_superuser(email, default_password())
-        self.stdout.write(f"The user {email} is made, with the password in DEFAULT_USER_PASSWORD.")
+        self.stdout.write(f"The user {email} was created, with the password in DEFAULT_USER_PASSWORD.")
 
 
 def default_password() -> str:
@@ -42,6 +42,6 @@ def default_password() -> str:
 
 @transaction.atomic
 def create_verified_superuser(email: str, password: str) -> None:
-    """Make a superuser who need not confirm the address: it may be one that receives no mail."""
+    """Create a superuser with a verified address: the address may be one that cannot receive mail."""
     user = get_user_model().objects.create_superuser(email, password)
     EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)

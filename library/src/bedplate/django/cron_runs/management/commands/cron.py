@@ -16,7 +16,7 @@ class Command(BaseCommand):
     help = f"Run the tasks of {CRONTAB}, until SIGTERM. The main process of the cron container."
 
     def handle(self, *_args: Any, **_options: Any) -> None:
-        """Run, and return once all has ended in order."""
+        """Run until SIGTERM, and return once the running tasks have ended."""
         require_postgresql()
         try:
             Supervisor(crontab=CRONTAB, zone=ZoneInfo(settings.TIME_ZONE)).run()

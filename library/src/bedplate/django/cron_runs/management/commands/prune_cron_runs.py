@@ -9,13 +9,13 @@ from django.utils import timezone
 
 
 class Command(BaseCommand):
-    """Deletes the record of old runs of cron."""
+    """Deletes old runs of cron."""
 
-    help = "Delete the runs of cron that were scheduled for more than so many days ago."
+    help = "Delete the runs of cron that were scheduled more than n days ago."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add `--days`."""
-        parser.add_argument("--days", type=int, default=90, help="keep the runs of so many days (default: 90)")
+        parser.add_argument("--days", type=int, default=90, help="keep the runs of the last n days (default: 90)")
 
     def handle(self, *_args: Any, days: int, **_options: Any) -> None:
         """Print how many runs were deleted."""

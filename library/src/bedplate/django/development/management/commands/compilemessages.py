@@ -10,12 +10,12 @@ from django.core.management.commands import compilemessages
 
 
 class Command(compilemessages.Command):
-    """Compiles the catalogs in the folders of LOCALE_PATHS, and writes those whose translations have changed."""
+    """Compiles the catalogs in LOCALE_PATHS, and writes those whose translations have changed."""
 
-    help = "Compiles the catalogs (*.po) in the folders of LOCALE_PATHS to *.mo. Nothing else is read or written."
+    help = "Compile the catalogs (*.po) in LOCALE_PATHS to *.mo. Read and write nothing else."
 
     def handle(self, *_: Any, **options: Any) -> None:
-        """Compile them. Raise CommandError for one that cannot be read."""
+        """Compile the catalogs. Raise CommandError for an invalid one."""
         for folder in settings.LOCALE_PATHS:
             for file in sorted(Path(folder).glob("*/LC_MESSAGES/*.po")):
                 locale = file.parts[-3]

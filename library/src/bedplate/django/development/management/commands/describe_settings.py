@@ -1,4 +1,4 @@
-"""`manage.py describe_settings`: the page about every variable."""
+"""`manage.py describe_settings`: prints the page about all variables."""
 
 from typing import Any
 
@@ -8,9 +8,9 @@ from django.core.management.base import BaseCommand
 
 
 class Command(BaseCommand):
-    """Prints docs/reference/settings.md, made from the class of `settings.ENVIRONMENT`."""
+    """Prints docs/reference/settings.md, generated from the class of `settings.ENVIRONMENT`."""
 
-    help = "Prints the page about every variable: docs/reference/settings.md."
+    help = "Print the page about all variables: docs/reference/settings.md."
     requires_system_checks = ()
 
     def handle(self, *_: Any, **__: Any) -> None:

@@ -1,4 +1,4 @@
-"""`manage.py makemessages`: brings the project's catalogs of translations up to date. Needs no gettext."""
+"""`manage.py makemessages`: updates the project's catalogs of translations. Needs no gettext."""
 
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from django.utils.translation import to_locale
 
 
 def plural_forms(locale: str) -> str:
-    """Return how many plural forms a language has, and when each is used, as Django says it."""
+    """Return Django's Plural-Forms header for a language."""
     file = Path(django.__path__[0], "conf/locale", locale, "LC_MESSAGES/django.mo")
     header = compiled.read(file.read_bytes() if file.is_file() else b"").get(b"", b"").decode()
     forms = [line.partition(":")[2].strip() for line in header.splitlines() if line.startswith("Plural-Forms:")]
@@ -22,23 +22,23 @@ def plural_forms(locale: str) -> str:
 
 
 def new_catalog(locale: str) -> str:
-    """Return the catalog of a language without any text."""
+    """Return an empty catalog of a language."""
     code = locale.replace("_", "-").lower()
     name = LANG_INFO.get(code, {}).get("name", locale)
     return catalog.HEADER.format(name=name, locale=locale, plural_forms=plural_forms(locale))
 
 
 class Command(makemessages.Command):
-    """Adds what is new, and removes what is gone, in the first folder of LOCALE_PATHS. What stays is not touched."""
+    """Adds new texts, and removes deleted ones, in the first folder of LOCALE_PATHS. Keeps other entries unchanged."""
 
     help = (
-        "Brings locale/<language>/LC_MESSAGES/django.po up to date: of every language that has one, or of those "
-        "named by --locale, which get one. Nothing else is written. Options about form are for other domains "
-        "(--domain djangojs), which need GNU gettext."
+        "Update locale/<language>/LC_MESSAGES/django.po of every existing language, or of the languages in "
+        "--locale, which are created if necessary. Formatting options are for other domains (--domain djangojs), "
+        "which need GNU gettext."
     )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Update the catalogs. Raise CommandError for one that cannot be read."""
+        """Update the catalogs. Raise CommandError for an invalid one."""
         if options["domain"] != "django":
             super().handle(*args, **options)
             return

@@ -1,4 +1,4 @@
-"""`manage.py startapp`: a new application in the project's form."""
+"""`manage.py startapp`: creates an application in the project's style."""
 
 from argparse import ArgumentParser
 from pathlib import Path
@@ -11,9 +11,9 @@ TEMPLATE: Final = Path(development.__file__).with_name("app_template")
 
 
 class Command(startapp.Command):
-    """Makes an application that the project's linters find nothing in."""
+    """Creates an application that passes the project's linters."""
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Take the library's template unless another is named."""
+        """Use the library's template by default."""
         super().add_arguments(parser)
         parser.set_defaults(template=str(TEMPLATE))

@@ -1,4 +1,4 @@
-"""`manage.py migrate_restored`: what a restore runs on a database before it becomes the live one."""
+"""`manage.py migrate_restored`: a restore runs it on a database before it becomes the live one."""
 
 from typing import Any
 
@@ -13,29 +13,29 @@ from django.utils.translation import gettext
 
 
 class Command(BaseCommand):
-    """Migrates a restored database forward; never one that is ahead of the code. No task of it begins."""
+    """Migrates a restored database forward, but not one that newer code has migrated. Ends its unfinished tasks."""
 
     help = (
-        "Migrate a restored database to what this code expects, and end the tasks that it was running. "
+        "Migrate a restored database to this code, and end its unfinished tasks. "
         "Refuse one that newer code has migrated."
     )
 
     def handle(self, *_args: Any, **_options: Any) -> None:
-        """Print what `migrate` prints."""
+        """Print the output of `migrate`."""
         if unknown := unknown_migrations():
             raise CommandError(
                 f"The backup is from newer code than this: it has the migrations {', '.join(unknown)}. "
                 "Update the checkout (git pull), then restore it again."
             )
         call_command("migrate", interactive=False, stdout=self.stdout)
-        # They may have been done since, or belong to another environment: a worker here would begin them.
+        # These runs may be done since, or belong to another environment: a worker here must not start them.
         TaskRun.objects.unfinished().end(
             state=TaskRun.State.FAILED, error=gettext("Ended by the restore of a backup."), finished=timezone.now()
         )
 
 
 def unknown_migrations() -> list[str]:
-    """Return the migrations that this database has and its apps here do not. Apps that are gone do not count."""
+    """Return the applied migrations that this code does not have. Apps that are not installed do not count."""
     loader = MigrationLoader(None)
     known = set(loader.disk_migrations)
     for migration in loader.disk_migrations.values():

@@ -1,4 +1,4 @@
-"""`manage.py publish_static_files`: nginx gets the files that pages of this release name, and keeps those of others."""
+"""`manage.py publish_static_files`: gives nginx the static files of this release, and keeps those of others."""
 
 import filecmp
 import os
@@ -15,43 +15,43 @@ BROTLI: Final = Path("br/static")  # see nginx/snippets/static-built.conf
 
 
 class Command(BaseCommand):
-    """Copies the collected static files to where nginx serves them, beside those of earlier releases."""
+    """Copies the collected static files to nginx's folder, in addition to those of earlier releases."""
 
-    help = "Copy the collected static files into a folder that keeps those of earlier releases for a while."
+    help = f"Copy the collected static files to a folder that keeps those of earlier releases for {KEPT_FOR.days} days."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Take the folder."""
-        parser.add_argument("folder", type=Path, help="where nginx serves them from")
+        """Add the folder."""
+        parser.add_argument("folder", type=Path, help="the folder that nginx serves")
 
     def handle(self, *_args: Any, folder: Path, **_options: Any) -> None:
-        """Publish the files, and tell how many there are."""
+        """Publish the files, and print their number."""
         last_time = newest(folder)
         files = publish(Path(settings.STATIC_ROOT), folder)
-        # Counted from the last time on: the release that serves until now keeps its files, however old it is.
+        # Counted from the last publication: the running release keeps its files, however old it is.
         removed = remove_unneeded(folder, before=last_time - KEPT_FOR.total_seconds())
         self.stdout.write(f"{len(files)} static files are published, {len(removed)} old ones removed.")
 
 
 def files_in(folder: Path) -> list[Path]:
-    """Return the files in the folder and those below."""
+    """Return the files in the folder and its subfolders."""
     return [path for path in folder.rglob("*") if path.is_file()]
 
 
 def newest(folder: Path) -> float:
-    """Return when a file in the folder was last published, in seconds since 1970; 0 when none was."""
+    """Return the time of the last published file, in seconds since 1970; 0 if there is none."""
     return max((path.stat().st_mtime for path in files_in(folder)), default=0)
 
 
-def place_of(file: Path) -> Path:
-    """Return where the published folder has a collected file: brotli's apart, each under the name it is asked by."""
+def published_path(file: Path) -> Path:
+    """Return the path of a collected file in the published folder. Brotli files have their own folder and no suffix."""
     return BROTLI / file.with_suffix("") if file.suffix == ".br" else file
 
 
 def publish(source: Path, folder: Path) -> list[Path]:
-    """Return the files of `source`, now in `folder` too, each whole at any time, its time that of this release."""
+    """Copy the files of `source` to `folder` atomically, with the current time. Return them."""
     files = [path.relative_to(source) for path in files_in(source)]
     for file in files:
-        target = folder / place_of(file)
+        target = folder / published_path(file)
         target.parent.mkdir(parents=True, exist_ok=True)
         if target.is_file() and filecmp.cmp(source / file, target, shallow=False):
             os.utime(target)
@@ -61,14 +61,14 @@ def publish(source: Path, folder: Path) -> list[Path]:
 
 
 def replace(target: Path, source: Path) -> None:
-    """Put a copy of `source` in the place of `target` in one move."""
-    arriving = target.with_name(f".{target.name}.new")
-    shutil.copyfile(source, arriving)
-    arriving.replace(target)
+    """Replace `target` by a copy of `source` atomically."""
+    temporary = target.with_name(f".{target.name}.new")
+    shutil.copyfile(source, temporary)
+    temporary.replace(target)
 
 
 def remove_unneeded(folder: Path, *, before: float) -> list[Path]:
-    """Return the files that no release published since `before` (seconds since 1970) had, now removed."""
+    """Remove the files that were last published before `before` (seconds since 1970). Return them."""
     old = [path for path in files_in(folder) if path.stat().st_mtime < before]
     for path in old:
         path.unlink()

@@ -1,4 +1,4 @@
-"""`manage.py rebuild_indexes`: after the database's server got other libraries."""
+"""`manage.py rebuild_indexes`: for a database server with other collation versions."""
 
 from typing import Any
 
@@ -8,16 +8,16 @@ from django.db import Error, connection
 
 
 class Command(BaseCommand):
-    """Rebuilds the database's indexes, and notes the version of the libraries that sorted them."""
+    """Rebuilds the database's indexes, and records the collation versions."""
 
     help = (
-        "Rebuild all indexes of the database, after its server got other libraries for sorting (another Debian "
-        "release of its image). Each table waits while its indexes are rebuilt."
+        "Rebuild all indexes of the database, after a change of the server's collation versions (another Debian "
+        "release of its image). Each table is locked while its indexes are rebuilt."
     )
     requires_system_checks: tuple[str, ...] = ()
 
     def handle(self, *_args: Any, **_options: Any) -> None:
-        """Build the indexes; note the versions only once all of them are built."""
+        """Rebuild the indexes; record the versions only once all indexes are rebuilt."""
         if connection.vendor != "postgresql":
             self.stdout.write("Nothing to do: SQLite sorts by itself.")
             return
@@ -29,9 +29,9 @@ class Command(BaseCommand):
             for difference in found:
                 self.stdout.write(f"The {difference}.")
             self._build(cursor)
-            refused = [why for difference in found if (why := self._refusal(cursor, difference))]
+            refused = [reason for difference in found if (reason := self._record_version(cursor, difference))]
         if refused:
-            raise CommandError("\n".join(["The indexes are rebuilt; this could not be noted:", *refused]))
+            raise CommandError("\n".join(["The indexes are rebuilt. These versions could not be recorded:", *refused]))
         self.stdout.write(self.style.SUCCESS("Indexes are sorted as the server sorts."))
 
     def _build(self, cursor: Any) -> None:
@@ -41,12 +41,12 @@ class Command(BaseCommand):
             cursor.execute(f"REINDEX DATABASE {name}")
         except Error as error:
             raise CommandError(
-                f"{str(error).strip()}\nNothing was noted: the warning stays. If two rows have the same value, "
-                "the second came in while the index could not find the first: remove or change one, run this again."
+                f"{str(error).strip()}\nNo version was recorded: the warning stays. If two rows have the same value, "
+                "the index missed the first when the second was added: delete or change one, then run this again."
             ) from error
 
-    def _refusal(self, cursor: Any, difference: Difference) -> str:
-        """Note the version; return why not, or nothing."""
+    def _record_version(self, cursor: Any, difference: Difference) -> str:
+        """Record the version. Return the error, or an empty string."""
         version = "COLLATION VERSION" if difference.kind == "DATABASE" else "VERSION"
         try:
             cursor.execute(f"ALTER {difference.kind} {difference.name} REFRESH {version}")

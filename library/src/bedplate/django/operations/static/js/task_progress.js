@@ -1,14 +1,14 @@
-// Keeps the runs of background tasks on a page up to date, for as long as one is unfinished.
-// A run is an element with data-task-run="address of its JSON"; templates/operations/task_run.html has its parts.
+// Updates the runs of background tasks on a page while one is unfinished.
+// A run is an element with data-task-run="URL of its JSON"; see templates/operations/task_run.html.
 
-const PAUSE = 1000; // milliseconds between looks
+const PAUSE = 1000; // milliseconds between requests
 const LONGEST_PAUSE = 15000; // while the site does not answer
 
 const BADGES = { succeeded: "badge--success", failed: "badge--danger", running: "badge--warning", queued: "" };
 
 const news = document.getElementById("task-news");
 
-/** Returns the run as JSON, null when it may not be seen any more (logged out, deleted). Throws while the site is away. */
+/** Returns the run as JSON, or null if it is no longer visible (logged out, deleted). Throws while the site is unavailable. */
 async function fetchRun(address) {
   const response = await fetch(address, { headers: { Accept: "application/json" }, redirect: "manual" });
   if (response.type === "opaqueredirect" || (response.status >= 400 && response.status < 500)) return null;
@@ -19,7 +19,7 @@ async function fetchRun(address) {
 function show(row, run) {
   const state = row.querySelector("[data-state]");
   if (state.textContent !== run.state_label) {
-    news.textContent = `${run.name}: ${run.state_label}`; // read aloud; each percent would be too much
+    news.textContent = `${run.name}: ${run.state_label}`; // for screen readers: changes of state, not each percent
   }
   state.textContent = run.state_label;
   state.className = `badge ${BADGES[run.state]}`;

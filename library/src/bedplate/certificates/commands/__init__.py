@@ -1,0 +1,1 @@
+"""The commands about certificates, one in each file."""

@@ -1,0 +1,1 @@
+"""Argument lists of other programs. Nothing here runs one."""

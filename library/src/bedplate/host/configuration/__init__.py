@@ -1,0 +1,1 @@
+"""Files and variables that the commands read."""

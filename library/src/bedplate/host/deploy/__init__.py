@@ -1,0 +1,1 @@
+"""Replace the release that serves by the next one: `./bedplate deploy`."""

@@ -1,0 +1,1 @@
+"""Install the project on this machine, with Docker: `./install_docker.sh`."""

@@ -1,0 +1,1 @@
+"""The proxy of this machine: http://<project>.localhost."""

@@ -1,0 +1,1 @@
+"""Replace a secret while the site is open: `./bedplate rotate-secret`."""

@@ -1,1 +1,0 @@
-"""A small stack for trying backups on: PostgreSQL, a store and the cron container, with an agent inside of that."""
