@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from bedplate.host import secrets_folder
+from bedplate.host.configuration import env_file
 from bedplate.host.configuration.environment import find_environment
 from bedplate.host.configuration.secret_list import Secret
 from bedplate.host.deploy.containers import Container, containers_of
@@ -59,6 +60,14 @@ def test_every_byte_of_a_secret_is_restored(tmp_path: Path, monkeypatch: pytest.
     folder = SecretsFolder(secrets={}, environment=find_environment("prod"))
     folder.put(".door.previous", secrets_folder.text_of(tmp_path / "door"))
     assert (tmp_path / ".door.previous").read_bytes() == before
+
+
+def test_secrets_of_a_file_that_was_not_written_do_not_stay(tmp_path: Path) -> None:
+    """If `.env` cannot be replaced, its new content is removed, too."""
+    (tmp_path / ".env").mkdir()
+    with pytest.raises(OSError, match=r"\.env"):
+        env_file.replace("SECRET_KEY=one\n", tmp_path / ".env")
+    assert [path.name for path in tmp_path.iterdir()] == [".env"]
 
 
 @pytest.mark.parametrize("given", ["redis://queue:p@valkey:6379 ", "\tredis://queue:p@valkey:6379", "a b"])

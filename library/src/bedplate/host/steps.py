@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 from typing import BinaryIO, Final
@@ -221,6 +221,24 @@ class Steps:
             except (ProcessLookupError, PermissionError):
                 return
             time.sleep(0.1)
+
+
+def run(steps: Steps, action: Callable[[contextlib.ExitStack], int], *, hint: str = "") -> int:
+    """Run the steps of a command; return the exit status.
+
+    What the action leaves in its stack is called after a failure or an interruption, with signals ignored. `hint` is
+    added to the message about an interruption.
+    """
+    os.environ["LC_ALL"] = "C"  # the output of programs can be recognized
+    catch_signals()
+    with contextlib.ExitStack() as undo:
+        try:
+            return action(undo)
+        except Interrupted as interruption:
+            write(f"\n\nInterrupted{f' during: {steps.title}' if steps.title else ''}.{hint}\n", sys.stderr)
+            return interruption.exit_status
+        finally:
+            ignore_signals()
 
 
 def report_failure(error: StepError, diagnosis: Sequence[str], log: Path) -> None:

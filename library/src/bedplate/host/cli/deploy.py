@@ -4,6 +4,7 @@ import argparse
 import os
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from functools import partial
 from typing import Final
 
@@ -27,7 +28,7 @@ from bedplate.host.errors import AbortError
 from bedplate.host.install.report import notes
 from bedplate.host.install.services import how_to_start, services_down, warn
 from bedplate.host.programs import services
-from bedplate.host.steps import Interrupted, StepError, Steps, catch_signals, confirm, ignore_signals, report_failure
+from bedplate.host.steps import StepError, Steps, confirm, report_failure, run
 
 COMMAND: Final = "./bedplate deploy"
 USAGE: Final = """\
@@ -148,27 +149,8 @@ def act(deploy: DeploySteps) -> None:
             action()
 
 
-def run(options: argparse.Namespace) -> int:
-    """Check, ask, act. Return the exit status. After any failure, the old release serves."""
-    os.environ["LC_ALL"] = "C"  # the output of programs can be recognized
-    catch_signals()
-    steps = Steps(ROOT / "deploy.log", total=6 if options.rollback or options.restart else 9)
-    begun: list[DeploySteps] = []
-    status = 1
-    try:
-        status = run_steps(options, steps, begun)
-    except Interrupted as interruption:
-        warn(f"\n\nInterrupted{f' during: {steps.title}' if steps.title else ''}.\n")
-        status = interruption.exit_status
-    finally:
-        if begun:
-            ignore_signals()
-            go_back(begun[0])
-    return status
-
-
-def run_steps(options: argparse.Namespace, steps: Steps, begun: list[DeploySteps]) -> int:
-    """Run all steps, and print the summary. While the deploy can be undone, `begun` contains it."""
+def run_steps(options: argparse.Namespace, steps: Steps, undo: ExitStack) -> int:
+    """Check, ask, act, print the summary. Return the exit status. After any failure, the old release serves."""
     started = time.monotonic()
     with steps.check():
         deploy = check(options, steps)
@@ -176,14 +158,14 @@ def run_steps(options: argparse.Namespace, steps: Steps, begun: list[DeploySteps
     if not options.yes:
         confirm()
     steps.start_log()
-    begun.append(deploy)
+    undo.callback(go_back, deploy)
     deploy.deployment.write_candidate()
     try:
         act(deploy)
     except StepError as error:
         print_diagnosis(error, steps)
         return 1
-    begun.clear()
+    undo.pop_all()
     write(report.summary(deploy, seconds=int(time.monotonic() - started)))
     write(notes(steps))
     return 0
@@ -225,7 +207,8 @@ def go_back(deploy: DeploySteps) -> None:
 
 def perform(options: argparse.Namespace) -> None:
     """Run the command line; exit with its status."""
-    raise SystemExit(run(options))
+    steps = Steps(ROOT / "deploy.log", total=6 if options.rollback or options.restart else 9)
+    raise SystemExit(run(steps, partial(run_steps, options, steps)))
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -1,8 +1,8 @@
 """`./install_docker.sh`: from a clone to the running stack."""
 
 import argparse
-import os
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from functools import partial
 from typing import Final
 
@@ -20,7 +20,7 @@ from bedplate.host.diagnosis import diagnose
 from bedplate.host.install import certificate, report, services
 from bedplate.host.install.request import Request
 from bedplate.host.install.stack import Stack
-from bedplate.host.steps import Interrupted, StepError, Steps, catch_signals, confirm, ignore_signals, report_failure
+from bedplate.host.steps import StepError, Steps, confirm, report_failure, run
 
 USAGE: Final = """\
 ./install_docker.sh [--yes] [--port N]
@@ -166,27 +166,17 @@ def configure(stack: Stack) -> None:
 
 
 def install(request: Request, *, assume_yes: bool) -> int:
-    """Check, ask, act. Return the exit status. Services that ran before run afterwards, even if it fails."""
-    os.environ["LC_ALL"] = "C"  # the output of programs can be recognized
+    """Ask for what is missing, and run the steps. Return the exit status."""
     request.ask()
-    catch_signals()
     steps = Steps(ROOT / "install_docker.log", total=9 if certificate.is_requested(request.environment) else 8)
-    before: list[str] = []
-    status = 1
-    try:
-        status = run_steps(request, steps, before, assume_yes=assume_yes)
-    except Interrupted as interruption:
-        report_interruption(request, steps)
-        status = interruption.exit_status
-    finally:
-        if before and status != 0:
-            ignore_signals()
-            services.bring_back(before, steps)
-    return status
+    hint = (
+        f" Nothing is lost.\n  To continue: {request.command}\n  To stop what is running already: docker compose stop"
+    )
+    return run(steps, partial(run_steps, request, steps, assume_yes=assume_yes), hint=hint)
 
 
-def run_steps(request: Request, steps: Steps, before: list[str], *, assume_yes: bool) -> int:
-    """Run all steps, print the summary, and add services that run already to `before`. Return the exit status."""
+def run_steps(request: Request, steps: Steps, undo: ExitStack, *, assume_yes: bool) -> int:
+    """Check, ask, act, print the summary. Return the exit status. Services that ran before run afterwards."""
     with steps.check():
         secrets = check(request)
     stack = Stack(request, secrets, steps)
@@ -196,12 +186,13 @@ def run_steps(request: Request, steps: Steps, before: list[str], *, assume_yes: 
     steps.start_log()
     try:
         configure(stack)
-        before += services.running(steps)
+        if before := services.running(steps):
+            undo.callback(services.bring_back, before, steps)
         user_report = act(stack)
     except StepError as error:
         print_diagnosis(error, request, steps)
         return 1
-    before.clear()  # everything runs
+    undo.pop_all()  # everything runs
     write((report.server_summary if stack.is_server else report.summary)(stack, user_report))
     write(report.notes(steps))
     return 0
@@ -217,15 +208,6 @@ def print_diagnosis(error: StepError, request: Request, steps: Steps) -> None:
         database_is_elsewhere=lambda: stack.database_is_elsewhere,
     )
     report_failure(error, diagnosis, steps.log)
-
-
-def report_interruption(request: Request, steps: Steps) -> None:
-    """Print how to continue."""
-    env_file.FILE.with_name(".env.new").unlink(missing_ok=True)
-    services.warn(
-        f"\n\nInterrupted{f' during: {steps.title}' if steps.title else ''}. Nothing is lost.\n"
-        f"  To continue: {request.command}\n  To stop what is running already: docker compose stop\n"
-    )
 
 
 def perform(arguments: Sequence[str]) -> None:

@@ -1,10 +1,9 @@
 """`./bedplate rotate-secret`: replace a secret of a server."""
 
 import argparse
-import os
 import time
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from functools import partial
 from typing import Final
 
@@ -26,7 +25,7 @@ from bedplate.host.rotation import checks
 from bedplate.host.rotation.files import SecretFiles
 from bedplate.host.rotation.sequence import Rotation
 from bedplate.host.secrets_folder import SecretsFolder
-from bedplate.host.steps import Interrupted, StepError, Steps, catch_signals, confirm, ignore_signals, report_failure
+from bedplate.host.steps import StepError, Steps, confirm, report_failure, run
 
 STEP_END_TIMEOUT: Final = 300  # seconds: an interrupted restart goes back to the earlier containers
 USAGE: Final = """\
@@ -170,27 +169,8 @@ def summary(rotation: Rotation, *, forget: bool, duration: int) -> str:
     return text
 
 
-def rotate(options: argparse.Namespace) -> int:
-    """Check, ask, act. Return the exit status. The secret in secrets/ works afterwards, even if it fails."""
-    os.environ["LC_ALL"] = "C"  # the output of programs can be recognized
-    catch_signals()
-    steps = Steps(ROOT / "rotate_secret.log", end_timeout=STEP_END_TIMEOUT)
-    begun: list[Rotation] = []
-    status = 1
-    try:
-        status = run_steps(options, steps, begun)
-    except Interrupted as interruption:
-        warn(f"\n\nInterrupted{f' during: {steps.title}' if steps.title else ''}.\n")
-        status = interruption.exit_status
-    finally:
-        if begun:
-            ignore_signals()
-            clean_up(begun[0], command_of(options), forget=options.forget_previous)
-    return status
-
-
-def run_steps(options: argparse.Namespace, steps: Steps, begun: list[Rotation]) -> int:
-    """Run all steps, and print the summary. Until the rotation is complete, `begun` contains it."""
+def run_steps(options: argparse.Namespace, steps: Steps, undo: ExitStack) -> int:
+    """Check, ask, act, print the summary. Return the exit status. The secret in secrets/ works afterwards."""
     started, forget = time.monotonic(), options.forget_previous
     with steps.check():
         rotation, environment, new = check(options, steps)
@@ -198,13 +178,13 @@ def run_steps(options: argparse.Namespace, steps: Steps, begun: list[Rotation]) 
     if not options.yes:
         confirm()
     steps.start_log()
-    begun.append(rotation)
+    undo.callback(clean_up, rotation, command_of(options), forget=forget)
     try:
         act(rotation, new, forget=forget)
     except StepError as error:
         print_diagnosis(error, rotation, command_of(options))
         return 1
-    begun.clear()
+    undo.pop_all()
     write(summary(rotation, forget=forget, duration=int(time.monotonic() - started)))
     return 0
 
@@ -245,7 +225,8 @@ def clean_up(rotation: Rotation, command: str, *, forget: bool) -> None:
 
 def perform(options: argparse.Namespace) -> None:
     """Run the command line; exit with its status."""
-    raise SystemExit(rotate(options))
+    steps = Steps(ROOT / "rotate_secret.log", end_timeout=STEP_END_TIMEOUT)
+    raise SystemExit(run(steps, partial(run_steps, options, steps)))
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -65,9 +65,13 @@ def replace(text: str, file: Path = FILE) -> None:
     unfinished = file.with_name(f"{file.name}.new")
     unfinished.unlink(missing_ok=True)
     descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogateescape") as new:
-        new.write(text)
-    unfinished.replace(file)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogateescape") as new:
+            new.write(text)
+        unfinished.replace(file)
+    except BaseException:  # also Ctrl-C: the file has secrets
+        unfinished.unlink(missing_ok=True)
+        raise
 
 
 def set_values(values: Mapping[str, str]) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from bedplate.host.configuration import env_file
 from bedplate.host.embedded.project import Project
 from bedplate.host.errors import AbortError
 
@@ -85,11 +86,7 @@ def new(example: Mapping[str, str]) -> dict[str, str]:
 def write(file: Path, variables: Mapping[str, str]) -> None:
     """Write `file` atomically, readable only by its owner."""
     lines = [f"{name}={shlex.quote(value)}\n" for name, value in variables.items()]
-    unfinished = file.with_name(f"{file.name}.new")
-    unfinished.unlink(missing_ok=True)
-    unfinished.touch(mode=0o600)
-    unfinished.write_text(HEADER + "".join(lines), encoding="utf-8")
-    unfinished.rename(file)
+    env_file.replace(HEADER + "".join(lines), file)
 
 
 def load(project: Project) -> dict[str, str]:
