@@ -11,17 +11,21 @@ SECONDS: Final = re.compile("[1-9][0-9]{0,3}")
 
 
 class CommandParser(argparse.ArgumentParser):
-    """A parser that prints a problem in a line of its own, then the whole help. It takes no abbreviated options."""
+    """A parser that prints a problem in a line of its own, then the usage. It takes no abbreviated options."""
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)
 
     def error(self, message: str) -> NoReturn:
-        """Print the problem and the help; exit with 2."""
+        """Print the problem and the usage; exit with 2."""
+        if choice := re.fullmatch(r"argument (\S+): invalid choice: (.+) \(choose from (.+)\)", message):
+            choices = choice[3].replace("'", "")
+            option = f"{choice[1].rpartition('/')[2]} " if choice[1].startswith("-") else ""
+            message = f"{option}{choice[2]} is not one of: {choices}."
         problem = re.sub(r"^argument (?:\S+/)?(-\S+): ", r"\1 ", message)
         problem = problem.replace("unrecognized arguments: ", "Unknown option: ")
         problem = problem.replace("expected one argument", "needs a value.")
-        write(f"{problem}\n\n{self.format_help()}", sys.stderr)
+        write(f"{problem}\n\n{self.format_usage()}\nAll options: {self.prog} --help\n", sys.stderr)
         raise SystemExit(2)
 
 

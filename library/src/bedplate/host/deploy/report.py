@@ -45,7 +45,7 @@ def summary(deploy: DeploySteps, *, seconds: int) -> str:
     """Return the new release, and how to go back."""
     deployment = deploy.deployment
     replaced = re.findall(r"^(nginx was replaced.*)", deploy.steps.log_since(0), re.MULTILINE)
-    text = f"\n{deployment.new} serves, after {seconds} s. {''.join(f'{line}.' for line in replaced)}\n"
+    text = f"\n{deployment.new} serves, after {seconds} s.{''.join(f' {line}.' for line in replaced)}\n"
     if deployment.rollback:
         text += (
             f"To go forward again: ./bedplate deploy --pull {deployment.old}\n"
