@@ -45,6 +45,20 @@ def test_1_0_is_the_commit_that_older_projects_go_to_first() -> None:
     assert f"--to {FIRST_RELEASE}" in (ROOT / "copier.yml").read_text()
 
 
+def test_releases_follow_one_another(base: BaseProject, tmp_path: Path) -> None:
+    """From 1.1 to 1.2, in which the earlier name of the command says the present one, and from there to the newest."""
+    project = base.make_as_of(str(commit_of(Repository(ROOT), "1.1")), tmp_path)
+    change(project)
+    for options in (["--to", "1.2"], ["--yes"]):
+        result = project.run("./update_project.sh", *options)
+        assert result.returncode in {0, 3}, result.stdout + result.stderr
+        assert ("is now ./bedplate update" in result.stderr) == (options == ["--yes"])
+        decide(project)
+        assert_kept(project)
+        project.commit("Update")
+    assert "Up to date" in project.update().stdout
+
+
 @pytest.mark.parametrize("version", OLD)
 def test_it_updates_to_the_newest_version(base: BaseProject, tmp_path: Path, version: str) -> None:
     """All changes of the team and of the base project are there or marked; a second update does nothing."""

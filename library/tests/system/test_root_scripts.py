@@ -11,16 +11,7 @@ from bedplate.host.__main__ import available
 from bedplate.host.install.certificate import has_certificates
 from bedplate.testing.checkout import ROOT, copy_checkout
 
-# Earlier names of commands, until 1.3.
-FORMER: Final = {
-    "create_archive.sh": "archive",
-    "deploy.sh": "deploy",
-    "library/host/proxy_pass/proxy_pass.sh": "proxy",
-    "new_project.sh": "new",
-    "rotate_secret.sh": "rotate-secret",
-    "update_project.sh": "update",
-}
-SCRIPTS: Final = sorted({script.name for script in ROOT.glob("*.sh")} - FORMER.keys())
+SCRIPTS: Final = sorted(script.name for script in ROOT.glob("*.sh"))
 COMMANDS: Final = [*SCRIPTS, "bedplate", *(f"bedplate {name}" for name in available())]
 # All commands of the machine: a shell and its usual programs, and one Python. No Docker, no Node, no git.
 TOOLS: Final = "awk bash cat date dirname env find grep head id mkdir rm sed sort tail tr"
@@ -78,15 +69,6 @@ def test_help_needs_nothing_installed(bare: Path, script: str, option: str) -> N
     assert script in result.stdout.partition("\n")[0]
     assert result.stderr == ""
     assert files(bare) == before
-
-
-@pytest.mark.parametrize("script", [script for script in FORMER if (ROOT / script).exists()])
-def test_former_name(bare: Path, script: str) -> None:
-    """It says the present one, and runs it."""
-    result = run(bare, script, "--help")
-    assert result.returncode == 0
-    assert result.stdout.startswith(f"usage: ./bedplate {FORMER[script]}")
-    assert f"is now ./bedplate {FORMER[script]}; this name goes with release 1.3." in result.stderr
 
 
 @pytest.mark.parametrize("script", [command for command in COMMANDS if command != "google_storage.sh"])
