@@ -55,16 +55,16 @@ def test_password_reset_by_mail(page: Page, stack: Stack) -> None:
     visit(page, "/accounts/login/")
     page.get_by_role("link", name="Forgot your password?").click()
     page.get_by_label("Email").fill("forgetful@example.com")
-    page.get_by_role("button", name="Reset My Password").click()
+    page.get_by_role("button", name="Reset my password").click()
     wait_until(lambda: "forgetful@example.com" in stack.get("/mail/").text, limit=60, what="the worker sends the mail")
     visit(page, "/mail/")
     newest = page.get_by_role("row").nth(1)
     expect(newest).to_contain_text("forgetful@example.com")
     newest.get_by_role("link").click()
     page.locator(".mail-text").get_by_role("link", name="/password/reset/").click()
-    page.get_by_label("New Password", exact=True).fill("a-remembered-password")
-    page.get_by_label("New Password (again)").fill("a-remembered-password")
-    page.get_by_role("button", name="Change Password").click()
+    page.get_by_label("New password", exact=True).fill("a-remembered-password")
+    page.get_by_label("New password (again)").fill("a-remembered-password")
+    page.get_by_role("button", name="Change password").click()
     sign_in(page, "forgetful@example.com", "a-remembered-password")
     expect(page.get_by_role("button", name="Sign out")).to_be_visible()
 
@@ -77,7 +77,7 @@ def test_administration(staff_page: Page, stack: Stack) -> None:
     email = stack.dotenv["DEFAULT_USER_EMAIL"]
     visit(staff_page, "/admin/users/user/")
     staff_page.get_by_role("table").get_by_role("link", name=email).click()
-    expect(staff_page.get_by_label("E-mail address")).to_have_value(email)
+    expect(staff_page.get_by_label("Email address")).to_have_value(email)
 
 
 def test_language(page: Page) -> None:
