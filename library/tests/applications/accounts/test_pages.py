@@ -71,3 +71,24 @@ def test_the_navigation_marks_the_current_page(client: Client, staff: User) -> N
         header = client.get(address).content.decode().partition("</header>")[0]
         assert re.findall('href="(.+?)" aria-current="page"', header) == [link]
     assert "aria-current" not in client.get("/").content.decode().partition("</header>")[0]
+
+
+def test_an_error_is_announced_and_receives_the_focus(client: Client) -> None:
+    response = client.post("/accounts/login/", {"login": "ada@example.org", "password": "wrong"})
+    found = re.search(r'<div[^>]*role="alert"[^>]*>(.*?)</div>', response.content.decode(), re.DOTALL)
+    assert found
+    assert "are not correct" in found[1]
+    assert {"autofocus", 'tabindex="-1"'} <= set(found[0].partition(">")[0].split())
+
+
+def test_a_field_with_an_error_is_named_in_the_summary_and_described(client: Client) -> None:
+    page = client.post("/accounts/login/", {"login": "not an address", "password": "x"}).content.decode()
+    assert re.search(r'role="alert".*?<a href="#id_login">Email</a> – Enter a valid', page, re.DOTALL)
+    field = next(tag for tag in re.findall("<input[^>]*>", page) if 'id="id_login"' in tag)
+    assert {'aria-invalid="true"', 'aria-describedby="id_login_error"'} <= set(re.findall(r'[\w-]+="[^"]*"', field))
+    assert 'id="id_login_error"' in page
+
+
+def test_a_page_without_an_error_has_no_alert(client: Client) -> None:
+    page = client.get("/accounts/login/").content.decode()
+    assert [tag for tag in re.findall('<[^>]*role="alert"[^>]*>', page) if "hidden" not in tag] == []
