@@ -83,7 +83,7 @@ def test_an_error_is_announced_and_receives_the_focus(client: Client) -> None:
 
 def test_a_field_with_an_error_is_named_in_the_summary_and_described(client: Client) -> None:
     page = client.post("/accounts/login/", {"login": "not an address", "password": "x"}).content.decode()
-    assert re.search(r'role="alert".*?<a href="#id_login">Email</a> – Enter a valid', page, re.DOTALL)
+    assert re.search('role="alert".*?<a href="#id_login">Email</a> \u2013 Enter a valid', page, re.DOTALL)
     field = next(tag for tag in re.findall("<input[^>]*>", page) if 'id="id_login"' in tag)
     assert {'aria-invalid="true"', 'aria-describedby="id_login_error"'} <= set(re.findall(r'[\w-]+="[^"]*"', field))
     assert 'id="id_login_error"' in page
