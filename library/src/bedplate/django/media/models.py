@@ -29,10 +29,10 @@ def path_of_owner(instance: Any, filename: str) -> str:
 
 
 def name_to_show(filename: str) -> str:
-    """Return the file's name without invisible characters, at most 255 characters with its suffix."""
-    name = PurePosixPath("".join(character if character.isprintable() else " " for character in filename)).name
-    suffix = PurePosixPath(name).suffix[:20]
-    return name if len(name) <= MAX_NAME_LENGTH else name[: MAX_NAME_LENGTH - len(suffix)] + suffix
+    """Return the file's name, at most 255 characters with its suffix. Django has removed invisible characters."""
+    path = PurePosixPath(filename)
+    suffix = path.suffix[:20]
+    return path.name if len(path.name) <= MAX_NAME_LENGTH else path.name[: MAX_NAME_LENGTH - len(suffix)] + suffix
 
 
 class Document(models.Model):
