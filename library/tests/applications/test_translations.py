@@ -14,7 +14,7 @@ from django.contrib import admin, auth
 APPLICATIONS: Final = sorted(Path(next(iter(library.__path__))).glob("*/locale"))
 CATALOGS: Final = [catalog for locale in APPLICATIONS for catalog in sorted(locale.glob("*/LC_MESSAGES/django.po"))]
 # An application has other words for texts of these packages, so that a thing has one name on the whole site.
-OVERRIDDEN: Final = texts(*(Path(package.__file__).parent for package in (allauth, admin, auth)))
+OVERRIDDEN: Final = texts(*(Path(next(iter(package.__path__))) for package in (allauth, admin, auth)))
 
 
 @pytest.mark.parametrize("catalog", CATALOGS, ids=lambda path: f"{path.parts[-5]}, {path.parts[-3]}")

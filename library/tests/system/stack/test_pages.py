@@ -45,7 +45,11 @@ def test_log_in_and_out(page: Page, stack: Stack) -> None:
 def test_wrong_password(page: Page, stack: Stack) -> None:
     """A wrong password is reported, but not which of the two is wrong; no user is logged in."""
     sign_in(page, stack.dotenv["DEFAULT_USER_EMAIL"], "not-the-password")
-    expect(page.locator("main")).to_contain_text("The email address and/or password you specified are not correct.")
+    error = page.get_by_role("alert").filter(
+        has_text="The email address and/or password you specified are not correct."
+    )
+    expect(error).to_be_focused()
+    visit(page, "/")
     expect(page.get_by_role("link", name="Sign in")).to_be_visible()
 
 

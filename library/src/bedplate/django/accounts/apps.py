@@ -2,7 +2,7 @@
 
 from importlib import import_module
 
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.utils.translation import gettext_lazy as _
 
 
@@ -16,5 +16,5 @@ class AccountsConfig(AppConfig):
     def ready(self) -> None:
         """Connect the signal receivers of second factors, and give their model a name that can be translated."""
         import_module("bedplate.django.accounts.second_factor")
-        options = self.apps.get_model("mfa", "Authenticator")._meta  # noqa: SLF001 - documented as `Model._meta`
+        options = apps.get_model("mfa", "Authenticator")._meta  # noqa: SLF001 - documented as `Model._meta`
         options.verbose_name, options.verbose_name_plural = _("second factor"), _("second factors")
