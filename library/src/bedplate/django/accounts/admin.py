@@ -2,15 +2,12 @@
 
 from typing import Any
 
-import allauth.mfa.admin  # noqa: F401 - registers the class that is replaced here
+from allauth.mfa import admin as allauth_admin
 from allauth.mfa.models import Authenticator
 from django.contrib import admin
 from django.http import HttpRequest
 
-admin.site.unregister(Authenticator)
 
-
-@admin.register(Authenticator)
 class AuthenticatorAdmin(admin.ModelAdmin):
     """Lists second factors and recovery codes, without their secrets."""
 
@@ -27,3 +24,9 @@ class AuthenticatorAdmin(admin.ModelAdmin):
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
         """Return False."""
         return False
+
+
+# The project may have registered a class of its own.
+if type(admin.site.get_model_admin(Authenticator)) is allauth_admin.AuthenticatorAdmin:
+    admin.site.unregister(Authenticator)
+    admin.site.register(Authenticator, AuthenticatorAdmin)
