@@ -172,7 +172,7 @@ LANGUAGES = [
 ]
 LOCALE_PATHS = [BASE_DIRECTORY / "locale"]
 TIME_ZONE = ENVIRONMENT.time_zone
-USE_TZ = True
+FORMAT_MODULE_PATH = "bedplate.django.theme.formats"
 
 
 def static_storage() -> str:

@@ -47,9 +47,7 @@ def live(_request: HttpRequest) -> JsonResponse:
 @require_safe
 def ready(request: HttpRequest) -> JsonResponse:
     """Return 200 if every check succeeds, 503 if one fails."""
-    deadline = time.monotonic() + TIME_LIMIT
-    started = {name: probe.start() for name, probe in PROBES.items()}
-    checks = {name: finding(future, deadline=deadline) for name, future in started.items()}
+    checks = site_checks()
     return report(request, checks, has_database=checks["database"]["status"] == "ok")
 
 
@@ -60,10 +58,22 @@ def background(request: HttpRequest) -> JsonResponse:
 
     Also 503 if the collation versions of the database's indexes differ: the site works, but someone has to act.
     """
+    return report(request, background_checks())
+
+
+def site_checks() -> dict[str, dict[str, Any]]:
+    """Return the result of each check of the services that pages need."""
+    deadline = time.monotonic() + TIME_LIMIT
+    started = {name: probe.start() for name, probe in PROBES.items()}
+    return {name: finding(future, deadline=deadline) for name, future in started.items()}
+
+
+def background_checks() -> dict[str, dict[str, Any]]:
+    """Return the result of each check of the services that serve no pages, and of the collations."""
     checks = {str(part): heartbeat_check(part) for part in heartbeat.parts()}
     if not settings.ENVIRONMENT.embedded:
         checks["collations"] = finding(COLLATIONS.start(), deadline=time.monotonic() + 2 * TIME_LIMIT)
-    return report(request, checks)
+    return checks
 
 
 def heartbeat_check(part: heartbeat.Part) -> dict[str, Any]:

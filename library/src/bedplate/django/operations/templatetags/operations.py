@@ -26,3 +26,9 @@ def stack_status() -> str:
         },
     }
     return json.dumps({"url": reverse("health-ready"), "labels": labels})
+
+
+@register.filter
+def environment_name(environment: str) -> str:
+    """Return the name of an environment in the current language. Only `embedded` is an English word."""
+    return gettext("embedded") if environment == "embedded" else environment
