@@ -33,6 +33,12 @@ def calls() -> Iterator[Any]:
     yield from (part._call for part in PARTS.values())  # noqa: SLF001 - for tests only
 
 
+@pytest.fixture(autouse=True)
+def data_folder(settings: Settings) -> None:
+    """Create the folder of the tests' data, whose disk is shown."""
+    settings.ENVIRONMENT.data_directory.mkdir(parents=True, exist_ok=True)
+
+
 @pytest.fixture
 def same_thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Gather the facts of parts and services in the test's thread. Keep none from another test."""
