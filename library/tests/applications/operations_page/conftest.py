@@ -5,6 +5,7 @@ from concurrent.futures import Executor, Future
 from typing import Any
 
 import pytest
+from bedplate.django.operations.shared_call import SharedCall
 from bedplate.django.operations_page import services
 from bedplate.django.operations_page.gathering import Part
 from bedplate.django.operations_page.parts import PARTS
@@ -74,7 +75,7 @@ def prod(configure: Callable[..., None], settings: Settings, monkeypatch: pytest
     settings.STAFF_NEEDS_SECOND_FACTOR = False
     settings.SECURE_SSL_REDIRECT = False
     settings.CELERY_WORKER_ENABLE_REMOTE_CONTROL = True
-    flower = services.SharedCall("flower", lambda: ("Flower 2", 1.0))
+    flower = SharedCall("flower", lambda: ("Flower 2", 1.0))
     monkeypatch.setattr(flower, "executor", SameThread())
     monkeypatch.setitem(services.CALLS, "flower", flower)
 

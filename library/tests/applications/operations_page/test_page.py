@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from concurrent.futures import Future
 from datetime import timedelta
 from uuid import uuid4
 
@@ -118,7 +119,7 @@ def test_a_part_that_fails_shows_its_error_and_leaves_the_others(page: Page, rep
 
 def test_a_part_that_hangs_has_a_time_limit(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gathering, "TIME_LIMIT", 0.05)
-    monkeypatch.setattr(PARTS["storage"], "start", gathering.Future)
+    monkeypatch.setattr(PARTS["storage"], "start", Future)
     assert "This could not be read: TimeoutError" in page()
 
 
