@@ -37,7 +37,8 @@ def set_up(folder: Path) -> None:
     # As on PROD, where the page has most parts.
     settings.ENVIRONMENT = settings.ENVIRONMENT.model_copy(update={"environment": "prod"})
     settings.STAFF_NEEDS_SECOND_FACTOR = settings.SECURE_SSL_REDIRECT = False
-    settings.STORAGES["staticfiles"]["BACKEND"] = "django.contrib.staticfiles.storage.StaticFilesStorage"
+    storages: Any = settings.STORAGES
+    storages["staticfiles"]["BACKEND"] = "django.contrib.staticfiles.storage.StaticFilesStorage"
     from bedplate.django.operations_page.services import CALLS  # noqa: PLC0415
 
     del CALLS["flower"]  # it does not run here
