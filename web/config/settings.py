@@ -28,6 +28,7 @@ INSTALLED_APPS = [
     "bedplate.django.accounts",
     "bedplate.django.theme",
     "bedplate.django.operations",
+    "bedplate.django.operations_page",
     "bedplate.django.media",
     "bedplate.django.cron_runs",
     "bedplate.django.anonymization",

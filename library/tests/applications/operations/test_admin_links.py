@@ -11,9 +11,9 @@ from pytest_django import Settings
 from users.models import User
 
 LINKS: Final = {
-    "local": ["/health/", "/tasks/", "/flower/", "/mail/"],
-    "embedded": ["/health/", "/tasks/", "/mail/"],
-    "prod": ["/health/", "/tasks/", "/flower/"],
+    "local": ["/operations/", "/tasks/", "/flower/", "/mail/"],
+    "embedded": ["/operations/", "/tasks/", "/mail/"],
+    "prod": ["/operations/", "/tasks/", "/flower/"],
 }
 
 

@@ -23,9 +23,11 @@ def stack_status() -> str:
             "database": gettext("Database"),
             "cache": gettext("Cache"),
             "broker": gettext("Task queue"),
+            "worker": gettext("Worker"),
+            "cron": gettext("Cron"),
         },
     }
-    return json.dumps({"url": reverse("health-ready"), "labels": labels})
+    return json.dumps({"url": reverse("health-services"), "labels": labels})
 
 
 @register.filter
