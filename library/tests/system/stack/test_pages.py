@@ -105,10 +105,10 @@ def test_documents(staff_page: Page) -> None:
     heading = staff_page.get_by_role("columnheader", name="Delete")
     for text in (staff_page.get_by_text("18\xa0bytes"), heading, delete):
         assert text.evaluate(HEIGHT) < 30, f"{text} is broken into lines"
-    staff_page.get_by_role("link", name=name).click()
+    staff_page.get_by_role("link", name=name, exact=True).click()
     expect(staff_page.locator("body")).to_have_text("Remember the milk.")
     staff_page.go_back()
     delete.click()
     staff_page.get_by_role("button", name="Delete").click()
     expect(staff_page.locator("main")).to_contain_text("The document is deleted.")
-    expect(staff_page.get_by_role("link", name=name)).to_have_count(0)
+    expect(staff_page.get_by_role("link", name=name, exact=True)).to_have_count(0)
