@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from bedplate.django.cron_runs.models import CronRun
 from bedplate.django.operations_page.models import BackupRecord
 from bedplate.django.operations_page.plot import HEIGHT, WIDTH, plot
 from django.core.management import CommandError, call_command
@@ -24,7 +25,14 @@ def record(name: str, *, hours: float, verified: float | None = None, **fields: 
     BackupRecord.objects.create(name=name, created=now - timedelta(hours=hours), **given)
 
 
-@pytest.mark.usefixtures("prod")
+@pytest.fixture
+def nightly(prod: None) -> None:
+    """Configure PROD, whose cron has scheduled the next backup."""
+    command = "backup 6h python -m bedplate.backup --backup --scheduled"
+    CronRun.objects.create(task="backup", command=command, scheduled_for=timezone.now() + timedelta(hours=1))
+
+
+@pytest.mark.usefixtures("nightly")
 def test_the_last_and_the_last_verified_backup_are_shown(page: Page) -> None:
     record("new", hours=3)
     record("old", hours=27, verified=26)
@@ -36,7 +44,7 @@ def test_the_last_and_the_last_verified_backup_are_shown(page: Page) -> None:
     assert "problem" not in html
 
 
-@pytest.mark.usefixtures("prod")
+@pytest.mark.usefixtures("nightly")
 @pytest.mark.parametrize(
     ("hours", "verified", "words"),
     [
@@ -51,9 +59,14 @@ def test_a_stale_backup_is_red(page: Page, hours: float, verified: float | None,
     assert words in page("/operations/summary/")
 
 
-@pytest.mark.usefixtures("prod")
+@pytest.mark.usefixtures("nightly")
 def test_prod_without_a_backup_needs_attention(page: Page) -> None:
     assert "There is no backup." in page("/operations/summary/")
+
+
+@pytest.mark.usefixtures("prod")
+def test_a_project_that_has_removed_backups_expects_none(page: Page) -> None:
+    assert "backup" not in page("/operations/summary/")
 
 
 def test_elsewhere_no_backup_is_expected(page: Page) -> None:
@@ -61,7 +74,7 @@ def test_elsewhere_no_backup_is_expected(page: Page) -> None:
     assert "backup" not in page("/operations/summary/")
 
 
-@pytest.mark.usefixtures("prod")
+@pytest.mark.usefixtures("nightly")
 def test_a_failed_drill_shows_its_reason(page: Page) -> None:
     record("one", hours=1, verified=0, passed=False, message="rows of a: 1 before, <0> restored")
     assert "rows of a: 1 before, &lt;0&gt; restored" in page("/operations/backups/")

@@ -1,6 +1,7 @@
 """The page about operations: who sees it, what it says, and what it costs."""
 
 import re
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from datetime import timedelta
@@ -120,7 +121,9 @@ def test_a_part_that_fails_shows_its_error_and_leaves_the_others(page: Page, rep
 def test_a_part_that_hangs_has_a_time_limit(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gathering, "TIME_LIMIT", 0.05)
     monkeypatch.setattr(PARTS["storage"], "start", Future)
+    start = time.monotonic()
     assert "This could not be read: TimeoutError" in page()
+    assert time.monotonic() - start < 10  # the limit, and a slow machine
 
 
 @pytest.mark.usefixtures("prod")

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from bedplate.django.cron_runs.models import CronRun
 from bedplate.django.operations_page.models import BackupRecord
 from bedplate.django.operations_page.plot import Plot, plot
 
@@ -24,7 +25,7 @@ class Backups:
     now: datetime
     records: tuple[BackupRecord, ...]
     expected: bool
-    """True in PROD: elsewhere, backups are made by hand."""
+    """True in PROD, unless the project has removed backups: elsewhere, they are made by hand."""
 
     @property
     def last(self) -> BackupRecord | None:
@@ -78,6 +79,12 @@ class Backups:
 
 
 def gather_backups() -> Backups:
-    """Return the backups, with one query."""
+    """Return the backups, with two queries."""
     records = tuple(BackupRecord.objects.order_by("-created")[:SHOWN])
-    return Backups(now=timezone.now(), records=records, expected=settings.ENVIRONMENT.environment == "prod")
+    expected = settings.ENVIRONMENT.environment == "prod" and cron_has_backups()
+    return Backups(now=timezone.now(), records=records, expected=expected)
+
+
+def cron_has_backups() -> bool:
+    """Return whether cron has scheduled a task of backups: a project that has removed them has no such line."""
+    return CronRun.objects.filter(state=CronRun.State.SCHEDULED, command__contains="backup").exists()
