@@ -113,7 +113,9 @@ class Tests:
             self.run(f".venv/bin/python -m {pip} --requirement web/requirements-tools.txt")
             shutil.copy(listed_here, stamp)
         for packages in VENV.glob("lib/python*/site-packages"):
-            (packages / "bedplate.pth").write_text("../../../../library/src\n")  # the library as it is here
+            file, line = packages / "bedplate.pth", "../../../../library/src\n"  # the library as it is here
+            if not file.exists() or file.read_text() != line:  # programs of another run read it, too
+                file.write_text(line)
         self.path = f"{VENV / 'bin'}{os.pathsep}{self.path}"
 
     def prepare_node(self) -> None:
