@@ -50,6 +50,8 @@ def follow(project: MadeProject, page: str, *, embedded: bool = False) -> None:
 def translate_the_rest(catalog: Path) -> None:
     """Translate every untranslated text: a translator's work, which the page does not print."""
     entries = re.sub(r'^(msgid (".+"))\nmsgstr ""$', r"\1\nmsgstr \2", catalog.read_text(), flags=re.MULTILINE)
+    plural = r'^(msgid (".+")\nmsgid_plural (".+"))\nmsgstr\[0\] ""\nmsgstr\[1\] ""$'
+    entries = re.sub(plural, r"\1\nmsgstr[0] \2\nmsgstr[1] \3", entries, flags=re.MULTILINE)
     catalog.write_text(entries)
 
 

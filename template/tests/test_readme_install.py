@@ -115,7 +115,7 @@ def start_and_join(reader: Reader) -> None:
 def run_with_docker(reader: Reader) -> None:
     """Install it, stop it, start it again."""
     said = reader.follow("Run it with Docker", folder=reader.joined)
-    assert f"http://127.0.0.1:{reader.stack.port}" in said
+    assert f"http://localhost:{reader.stack.port}" in said
     assert reader.stack.get("/").status == 200
 
 

@@ -28,6 +28,7 @@ INSTALLED_APPS = [
     "bedplate.django.accounts",
     "bedplate.django.theme",
     "bedplate.django.operations",
+    "bedplate.django.operations_page",
     "bedplate.django.media",
     "bedplate.django.cron_runs",
     "bedplate.django.anonymization",
@@ -172,7 +173,7 @@ LANGUAGES = [
 ]
 LOCALE_PATHS = [BASE_DIRECTORY / "locale"]
 TIME_ZONE = ENVIRONMENT.time_zone
-USE_TZ = True
+FORMAT_MODULE_PATH = "bedplate.django.theme.formats"
 
 
 def static_storage() -> str:

@@ -12,6 +12,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("health/", include("bedplate.django.operations.health_urls")),
     path("i18n/", include("django.conf.urls.i18n")),
+    path("operations/", include("bedplate.django.operations_page.urls")),
     path("tasks/", include("bedplate.django.operations.urls")),
 ]
 if apps.is_installed("bedplate.django.caught_mail"):

@@ -15,4 +15,5 @@ def site(request: HttpRequest) -> dict[str, Any]:  # noqa: ARG001 (Django's sign
         "FRONTEND": settings.FRONTEND,
         "MAIL_IS_CAUGHT": environment.catches_mail,
         "SIGNUP_IS_OPEN": environment.allow_signup,
+        "FLOWER": None if environment.embedded else "/flower/",
     }

@@ -20,8 +20,6 @@ def home(request: HttpRequest) -> HttpResponse:
     if settings.ENVIRONMENT.private or request.user.is_staff:
         context = {
             "shows_stack": True,
-            "has_cron": not settings.ENVIRONMENT.embedded,
-            "flower": None if settings.ENVIRONMENT.embedded else "/flower/",
             "django_version": django.get_version(),
         }
     return render(request, "pages/home.html", context)

@@ -5,7 +5,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class UsersConfig(AppConfig):
-    """Users; they log in with their e-mail address."""
+    """Users; they log in with their email address."""
 
     name = "users"
     verbose_name = _("Users")

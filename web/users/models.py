@@ -16,7 +16,7 @@ class UserManager(BaseUserManager["User"]):
     def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
         """Return a new user. Without a password, the user must first set one by mail."""
         if not email:
-            raise ValueError("A user needs an e-mail address.")
+            raise ValueError("A user needs an email address.")
         user = self.model(email=email, **fields)
         user.set_password(password)
         user.save(using=self._db)
@@ -28,15 +28,15 @@ class UserManager(BaseUserManager["User"]):
 
 
 class User(AbstractBaseUser, PermissionsMixin):
-    """A user who logs in with an e-mail address and a password (optionally with a second factor)."""
+    """A user who logs in with an email address and a password (optionally with a second factor)."""
 
-    email = LowercaseEmailField(_("e-mail address"), unique=True)
+    email = LowercaseEmailField(_("email address"), unique=True)
     name = models.CharField(_("name"), max_length=150, blank=True)
     is_staff = models.BooleanField(
         _("staff"), default=False, help_text=_("May open the administration, and other pages for staff.")
     )
     is_active = models.BooleanField(
-        _("active"), default=True, help_text=_("May log in. Clear this instead of deleting a user.")
+        _("active"), default=True, help_text=_("May sign in. Clear this instead of deleting a user.")
     )
     date_joined = models.DateTimeField(_("joined"), default=timezone.now, editable=False)
 

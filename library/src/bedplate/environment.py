@@ -4,13 +4,14 @@ import os
 import sys
 from pathlib import Path
 from typing import Any, Final, Literal
-from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from django.core.exceptions import ImproperlyConfigured
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic import SecretStr as SecretStr  # noqa: PLC0414 - projects import it from here
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from bedplate.environment_values import error_message, lines, with_database
 
 PLACEHOLDER: Final = "change-me"
 SECRETS_DIRECTORY: Final = Path("/run/secrets")
@@ -163,6 +164,11 @@ class Environment(BaseSettings):
         pattern="^(https?://.+)?$",
         description="URL for pings about cron runs, as for Healthchecks: `<url>/<task>`, with `/start`, `/fail`.",
     )
+    metrics_token: SecretStr = Field(
+        default=SecretStr(""),
+        description="Token of Prometheus for `/operations/metrics`. Secret; at least 32 characters. Empty: closed.",
+    )
+    release: str = Field(default="", description="The release that runs. `./bedplate deploy` sets it.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         default="INFO", description="The least severe messages to log."
     )
@@ -170,7 +176,14 @@ class Environment(BaseSettings):
         default="json", description="`json`, one line for each event, for machines; `text`, for a terminal."
     )
 
-    @field_validator("secret_key", "postgres_password", "default_user_password", "email_password", "backup_signing_key")
+    @field_validator(
+        "secret_key",
+        "postgres_password",
+        "default_user_password",
+        "email_password",
+        "backup_signing_key",
+        "metrics_token",
+    )
     @classmethod
     def refuse_placeholder(cls, value: SecretStr | None) -> SecretStr | None:
         """Return the secret. Raise ValueError if it is the placeholder of `.env.example`."""
@@ -196,7 +209,7 @@ class Environment(BaseSettings):
             raise ValueError("needs HSTS_INCLUDE_SUBDOMAINS=true")
         return value
 
-    @field_validator("secret_key", "backup_signing_key")
+    @field_validator("secret_key", "backup_signing_key", "metrics_token")
     @classmethod
     def refuse_short_keys(cls, value: SecretStr, info: ValidationInfo) -> SecretStr:
         """Return the keys. Raise ValueError if one is too short. Only `secret_key` is always required."""
@@ -253,16 +266,6 @@ class Environment(BaseSettings):
         return self.environment != "prod" or self.isolated
 
 
-def with_database(url: str, number: int) -> str:
-    """Return the URL of a database of Valkey: its number is the path of the URL, before the query."""
-    return urlsplit(url)._replace(path=f"/{number}").geturl()
-
-
-def lines(secret: SecretStr) -> tuple[str, ...]:
-    """Return a secret's lines, without empty ones."""
-    return tuple(line for line in map(str.strip, secret.get_secret_value().splitlines()) if line)
-
-
 def read_environment(**overrides: Any) -> Environment:
     """Return the library's configuration of this process. Raise ImproperlyConfigured like `read`."""
     return read(Environment, **overrides)
@@ -279,7 +282,7 @@ def read[Read: Environment](kind: type[Read], **overrides: Any) -> Read:
     try:
         return kind(_secrets_dir=secrets_directory, **overrides)
     except ValidationError as error:
-        raise ImproperlyConfigured(_error_message(error)) from None
+        raise ImproperlyConfigured(error_message(error)) from None
 
 
 def read_or_exit[Read: Environment](kind: type[Read]) -> Read:
@@ -288,12 +291,3 @@ def read_or_exit[Read: Environment](kind: type[Read]) -> Read:
         return read(kind)
     except ImproperlyConfigured as error:
         sys.exit(str(error))
-
-
-def _error_message(error: ValidationError) -> str:
-    lines = ["The configuration is not usable. Set these in .env, or as files in /run/secrets:"]
-    for problem in error.errors(include_url=False):
-        variable = "".join(map(str, problem["loc"])).upper()
-        reason = "is not set" if problem["type"] == "missing" else problem["msg"].removeprefix("Value error, ")
-        lines.append(f"  {variable}: {reason}")
-    return "\n".join(lines)

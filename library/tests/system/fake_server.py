@@ -12,7 +12,7 @@ OPTIONS: Final = ("--domain", DOMAIN, "--admin-email", "you@example.com")
 HASHES: Final = {"valkey_server_passwords", "cache_server_passwords"}
 SECRETS: Final = {
     *("secret_key", "postgres_password", "postgres_server_password", "default_user_password"),
-    *("backup_signing_key", "valkey_url", "cache_url", *HASHES),
+    *("backup_signing_key", "metrics_token", "valkey_url", "cache_url", *HASHES),
 }
 OPTIONAL: Final = {
     "prod": {"email_password", "google_credentials"},

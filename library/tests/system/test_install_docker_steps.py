@@ -46,12 +46,12 @@ def test_summary_says_how_to_continue(machine: FakeMachine) -> None:
     for number in range(1, 9):
         assert f"[{number}/8] " in result.stdout
     for text in (
-        f"http://127.0.0.1:{machine.port}",
+        f"http://localhost:{machine.port}",
         f"http://shop.localhost:{machine.port}",
         "admin@shop.local",
         f"Password  {password}\n",
         *("/admin/", "/tasks/", "/mail/"),
-        f"\n  Flower    http://127.0.0.1:{machine.port}/flower/ (background tasks)\n",  # the label of its service
+        f"\n  Flower    http://localhost:{machine.port}/flower/ (background tasks)\n",  # the label of its service
         "\n  ./google_storage.sh --help",
         *("docker compose logs", "docker compose stop", "docker compose up -d", "exec web python manage.py"),
         "./run_tests.sh",
@@ -155,7 +155,7 @@ def test_values_are_read_as_compose_does(machine: FakeMachine, line: str) -> Non
     machine.write_dotenv(HTTP_PORT=line.format(machine.port))
     result = machine.install("--yes")
     assert result.returncode == 0, result.stderr
-    assert f"http://127.0.0.1:{machine.port}\n" in result.stdout
+    assert f"http://localhost:{machine.port}\n" in result.stdout
 
 
 def test_values_are_not_run(machine: FakeMachine) -> None:

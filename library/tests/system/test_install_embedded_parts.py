@@ -1,6 +1,7 @@
 """The decisions of embedded mode's install, without running it."""
 
 import os
+import re
 import shutil
 from collections import namedtuple
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 from bedplate.host.embedded import checks, configuration, diagnosis, google_storage, node, packages
 from bedplate.host.embedded.project import Project, Stamp, files_below, fingerprint
+from bedplate.host.embedded.summary import summary
 from bedplate.host.errors import AbortError
 from bedplate.testing.checkout import copy_as_shop
 from embedded_mode import install
@@ -153,3 +155,10 @@ def test_failure_amid_a_set_up_is_a_failure(tmp_path: Path) -> None:
     assert result.returncode == 1
     assert "Is a directory" in result.stdout
     assert "Traceback" not in result.stdout
+
+
+def test_the_printed_addresses_are_ones_at_which_passkeys_work() -> None:
+    """Browsers refuse passkeys at an IP address: the site and its pages are printed with `localhost`."""
+    text = summary({"DEFAULT_USER_EMAIL": "a@example.org", "DEFAULT_USER_PASSWORD": "x"}, port=8000)
+    assert re.search("Site +http://localhost:8000 ", text)
+    assert re.findall(r"(?:Tasks|Admin|Mail) +http://([\w.]+):8000/", text) == ["localhost"] * 3

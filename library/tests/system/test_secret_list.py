@@ -187,6 +187,7 @@ def test_environments_agree() -> None:
         "valkey_url",
         "cache_url",
         "default_user_password",
+        "metrics_token",
         "backup_signing_key",
         "dev_password",
     ]

@@ -1,7 +1,7 @@
 import { useEffect, useState } from "react";
 import { pollWhileVisible } from "./polling";
 
-/** The status of a service in the response of /health/ready. */
+/** The status of a service in the response of /health/services. */
 export interface Check {
   status: "ok" | "unavailable";
   duration_ms?: number;
@@ -46,7 +46,7 @@ async function fetchReadiness(url: string, signal: AbortSignal): Promise<Readine
 }
 
 function readAnswer(answer: { status?: unknown; checks?: Checks }): Readiness {
-  if (typeof answer.status !== "string") throw new TypeError("not an answer of /health/ready");
+  if (typeof answer.status !== "string") throw new TypeError("not an answer of /health/services");
   // Only staff get the checks, and not while the database is unavailable, as it has the users.
   return { state: answer.status === "ok" ? "ok" : "degraded", checks: answer.checks ?? {} };
 }

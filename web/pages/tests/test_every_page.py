@@ -32,7 +32,7 @@ FOR_USERS = (
     "/tasks/",
     "/documents/",
 )
-FOR_STAFF = ("/admin/", "/admin/users/user/", "/admin/users/user/add/", "/admin/users/user/1/change/")
+FOR_STAFF = ("/operations/", "/admin/", "/admin/users/user/", "/admin/users/user/add/", "/admin/users/user/1/change/")
 
 
 class InlineCode(HTMLParser):

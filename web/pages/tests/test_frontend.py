@@ -44,5 +44,5 @@ def test_with_the_frontend_the_status_of_the_stack_is_shown(client: Client) -> N
     found = re.search(r'data-component="StackStatus" data-props="([^"]*)"', home(client))
     assert found
     properties = json.loads(unescape(found[1]))
-    assert properties["url"] == "/health/ready"
+    assert properties["url"] == "/health/services"
     assert properties["labels"]["checks"]["database"] == "Database"

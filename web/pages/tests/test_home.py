@@ -21,19 +21,14 @@ def test_the_page_has_the_project_name(client: Client, configure: Callable[..., 
 def test_on_a_local_site_the_page_links_to_all_services(client: Client, configure: Callable[..., None]) -> None:
     configure(environment="local")
     page = home(client)
-    for address in ("/health/ready", "/health/background", "/tasks/", "/mail/", "/admin/"):
+    for address in ("/operations/", "/tasks/", "/mail/", "/admin/"):
         assert f'href="{address}"' in page
-
-
-def test_embedded_mode_has_no_cron(client: Client, configure: Callable[..., None]) -> None:
-    configure(environment="embedded")
-    assert "/health/background" not in home(client)
 
 
 def test_in_production_anonymous_users_see_nothing_of_the_stack(client: Client, configure: Callable[..., None]) -> None:
     configure(environment="prod")
     page = home(client)
-    for word in ("Django", "/health/ready", "/admin/", "/mail/"):
+    for word in ("Django", "/operations/", "/admin/", "/mail/"):
         assert word not in page
 
 

@@ -31,7 +31,7 @@ class Migration(migrations.Migration):
                 (
                     "email",
                     bedplate.django.accounts.fields.LowercaseEmailField(
-                        max_length=254, unique=True, verbose_name="e-mail address"
+                        max_length=254, unique=True, verbose_name="email address"
                     ),
                 ),
                 ("name", models.CharField(blank=True, max_length=150, verbose_name="name")),
@@ -47,7 +47,7 @@ class Migration(migrations.Migration):
                     "is_active",
                     models.BooleanField(
                         default=True,
-                        help_text="May log in. Clear this instead of deleting a user.",
+                        help_text="May sign in. Clear this instead of deleting a user.",
                         verbose_name="active",
                     ),
                 ),

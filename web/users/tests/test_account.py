@@ -111,7 +111,7 @@ def test_no_mail_is_sent_to_an_unknown_address(db: None, client: Client, mailout
 
 def test_sign_up_is_closed_by_default(db: None, client: Client) -> None:
     form = {"email": "new@example.org", "password1": "correct-horse-10", "password2": "correct-horse-10"}
-    assert "Sign Up Closed" in client.post("/accounts/signup/", form).content.decode()
+    assert "Sign-up is closed" in client.post("/accounts/signup/", form).content.decode()
     assert not User.objects.exists()
     assert "/accounts/signup/" not in client.get("/accounts/login/").content.decode()
 

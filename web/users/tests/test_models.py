@@ -40,7 +40,7 @@ def test_the_database_refuses_upper_case_addresses(user: User) -> None:
 
 
 def test_a_user_needs_an_address(db: None) -> None:
-    with pytest.raises(ValueError, match="e-mail address"):
+    with pytest.raises(ValueError, match="email address"):
         User.objects.create_user("")
 
 

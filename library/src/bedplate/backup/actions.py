@@ -1,6 +1,7 @@
 """The action of each option of `./google_storage.sh`, with its messages."""
 
 import sys
+import time
 from pathlib import Path
 
 from rich.console import Console
@@ -17,9 +18,10 @@ from bedplate.backup.commands.restore import REASONS, restore
 from bedplate.backup.commands.undo import undo
 from bedplate.backup.commands.verify import verify
 from bedplate.backup.configuration import Configuration
-from bedplate.backup.errors import BackupError, WrongUseError
+from bedplate.backup.errors import BackupError, StaleBackupsError, UnusableBackupError, WrongUseError
 from bedplate.backup.names import SLUG, split_url
 from bedplate.backup.progress import Progress
+from bedplate.backup.report import report_backups
 from bedplate.backup.session import Installation, Session
 from bedplate.backup.signatures import EXPORT
 
@@ -72,7 +74,9 @@ def run_authenticate(configuration: Configuration, *, key_file: Path | None, por
 
 def run_back_up(session: Session) -> None:
     """Make a backup and print its URL."""
+    started = time.monotonic()
     manifest = back_up(session)
+    report_backups(session, seconds={manifest.name: time.monotonic() - started})
     session.progress.say(
         f"Backed up: a database of {size(manifest.database_size)} and {manifest.media_files} media files. "
         f"Stored: {size(manifest.size)}."
@@ -101,7 +105,12 @@ def run_verify(session: Session, wanted: str, *, scheduled: bool) -> None:
     if scheduled and encryption.recipients and not encryption.identities:
         session.progress.say("This server cannot read its own backups, as intended: the drill runs where the key is.")
         return
-    manifest = verify(session, wanted)
+    try:
+        manifest = verify(session, wanted)
+    except UnusableBackupError:
+        report_backups(session)
+        raise
+    report_backups(session)
     session.progress.say(f"Verified: {session.store.url}/{manifest.name} restores to the data that was backed up.")
 
 
@@ -138,7 +147,12 @@ def run_prune(session: Session, *, dry_run: bool, scheduled: bool) -> None:
 
 def run_check(session: Session, *, forget: bool) -> None:
     """Print that all is well, or fail."""
-    check(session, forget_missing=forget)
+    try:
+        check(session, forget_missing=forget)
+    except StaleBackupsError:
+        report_backups(session)
+        raise
+    report_backups(session)
     session.progress.say("The newest backup and the newest verification are recent.")
 
 

@@ -15,8 +15,9 @@ from bedplate.backup.signatures import SigningKey
 from bedplate.backup.stores import Store
 from bedplate.backup.stores.folder import FolderStore
 from bedplate.backup.trust import SIGNERS, Trust, read_signers
-from bedplate.environment import Environment, lines
+from bedplate.environment import Environment
 from bedplate.environment import read_environment as read_django_environment
+from bedplate.environment_values import lines
 
 
 @dataclass(frozen=True)

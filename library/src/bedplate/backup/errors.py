@@ -12,6 +12,10 @@ class UnusableBackupError(BackupError):
     """
 
 
+class StaleBackupsError(BackupError):
+    """The check read the store, and the backups are not as they should be."""
+
+
 class WrongUseError(BackupError):
     """Invalid usage."""
 

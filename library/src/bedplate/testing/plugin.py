@@ -1,16 +1,24 @@
 """A pytest plugin for tests of a project: `pytest_plugins = ["bedplate.testing.plugin"]` in its `conftest.py`."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.test import Client
+from django.utils import translation
 from pytest_django import Settings
 
 PASSWORD: Final = "correct-horse-9"  # noqa: S105 - for test users only
 """The password of the users that these fixtures create."""
+
+
+@pytest.fixture(autouse=True)
+def own_language() -> Iterator[None]:
+    """Activate the default language again after the test: a request in French leaves French to the next test."""
+    with translation.override(translation.get_language()):
+        yield
 
 
 @pytest.fixture

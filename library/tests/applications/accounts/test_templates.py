@@ -44,7 +44,7 @@ def test_the_message_about_passkeys_has_its_script(client: Client) -> None:
 def test_the_librarys_translations_override_those_of_other_packages(client: Client) -> None:
     page = client.get("/accounts/login/", headers={"Accept-Language": "fr"}).content.decode()
     assert "Se connecter avec une clé d\u2019accès" in page
-    assert "Les clés d\u2019accès et les clés de sécurité nécessitent JavaScript." in page
+    assert "Les clés d\u2019accès nécessitent JavaScript." in page
 
 
 @WITH_PAGE

@@ -2,11 +2,14 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
+from importlib import import_module
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from bedplate.django.media import forms
 from bedplate.django.media.models import Document, delete_with_folder, path_of_owner
+from django.apps import apps
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -31,8 +34,41 @@ def test_an_upload_is_listed_and_can_be_opened(own_client: Client) -> None:
     document = Document.objects.get()
     page = own_client.get("/documents/").content.decode()
     assert f'href="{document.file.url}"' in page
-    assert "my_report.txt" in page
+    assert ">my report.txt</a>" in page
     assert document.size == len(b"content")
+
+
+def test_a_document_keeps_the_name_of_its_file(own_client: Client) -> None:
+    upload(own_client, "my  été report.pdf")
+    document = Document.objects.get()
+    assert str(document) == "my  été report.pdf"
+    response = own_client.get(document.file.url)
+    assert quote("my  été report.pdf") in response["Content-Disposition"]
+    b"".join(response)
+
+
+def test_a_long_name_keeps_its_suffix(user: User) -> None:
+    assert str(create_document(user, "a" * 300 + ".pdf")) == "a" * 251 + ".pdf"
+    assert Document.objects.get().name.endswith(".pdf")
+
+
+def test_documents_from_before_get_the_name_in_the_storage(user: User) -> None:
+    create_document(user, "my report.txt")
+    Document.objects.update(name="")
+    import_module("bedplate.django.media.migrations.0002_names_of_documents").name_documents(apps, None)
+    assert Document.objects.get().name == "my_report.txt"
+
+
+def test_a_deletion_asks_first(own_client: Client, user: User) -> None:
+    document = create_document(user, "my report.txt")
+    address = f"/documents/{document.pk}/delete/"
+    assert f'href="{address}"' in own_client.get("/documents/").content.decode()
+    page = own_client.get(address).content.decode()
+    assert "Delete <strong>my report.txt</strong>?" in page
+    assert '<a class="button button--secondary" href="/documents/">Cancel</a>' in page
+    assert Document.objects.exists()
+    own_client.post(address)
+    assert not Document.objects.exists()
 
 
 def test_anonymous_users_are_redirected_to_the_login(client: Client) -> None:
@@ -110,7 +146,8 @@ def test_a_folder_with_another_file_is_kept(user: User, media_root: Path) -> Non
 
 def test_documents_of_others_cannot_be_deleted(own_client: Client, other: User) -> None:
     document = create_document(other, "theirs.txt")
-    assert own_client.post(f"/documents/{document.pk}/delete/").status_code == HTTPStatus.NOT_FOUND
+    for method in (own_client.get, own_client.post):
+        assert method(f"/documents/{document.pk}/delete/").status_code == HTTPStatus.NOT_FOUND
     assert Document.objects.exists()
 
 

@@ -120,7 +120,7 @@ def production_behind_nginx(configure: Callable[..., None], settings: Settings) 
 
 @pytest.mark.django_db
 @pytest.mark.usefixtures("production_behind_nginx", "own_cache")
-@pytest.mark.parametrize("address", ["/health/ready", "/health/background"])
+@pytest.mark.parametrize("address", ["/health/ready", "/health/services", "/health/background"])
 def test_anonymous_users_see_no_checks(client: Client, user: User, staff: User, address: str) -> None:
     for part in PARTS:
         heartbeat.beat(part)
@@ -171,6 +171,31 @@ def test_a_missing_heartbeat_is_detected(dead: heartbeat.Part, caplog: pytest.Lo
     cache.delete(heartbeat.key(dead))
     assert Client().get("/health/background").json()["checks"][dead]["error"] == "no heartbeat yet"
     assert {record.levelname for record in caplog.records} == {"WARNING"}
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("production_behind_nginx", "own_cache")
+@pytest.mark.parametrize("dead", PARTS)
+def test_services_count_cron_and_the_worker_too(dead: heartbeat.Part) -> None:
+    for part in PARTS:
+        heartbeat.beat(part)
+    answer = Client().get("/health/services")
+    assert (answer.status_code, set(answer.json()["checks"])) == (200, {*CHECKS, *PARTS})
+    cache.delete(heartbeat.key(dead))
+    answer = Client().get("/health/services")
+    assert answer.status_code == 503
+    assert [name for name, check in answer.json()["checks"].items() if check["status"] != "ok"] == [dead]
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("production_behind_nginx", "own_cache")
+def test_without_the_cache_heartbeats_are_unknown(replace: Callable[[str, health.Check], None]) -> None:
+    def fail() -> None:
+        raise ConnectionError
+
+    replace("cache", fail)
+    checks = Client().get("/health/services").json()["checks"]
+    assert checks["worker"] == checks["cron"] == {"status": "unavailable", "error": "unknown"}
 
 
 def test_embedded_mode_has_no_heartbeats(client: Client, configure: Callable[..., None]) -> None:

@@ -9,6 +9,6 @@ from django.utils.translation import override
 def test_texts_are_in_the_language_of_the_page() -> None:
     with override("fr"):
         properties = json.loads(stack_status())
-    assert properties["url"] == "/health/ready"
+    assert properties["url"] == "/health/services"
     assert properties["labels"]["checks"]["database"] == "Base de données"
     assert properties["labels"]["ok"] == "Tous les services répondent."

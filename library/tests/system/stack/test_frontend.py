@@ -25,8 +25,9 @@ def test_services_are_shown(page: Page) -> None:
     """The home page shows every service behind the site, and that it answers."""
     visit(page, "/")
     checks = page.locator(".stack-status__check--ok")
-    expect(checks).to_have_count(3)
-    for service in ("Database", "Cache", "Task queue"):
+    services = ("Database", "Cache", "Task queue", "Worker", "Cron")
+    expect(checks).to_have_count(len(services))
+    for service in services:
         expect(checks.filter(has_text=service)).to_contain_text("answers")
 
 

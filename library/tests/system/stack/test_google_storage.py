@@ -83,12 +83,16 @@ def test_pasted_address_signs_in_too(storage: Storage, playwright: Playwright) -
 
 
 def test_backup_is_listed_and_verified(storage: Storage, backup: str) -> None:
-    """A backup is listed at once, and as verified after a restore verification has passed."""
+    """A backup is listed at once, and as verified after a drill has passed, also on the page about operations."""
     (newest, *_) = storage.list()
     assert (newest["url"], newest["environment"], newest["verified"]) == (backup, "local", False)
     assert newest["engine"].startswith("postgresql 18.")
+    name = backup.rpartition("/")[2]
+    recorded = f"SELECT seconds > 0, passed FROM backup_records WHERE name LIKE '%/{name}'"
+    assert storage.stack.query(recorded).strip() == "t|"
     storage.run("--verify", backup)
     assert storage.list()[0]["verified"]
+    assert storage.stack.query(recorded).strip() == "t|t"
     storage.run(*PRUNE)
     assert backup in storage.run(*LIST)
 

@@ -58,7 +58,7 @@ def test_outage_shows_on_the_open_page(stack: Stack, page: Page, console: Consol
     finally:
         stack.restore()
     expect(page.locator(".stack-status--ok")).to_be_visible()
-    console.expect("/health/ready")
+    console.expect("/health/services")
 
 
 @pytest.mark.parametrize("part", ["cron", "celery"])

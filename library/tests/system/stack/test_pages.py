@@ -45,7 +45,11 @@ def test_log_in_and_out(page: Page, stack: Stack) -> None:
 def test_wrong_password(page: Page, stack: Stack) -> None:
     """A wrong password is reported, but not which of the two is wrong; no user is logged in."""
     sign_in(page, stack.dotenv["DEFAULT_USER_EMAIL"], "not-the-password")
-    expect(page.locator("main")).to_contain_text("The email address and/or password you specified are not correct.")
+    error = page.get_by_role("alert").filter(
+        has_text="The email address and/or password you specified are not correct."
+    )
+    expect(error).to_be_focused()
+    visit(page, "/")
     expect(page.get_by_role("link", name="Sign in")).to_be_visible()
 
 
@@ -55,16 +59,16 @@ def test_password_reset_by_mail(page: Page, stack: Stack) -> None:
     visit(page, "/accounts/login/")
     page.get_by_role("link", name="Forgot your password?").click()
     page.get_by_label("Email").fill("forgetful@example.com")
-    page.get_by_role("button", name="Reset My Password").click()
+    page.get_by_role("button", name="Reset my password").click()
     wait_until(lambda: "forgetful@example.com" in stack.get("/mail/").text, limit=60, what="the worker sends the mail")
     visit(page, "/mail/")
     newest = page.get_by_role("row").nth(1)
     expect(newest).to_contain_text("forgetful@example.com")
     newest.get_by_role("link").click()
     page.locator(".mail-text").get_by_role("link", name="/password/reset/").click()
-    page.get_by_label("New Password", exact=True).fill("a-remembered-password")
-    page.get_by_label("New Password (again)").fill("a-remembered-password")
-    page.get_by_role("button", name="Change Password").click()
+    page.get_by_label("New password", exact=True).fill("a-remembered-password")
+    page.get_by_label("New password (again)").fill("a-remembered-password")
+    page.get_by_role("button", name="Change password").click()
     sign_in(page, "forgetful@example.com", "a-remembered-password")
     expect(page.get_by_role("button", name="Sign out")).to_be_visible()
 
@@ -77,7 +81,7 @@ def test_administration(staff_page: Page, stack: Stack) -> None:
     email = stack.dotenv["DEFAULT_USER_EMAIL"]
     visit(staff_page, "/admin/users/user/")
     staff_page.get_by_role("table").get_by_role("link", name=email).click()
-    expect(staff_page.get_by_label("E-mail address")).to_have_value(email)
+    expect(staff_page.get_by_label("Email address")).to_have_value(email)
 
 
 def test_language(page: Page) -> None:
@@ -93,17 +97,18 @@ def test_language(page: Page) -> None:
 def test_documents(staff_page: Page) -> None:
     """A person uploads a file, opens it, and deletes it. Its long name breaks no other word of its row."""
     visit(staff_page, "/documents/")
-    name = "a_note" + "_of_what_not_to_forget" * 5 + ".txt"
+    name = "a note" + "_of_what_not_to_forget" * 5 + ".txt"
     note = FilePayload(name=name, mimeType="text/plain", buffer=b"Remember the milk.")
     staff_page.get_by_label("File").set_input_files(note)
     staff_page.get_by_role("button", name="Upload").click()
-    delete = staff_page.get_by_role("button", name=f"Delete {name}")
+    delete = staff_page.get_by_role("link", name=f"Delete {name}")
     heading = staff_page.get_by_role("columnheader", name="Delete")
     for text in (staff_page.get_by_text("18\xa0bytes"), heading, delete):
         assert text.evaluate(HEIGHT) < 30, f"{text} is broken into lines"
-    staff_page.get_by_role("link", name=name).click()
+    staff_page.get_by_role("link", name=name, exact=True).click()
     expect(staff_page.locator("body")).to_have_text("Remember the milk.")
     staff_page.go_back()
     delete.click()
+    staff_page.get_by_role("button", name="Delete").click()
     expect(staff_page.locator("main")).to_contain_text("The document is deleted.")
-    expect(staff_page.get_by_role("link", name=name)).to_have_count(0)
+    expect(staff_page.get_by_role("link", name=name, exact=True)).to_have_count(0)

@@ -82,6 +82,23 @@ def assert_nothing_is_left(server: Server) -> None:
 
 
 @on_prod
+def test_metrics_token(server: Server) -> None:
+    """Prometheus reads the metrics with the token, through nginx; with the earlier one, or none, it does not."""
+
+    def metrics(token: str) -> tuple[int, str]:
+        response = server.get("/operations/metrics", Authorization=f"Bearer {token}")
+        return response.status, response.text
+
+    earlier = server.secret("metrics_token").strip()
+    status, found = metrics(earlier)
+    assert (status, 'bedplate_service_up{service="cron"} 1.0' in found) == (200, True), found
+    rotate(server, "metrics_token")
+    present = server.secret("metrics_token").strip()
+    assert [metrics(token)[0] for token in (present, earlier, "")] == [200, 403, 403]
+    assert_nothing_is_left(server)
+
+
+@on_prod
 def test_secret_key(server: Server, superuser: Visitor, customer: Visitor) -> None:
     """With a new key users stay logged in, and no request fails; once the old key is forgotten, it opens nothing."""
     absent = server.visitor()

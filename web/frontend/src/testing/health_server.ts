@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 
 type Answer = (response: ServerResponse) => void;
 
-/** A real HTTP server that replaces /health/ready: it gives the answer set last, and counts the requests. */
+/** A real HTTP server that replaces /health/services: it gives the answer set last, and counts the requests. */
 export class HealthServer {
   requests = 0;
   private answer: Answer = () => undefined;
@@ -24,7 +24,7 @@ export class HealthServer {
   }
 
   get url(): string {
-    return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}/health/ready`;
+    return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}/health/services`;
   }
 
   answerWith(status: number, body: object | string): void {

@@ -7,7 +7,7 @@ from typing import Final
 from bedplate.backup.catalog import Backup, misdated
 from bedplate.backup.commands.list_backups import age
 from bedplate.backup.commands.prune import plan_of
-from bedplate.backup.errors import BackupError
+from bedplate.backup.errors import BackupError, StaleBackupsError
 from bedplate.backup.made_backups import forget_backups, lost_backups
 from bedplate.backup.names import CLOCK_TOLERANCE, BackupName
 from bedplate.backup.session import Session
@@ -23,7 +23,7 @@ OVERDUE: Final = timedelta(days=3)
 
 
 def check(session: Session, *, forget_missing: bool = False) -> None:
-    """Raise BackupError with all problems unless the newest backup and the newest verification are recent.
+    """Raise StaleBackupsError with all problems unless the newest backup and the newest verification are recent.
 
     With `forget_missing`, stop expecting backups that the store has lost.
     """
@@ -36,7 +36,7 @@ def check(session: Session, *, forget_missing: bool = False) -> None:
         stale += _overdue(session, found)
     if stale:  # a drill's message may come from another environment, and quote rows
         said = "".join(character for character in " ".join(stale) if character.isprintable())
-        raise BackupError(f"{said} What to do: library/docs/how-to/backups.md")
+        raise StaleBackupsError(f"{said} What to do: library/docs/how-to/backups.md")
 
 
 def _overdue(session: Session, found: Sequence[Backup]) -> list[str]:

@@ -2,7 +2,8 @@
 
 from importlib import import_module
 
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
+from django.utils.translation import gettext_lazy as _
 
 
 class AccountsConfig(AppConfig):
@@ -13,5 +14,7 @@ class AccountsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Connect the signal receivers of second factors."""
+        """Connect the signal receivers of second factors, and give their model a name that can be translated."""
         import_module("bedplate.django.accounts.second_factor")
+        options = apps.get_model("mfa", "Authenticator")._meta  # noqa: SLF001 - documented as `Model._meta`
+        options.verbose_name, options.verbose_name_plural = _("second factor"), _("second factors")

@@ -1,4 +1,4 @@
-"""A model field for e-mail addresses, independent of case."""
+"""A model field for email addresses, independent of case."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from django.db import models
 
 
 class LowercaseEmailField(models.EmailField):
-    """An e-mail address, stored and looked up in lower case: `Ada@Example.org` finds `ada@example.org`."""
+    """An email address, stored and looked up in lower case: `Ada@Example.org` finds `ada@example.org`."""
 
     def to_python(self, value: Any) -> Any:
         """Return the address in lower case."""

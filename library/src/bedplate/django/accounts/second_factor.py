@@ -24,7 +24,11 @@ SET_UP: Final = "mfa_index"
 GIVE_CODE: Final = "mfa_reauthenticate"
 GIVE_PASSKEY: Final = "mfa_reauthenticate_webauthn"
 # URL names (without a namespace) of pages that show no data, or check staff themselves.
-ALWAYS_OPEN: Final = {"health-live", "health-ready", "health-background", "set_language", "staff-check"}
+ALWAYS_OPEN: Final = {
+    *("health-live", "health-ready", "health-services", "health-background"),
+    *("operations", "operations-part", "operations-metrics"),  # they work without the database, and check staff then
+    *("set_language", "staff-check"),
+}
 FACTOR_PAGES: Final = {GIVE_CODE, GIVE_PASSKEY, "account_logout"}
 
 

@@ -12,7 +12,7 @@ from bedplate.django.operations.admin import RecordAdmin
 class CronRunAdmin(RecordAdmin):
     """Shows scheduled, running and finished runs. They cannot be changed."""
 
-    list_display = ("task", "state", "scheduled_for", "started", "finished", "exit_code", "reason")
+    list_display = ("task", "state", "scheduled_for", "finished", "reason")
     list_filter = ("state", "task", "scheduled_for")
     search_fields = ("task", "reason", "output")
     date_hierarchy = "scheduled_for"

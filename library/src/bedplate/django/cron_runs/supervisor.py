@@ -54,6 +54,7 @@ class Supervisor:
         self._begun: set[int] = set()
         self._unheld: dict[int, datetime] = {}
         self._sees_database = True
+        self._version = ""
 
     def run(self) -> None:
         """Run until SIGTERM. Raise CrontabError or SupervisorError if that is not possible."""
@@ -61,6 +62,7 @@ class Supervisor:
         read_crontab(self._path, zone=self._zone)
         # -no-reap: supercronic is not the first process of the container.
         command = ["supercronic", "-no-reap", "-quiet", "-passthrough-logs", "-inotify", str(self._path)]
+        self._version = supercronic_version()
         self._supercronic = subprocess.Popen(command)
         try:
             while True:
@@ -90,7 +92,7 @@ class Supervisor:
             self._sees_database = False
         else:
             self._sees_database = True
-            heartbeat.beat("cron")  # only with the database: without it no task runs
+            heartbeat.beat("cron", version=self._version)  # only with the database: without it no task runs
 
     def check_runs(self, crontab: Crontab, *, now: datetime) -> None:
         """Schedule the next runs, and handle those that are late, missed or killed."""
@@ -155,6 +157,15 @@ class Supervisor:
 
     def _is_supercronic(self, process: int) -> bool:
         return self._supercronic is not None and process == self._supercronic.pid
+
+
+def supercronic_version() -> str:
+    """Return supercronic's name and version; empty if it does not print one."""
+    with suppress(OSError, subprocess.SubprocessError):
+        command = ["supercronic", "-version"]
+        printed = subprocess.run(command, capture_output=True, text=True, timeout=5, check=True).stdout.split()
+        return f"supercronic {printed[-1]}"[:50] if printed else ""
+    return ""
 
 
 def _signal(process: int, number: signal.Signals) -> None:

@@ -14,6 +14,7 @@ from django.db.models.signals import post_delete
 from django.dispatch import receiver
 from django.utils.translation import gettext_lazy as _
 
+MAX_NAME_LENGTH: Final = 255
 MAX_STEM_SIZE: Final = 150  # bytes: with the suffix, less than the limit of file systems (255)
 
 
@@ -27,6 +28,13 @@ def path_of_owner(instance: Any, filename: str) -> str:
     return f"{instance.owner_id}/{uuid.uuid4().hex}/{stem}{name.suffix[:20]}"
 
 
+def name_to_show(filename: str) -> str:
+    """Return the file's name, at most 255 characters with its suffix. Django has removed invisible characters."""
+    path = PurePosixPath(filename)
+    suffix = path.suffix[:20]
+    return path.name if len(path.name) <= MAX_NAME_LENGTH else path.name[: MAX_NAME_LENGTH - len(suffix)] + suffix
+
+
 class Document(models.Model):
     """A private file of its owner."""
 
@@ -34,6 +42,8 @@ class Document(models.Model):
         settings.AUTH_USER_MODEL, models.CASCADE, verbose_name=_("owner"), related_name="documents"
     )
     file = models.FileField(_("file"), upload_to=path_of_owner, max_length=255)
+    # As the owner named it: in the storage, special characters are replaced, and long names are cut.
+    name = models.CharField(_("name"), max_length=MAX_NAME_LENGTH, editable=False, default="", db_default="")
     size = models.PositiveBigIntegerField(_("size"), editable=False)
     uploaded = models.DateTimeField(_("uploaded"), auto_now_add=True)
 
@@ -43,10 +53,12 @@ class Document(models.Model):
         ordering = ("-uploaded",)
 
     def __str__(self) -> str:
-        return PurePosixPath(self.file.name or "").name
+        return self.name or PurePosixPath(self.file.name or "").name
 
     @override
     def save(self, *arguments: Any, **options: Any) -> None:
+        if not self.pk:
+            self.name = name_to_show(self.file.name or "")
         self.size = self.file.size
         super().save(*arguments, **options)
 

@@ -21,7 +21,7 @@ from django.utils.http import content_disposition_header
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csp import csp_override
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from bedplate.django.media.forms import DocumentForm
 from bedplate.django.media.models import Document
@@ -47,10 +47,14 @@ def documents(request: HttpRequest) -> HttpResponse:
 
 
 @login_required
-@require_POST
+@never_cache
+@require_http_methods(["GET", "HEAD", "POST"])
 def delete_document(request: HttpRequest, pk: int) -> HttpResponse:
-    """Delete a document of the user; 404 for documents of others, as if they did not exist."""
-    get_object_or_404(Document, pk=pk, owner=cast("Any", request.user)).delete()
+    """Ask whether to delete a document of the user; delete it on POST. 404 for documents of others."""
+    document = get_object_or_404(Document, pk=pk, owner=cast("Any", request.user))
+    if request.method != "POST":
+        return render(request, "media/delete_document.html", {"document": document})
+    document.delete()
     messages.success(request, _("The document is deleted."))
     return redirect("documents")
 
@@ -65,10 +69,10 @@ def private_file(request: HttpRequest, name: str) -> HttpResponseBase:
         raise Http404
     require_file(default_storage, name)
     if settings.ENVIRONMENT.embedded:
-        return answer_with_file(default_storage, name)
+        return answer_with_file(default_storage, name, shown_as=name_for_owner(request, name))
     # nginx sends the file, with support for ranges; no application process waits for a slow client.
     response = HttpResponse(content_type=type_of(name), headers={"X-Accel-Redirect": f"/_private/{quote(name)}"})
-    if disposition := content_disposition_header(not shown_in_browser(name), posixpath.basename(name)):
+    if disposition := content_disposition_header(not shown_in_browser(name), name_for_owner(request, name)):
         response["Content-Disposition"] = disposition
     return response
 
@@ -78,7 +82,14 @@ def private_file(request: HttpRequest, name: str) -> HttpResponseBase:
 def public_file(_request: HttpRequest, name: str) -> HttpResponseBase:
     """Return a public file. With nginx in front, nginx serves it from the disk instead."""
     require_file(storages["public"], name)
-    return answer_with_file(storages["public"], name)
+    return answer_with_file(storages["public"], name, shown_as=posixpath.basename(name))
+
+
+def name_for_owner(request: HttpRequest, name: str) -> str:
+    """Return the name that a file is saved under: a document has the one that its owner gave it."""
+    user: Any = request.user
+    document = user.documents.filter(file=name).first()
+    return str(document) if document else posixpath.basename(name)
 
 
 def require_file(storage: Storage, name: str) -> None:
@@ -87,9 +98,9 @@ def require_file(storage: Storage, name: str) -> None:
         raise Http404
 
 
-def answer_with_file(storage: Storage, name: str) -> FileResponse:
-    """Return the response with the file's contents."""
-    return FileResponse(storage.open(name), as_attachment=not shown_in_browser(name), filename=posixpath.basename(name))
+def answer_with_file(storage: Storage, name: str, *, shown_as: str) -> FileResponse:
+    """Return the response with the file's contents, which a browser saves under the name `shown_as`."""
+    return FileResponse(storage.open(name), as_attachment=not shown_in_browser(name), filename=shown_as)
 
 
 def type_of(name: str) -> str:

@@ -28,7 +28,7 @@ class RecordAdmin(admin.ModelAdmin):
 class TaskRunAdmin(RecordAdmin):
     """Shows the runs of background tasks."""
 
-    list_display = ("name", "state", "percent", "message", "requested_by", "created", "started", "finished")
+    list_display = ("name", "state", "requested_by", "created", "finished")
     list_filter = ("state", "name", "created")
     list_select_related = ("requested_by",)
     search_fields = ("id", "name", "error", "requested_by__email")

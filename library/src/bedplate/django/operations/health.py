@@ -1,16 +1,17 @@
 """Health checks.
 
 `/health/live` is for restarts, `/health/ready` for load balancing, `/health/background` for external monitoring: cron
-and the worker serve no pages, and if cron is dead, it cannot send an alert.
+and the worker serve no pages, and if cron is dead, it cannot send an alert. `/health/services` is for people: all of
+these services.
 """
 
 import logging
 import tempfile
 import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import closing
-from threading import Lock
+from functools import partial
 from typing import Any, Final
 
 from django.conf import settings
@@ -24,6 +25,7 @@ from kombu import Connection
 from bedplate.django.accounts.second_factor import is_trusted_staff
 from bedplate.django.operations import heartbeat
 from bedplate.django.operations.collations import HINT, CollationsDifferError, differences
+from bedplate.django.operations.shared_call import SharedCall
 
 logger = logging.getLogger(__name__)
 
@@ -47,10 +49,28 @@ def live(_request: HttpRequest) -> JsonResponse:
 @require_safe
 def ready(request: HttpRequest) -> JsonResponse:
     """Return 200 if every check succeeds, 503 if one fails."""
+    checks = check_services()
+    return report(request, checks, has_database=checks["database"]["status"] == "ok")
+
+
+@never_cache
+@require_safe
+def services(request: HttpRequest) -> JsonResponse:
+    """Return 200 if every service answers, cron and the worker too, otherwise 503."""
+    checks = check_services()
+    answers = checks["database"]["status"] == "ok"
+    if checks["cache"]["status"] == "ok":
+        checks |= {str(part): heartbeat_check(part) for part in heartbeat.parts()}
+    else:  # the cache has the heartbeats
+        checks |= {str(part): {"status": "unavailable", "error": "unknown"} for part in heartbeat.parts()}
+    return report(request, checks, has_database=answers)
+
+
+def check_services() -> dict[str, dict[str, Any]]:
+    """Return the result of each check of a service that pages need. They run in parallel."""
     deadline = time.monotonic() + TIME_LIMIT
     started = {name: probe.start() for name, probe in PROBES.items()}
-    checks = {name: finding(future, deadline=deadline) for name, future in started.items()}
-    return report(request, checks, has_database=checks["database"]["status"] == "ok")
+    return {name: finding(future, deadline=deadline) for name, future in started.items()}
 
 
 @never_cache
@@ -105,30 +125,18 @@ class NotReady(JsonResponse):
     _has_been_logged = True  # read by django.utils.log.log_response
 
 
-class Probe:
-    """Runs a check in its own thread, one at a time: concurrent requests share the result.
-
-    So a check that hangs (a name that does not resolve, a server that accepts and does not answer) holds one thread,
-    not one for each request, and many requests cost no more than one.
-    """
+class Probe(SharedCall[float]):
+    """Runs a check, and returns its duration in milliseconds."""
 
     def __init__(self, name: str, check: Check) -> None:
-        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix=f"health-{name}")
-        self._check = check
-        self._lock = Lock()
-        self._running: Future[float] | None = None
+        super().__init__(f"health-{name}", partial(measure, check))
 
-    def start(self) -> Future[float]:
-        """Start the check unless it is running. Return a future with its duration in milliseconds."""
-        with self._lock:
-            if self._running is None or self._running.done():
-                self._running = self._executor.submit(self._measure)
-            return self._running
 
-    def _measure(self) -> float:
-        start = time.perf_counter()
-        self._check()
-        return (time.perf_counter() - start) * 1000
+def measure(check: Check) -> float:
+    """Run the check. Return its duration in milliseconds."""
+    start = time.perf_counter()
+    check()
+    return (time.perf_counter() - start) * 1000
 
 
 def finding(future: Future[float], *, deadline: float) -> dict[str, Any]:

@@ -17,9 +17,9 @@ def parts() -> tuple[Part, ...]:
     return () if settings.ENVIRONMENT.embedded else ("cron", "worker")
 
 
-def beat(part: Part) -> None:
-    """Write a heartbeat."""
-    cache.set(key(part), time.time(), timeout=None)
+def beat(part: Part, *, version: str = "") -> None:
+    """Write a heartbeat, and the version of the service's program."""
+    cache.set_many({key(part): time.time(), version_key(part): version}, timeout=None)
 
 
 def silence(part: Part) -> float | None:
@@ -28,6 +28,16 @@ def silence(part: Part) -> float | None:
     return None if last is None else max(0.0, time.time() - last)
 
 
+def version(part: Part) -> str:
+    """Return the version of the service's program; empty if it is not known."""
+    return str(cache.get(version_key(part), ""))
+
+
 def key(part: Part) -> str:
     """Return the key in the cache."""
     return f"heartbeat:{part}"
+
+
+def version_key(part: Part) -> str:
+    """Return the key of the version in the cache."""
+    return f"version:{part}"

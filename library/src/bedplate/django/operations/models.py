@@ -82,15 +82,24 @@ class TaskRunQuerySet(models.QuerySet["TaskRun"]):
 
     def succeed(self, pk: str, *, now: datetime) -> bool:
         """Mark a run as succeeded. Return False if it has finished already."""
-        return self.filter(pk=pk).end(state=TaskRun.State.SUCCEEDED, percent=100, finished=now) == 1
+        return self.filter(pk=pk).end(state=TaskRun.State.SUCCEEDED, percent=100, arguments="", finished=now) == 1
 
     def fail(self, pk: Any, error: str, *, now: datetime) -> bool:
-        """Mark a run as failed, with the error. Return False if it has finished already."""
+        """Mark a run as failed, with the error. Return False if it has finished already. It can be retried."""
         return self.filter(pk=pk).end(state=TaskRun.State.FAILED, error=error, finished=now) == 1
 
     def end(self, **fields: Any) -> int:
         """End the unfinished ones of these runs; return their number."""
-        return self.unfinished().update(arguments="", **fields)
+        return self.unfinished().update(**fields)
+
+    def retry(self, pk: Any, *, now: datetime) -> "TaskRun | None":
+        """Create a new run like this failed one. Return None if it is not failed, or was retried already."""
+        with transaction.atomic():
+            failed = self.filter(pk=pk, state=TaskRun.State.FAILED).exclude(arguments="")
+            run = failed.first()
+            if run is None or not failed.update(arguments=""):
+                return None
+            return self.create(name=run.name, requested_by=run.requested_by, arguments=run.arguments, due=now)
 
 
 class TaskRun(models.Model):
@@ -114,7 +123,7 @@ class TaskRun(models.Model):
     created = models.DateTimeField(_("created"), auto_now_add=True)
     started = models.DateTimeField(_("started"), null=True)
     finished = models.DateTimeField(_("finished"), null=True)
-    # To start the run again: its arguments, as JSON, until it has finished; and the number of its retry.
+    # To start the run again: its arguments, as JSON, until it has succeeded; and the number of its retry.
     arguments = models.TextField(_("arguments"), blank=True, default="", db_default="")
     retries = models.PositiveSmallIntegerField(_("retries"), default=0, db_default=0)
     # When its message is in the queue; unknown while the queue is unavailable.
@@ -143,6 +152,7 @@ class TaskRun(models.Model):
             models.Index(fields=["-created"], name="task_run_created"),
             models.Index(fields=["started"], name="task_run_running", condition=Q(state="running")),
             models.Index(fields=["due"], name="task_run_waiting", condition=Q(state="queued")),
+            models.Index(fields=["-finished"], name="task_run_failed", condition=Q(state="failed")),
         )
         constraints = (
             models.CheckConstraint(

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, Final
 
+import celery
 from celery import bootsteps, signals
 from celery.worker.consumer import Consumer
 from celery.worker.state import active_requests, reserved_requests
@@ -85,7 +86,7 @@ class Leases(bootsteps.StartStopStep):
         running = {str(request.id) for request in requests if isinstance(request, run_tracking.TrackedRequest)}
         try:
             leases.renew(worker=worker, running=running, since=since, now=timezone.now())
-            heartbeat.beat("worker")
+            heartbeat.beat("worker", version=f"Celery {celery.__version__}")
         except (Error, KombuError, OSError) as error:
             logger.warning("The leases of tasks were not renewed: %s", error)
         finally:

@@ -75,7 +75,7 @@ def locked(project: Project, port: int) -> Iterator[int]:
                 "Use that one, or stop it (Ctrl-C in its terminal) and run this again.",
             ) from None
         lock.truncate(0)
-        lock.write(f"process {os.getpid()}, http://127.0.0.1:{port}")
+        lock.write(f"process {os.getpid()}, http://localhost:{port}")
         lock.flush()
         yield lock.fileno()
 

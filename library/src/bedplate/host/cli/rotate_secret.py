@@ -39,6 +39,7 @@ Generated here, unless --from gives one:
   postgres_password      also changed in PostgreSQL
   default_user_password  also changed for the first user on the site
   valkey_url, cache_url  the URL of the queue or the cache, with a new password; or of a server elsewhere
+  metrics_token          give the new one to Prometheus
   dev_password           DEV's basic auth; nginx is down for about a second
   backup_signing_key     signs backups; afterwards commit its public key (./google_storage.sh --public-key)
 Created elsewhere, so --from must give it:

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 
 def summary(variables: Mapping[str, str], *, port: int) -> str:
     """Return the address, the first user, and what to try next."""
-    site = f"http://127.0.0.1:{port}"
+    site = f"http://localhost:{port}"  # passkeys do not work at an IP address
     return f"""
 {variables.get("PROJECT_NAME", "The project")} runs:
 
-  Site      {site}  (or http://localhost:{port})
+  Site      {site}  (or http://127.0.0.1:{port}, where passkeys do not work)
   User      {variables["DEFAULT_USER_EMAIL"]}
   Password  {variables["DEFAULT_USER_PASSWORD"]}  (from .env.embedded, unless you have changed it on the site)
 

@@ -32,7 +32,7 @@ def plan(request: Request) -> str:
     return f"""
   Folder    {ROOT}
   Project   {request.project} (names its containers, volumes and images)
-  Address   http://127.0.0.1:{request.port}
+  Address   http://localhost:{request.port}
   .env      {state}
 
 """
@@ -75,7 +75,8 @@ def site_address(request: Request, domain: str) -> str:
 def summary(stack: Stack, user_report: str) -> str:
     """Return the addresses, the user and the next commands of LOCAL."""
     request = stack.request
-    site, name = f"http://127.0.0.1:{request.port}", f"http://{request.project}.localhost:{request.port}"
+    # Not 127.0.0.1: passkeys do not work at an IP address.
+    site, name = f"http://localhost:{request.port}", f"http://{request.project}.localhost:{request.port}"
     if env_file.get("PROXY_PASS"):
         name = name_by_proxy(request.project)
     password = env_file.get("DEFAULT_USER_PASSWORD")

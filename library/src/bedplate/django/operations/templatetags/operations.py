@@ -23,6 +23,14 @@ def stack_status() -> str:
             "database": gettext("Database"),
             "cache": gettext("Cache"),
             "broker": gettext("Task queue"),
+            "worker": gettext("Worker"),
+            "cron": gettext("Cron"),
         },
     }
-    return json.dumps({"url": reverse("health-ready"), "labels": labels})
+    return json.dumps({"url": reverse("health-services"), "labels": labels})
+
+
+@register.filter
+def environment_name(environment: str) -> str:
+    """Return the name of an environment in the current language. Only `embedded` is an English word."""
+    return gettext("embedded") if environment == "embedded" else environment

@@ -30,7 +30,10 @@ class Command(BaseCommand):
         call_command("migrate", interactive=False, stdout=self.stdout)
         # These runs may be done since, or belong to another environment: a worker here must not start them.
         TaskRun.objects.unfinished().end(
-            state=TaskRun.State.FAILED, error=gettext("Ended by the restore of a backup."), finished=timezone.now()
+            state=TaskRun.State.FAILED,
+            error=gettext("Ended by the restore of a backup."),
+            arguments="",
+            finished=timezone.now(),
         )
 
 
