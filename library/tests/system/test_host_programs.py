@@ -41,6 +41,18 @@ def test_terminal_signals_do_not_reach_a_query(tmp_path: Path) -> None:
         assert int(group) != os.getpgrp()
 
 
+def test_interrupted_before_it_begins() -> None:
+    """Ctrl-C while the command is loaded ends in a line, without a traceback."""
+    code = (
+        "import bedplate.host.__main__ as program, signal\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # in the background, it may be ignored
+        "program.import_module = lambda name: signal.raise_signal(signal.SIGINT)\n"
+        "raise SystemExit(program.main(['update']))"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False, text=True)
+    assert (result.returncode, result.stderr) == (130, "\nInterrupted, nothing was changed.\n")
+
+
 def test_container_removed_in_the_meantime(docker: Callable[[str], None]) -> None:
     """It is left out, and so is an empty line; the other containers are returned."""
     listed = "[ $1 = compose ] && echo one two && exit"

@@ -86,7 +86,11 @@ def main(arguments: Sequence[str]) -> int:
         problem = f"There is no command '{name}'." if name else "Give a command."
         sys.stderr.write(f"{problem}\n\n{usage(commands)}")
         return 2
-    run: Callable[[Sequence[str]], int] = import_module(MODULES[name]).main
+    try:
+        run: Callable[[Sequence[str]], int] = import_module(MODULES[name]).main
+    except KeyboardInterrupt:
+        sys.stderr.write("\nInterrupted, nothing was changed.\n")
+        return 130
     return run(arguments[1:])
 
 
