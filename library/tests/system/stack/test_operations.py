@@ -17,9 +17,10 @@ def test_every_service_has_its_version(stack: Stack, staff: APIRequestContext) -
     """Cron and the worker, too, which report theirs by heartbeats."""
     assert stack.status("/health/services") == 200
     said = staff.get("/operations/services/").text()
-    for name in ("Django 6", "PostgreSQL 18", "Valkey 9", "Celery 5", "supercronic ", "Flower 2"):
+    for name in ("Django 6", "PostgreSQL 18", "Valkey 9", "Celery 5", "supercronic", "Flower 2"):
         assert name in said
     assert "does not answer" not in said
+    assert "unset" not in said
 
 
 @pytest.mark.parametrize(("service", "label"), [("valkey", "Task queue"), ("cache", "Cache"), ("flower", "Flower")])

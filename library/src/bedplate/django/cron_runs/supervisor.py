@@ -160,11 +160,12 @@ class Supervisor:
 
 
 def supercronic_version() -> str:
-    """Return supercronic's name and version; empty if it does not print one."""
+    """Return supercronic's name, and its version if its build has one; empty if it does not start."""
     with suppress(OSError, subprocess.SubprocessError):
         command = ["supercronic", "-version"]
         printed = subprocess.run(command, capture_output=True, text=True, timeout=5, check=True).stdout.split()
-        return f"supercronic {printed[-1]}"[:50] if printed else ""
+        number = printed[-1] if printed else ""
+        return "supercronic" if number in ("", "<unset>") else f"supercronic {number}"[:50]
     return ""
 
 

@@ -14,7 +14,7 @@ SHOWN: Final = 8
 LITTLE_ROOM_PERCENT: Final = 10
 
 POSTGRESQL: Final = f"""
-SELECT oid::regclass::text, pg_total_relation_size(oid), GREATEST(reltuples, 0)::bigint,
+SELECT oid::regclass::text, pg_total_relation_size(oid), NULLIF(reltuples, -1)::bigint,
        pg_database_size(current_database())
 FROM pg_class WHERE relkind IN ('r', 'p', 'm') AND relnamespace NOT IN (
     SELECT oid FROM pg_namespace WHERE nspname IN ('pg_catalog', 'information_schema', 'pg_toast')
@@ -29,7 +29,7 @@ GROUP BY tbl_name ORDER BY 2 DESC LIMIT {SHOWN}
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
-    """A table with its indexes. The number of rows is PostgreSQL's estimate."""
+    """A table with its indexes. The number of rows is PostgreSQL's estimate; None before its first one."""
 
     name: str
     size: int
