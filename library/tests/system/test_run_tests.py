@@ -22,7 +22,8 @@ def machine(tmp_path: Path) -> Path:
     (checkout / ".venv/lib/python3/site-packages").mkdir(parents=True)
     (tools / "python").symlink_to(sys.executable)
     (checkout / ".venv/.requirements").write_bytes((checkout / "web/requirements-tools.txt").read_bytes())
-    program(tools / "ruff", 'echo "the linters begin, with $(node --version) and npm $(npm --version)"; exit 1')
+    begin = "the linters begin${PYTHONPATH:+ elsewhere}, with $(node --version) and npm $(npm --version)"
+    program(tools / "ruff", f'echo "{begin}"; exit 1')
     subprocess.run(["git", "init", "--quiet"], cwd=checkout, check=True)
     make_frontend(checkout / "web/frontend")
     commands = tmp_path / "commands"

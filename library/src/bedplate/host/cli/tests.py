@@ -89,7 +89,8 @@ class Tests:
             return
         variables = dict(words.pop(0).split("=", 1) for _ in list(words) if re.match("[A-Z_]+=", words[0]))
         command = [part for word in words for part in ((files or {}).get(word.strip("{}"), [word]))]
-        environment = {**os.environ, "PATH": self.path, **variables}
+        inherited = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}  # that of ./bedplate
+        environment = {**inherited, "PATH": self.path, **variables}
         program = shutil.which(command[0], path=self.path) or command[0]
         status = subprocess.run([program, *command[1:]], cwd=folder, env=environment, check=False).returncode
         if status != 0:
