@@ -1,0 +1,171 @@
+"""`manage.py add_app`: names, edits of the project's files, and all or nothing. How-to pages use the result."""
+
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from bedplate.django.development.new_app import writing
+from bedplate.django.development.new_app.edits import NoPlaceError, with_element, with_link
+from bedplate.django.development.new_app.names import Names, UnusableNameError
+from bedplate.django.development.new_app.translations import translated
+from django.core.management import CommandError, call_command
+from pytest_django import Settings
+
+
+@pytest.mark.parametrize(
+    ("name", "model", "singular", "plural"),
+    [
+        ("notes", "Note", "note", "notes"),
+        ("order_items", "OrderItem", "order item", "order items"),
+        ("categories", "Category", "category", "categories"),
+        ("addresses", "Address", "address", "addresses"),
+        ("news", "News", "news", "news"),
+        ("stock", "Stock", "stock", "stocks"),
+        ("diary", "Diary", "diary", "diaries"),
+        ("status", "Status", "status", "statuses"),
+    ],
+)
+def test_the_model_is_the_singular(name: str, model: str, singular: str, plural: str) -> None:
+    names = Names.of(name)
+    assert (names.model, names.singular, names.plural) == (model, singular, plural)
+
+
+def test_the_model_can_be_given() -> None:
+    names = Names.of("shop", "OrderItem")
+    assert (names.singular, names.plural) == ("order item", "order items")
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("", "not a name of a package"),
+        ("Notes", "not a name of a package"),
+        ("../notes", "not a name of a package"),
+        ("no tes", "not a name of a package"),
+        ("notes\n", "not a name of a package"),
+        ("1st", "not a name of a package"),
+        ("_notes", "not a name of a package"),
+        ("größe", "not a name of a package"),
+        (41 * "a", "longer than 40"),
+        ("class", "a word of Python"),
+        ("match", "a word of Python"),
+        ("media", "There is an app"),
+        ("pages", "There is an app"),
+        ("json", "There is a Python package"),
+        ("config", "There is a Python package"),
+        ("celery", "There is a Python package"),
+        ("allauth", "There is an app"),
+        ("groups", "Users have an attribute"),
+        ("documents", "Users have an attribute"),
+        ("tasks", "The site has a page"),
+        ("accounts", "The site has a page"),
+        ("home", "The site has a page"),
+    ],
+)
+def test_an_unusable_name_is_refused_with_the_reason(name: str, reason: str) -> None:
+    with pytest.raises(UnusableNameError, match=reason):
+        Names.of(name)
+
+
+@pytest.mark.parametrize("model", ["note", "No te", "None", "A.B", 41 * "A"])
+def test_an_unusable_model_is_refused(model: str) -> None:
+    with pytest.raises(UnusableNameError, match="not a name of a model"):
+        Names.of("notes", model)
+
+
+def test_an_element_is_added_to_the_list_alone() -> None:
+    source = (
+        'OTHERS = [\n    "a",\n]\nAPPS: list[str] = [\n    "a",\n    *(["b"] if True else []),\n]\nAPPS.append("c")\n'
+    )
+    added = source.replace("else []),\n", 'else []),\n    "notes",\n')
+    assert with_element(source, "APPS", '"notes"') == added
+
+
+@pytest.mark.parametrize("source", ["", "APPS = []\n", 'APPS = ["a"]\n', "APPS = other()\n", 'APPS = ("a",)\n'])
+def test_without_a_list_there_is_no_place(source: str) -> None:
+    with pytest.raises(NoPlaceError):
+        with_element(source, "APPS", '"notes"')
+
+
+def test_a_header_without_documents_has_no_place_for_a_link() -> None:
+    with pytest.raises(NoPlaceError):
+        with_link("<nav></nav>\n", "<li></li>")
+
+
+def test_texts_without_a_known_translation_are_returned() -> None:
+    catalog = 'msgid ""\nmsgstr ""\n"Language: fr\\n"\n\nmsgid "name"\nmsgstr ""\n\nmsgid "note"\nmsgstr ""\n'
+    written, unknown = translated(catalog, "fr")
+    assert 'msgid "name"\nmsgstr "nom"' in written
+    assert 'msgid "note"\nmsgstr "note"' in written
+    assert unknown == ["note"]
+    assert translated(catalog, "de")[1] == ["name", "note"]
+
+
+@pytest.fixture
+def web(tmp_path: Path, settings: Settings) -> Path:
+    """Return a copy of the project's files that the command changes."""
+    real = settings.BASE_DIRECTORY
+    names = ("config/settings.py", "config/urls.py", "templates/header.html")
+    catalogs = (str(file.relative_to(real)) for file in real.glob("locale/*/LC_MESSAGES/django.*"))
+    for name in (*names, *catalogs):
+        copy = tmp_path / "web" / name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes((real / name).read_bytes())
+    settings.BASE_DIRECTORY = tmp_path / "web"
+    settings.LOCALE_PATHS = [tmp_path / "web/locale"]
+    return tmp_path / "web"
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Return the contents of all files."""
+    return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+
+@pytest.mark.parametrize("fault", ["start", "interrupt", "disk"])
+def test_a_failure_leaves_the_project_as_it_was(web: Path, monkeypatch: pytest.MonkeyPatch, fault: str) -> None:
+    """The folder has no `manage.py`, so the project does not start: this is the first fault."""
+    before = contents(web)
+    expected: type[BaseException] = CommandError
+    if fault == "interrupt":
+
+        def interrupted(*_: object) -> None:
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr(writing, "check", interrupted)
+        expected = KeyboardInterrupt
+    elif fault == "disk":
+
+        def full(*_: object) -> dict[str, list[str]]:
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(writing, "translate", full)
+    with pytest.raises(expected):
+        call_command("add_app", "notes")
+    assert contents(web) == before
+    assert not (web / "notes").exists()
+
+
+def test_existing_folders_and_odd_lists_are_left_alone(web: Path) -> None:
+    (web / "templates/notes").mkdir()
+    with pytest.raises(CommandError, match=r"templates/notes exists\.\nNothing was changed"):
+        call_command("add_app", "notes")
+    (web / "templates/notes").rmdir()
+    (web / "config/urls.py").write_text("urlpatterns = other()\n")
+    with pytest.raises(CommandError, match=r"urls\.py has no list urlpatterns"):
+        call_command("add_app", "notes")
+    assert not (web / "notes").exists()
+
+
+def test_what_was_written_is_listed(web: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writing, "check", lambda *_: None)
+    (web / "templates/header.html").write_text("<nav></nav>\n")
+    said = StringIO()
+    call_command("add_app", "notes", stdout=said)
+    lines = said.getvalue().splitlines()
+    assert "  Created web/notes/migrations/0001_initial.py" in lines
+    assert "  Changed web/config/settings.py" in lines
+    assert "Link to it where people look for it: {% url 'notes' %}" in lines
+    assert lines[-2:] == [
+        'To translate in web/locale/fr/LC_MESSAGES/django.po: "note", "notes", "Notes"',
+        "Now migrate the database: the page is at /notes/.",
+    ]
