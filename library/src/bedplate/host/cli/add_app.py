@@ -16,6 +16,8 @@ from bedplate.host.embedded.project import Project
 from bedplate.host.errors import AbortError
 from bedplate.host.programs import run_to_its_end
 
+INTERRUPTED: Final = 130
+
 DESCRIPTION: Final = """\
 Adds an app to web/: a model with its migration, pages on which users see, add, change and delete their own, the
 administration, anonymization rules, and tests, which pass at once. It is added to the settings, the URLs, the
@@ -64,7 +66,10 @@ def in_docker(command: Sequence[str], *, is_on_server: bool) -> None:
         raise AbortError("Docker does not answer. Start it, then run this again.")
     say("Adding the app …")
     manage = ("run", "--rm", "--no-deps", "--no-TTY", "web", "python", "manage.py")
-    raise SystemExit(run_to_its_end(docker.compose("--progress", "quiet", *manage, *command)))
+    status = run_to_its_end(docker.compose("--progress", "quiet", *manage, *command))
+    if status == INTERRUPTED:
+        raise KeyboardInterrupt
+    raise SystemExit(status)
 
 
 def main(arguments: Sequence[str]) -> int:
