@@ -49,7 +49,7 @@ LINTERS_OF_WEB: Final = (
     "ruff format --check .",
     "mypy .",
     "mypy ../tests",
-    "djlint templates --check --lint --quiet",
+    "djlint templates --check --lint",
 )
 LINTERS: Final = (
     "ruff check --config web/pyproject.toml tests",
