@@ -1,4 +1,4 @@
-"""The classes of the design: the library's templates use those that its page names, and the style sheets define them."""
+"""The classes of the design: templates of the library use those that its page names; style sheets define them."""
 
 import re
 
@@ -24,7 +24,7 @@ def documented_classes() -> set[str]:
 
 
 def test_the_page_names_every_class() -> None:
-    """Those that the style sheets define, and no other; and the list of messages, which the template of all pages uses."""
+    """Those that the style sheets define, and no other (the list of messages is only in `base.html`)."""
     defined = {name for sheet in STYLES.glob("*.css") for name in defined_classes(sheet.read_text())}
     assert defined == documented_classes() | {"messages"}
 
