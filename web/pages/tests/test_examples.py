@@ -16,6 +16,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 from pytest_django.fixtures import Settings
 
+from pages.tests.test_every_page import check_design, check_policy
 from users.models import User
 
 pytestmark = pytest.mark.django_db
@@ -39,6 +40,10 @@ def signed_in(client: Client, user: User, settings: Settings, tmp_path: Any) -> 
 
 def found(client: Client, **parameters: str) -> Any:
     return client.get("/examples/documents/", parameters).json()
+
+
+def test_the_page_has_the_sites_design(signed_in: Client) -> None:
+    check_design(check_policy(signed_in, "/examples/"))
 
 
 def test_visitors_sign_in_first(client: Client) -> None:

@@ -47,4 +47,4 @@ def test_screenshots_of_every_page(stack: Stack, staff: APIRequestContext, new_p
     sheet.set_content(f'<body style="{STYLE}">{images}')
     folder = ROOT / "docs/screenshots"
     folder.mkdir(exist_ok=True)
-    sheet.screenshot(path=folder / f"{look}.jpg", full_page=True, quality=60)
+    sheet.screenshot(path=folder / f"{look}.jpg", full_page=True, quality=45)
