@@ -15,7 +15,14 @@ from embedded_mode import wait_for
 
 # The base project's name may occur in the credits and in the project's record of its origin, nowhere else.
 CREDITS = {Path("README.md"), Path(".copier-answers.yml"), Path("library/LICENSE")}
-LEFT_BEHIND = ("copier.yml", "template", "docs/home.png", "docs/adr/0021-library.md", "library/tests")
+LEFT_BEHIND = (
+    "copier.yml",
+    "template",
+    "docs/home.png",
+    "docs/screenshots",
+    "docs/adr/0021-library.md",
+    "library/tests",
+)
 
 
 def test_a_persons_configuration_of_git_changes_nothing(base: BaseProject, tmp_path: Path) -> None:
