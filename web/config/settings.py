@@ -37,6 +37,7 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.mfa",
+    "allauth.usersessions",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -63,6 +64,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "bedplate.django.accounts.middleware.LinkTokenMiddleware",
     "bedplate.django.accounts.middleware.StaffSecondFactorMiddleware",
+    "bedplate.django.accounts.sessions.SessionActivityMiddleware",
 ]
 
 TEMPLATE_LOADERS = [

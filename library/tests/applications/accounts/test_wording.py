@@ -17,6 +17,9 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_cache")]
 
 PAGES: Final = (
     "/",
+    "/accounts/name/",
+    "/accounts/sessions/",
+    "/accounts/data/",
     "/accounts/email/",
     "/accounts/password/change/",
     "/accounts/reauthenticate/",

@@ -3,6 +3,7 @@
 from importlib import import_module
 
 from django.apps import AppConfig, apps
+from django.utils.module_loading import autodiscover_modules
 from django.utils.translation import gettext_lazy as _
 
 
@@ -14,7 +15,9 @@ class AccountsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Connect the signal receivers of second factors, and give their model a name that can be translated."""
+        """Connect the signal receivers of all apps, and give models names that can be translated."""
         import_module("bedplate.django.accounts.second_factor")
+        import_module("bedplate.django.accounts.account_data")
+        autodiscover_modules("personal_data")
         options = apps.get_model("mfa", "Authenticator")._meta  # noqa: SLF001 - documented as `Model._meta`
         options.verbose_name, options.verbose_name_plural = _("second factor"), _("second factors")

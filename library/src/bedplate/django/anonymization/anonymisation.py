@@ -4,7 +4,9 @@ from bedplate.django.anonymization.registry import erase, rules
 from bedplate.django.anonymization.rules import Email, Keep
 
 # Sessions, second factors, codes sent by mail, and the log of the admin.
-erase("sessions.Session", "mfa.Authenticator", "account.EmailConfirmation", "admin.LogEntry")
+erase(
+    "sessions.Session", "usersessions.UserSession", "mfa.Authenticator", "account.EmailConfirmation", "admin.LogEntry"
+)
 
 rules("account.EmailAddress", email=Email())
 rules("auth.Group", name=Keep())
