@@ -125,6 +125,7 @@ def test_task_names_are_unchanged() -> None:
         "media.tasks.remove_files",
         "operations.tasks.sample",
         "users.tasks.send_account_already_exists",
+        "users.tasks.send_invitation",
         "users.tasks.send_confirmation",
         "users.tasks.send_message",
         "users.tasks.send_password_reset",
