@@ -65,6 +65,7 @@ MIDDLEWARE = [
     "bedplate.django.accounts.middleware.LinkTokenMiddleware",
     "bedplate.django.accounts.middleware.StaffSecondFactorMiddleware",
     "bedplate.django.accounts.sessions.SessionActivityMiddleware",
+    "bedplate.django.accounts.impersonation.ImpersonationMiddleware",
 ]
 
 TEMPLATE_LOADERS = [

@@ -14,7 +14,6 @@ from bedplate.testing.plugin import PASSWORD
 from django.contrib.auth.hashers import MD5PasswordHasher
 from django.core.mail import EmailMessage
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 from django.utils.http import int_to_base36
 from pytest_django import DjangoAssertNumQueries
 from users.models import User
@@ -118,7 +117,6 @@ def test_a_reset_needs_the_same_queries(
     user: User, email: str, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
     browser().get("/accounts/password/reset/")
-    context: CaptureQueriesContext
     with django_assert_max_num_queries(5) as context:
         browser().post("/accounts/password/reset/", {"email": email})
     assert not any("users_user" in query["sql"] for query in context.captured_queries)  # nor the time of a look-up

@@ -1,4 +1,7 @@
-"""Second factors in the admin: staff can see and remove them, for someone who lost a device, and add none."""
+"""Second factors in the admin: staff can see and remove them, for someone who lost a device, and add none.
+
+And the record of impersonations, which nobody changes.
+"""
 
 from typing import Any
 
@@ -6,6 +9,8 @@ from allauth.mfa import admin as allauth_admin
 from allauth.mfa.models import Authenticator
 from django.contrib import admin
 from django.http import HttpRequest
+
+from bedplate.django.accounts.models import Impersonation
 
 
 class AuthenticatorAdmin(admin.ModelAdmin):
@@ -30,3 +35,24 @@ class AuthenticatorAdmin(admin.ModelAdmin):
 if type(admin.site.get_model_admin(Authenticator)) is allauth_admin.AuthenticatorAdmin:
     admin.site.unregister(Authenticator)
     admin.site.register(Authenticator, AuthenticatorAdmin)
+
+
+@admin.register(Impersonation)
+class ImpersonationAdmin(admin.ModelAdmin):
+    """Lists who acted as whom."""
+
+    list_display = ("superuser", "user", "ip", "started", "ended")
+    list_select_related = ("superuser", "user")
+    date_hierarchy = "started"
+
+    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002 - Django's signature
+        """Return False."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+        """Return False."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+        """Return False."""
+        return False

@@ -12,6 +12,7 @@ class AccountsConfig(AppConfig):
 
     name = "bedplate.django.accounts"
     label = "bedplate_accounts"
+    verbose_name = _("Accounts")
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:

@@ -54,6 +54,15 @@ class InvitingUserAdmin(UserAdmin):
     add_form: Any = InvitationForm
     add_fieldsets = ((None, {"classes": ("wide",), "fields": ("email", "name", "language")}),)
     actions = ("invite_again",)
+    change_form_template = "admin/user_change_form.html"
+
+    def render_change_form(self, request: HttpRequest, context: Any, *arguments: Any, **options: Any) -> Any:
+        """Return the page of a user. Superusers can act as users who are not superusers."""
+        user = context.get("original")
+        context["can_impersonate"] = (
+            request.user.is_superuser and user is not None and user.is_active and not user.is_superuser
+        )
+        return super().render_change_form(request, context, *arguments, **options)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Save the user. Start the task that invites a new one: it is queued in the same transaction."""
