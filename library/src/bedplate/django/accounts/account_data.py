@@ -5,6 +5,7 @@ from typing import Any
 
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount
 from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.dispatch import receiver
@@ -24,6 +25,8 @@ def export_account(user: Any, export: Export, **_signal: Any) -> None:
     export.add("email_addresses", list(addresses.values("email", "verified", "primary")))
     sessions = UserSession.objects.filter(user=user).order_by("pk")
     export.add("sessions", list(sessions.values("created_at", "last_seen_at", "ip", "user_agent")))
+    linked = SocialAccount.objects.filter(user=user).order_by("pk")
+    export.add("sign_in_providers", list(linked.values("provider", "uid", "date_joined", "last_login", "extra_data")))
     factors = Authenticator.objects.filter(user=user).order_by("pk")
     export.add("second_factors", list(factors.values("type", "created_at", "last_used_at")))
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from allauth.mfa import admin as allauth_admin
 from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialApp, SocialToken
 from django.contrib import admin
 from django.http import HttpRequest
 
@@ -35,6 +36,11 @@ class AuthenticatorAdmin(admin.ModelAdmin):
 if type(admin.site.get_model_admin(Authenticator)) is allauth_admin.AuthenticatorAdmin:
     admin.site.unregister(Authenticator)
     admin.site.register(Authenticator, AuthenticatorAdmin)
+
+# The provider is configured with variables, and no token is stored.
+for unused in (SocialApp, SocialToken):
+    if admin.site.is_registered(unused):
+        admin.site.unregister(unused)
 
 
 @admin.register(Impersonation)

@@ -112,8 +112,8 @@ def add_banner(request: HttpRequest, response: HttpResponseBase, user: Any) -> N
 
 def end(request: HttpRequest) -> None:
     """End the impersonation of the session."""
-    stored: dict[str, Any] = request.session.pop(SESSION_KEY, {})
-    Impersonation.objects.filter(pk=stored.get("record"), ended=None).update(ended=timezone.now())
+    record: Any = request.session.pop(SESSION_KEY, {}).get("record")
+    Impersonation.objects.filter(pk=record, ended=None).update(ended=timezone.now())
 
 
 @login_required
@@ -134,10 +134,10 @@ def start_with_proof(request: HttpRequest, pk: str) -> HttpResponse:
     """Record the impersonation, and begin it."""
     superuser: Any = request.user
     try:
-        key: Any = users().model._meta.pk.to_python(pk)  # noqa: SLF001 - documented
+        key = users().model._meta.pk.to_python(pk)  # noqa: SLF001 - documented
     except ValidationError as error:
         raise Http404 from error
-    user = get_object_or_404(users(), pk=key)
+    user: Any = get_object_or_404(users(), pk=key)
     ip = get_adapter().get_client_ip(request)
     record = Impersonation.objects.create(superuser=superuser, user=user, ip=ip)
     LogEntry.objects.log_actions(

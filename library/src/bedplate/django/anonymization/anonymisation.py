@@ -7,6 +7,8 @@ from bedplate.django.anonymization.rules import Email, Keep
 erase(
     "sessions.Session", "usersessions.UserSession", "mfa.Authenticator", "account.EmailConfirmation", "admin.LogEntry"
 )
+# Accounts at a sign-in provider, with their profiles.
+erase("socialaccount.SocialAccount", "socialaccount.SocialApp", "socialaccount.SocialToken")
 
 rules("account.EmailAddress", email=Email())
 rules("auth.Group", name=Keep())
