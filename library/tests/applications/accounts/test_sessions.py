@@ -172,3 +172,34 @@ def test_anonymous_visitors_have_no_such_page(client: Client, db: None) -> None:
 )
 def test_a_device_has_a_name_that_people_know(user_agent: str, device: str) -> None:
     assert describe_device(user_agent) == device
+
+
+def test_staff_see_sessions_without_their_keys_and_end_them(ada_client: Client, staff: User) -> None:
+    client = browser()
+    client.force_login(staff)
+    address = "/admin/usersessions/usersession/"
+    found = row(ada_client)
+    assert "ada@example.org" in client.get(address, {"q": "ADA"}).content.decode()
+    page = client.get(f"{address}{found.pk}/change/").content.decode()
+    assert "Firefox" in page
+    assert found.session_key not in page
+    assert client.get(f"{address}add/").status_code == 403
+    client.post(f"{address}{found.pk}/delete/", {"post": "yes"})
+    assert not logged_in(ada_client)
+
+
+def test_staff_end_several_sessions(ada_client: Client, phone: Client, staff: User) -> None:
+    client = browser()
+    client.force_login(staff)
+    chosen = [row(ada_client).pk, row(phone).pk]
+    form = {"action": "delete_selected", "_selected_action": chosen, "post": "yes"}
+    client.post("/admin/usersessions/usersession/", form)
+    assert not logged_in(ada_client)
+    assert not logged_in(phone)
+
+
+def test_the_settings_of_providers_and_tokens_are_not_in_the_admin(client: Client, staff: User) -> None:
+    client.force_login(staff)
+    for model in ("socialapp", "socialtoken"):
+        assert client.get(f"/admin/socialaccount/{model}/").status_code == 404
+    assert client.get("/admin/socialaccount/socialaccount/").status_code == 200

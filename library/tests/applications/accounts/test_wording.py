@@ -33,6 +33,10 @@ PAGES: Final = (
     "/admin/",
     "/admin/users/user/",
     "/admin/mfa/authenticator/",
+    "/admin/users/user/add/",
+    "/admin/usersessions/usersession/",
+    "/admin/socialaccount/socialaccount/",
+    "/admin/bedplate_accounts/impersonation/",
 )
 PAGES_BEFORE_LOGIN: Final = (
     "/accounts/login/",

@@ -12,7 +12,7 @@ class AccountsConfig(AppConfig):
 
     name = "bedplate.django.accounts"
     label = "bedplate_accounts"
-    verbose_name = _("Accounts")
+    verbose_name = _("Impersonation")
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
@@ -20,5 +20,12 @@ class AccountsConfig(AppConfig):
         import_module("bedplate.django.accounts.second_factor")
         import_module("bedplate.django.accounts.account_data")
         autodiscover_modules("personal_data")
-        options = apps.get_model("mfa", "Authenticator")._meta  # noqa: SLF001 - documented as `Model._meta`
-        options.verbose_name, options.verbose_name_plural = _("second factor"), _("second factors")
+        for model, one, many in (
+            ("mfa.Authenticator", _("second factor"), _("second factors")),
+            ("socialaccount.SocialAccount", _("linked account"), _("linked accounts")),
+            ("usersessions.UserSession", _("session"), _("sessions")),
+        ):
+            options = apps.get_model(model)._meta  # noqa: SLF001 - documented as `Model._meta`
+            options.verbose_name, options.verbose_name_plural = one, many
+        apps.get_app_config("socialaccount").verbose_name = _("Sign-in providers")
+        apps.get_app_config("usersessions").verbose_name = _("Sessions")

@@ -24,7 +24,7 @@ from bedplate.django.accounts.mail import describe_visit
 class InvitationForm(forms.ModelForm):
     """Adds a user without a password."""
 
-    language = forms.ChoiceField(label=gettext_lazy("language of the mail"))
+    language = forms.ChoiceField(label=gettext_lazy("Language of the mail"))
 
     class Meta:
         model = get_user_model()
