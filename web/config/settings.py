@@ -37,6 +37,9 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
+    "allauth.usersessions",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -63,6 +66,8 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "bedplate.django.accounts.middleware.LinkTokenMiddleware",
     "bedplate.django.accounts.middleware.StaffSecondFactorMiddleware",
+    "bedplate.django.accounts.sessions.SessionActivityMiddleware",
+    "bedplate.django.accounts.impersonation.ImpersonationMiddleware",
 ]
 
 TEMPLATE_LOADERS = [
@@ -161,6 +166,10 @@ MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TOTP_ISSUER = ENVIRONMENT.project_name
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = ENVIRONMENT.private  # passkeys work on http://localhost too
+SOCIALACCOUNT_ADAPTER = "bedplate.django.accounts.login_providers.SocialAccountAdapter"
+SOCIALACCOUNT_PROVIDERS = ENVIRONMENT.login_providers
+# Who has the same verified address at the provider is signed in as its user here.
+SOCIALACCOUNT_EMAIL_AUTHENTICATION = SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True
 # nginx sets X-Real-IP to the client's address, whatever the client sent; embedded mode has no trusted proxy.
 ALLAUTH_TRUSTED_CLIENT_IP_HEADER = None if ENVIRONMENT.embedded else "X-Real-IP"
 
@@ -238,7 +247,7 @@ SECURE_CSP: dict[str, list[str]] = {
     "img-src": [CSP.SELF, "data:"],
     "object-src": [CSP.NONE],
     "base-uri": [CSP.SELF],
-    "form-action": [CSP.SELF],
+    "form-action": [CSP.SELF, *ENVIRONMENT.oidc_origin],
     "frame-ancestors": [CSP.NONE],
 }
 X_FRAME_OPTIONS = "DENY"

@@ -9,16 +9,17 @@ from zoneinfo import ZoneInfo
 from django.core.exceptions import ImproperlyConfigured
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic import SecretStr as SecretStr  # noqa: PLC0414 - projects import it from here
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from bedplate.environment_values import error_message, lines, with_database
+from bedplate.login_provider import LoginProvider
 
 PLACEHOLDER: Final = "change-me"
 SECRETS_DIRECTORY: Final = Path("/run/secrets")
 SHORTEST_KEY: Final = 32
 
 
-class Environment(BaseSettings):
+class Environment(LoginProvider):
     """The project's configuration, read from the environment, then from files in `/run/secrets`."""
 
     model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", frozen=True)
@@ -183,6 +184,7 @@ class Environment(BaseSettings):
         "email_password",
         "backup_signing_key",
         "metrics_token",
+        "oidc_client_secret",
     )
     @classmethod
     def refuse_placeholder(cls, value: SecretStr | None) -> SecretStr | None:

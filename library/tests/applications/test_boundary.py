@@ -122,13 +122,15 @@ def test_a_teams_settings_cause_no_migration_in_the_library(settings: Settings) 
 
 def test_task_names_are_unchanged() -> None:
     queued = {
+        "media.tasks.remove_files",
         "operations.tasks.sample",
         "users.tasks.send_account_already_exists",
+        "users.tasks.send_invitation",
         "users.tasks.send_confirmation",
         "users.tasks.send_message",
         "users.tasks.send_password_reset",
     }
-    for application in ("accounts", "operations"):
+    for application in ("accounts", "media", "operations"):
         importlib.import_module(f"bedplate.django.{application}.tasks")
     assert queued <= set(current_app.tasks)
     assert [name for name in current_app.tasks if name.startswith("bedplate.")] == []

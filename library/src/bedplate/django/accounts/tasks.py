@@ -1,9 +1,15 @@
 """Background tasks: mail to users."""
 
+from typing import Any
+
+from allauth.account import app_settings
 from allauth.account.adapter import get_adapter
 from allauth.account.forms import ResetPasswordForm
 from allauth.account.models import EmailAddress, EmailConfirmationHMAC
+from allauth.account.utils import user_pk_to_url_str
 from celery import shared_task
+from django.conf import settings
+from django.contrib.auth import get_user_model
 from django.core.mail import EmailMultiAlternatives
 
 from bedplate.django.accounts.mail import MailTask, visiting
@@ -42,3 +48,20 @@ def send_message(_self: MailTask, *, subject: str, text: str, html: str, to: lis
     if html:
         message.attach_alternative(html, "text/html")
     message.send()
+
+
+@shared_task(name="users.tasks.send_invitation", bind=True, base=MailTask)
+def send_invitation(_self: MailTask, *, user: Any, visit: dict[str, str]) -> None:
+    """Send the link with which an invited user sets the password, unless there is a password meanwhile."""
+    found: Any = get_user_model()._default_manager.filter(pk=user, is_active=True).first()  # noqa: SLF001 - documented
+    if found is None or found.has_usable_password():
+        return
+    key = f"{user_pk_to_url_str(found)}-{app_settings.PASSWORD_RESET_TOKEN_GENERATOR().make_token(found)}"
+    with visiting(**visit):
+        adapter = get_adapter()
+        context = {
+            "password_url": adapter.get_reset_password_from_key_url(key),
+            "project_name": settings.ENVIRONMENT.project_name,
+            "days": settings.PASSWORD_RESET_TIMEOUT // 86_400,
+        }
+        adapter.send_mail("account/email/invitation", found.email, context)
