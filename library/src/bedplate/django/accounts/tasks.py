@@ -37,7 +37,7 @@ def send_account_already_exists(_self: MailTask, *, email: str, visit: dict[str,
 
 @shared_task(name="users.tasks.send_message", bind=True, base=MailTask)
 def send_message(_self: MailTask, *, subject: str, text: str, html: str, to: list[str]) -> None:
-    """Send a mail that was rendered before it was queued."""
+    """Send a mail that a release until 1.2 has queued. Mail that is rendered already needs no task now."""
     message = EmailMultiAlternatives(subject, text, to=to)
     if html:
         message.attach_alternative(html, "text/html")
