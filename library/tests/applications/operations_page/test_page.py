@@ -227,3 +227,12 @@ def test_failed_and_late_mail_is_shown(page: Page) -> None:
     assert "1 mail could not be sent in the last day." in problems
     assert "A mail has waited for 60 minutes." in problems
     assert "example.org" not in shown
+
+
+def test_tasks_have_their_titles(page: Page) -> None:
+    for name in ("operations.tasks.sample", "gone.tasks.unknown"):
+        TaskRun.objects.create(name=name, state="running", started=timezone.now(), requested_by=None)
+    shown = page("/operations/tasks/")
+    assert 'aria-label="Sample task"' in shown
+    assert "operations.tasks.sample" not in shown
+    assert "gone.tasks.unknown" in shown
