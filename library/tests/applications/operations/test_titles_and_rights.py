@@ -11,6 +11,7 @@ from bedplate.django.operations import run_control, titles
 from bedplate.django.operations.models import TaskRun
 from bedplate.django.operations.run_tracking import TaskError
 from billiard.einfo import ExceptionInfo
+from celery import current_app
 from celery.app.task import Task
 from django.conf import settings
 from django.contrib.auth.models import Permission
@@ -175,7 +176,7 @@ def controlled(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> list[str]
     """Let workers take commands, and return the ids of revoked tasks."""
     settings.CELERY_WORKER_ENABLE_REMOTE_CONTROL = True
     revoked: list[str] = []
-    monkeypatch.setattr(run_control.current_app.control, "revoke", lambda pk, **_: revoked.append(pk))
+    monkeypatch.setattr(current_app.control, "revoke", lambda pk, **_: revoked.append(pk))
     return revoked
 
 

@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from email import message_from_string
 from pathlib import Path
@@ -78,7 +78,7 @@ def killed(start: Callable[..., "subprocess.Popen[bytes]"]) -> Callable[..., Non
 
 
 @pytest.fixture
-def folder() -> Iterator[MailFolder]:
+def folder() -> MailFolder:
     """Return the folder of the mail catcher, empty."""
     folder = MailFolder(settings.CAUGHT_MAIL_DIRECTORY)
     for leftover in folder.path.glob("*.eml"):

@@ -4,6 +4,7 @@ import smtplib
 from collections.abc import Callable
 from datetime import timedelta
 from email import message_from_bytes, policy
+from typing import Any
 
 import pytest
 from bedplate.django.outbox import tasks
@@ -50,10 +51,10 @@ def test_a_mail_is_sent_as_it_was_written(server: SmtpServer) -> None:
     assert server.connections == 0
     assert deliver_due()
     assert server.recipients == [ADA, BOB, "eve@example.org"]
-    sent = message_from_bytes(server.mails[0].encode(), policy=policy.default)
+    sent: Any = message_from_bytes(server.mails[0].encode(), policy=policy.default)
     assert (sent["Subject"], sent["Cc"], sent["Bcc"]) == ("Größe", BOB, None)
     assert sent["List-Unsubscribe"] == "<https://example.org/>"
-    html, attached = sent.get_body(("html",)), list(sent.iter_attachments())  # type: ignore[attr-defined]
+    html, attached = sent.get_body(("html",)), list(sent.iter_attachments())
     assert html.get_content().strip() == "<p>Grüße</p>"
     assert (attached[0].get_filename(), attached[0].get_content()) == ("plan.pdf", b"%PDF-\x00\xff")
     row = OutgoingMail.objects.get()
@@ -73,8 +74,7 @@ def test_a_backend_of_another_provider_gets_the_attributes(settings: Settings) -
     message.attach("a.txt", "attached", "text/plain")
     message.send()
     deliver_due()
-    (sent,) = mail.outbox
-    assert isinstance(sent, EmailMultiAlternatives)
+    sent: Any = mail.outbox[0]
     assert (sent.subject, sent.body.strip(), sent.to, sent.cc, sent.bcc) == (
         "Hello",
         "Text",
@@ -85,7 +85,7 @@ def test_a_backend_of_another_provider_gets_the_attributes(settings: Settings) -
     assert (sent.reply_to, sent.alternatives[0].mimetype) == (["r@example.org"], "text/html")
     assert sent.extra_headers["From"] == "Shop <shop@example.org>"
     assert sent.extra_headers["Message-ID"] == OutgoingMail.objects.get().message_id
-    assert [part.get_filename() for part in sent.attachments] == ["a.txt"]  # type: ignore[union-attr]
+    assert [part.get_filename() for part in sent.attachments] == ["a.txt"]
 
 
 def test_a_rolled_back_transaction_sends_nothing(

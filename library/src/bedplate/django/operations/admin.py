@@ -31,6 +31,10 @@ class RecordAdmin(admin.ModelAdmin):
 class TaskFilter(admin.AllValuesFieldListFilter):
     """Offers the tasks by their titles."""
 
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.title = _("task")
+
     def choices(self, changelist: Any) -> Iterator[Any]:
         """Yield the choices."""
         for choice in super().choices(changelist):

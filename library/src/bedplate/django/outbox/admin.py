@@ -18,7 +18,7 @@ from bedplate.django.outbox.tasks import enqueue
 class OutgoingMailAdmin(RecordAdmin):
     """Shows outgoing mail; a failed one can be sent again, while its content is kept."""
 
-    list_display = ("to", "subject", "state", "attempts", "created", "error")
+    list_display = ("to", "subject", "state", "created", "error")
     list_filter = ("state", "created")
     search_fields = ("message_id", "subject", "recipients", "error")
     date_hierarchy = "created"

@@ -34,7 +34,8 @@ class Outcome:
 
 def delay_after(attempts: int) -> timedelta:
     """Return the time until the next attempt."""
-    return min(LONGEST_DELAY, FIRST_DELAY * 2 ** min(attempts - 1, 16))
+    doubled: int = 2 ** min(attempts - 1, 16)
+    return min(LONGEST_DELAY, FIRST_DELAY * doubled)
 
 
 class OutgoingMailQuerySet(models.QuerySet["OutgoingMail"]):

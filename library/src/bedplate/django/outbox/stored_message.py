@@ -61,8 +61,8 @@ class StoredMessage(EmailMultiAlternatives):
         self.attachments = list(mime.iter_attachments())
 
     @override
-    def message(self, *, policy: email.policy.Policy = email.policy.default) -> Mime:
-        return email.message_from_bytes(self._content, policy=policy)  # type: ignore[return-value, arg-type] # as Django's
+    def message(self, *, policy: Any = email.policy.default) -> Mime:
+        return email.message_from_bytes(self._content, policy=policy)
 
     @override
     def recipients(self) -> list[str]:
