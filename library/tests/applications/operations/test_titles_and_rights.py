@@ -193,7 +193,10 @@ def test_users_cancel_their_own_runs(client: Client, user: User, controlled: lis
     assert address not in client.get("/tasks/").text
 
 
-def test_a_running_task_of_embedded_mode_is_not_offered_to_cancel(client: Client, user: User) -> None:
+def test_a_running_task_of_embedded_mode_is_not_offered_to_cancel(
+    client: Client, user: User, settings: Settings
+) -> None:
+    settings.CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
     make_run(user, state="running")
     client.force_login(user)
     assert "/cancel/" not in client.get("/tasks/").text

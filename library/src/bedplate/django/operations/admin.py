@@ -31,8 +31,8 @@ class RecordAdmin(admin.ModelAdmin):
 class TaskFilter(admin.AllValuesFieldListFilter):
     """Offers the tasks by their titles."""
 
-    def __init__(self, *args: Any) -> None:
-        super().__init__(*args)
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
         self.title = _("task")
 
     def choices(self, changelist: Any) -> Iterator[Any]:
