@@ -6,6 +6,7 @@ from typing import Any
 from bedplate.django.cache import OPTIONS as CACHE_OPTIONS
 from bedplate.django.isolation import refuse_connections
 from bedplate.django.logs import configure_logging
+from bedplate.django.outbox.mailers import transport
 from django.utils.csp import CSP
 from django.utils.translation import gettext_lazy as _
 
@@ -29,6 +30,7 @@ INSTALLED_APPS = [
     "bedplate.django.theme",
     "bedplate.django.operations",
     "bedplate.django.operations_page",
+    "bedplate.django.outbox",
     "bedplate.django.media",
     "bedplate.django.cron_runs",
     "bedplate.django.anonymization",
@@ -216,23 +218,10 @@ STORAGES = {
 # Mail
 
 CAUGHT_MAIL_DIRECTORY = ENVIRONMENT.data_directory / "mail"
+# Mail waits in the outbox; a worker sends it by "transport". Other providers: library/docs/how-to/send-mail.md
 MAILERS: dict[str, Any] = {
-    "default": {
-        "BACKEND": "bedplate.django.caught_mail.backend.EmailBackend",
-        "OPTIONS": {"file_path": CAUGHT_MAIL_DIRECTORY},
-    }
-    if ENVIRONMENT.catches_mail
-    else {
-        "BACKEND": "django.core.mail.backends.smtp.EmailBackend",
-        "OPTIONS": {
-            "host": ENVIRONMENT.email_host,
-            "port": ENVIRONMENT.email_port,
-            "username": ENVIRONMENT.email_user,
-            "password": ENVIRONMENT.email_password.get_secret_value(),
-            "use_tls": ENVIRONMENT.email_use_tls,
-            "timeout": 10,
-        },
-    }
+    "default": {"BACKEND": "bedplate.django.outbox.backend.EmailBackend"},
+    "transport": transport(ENVIRONMENT, caught_in=CAUGHT_MAIL_DIRECTORY),
 }
 EMAIL_SUBJECT_PREFIX = f"[{ENVIRONMENT.project_name} {ENVIRONMENT.environment}] "  # of mail to ADMINS
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = ENVIRONMENT.default_from_email

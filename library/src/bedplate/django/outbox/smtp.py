@@ -1,0 +1,46 @@
+"""SMTP, without the two cases in which `smtplib` and Django hide a result."""
+
+import smtplib
+from typing import Any, override
+
+from django.core.mail.backends import smtp
+
+
+class PartlyRefusedError(smtplib.SMTPRecipientsRefused):
+    """The server accepted the message for all recipients except these."""
+
+
+class Patches:
+    """Reports refused recipients, and forgets an error after the message was accepted."""
+
+    def sendmail(self, *args: Any, **options: Any) -> dict[str, tuple[int, bytes]]:
+        """Send a message. Raise PartlyRefusedError if some recipients were refused: Django ignores this."""
+        refused: dict[str, tuple[int, bytes]] = super().sendmail(*args, **options)  # type: ignore[misc]
+        if refused:
+            raise PartlyRefusedError(refused)
+        return refused
+
+    def quit(self) -> tuple[int, bytes]:
+        """End the session. If the server does not answer anymore, close the connection: the message is accepted."""
+        try:
+            return super().quit()  # type: ignore[misc, no-any-return]
+        except OSError:  # SMTPException is one
+            self.close()  # type: ignore[attr-defined]
+            return 221, b""
+
+
+class Client(Patches, smtplib.SMTP):
+    """A connection, which STARTTLS may encrypt."""
+
+
+class TlsClient(Patches, smtplib.SMTP_SSL):
+    """A connection over TLS."""
+
+
+class EmailBackend(smtp.EmailBackend):
+    """Sends mail by SMTP. A message that some recipients get is not sent to them again."""
+
+    @property
+    @override
+    def connection_class(self) -> type[smtplib.SMTP]:
+        return TlsClient if self.use_ssl else Client
