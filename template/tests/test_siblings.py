@@ -9,7 +9,7 @@ from bedplate.testing.checkout import ROOT
 
 BEDPLATE = (
     *("--slug", "bedplate", "--domain", "bedplate.local"),
-    *("--admin-email", "admin@bedplate.local", "--time-zone", "UTC", "--frontend"),
+    *("--admin-email", "admin@bedplate.local", "--time-zone", "UTC", "--frontend", "--api"),
 )
 RENDERED = sorted(path.relative_to(ROOT) for path in ROOT.glob("**/*.jinja") if "node_modules" not in path.parts)
 MOST_JINJA_LINES = 40

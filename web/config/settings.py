@@ -274,6 +274,12 @@ if FRONTEND:
 if VITE_SERVES:  # Vite's client uses a worker while its server restarts
     SECURE_CSP["worker-src"] = [CSP.SELF, "blob:"]
 
+# API: without web/api there is none.
+
+if (BASE_DIRECTORY / "api").is_dir():
+    INSTALLED_APPS += ["bedplate.django.api", "ninja"]
+    MIDDLEWARE.insert(1, "bedplate.django.api.middleware.ApiMiddleware")
+
 # Background tasks (https://docs.celeryq.dev/en/stable/userguide/configuration.html)
 
 
