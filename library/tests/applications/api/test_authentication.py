@@ -59,7 +59,7 @@ def test_the_database_has_no_token_in_clear(user: User) -> None:
     text = token_of(user)
     stored = " ".join(str(value) for row in ApiToken.objects.values() for value in row.values())
     assert text not in stored
-    assert ApiToken.objects.get().prefix == text[:8]
+    assert ApiToken.objects.get().prefix == text[:12]
 
 
 def test_the_last_use_is_recorded_once_a_minute(user: User) -> None:

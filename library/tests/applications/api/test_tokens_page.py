@@ -37,7 +37,7 @@ def test_a_new_token_is_shown_once_and_works(own_client: Client, user: User) -> 
     page = own_client.get(PAGE).content.decode()
     assert text not in page
     assert "Nightly export" in page
-    assert f"<code>{text[:8]}…</code>" in page
+    assert f"<code>{text[:12]}…</code>" in page
     days = (ApiToken.objects.get().expires - timezone.now()) / timedelta(days=1)
     assert 29 < days < 30
 
@@ -70,7 +70,9 @@ def test_a_hostile_name_is_escaped(own_client: Client) -> None:
 
 def test_a_token_is_revoked_on_its_page(own_client: Client, user: User) -> None:
     api = client_with(token_of(user))
-    assert own_client.get(f"{PAGE}{ApiToken.objects.get().pk}/revoke/").status_code == 405
+    asked = own_client.get(f"{PAGE}{ApiToken.objects.get().pk}/revoke/").content.decode()
+    assert "Revoke <strong>a program</strong>?" in asked
+    assert api.get("/api/me").status_code == 200
     own_client.post(f"{PAGE}{ApiToken.objects.get().pk}/revoke/")
     assert api.get("/api/me").status_code == 401
 

@@ -12,7 +12,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 MAX_TOKENS: Final = 20  # for each user
-PREFIX_LENGTH: Final = 8
+PREFIX_LENGTH: Final = 12  # the rest has more than 200 random bits
 USE_RECORDED_EVERY: Final = timedelta(minutes=1)
 
 

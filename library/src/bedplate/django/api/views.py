@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_variables
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods
 
 from bedplate.django.api.forms import ApiTokenForm
 from bedplate.django.api.models import ApiToken, TooManyTokensError
@@ -38,9 +38,12 @@ def tokens(request: HttpRequest) -> HttpResponse:
 
 @login_required
 @never_cache
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 def revoke_token(request: HttpRequest, pk: int) -> HttpResponse:
-    """Delete a token of the user. 404 for tokens of others."""
-    get_object_or_404(ApiToken, pk=pk, user=cast("Any", request.user)).delete()
+    """Ask whether to revoke a token of the user; delete it on POST. 404 for tokens of others."""
+    token = get_object_or_404(ApiToken, pk=pk, user=cast("Any", request.user))
+    if request.method != "POST":
+        return render(request, "api/revoke_token.html", {"token": token})
+    token.delete()
     messages.success(request, _("The token is revoked."))
     return redirect("api-tokens")
