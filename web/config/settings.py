@@ -8,6 +8,7 @@ from bedplate.django.isolation import refuse_connections
 from bedplate.django.logs import configure_logging
 from django.utils.csp import CSP
 from django.utils.translation import gettext_lazy as _
+from whitenoise.compress import Compressor  # type: ignore[import-untyped]
 
 from config.environment import read_environment_or_exit
 
@@ -188,6 +189,7 @@ def static_storage() -> str:
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIRECTORY / "staticfiles"
 STATICFILES_DIRS = [BASE_DIRECTORY / "static"]
+WHITENOISE_SKIP_COMPRESS_EXTENSIONS = [*Compressor.SKIP_COMPRESS_EXTENSIONS, "map"]  # large, and for debuggers only
 MEDIA_URL = "/media/"
 MEDIA_ROOT = ENVIRONMENT.data_directory / "media"
 STORAGES = {
