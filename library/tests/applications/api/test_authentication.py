@@ -41,6 +41,16 @@ def test_a_wrong_token_is_refused_also_with_a_session(user: User) -> None:
     assert client.get("/api/me").status_code == 401
 
 
+def test_the_password_of_dev_does_not_disturb_a_session(client: Client, user: User) -> None:
+    client.force_login(user)
+    response = client.get("/api/me", headers={"Authorization": "Basic ZGV2OnBhc3N3b3Jk"})
+    assert response.json()["email"] == user.email
+
+
+def test_no_answer_is_cached(api: Client) -> None:
+    assert api.get("/api/me")["Cache-Control"] == "private, no-store"
+
+
 def test_an_expired_token_is_refused(user: User) -> None:
     assert client_with(token_of(user, valid=timedelta(seconds=-1))).get("/api/me").status_code == 401
 

@@ -18,9 +18,10 @@ class TokenAuthentication(HttpBearer):
 
     @override
     def __call__(self, request: HttpRequest) -> Any | None:
-        if "Authorization" not in request.headers:
+        scheme, _space, token = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != self.openapi_scheme:  # Basic: the browser's answer to the password of DEV
             return None
-        found = super().__call__(request)
+        found = self.authenticate(request, token)
         if found is None:  # a wrong token is an error, even with a valid session
             raise AuthenticationError
         return found

@@ -26,10 +26,12 @@ class ApiMiddleware:
         if "\0" in request.path_info:
             return problem(HTTPStatus.BAD_REQUEST, "NUL is not allowed in an address.")
         if wait := wait_for_address(request):
-            response = problem(HTTPStatus.TOO_MANY_REQUESTS)
-            response["Retry-After"] = str(wait)
-            return response
-        return as_problem(request, self.get_response(request))
+            refusal = problem(HTTPStatus.TOO_MANY_REQUESTS)
+            refusal["Retry-After"] = str(wait)
+            return refusal
+        response = as_problem(request, self.get_response(request))
+        response.headers.setdefault("Cache-Control", "private, no-store")
+        return response
 
 
 def as_problem(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
