@@ -68,6 +68,7 @@ RUN_BY: Final = {
     f"{HOW_TO}remove-flower.md": {ALL: "template/tests/test_removals.py"},
     f"{HOW_TO}remove-french.md": {ALL: "template/tests/test_removals.py"},
     f"{HOW_TO}remove-the-examples.md": {ALL: "template/tests/test_removals.py"},
+    f"{HOW_TO}remove-the-api.md": {ALL: "template/tests/test_removals.py"},
     f"{HOW_TO}remove-the-frontend.md": {ALL: "template/tests/test_removals.py"},
     f"{HOW_TO}remove-the-proxy.md": {ALL: "template/tests/test_removals.py"},
     f"{HOW_TO}rotate-a-secret.md": {ALL: "library/tests/system/stack/test_rotate_secret.py"},

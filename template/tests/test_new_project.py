@@ -132,6 +132,14 @@ def test_without_frontend(base: BaseProject, tmp_path: Path) -> None:
     assert "web/frontend" not in (project.folder / "README.md").read_text()
 
 
+def test_without_api(base: BaseProject, tmp_path: Path) -> None:
+    """No resources, and no client of them in the frontend."""
+    project = base.make(tmp_path / "plain", "--no-api")
+    assert not (project.folder / "web/api").exists()
+    assert (project.folder / "web/frontend/src/main.tsx").exists()
+    assert not (project.folder / "web/frontend/src/api").exists()
+
+
 @pytest.mark.parametrize(
     ("licence", "beginning"),
     [

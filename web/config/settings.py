@@ -9,6 +9,7 @@ from bedplate.django.logs import configure_logging
 from bedplate.django.outbox.mailers import transport
 from django.utils.csp import CSP
 from django.utils.translation import gettext_lazy as _
+from whitenoise.compress import Compressor  # type: ignore[import-untyped]
 
 from config.environment import read_environment_or_exit
 
@@ -199,6 +200,7 @@ def static_storage() -> str:
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIRECTORY / "staticfiles"
 STATICFILES_DIRS = [BASE_DIRECTORY / "static"]
+WHITENOISE_SKIP_COMPRESS_EXTENSIONS = [*Compressor.SKIP_COMPRESS_EXTENSIONS, "map"]  # large, and for debuggers only
 MEDIA_URL = "/media/"
 MEDIA_ROOT = ENVIRONMENT.data_directory / "media"
 STORAGES = {
@@ -271,6 +273,12 @@ if FRONTEND:
     INSTALLED_APPS.append("django_vite")
 if VITE_SERVES:  # Vite's client uses a worker while its server restarts
     SECURE_CSP["worker-src"] = [CSP.SELF, "blob:"]
+
+# API: without web/api there is none.
+
+if (BASE_DIRECTORY / "api").is_dir():
+    INSTALLED_APPS += ["bedplate.django.api", "ninja"]
+    MIDDLEWARE.insert(1, "bedplate.django.api.middleware.ApiMiddleware")
 
 # Background tasks (https://docs.celeryq.dev/en/stable/userguide/configuration.html)
 

@@ -106,7 +106,14 @@ def ours() -> list[AppConfig]:
 
 
 def test_labels_and_tables_are_unchanged() -> None:
-    new = {"bedplate_accounts", "bedplate_development", "bedplate_operations_page", "bedplate_outbox", "bedplate_theme"}
+    new = {
+        "bedplate_accounts",
+        "bedplate_api",
+        "bedplate_development",
+        "bedplate_operations_page",
+        "bedplate_outbox",
+        "bedplate_theme",
+    }
     assert {config.label for config in ours()} == {*APPLICATIONS, *new}
     tables = {str(model._meta.db_table) for config in ours() for model in config.get_models()}  # noqa: SLF001 - documented
     assert {"operations_taskrun", "cron_runs_cronrun", "media_document"} <= tables

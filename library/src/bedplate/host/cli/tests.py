@@ -147,6 +147,8 @@ class Tests:
             self.run("zizmor --offline --pedantic --quiet --no-progress .github")
         if FRONTEND.is_dir():
             self.run("npm run --silent check", FRONTEND)
+        if (FRONTEND / "src/api").is_dir():  # if it is out of date: (cd web/frontend && npm run api)
+            self.run("npm run --silent api -- --check", FRONTEND)
 
     def test_fast(self) -> None:
         """Run the application's tests on SQLite, and the frontend's."""
