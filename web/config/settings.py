@@ -6,6 +6,7 @@ from typing import Any
 from bedplate.django.cache import OPTIONS as CACHE_OPTIONS
 from bedplate.django.isolation import refuse_connections
 from bedplate.django.logs import configure_logging
+from bedplate.django.sentry import configure_sentry
 from django.utils.csp import CSP
 from django.utils.translation import gettext_lazy as _
 
@@ -322,3 +323,4 @@ CELERY_TIMEZONE = TIME_ZONE
 
 LOGGING_CONFIG = None
 configure_logging(level=ENVIRONMENT.log_level, log_format=ENVIRONMENT.log_format, mail_admins=bool(ADMINS))
+configure_sentry(ENVIRONMENT)

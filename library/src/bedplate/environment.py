@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic import SecretStr as SecretStr  # noqa: PLC0414 - projects import it from here
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from bedplate.environment_values import error_message, lines, with_database
+from bedplate.environment_values import Dsn, error_message, lines, with_database
 
 PLACEHOLDER: Final = "change-me"
 SECRETS_DIRECTORY: Final = Path("/run/secrets")
@@ -167,6 +167,10 @@ class Environment(BaseSettings):
     metrics_token: SecretStr = Field(
         default=SecretStr(""),
         description="Token of Prometheus for `/operations/metrics`. Secret; at least 32 characters. Empty: closed.",
+    )
+    sentry_dsn: Dsn = Field(
+        default=SecretStr(""),
+        description="DSN of Sentry, for errors without personal data. Secret. Empty: none are sent.",
     )
     release: str = Field(default="", description="The release that runs. `./bedplate deploy` sets it.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
