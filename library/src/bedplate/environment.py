@@ -27,6 +27,7 @@ class Environment(BaseSettings):
         default="prod", description="Which environment runs: LOCAL, DEV, PROD, or embedded (no Docker, SQLite)."
     )
     debug: bool = Field(default=False, description="Django's debug pages. On in LOCAL only.")
+    debug_toolbar: bool = Field(default=False, description="Django Debug Toolbar on pages. LOCAL only; needs `DEBUG`.")
     compose_project_name: str = Field(
         default="app", description="The project's slug, in the names of containers, volumes, images and cookies."
     )

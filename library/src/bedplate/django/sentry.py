@@ -1,8 +1,8 @@
 """Errors for Sentry, or a server with its protocol (GlitchTip, Bugsink). Off without `SENTRY_DSN`.
 
-An event says which code failed, never with which data: it has the exception's type and source lines, the method and path
-of the request, and the ids of request and task, with which our own logs have the rest. Texts of exceptions have data:
-they stay here.
+An event says which code failed, never with which data: it has the exception's type and source lines, the method and
+path of the request, and the ids of request and task, with which our own logs have the rest. Texts of exceptions
+have data: they stay here.
 """
 
 import logging
