@@ -4,9 +4,11 @@ from pathlib import Path
 from typing import Any
 
 from bedplate.django.cache import OPTIONS as CACHE_OPTIONS
+from bedplate.django.development.toolbar import use_debug_toolbar
 from bedplate.django.isolation import refuse_connections
 from bedplate.django.logs import configure_logging
 from bedplate.django.outbox.mailers import transport
+from bedplate.django.sentry import configure_sentry
 from django.utils.csp import CSP
 from django.utils.translation import gettext_lazy as _
 from whitenoise.compress import Compressor  # type: ignore[import-untyped]
@@ -328,3 +330,6 @@ CELERY_TIMEZONE = TIME_ZONE
 
 LOGGING_CONFIG = None
 configure_logging(level=ENVIRONMENT.log_level, log_format=ENVIRONMENT.log_format, mail_admins=bool(ADMINS))
+configure_sentry(ENVIRONMENT)
+
+DEBUG_TOOLBAR_CONFIG = use_debug_toolbar(ENVIRONMENT, INSTALLED_APPS, MIDDLEWARE)

@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic import SecretStr as SecretStr  # noqa: PLC0414 - projects import it from here
 from pydantic_settings import SettingsConfigDict
 
-from bedplate.environment_values import error_message, lines, with_database
+from bedplate.environment_values import Dsn, error_message, lines, with_database
 from bedplate.login_provider import LoginProvider
 
 PLACEHOLDER: Final = "change-me"
@@ -28,6 +28,7 @@ class Environment(LoginProvider):
         default="prod", description="Which environment runs: LOCAL, DEV, PROD, or embedded (no Docker, SQLite)."
     )
     debug: bool = Field(default=False, description="Django's debug pages. On in LOCAL only.")
+    debug_toolbar: bool = Field(default=False, description="Django Debug Toolbar on pages. LOCAL only; needs `DEBUG`.")
     compose_project_name: str = Field(
         default="app", description="The project's slug, in the names of containers, volumes, images and cookies."
     )
@@ -168,6 +169,10 @@ class Environment(LoginProvider):
     metrics_token: SecretStr = Field(
         default=SecretStr(""),
         description="Token of Prometheus for `/operations/metrics`. Secret; at least 32 characters. Empty: closed.",
+    )
+    sentry_dsn: Dsn = Field(
+        default=SecretStr(""),
+        description="DSN of Sentry, for errors without personal data. Secret. Empty: none are sent.",
     )
     release: str = Field(default="", description="The release that runs. `./bedplate deploy` sets it.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
