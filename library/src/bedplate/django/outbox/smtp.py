@@ -1,4 +1,4 @@
-"""SMTP, without the two cases in which `smtplib` and Django hide a result."""
+"""SMTP that reports refused recipients, which Django ignores if others are accepted."""
 
 import smtplib
 from typing import Any, override
@@ -11,7 +11,7 @@ class PartlyRefusedError(smtplib.SMTPRecipientsRefused):
 
 
 class Patches:
-    """Reports refused recipients, and forgets an error after the message was accepted."""
+    """Reports refused recipients."""
 
     def sendmail(self, *args: Any, **options: Any) -> dict[str, tuple[int, bytes]]:
         """Send a message. Raise PartlyRefusedError if some recipients were refused: Django ignores this."""
@@ -19,14 +19,6 @@ class Patches:
         if refused:
             raise PartlyRefusedError(refused)
         return refused
-
-    def quit(self) -> tuple[int, bytes]:
-        """End the session. If the server does not answer anymore, close the connection: the message is accepted."""
-        try:
-            return super().quit()  # type: ignore[misc, no-any-return]
-        except OSError:  # SMTPException is one
-            self.close()  # type: ignore[attr-defined]
-            return 221, b""
 
 
 class Client(Patches, smtplib.SMTP):
