@@ -101,3 +101,15 @@ def test_queries(api: Client, user: User, path: str, django_assert_max_num_queri
         TaskRun.objects.create(name="mine", requested_by=user)
     with django_assert_max_num_queries(MAX_QUERIES):
         assert api.get(path.format(document=document.pk)).status_code == 200
+
+
+@pytest.mark.django_db(transaction=True)
+def test_queries_of_changes(api: Client, user: User, django_assert_max_num_queries: DjangoAssertNumQueries) -> None:
+    document = create_document(user)
+    api.get("/api/me")  # records the use of the token, once a minute
+    with django_assert_max_num_queries(MAX_QUERIES):
+        api.post("/api/documents", {"file": SimpleUploadedFile("b.txt", b"b")})
+    with django_assert_max_num_queries(MAX_QUERIES):
+        api.delete(f"/api/documents/{document.pk}")
+    with django_assert_max_num_queries(MAX_QUERIES):
+        api.patch("/api/me", {"name": "Ada"}, content_type="application/json")

@@ -8,7 +8,6 @@ from typing import Any, Final
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.db import models, transaction
-from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 MAX_TOKENS: Final = 20  # for each user
@@ -40,9 +39,8 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
         """Return the valid token with this text, of a user who may sign in; None if there is none."""
         valid = self.select_related("user").filter(expires__gt=now, user__is_active=True)
         token = valid.filter(digest=digest(text)).first()
-        if token:
-            unrecorded = Q(last_used=None) | Q(last_used__lt=now - USE_RECORDED_EVERY)
-            self.filter(unrecorded, pk=token.pk).update(last_used=now)
+        if token and (token.last_used is None or token.last_used < now - USE_RECORDED_EVERY):
+            self.filter(pk=token.pk).update(last_used=now)
         return token
 
 
