@@ -1,7 +1,7 @@
 """The N+1 guard of `bedplate.testing.plugin`: it fails a test whose request runs a query for each row."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -49,7 +49,7 @@ def two_runs(make_user: MakeUser) -> None:
 
 
 @pytest.fixture
-def check(client: Client) -> Iterator[Callable[[str], None]]:
+def check(client: Client) -> Callable[[str], None]:
     """Return a function that requests a page, and raises what the guard has found."""
 
     def request(page: str) -> None:

@@ -9,16 +9,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib import import_module
 from pathlib import Path
 from threading import Thread
 from typing import Any, Final
 
-import brotli
 import pytest
 from bedplate.environment import read_environment
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
+brotli: Any = import_module("brotli")  # has no types
 SECRET: Final = "hunter2-ada@example.org"
 # Each of these has the secret wherever an event could have it.
 CAUSES: Final = {

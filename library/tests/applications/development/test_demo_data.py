@@ -1,6 +1,7 @@
 """`manage.py demo_data` fills the pages, whose queries do not grow with it."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -62,7 +63,7 @@ def test_a_worker_or_cron_finds_nothing_to_start() -> None:
     run("--users", "3")
     assert not TaskRun.objects.filter(finished=None).exists()
     assert not CronRun.objects.filter(finished=None).exists()
-    assert not TaskRun.objects.filter(created__gt=timezone.now() - demo_data.timedelta(seconds=30)).exists()
+    assert not TaskRun.objects.filter(created__gt=timezone.now() - timedelta(seconds=30)).exists()
 
 
 def test_it_replaces_its_own_data_only(user: Any, own_folder: Path, django_capture_on_commit_callbacks: Any) -> None:
