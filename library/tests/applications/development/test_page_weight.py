@@ -3,14 +3,15 @@
 import json
 from io import StringIO
 from pathlib import Path
+from typing import Any, Final
 
-import brotli
+import brotli  # type: ignore[import-untyped]
 import pytest
 from bedplate.django.development.page_weight import weights
 from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
-MANIFEST = {
+MANIFEST: Final[dict[str, dict[str, Any]]] = {
     "src/main.tsx": {"file": "main.js", "css": ["main.css"], "imports": ["_shared.js"], "isEntry": True},
     "_shared.js": {"file": "shared.js", "imports": ["_shared.js"]},
     "src/render.tsx": {"file": "render.js"},
@@ -26,7 +27,7 @@ def static(settings: Settings, tmp_path: Path) -> Path:
     folder = tmp_path / "dist"
     folder.mkdir()
     for entry in MANIFEST.values():
-        for name in (entry["file"], *entry.get("css", [])):  # type: ignore[misc]
+        for name in (entry["file"], *entry.get("css", [])):
             (folder / name).write_text(f"/* {name} */" * 50)
     settings.STATIC_ROOT = tmp_path
     settings.VITE_MANIFEST = folder / "manifest.json"
