@@ -18,8 +18,8 @@ from django.template import base as template
 REPEATED: Final = 2
 """Number of runs of one query by one line, with different values, in one request, that counts as N+1."""
 PACKAGES: Final = (sysconfig.get_path("stdlib"), sysconfig.get_path("purelib"), str(Path(__file__).parent))
-ALLOWED: Final = ("/allauth/account/internal/flows/reauthentication.py:",)
-"""Code of packages that repeats a query a fixed number of times: here for each kind of second factor."""
+ALLOWED: Final = ("/allauth/account/internal/flows/reauthentication.py:", "/allauth/usersessions/")
+"""Code of packages that repeats a query: for each kind of second factor; for each session that a user ends."""
 TEMPLATE: Final = template.Node.render_annotated.__code__
 
 
