@@ -18,7 +18,7 @@ MANIFEST: Final[dict[str, dict[str, Any]]] = {
     "src/components/Shown.tsx": {"file": "Shown.js", "css": ["Shown.css"], "imports": ["_shared.js"]},
     "src/components/Other.tsx": {"file": "Other.js"},
 }
-MAIN = '<script type="module" src="/static/dist/main.js"></script>'
+MAIN = '<link rel="stylesheet" href="/static/dist/main.css"><script type="module" src="/static/dist/main.js"></script>'
 
 
 @pytest.fixture(autouse=True)

@@ -10,6 +10,7 @@ from typing import Any, Final
 import brotli  # type: ignore[import-untyped]
 from django.conf import settings
 from django.contrib.staticfiles import finders
+from django.templatetags.static import static
 
 RENDERER: Final = "src/render.tsx"  # loads React, for the first component of a page
 FONT: Final = re.compile(r"""url\(["']?([^"')]+\.woff2?)""")
@@ -40,11 +41,13 @@ def weights(page: str) -> dict[str, int]:
     manifest_file = getattr(settings, "VITE_MANIFEST", None)
     built = json.loads(manifest_file.read_text()) if manifest_file and manifest_file.is_file() else {}
     urls = [url for url in assets.urls if url.startswith(settings.STATIC_URL)]
-    entries = [key for key, entry in built.items() if entry.get("isEntry") and urls_of(built, [key]) & set(urls)]
+    # The page names its entry as static files are named, with a second hash; scripts name each other as Vite does.
+    entries = [key for key, entry in built.items() if entry.get("isEntry") and static(f"dist/{entry['file']}") in urls]
+    wanted = [name for key in entries for name in built[key].get("imports", [])]
     if entries and assets.components:
-        entries += [key for key in built if Path(key).stem in assets.components] + [RENDERER]
+        wanted += [key for key in built if Path(key).stem in assets.components] + [RENDERER]
     found = {"the page": len(brotli.compress(page.encode()))}
-    for url in sorted({*urls, *urls_of(built, entries)}):
+    for url in sorted({*urls, *urls_of(built, wanted)}):
         found |= file_weights(url)
     return found
 
