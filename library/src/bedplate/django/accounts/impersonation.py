@@ -17,7 +17,7 @@ from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth import get_user_model
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db import transaction
+from django.db import OperationalError, transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.template.loader import render_to_string
@@ -51,7 +51,7 @@ class ImpersonationMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         """Return the response, with the banner."""
-        if settings.SESSION_COOKIE_NAME not in request.COOKIES or SESSION_KEY not in request.session:
+        if not is_impersonating(request):
             return self.get_response(request)
         user = impersonated_user(request)
         if user is None:
@@ -75,6 +75,14 @@ class ImpersonationMiddleware:
         elif found.view_name in CLOSED | account_pages() or "admin" in found.app_names:
             raise PermissionDenied("Closed while a superuser acts as a user.")
         return None
+
+
+def is_impersonating(request: HttpRequest) -> bool:
+    """Return whether the session has an impersonation. Without the database nobody is signed in."""
+    try:
+        return settings.SESSION_COOKIE_NAME in request.COOKIES and SESSION_KEY in request.session
+    except OperationalError:  # some pages work without the database
+        return False
 
 
 def impersonated_user(request: HttpRequest) -> Any:

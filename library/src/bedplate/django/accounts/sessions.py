@@ -1,6 +1,7 @@
 """The page of the user's sessions, and the record of their last activity."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from importlib import import_module
 from typing import Any, Final
@@ -13,6 +14,7 @@ from django.contrib import messages
 from django.contrib.auth import HASH_SESSION_KEY
 from django.contrib.auth.decorators import login_required
 from django.core.cache import cache
+from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -104,12 +106,18 @@ class SessionActivityMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         """Return the response."""
+        with suppress(OperationalError):  # some pages work without the database
+            self.record(request)
+        return self.get_response(request)
+
+    @staticmethod
+    def record(request: HttpRequest) -> None:
+        """Record the activity of a session in which someone is signed in, unless that was done recently."""
         if settings.SESSION_COOKIE_NAME in request.COOKIES and request.user.is_authenticated:
             key = request.session.session_key or ""
             name = salted_hmac("bedplate.accounts.activity", key, algorithm="sha256").hexdigest()
             if cache.add(f"session-activity-{name}", value=True, timeout=ACTIVITY_INTERVAL.total_seconds()):
                 record_activity(request, key)
-        return self.get_response(request)
 
 
 def record_activity(request: HttpRequest, key: str) -> None:
