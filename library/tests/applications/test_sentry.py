@@ -35,7 +35,7 @@ def fail(request, key):
     raise ValueError(f"{password} is wrong")
 config.urls.urlpatterns.append(path("accounts/confirm-email/<key>/fail", fail))
 request = RequestFactory(headers={"Host": "localhost", "X-Forwarded-Proto": "https", "Authorization": SECRET,
-    "X-Anything": SECRET, "X-Real-IP": "192.0.2.77", "Cookie": f"a={SECRET}", "Referer": SECRET}).post(
+    "X-Anything": SECRET, "X-Real-IP": os.environ["VISITOR"], "Cookie": f"a={SECRET}", "Referer": SECRET}).post(
     "/accounts/confirm-email/TOKEN-hunter2/fail?q=" + SECRET, {"password": SECRET})
 statuses = []
 list(application(request.environ, lambda status, headers, *_: statuses.append(status)))
@@ -126,6 +126,7 @@ def run(cause: str, folder: Path, **variables: str) -> subprocess.CompletedProce
         "POSTGRES_PASSWORD": "only-for-tests",
         "RELEASE": "20261127-1",
         "TYPED": SECRET,
+        "VISITOR": "192.0.2.77",
     }
     return subprocess.run(
         [sys.executable, "-c", PROGRAM + CAUSES[cause]],
