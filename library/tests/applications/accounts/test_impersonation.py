@@ -35,6 +35,8 @@ CLOSED = (
     "/accounts/email/",
     "/accounts/password/change/",
     "/accounts/sessions/",
+    "/accounts/tokens/",
+    "/accounts/tokens/1/revoke/",
     "/accounts/3rdparty/",
     "/accounts/reauthenticate/",
     "/accounts/2fa/",

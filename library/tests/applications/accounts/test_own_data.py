@@ -3,6 +3,7 @@
 import json
 import zipfile
 from collections.abc import Iterator
+from datetime import timedelta
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from allauth.account.models import EmailAddress
 from allauth.usersessions.models import UserSession
 from bedplate.django.accounts.own_data import delete_account
 from bedplate.django.accounts.personal_data import DeletionRefusedError, Export, delete_data, export_data
+from bedplate.django.api.models import ApiToken
 from bedplate.django.media.models import Document
 from bedplate.django.operations.models import TaskRun
 from bedplate.django.operations.run_tracking import TrackedTask
@@ -78,8 +80,11 @@ def test_the_export_has_everything_of_the_user(proven: Client, user: User) -> No
 
 def test_the_export_has_no_secret(proven: Client, user: User) -> None:
     user.refresh_from_db()
+    token = ApiToken.objects.issue(user, name="mine", expires=timezone.now() + timedelta(days=1))[1]
     text = json.dumps(export_of(proven)[0])
     assert user.password not in text
+    assert token not in text
+    assert token[:12] in text
     assert UserSession.objects.get().session_key not in text
 
 

@@ -34,6 +34,6 @@ def export_account(user: Any, export: Export, **_signal: Any) -> None:
 @receiver(delete_data)
 def delete_sessions(user: Any, **_signal: Any) -> None:
     """Delete the sessions; the other tables have foreign keys to the user."""
-    store: Any = import_module(settings.SESSION_ENGINE).SessionStore()
-    for key in UserSession.objects.filter(user=user).values_list("session_key", flat=True):
-        store.delete(key)
+    store: Any = import_module(settings.SESSION_ENGINE).SessionStore
+    keys = UserSession.objects.filter(user=user).values_list("session_key", flat=True)
+    store.get_model_class().objects.filter(session_key__in=list(keys)).delete()

@@ -16,6 +16,7 @@ from django.contrib import messages
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth import get_user_model
 from django.contrib.auth.decorators import login_required
+from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import OperationalError, transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
@@ -34,7 +35,15 @@ SESSION_KEY: Final = "impersonation"
 LIMIT_SECONDS: Final = 3600
 STOP: Final = "stop-impersonation"
 # In addition to django-allauth's pages (password, addresses, second factors, sessions) and the administration.
-CLOSED: Final = {"account_name", "account_data", "account_export", "account_delete", "impersonate"}
+CLOSED: Final = {
+    "account_name",
+    "account_data",
+    "account_export",
+    "account_delete",
+    "api-tokens",
+    "impersonate",
+    "revoke-api-token",
+}
 BODY: Final = re.compile(rb"<body\b[^>]*>")
 
 
@@ -78,10 +87,14 @@ class ImpersonationMiddleware:
 
 
 def is_impersonating(request: HttpRequest) -> bool:
-    """Return whether the session has an impersonation. Without the database nobody is signed in."""
+    """Return whether the session has an impersonation. Without the database nobody is signed in.
+
+    So whoever acts as a user is not a superuser in this request when the database is back.
+    """
     try:
         return settings.SESSION_COOKIE_NAME in request.COOKIES and SESSION_KEY in request.session
     except OperationalError:  # some pages work without the database
+        request.user = AnonymousUser()
         return False
 
 

@@ -56,7 +56,7 @@ def send_message(_self: MailTask, *, subject: str, text: str, html: str, to: lis
     message.send()
 
 
-@shared_task(name="users.tasks.send_invitation", bind=True, base=MailTask)
+@shared_task(name="users.tasks.send_invitation", bind=True, base=MailTask, title=_("Mail with an invitation"))
 def send_invitation(_self: MailTask, *, user: Any, visit: dict[str, str]) -> None:
     """Send the link with which an invited user sets the password, unless there is a password meanwhile."""
     found: Any = get_user_model()._default_manager.filter(pk=user, is_active=True).first()  # noqa: SLF001 - documented

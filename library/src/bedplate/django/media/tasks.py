@@ -7,11 +7,14 @@ from typing import Any
 from celery import shared_task
 from django.contrib.auth import get_user_model
 from django.core.files.storage import Storage, default_storage
+from django.utils.translation import gettext_lazy as _
 
 from bedplate.django.operations.run_tracking import TrackedTask
 
 
-@shared_task(name="media.tasks.remove_files", bind=True, base=TrackedTask)
+@shared_task(
+    name="media.tasks.remove_files", bind=True, base=TrackedTask, title=_("Removal of the files of a deleted user")
+)
 def remove_files(_self: TrackedTask, *, owner: Any) -> None:
     """Remove all private files of a deleted user: of every model, and of uploads that failed."""
     if get_user_model()._default_manager.filter(pk=owner).exists():  # noqa: SLF001 - documented by Django
