@@ -7,6 +7,8 @@ import pytest
 from bedplate.django.media import forms
 from bedplate.django.media.models import Document
 from bedplate.django.operations.models import TaskRun
+from django.apps import apps
+from django.contrib.staticfiles.finders import get_finders
 from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
@@ -113,3 +115,10 @@ def test_queries_of_changes(api: Client, user: User, django_assert_max_num_queri
         api.delete(f"/api/documents/{document.pk}")
     with django_assert_max_num_queries(MAX_QUERIES):
         api.patch("/api/me", {"name": "Ada"}, content_type="application/json")
+
+
+def test_static_files_that_no_page_loads_are_not_collected() -> None:
+    patterns = apps.get_app_config("staticfiles").ignore_patterns  # type: ignore[attr-defined]
+    names = {name for finder in get_finders() for name, _storage in finder.list(patterns)}
+    assert {"ninja/swagger-ui-bundle.js", "ninja/swagger-ui.css", "ninja/swagger-ui.css.map"} <= names
+    assert not [name for name in names if "redoc" in name or name.endswith(".js.map")]
