@@ -6,10 +6,14 @@ import json
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 from typing import Any, override
 from urllib.parse import parse_qs, urlencode, urlsplit
+
+from django.contrib.auth import get_user
+from django.test import Client
 
 CLIENT_ID, CLIENT_SECRET = "the-site", "client-secret-of-the-site"
 
@@ -103,3 +107,26 @@ def oidc_server() -> Iterator[Provider]:
         yield server
         server.shutdown()
         thread.join()
+
+
+def login_url(provider: Provider) -> str:
+    """Return the path that begins a sign-in with the provider."""
+    return f"/accounts/oidc/127.0.0.1-{provider.server_address[1]}/login/"
+
+
+def visit(provider: Provider, client: Client, *, process: str = "") -> Any:
+    """Go to the provider and back, as a browser does. Return the response of the callback."""
+    begun = client.post(f"{login_url(provider)}{process}")
+    assert begun.status_code == 302, begun.content.decode()
+    there = urlsplit(begun["Location"])
+    connection = HTTPConnection(there.netloc)
+    connection.request("GET", f"{there.path}?{there.query}")
+    back = urlsplit(connection.getresponse().headers["Location"])
+    connection.close()
+    return client.get(f"{back.path}?{back.query}")
+
+
+def signed_in(client: Client) -> Any:
+    """Return the user who is signed in, or None."""
+    user = get_user(client)
+    return user if user.is_authenticated else None

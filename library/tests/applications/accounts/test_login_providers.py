@@ -1,7 +1,7 @@
 """Sign-in with an OpenID Connect provider, at a real one in this process."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from http.client import HTTPConnection
 from typing import Any
 from urllib.parse import urlsplit
@@ -12,56 +12,16 @@ from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from allauth.socialaccount.models import SocialAccount
 from bedplate.login_provider import LoginProvider
 from bedplate.testing.plugin import PASSWORD
-from django.contrib.auth import get_user
 from django.test import Client
 from pydantic import ValidationError
-from pytest_django import Settings
 from users.models import User
 
 from applications.accounts.conftest import browser, sign_in
-from applications.accounts.oidc_server import CLIENT_ID, CLIENT_SECRET, Provider, oidc_server
+from applications.accounts.oidc_server import Provider, login_url, signed_in, visit
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_cache")]
 
 CONNECTIONS = "/accounts/3rdparty/"
-
-
-@pytest.fixture
-def provider(settings: Settings) -> Iterator[Provider]:
-    """Configure a provider, as the variables would, and run it."""
-    with oidc_server() as server:
-        variables: Any = {"oidc_client_id": CLIENT_ID, "oidc_client_secret": CLIENT_SECRET, "oidc_name": "Acme"}
-        found = LoginProvider(oidc_server_url=server.url, **variables)
-        settings.SOCIALACCOUNT_PROVIDERS = found.login_providers
-        yield server
-
-
-def login_url(provider: Provider) -> str:
-    return f"/accounts/oidc/127.0.0.1-{provider.server_address[1]}/login/"
-
-
-def visit(provider: Provider, client: Client, *, process: str = "") -> Any:
-    """Go to the provider and back, as a browser does. Return the response of the callback."""
-    begun = client.post(f"{login_url(provider)}{process}")
-    assert begun.status_code == 302, begun.content.decode()
-    there = urlsplit(begun["Location"])
-    connection = HTTPConnection(there.netloc)
-    connection.request("GET", f"{there.path}?{there.query}")
-    back = urlsplit(connection.getresponse().headers["Location"])
-    connection.close()
-    return client.get(f"{back.path}?{back.query}")
-
-
-def signed_in(client: Client) -> Any:
-    user = get_user(client)
-    return user if user.is_authenticated else None
-
-
-@pytest.fixture
-def verified(user: User) -> User:
-    """Return a user with a verified address."""
-    EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
-    return user
 
 
 def test_without_settings_there_is_no_button_and_no_provider(client: Client, verified: User) -> None:

@@ -6,9 +6,11 @@ from functools import wraps
 from http import HTTPStatus
 from typing import Any, Final, override
 
+from allauth.account.models import EmailAddress
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.models import SocialApp, SocialLogin
 from allauth.socialaccount.providers.openid_connect import views
+from django.contrib.auth import get_user_model
 from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import render
@@ -50,6 +52,22 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):
     def can_authenticate_by_email(self, login: SocialLogin, email: str) -> bool:
         """Return whether the provider has verified the address: a text such as "false" does not count."""
         return is_verified(login) and super().can_authenticate_by_email(login, email)
+
+    @override
+    def authenticate_by_email(self, sociallogin: SocialLogin) -> tuple[Any, str] | None:
+        """Return the user who has verified the address here, or whose main address it is, and the address.
+
+        django-allauth's own also finds users who have only added it: anyone can add the address of another person.
+        """
+        for address in sociallogin.email_addresses:
+            if not (address.verified and self.can_authenticate_by_email(sociallogin, address.email)):
+                continue
+            email = address.email.lower()
+            owned = EmailAddress.objects.filter(email=email, verified=True).select_related("user").first()
+            user: Any = owned.user if owned else get_user_model()._default_manager.filter(email=email).first()  # noqa: SLF001 - documented
+            if user:
+                return user, email
+        return None
 
     @override
     def populate_user(self, request: HttpRequest, sociallogin: SocialLogin, data: dict[str, Any]) -> Any:
