@@ -12,6 +12,7 @@ from django.contrib.staticfiles.finders import get_finders
 from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
+from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks
 from users.models import User
 
@@ -87,6 +88,15 @@ def test_tasks_of_others_do_not_exist(api: Client, user: User, other: User, staf
     run = TaskRun.objects.create(name="theirs", requested_by=other)
     assert api.get("/api/tasks").json()["count"] == 0
     assert api.get(f"/api/tasks/{run.pk}").status_code == 404
+
+
+def test_the_text_of_an_unexpected_error_is_for_staff(api: Client, user: User) -> None:
+    values = {"requested_by": user, "state": "failed", "finished": timezone.now()}
+    TaskRun.objects.create(error="KeyError: a secret", traceback="Traceback …", **values)
+    TaskRun.objects.create(error="The file is empty.", **values)
+    runs = api.get("/api/tasks").json()["items"]
+    assert [run["error"] for run in runs] == ["The file is empty.", "It failed because of an unexpected error."]
+    assert b"secret" not in api.get(f"/api/tasks/{runs[1]['id']}").content
 
 
 @pytest.mark.parametrize("seconds", [0, 601, -1, 10**30, "x", None, 1.5])

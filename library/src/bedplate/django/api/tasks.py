@@ -31,6 +31,11 @@ class TaskOut(Schema):
     started: datetime | None
     finished: datetime | None
 
+    @staticmethod
+    def resolve_error(run: TaskRun) -> str:
+        """Return the error as on the site: the text of an unexpected one is for staff, in the administration."""
+        return run.plain_error
+
 
 class SampleTaskIn(Schema, extra="forbid"):
     """The arguments of the sample task."""
