@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from bedplate.django.accounts.impersonation import refuse_impersonation
 from bedplate.django.api import documents, tasks
 from bedplate.django.api.factory import create_api
 from django.conf import settings
@@ -35,6 +36,7 @@ def read_me(request: HttpRequest) -> Any:
 @api.patch("/me", response=UserOut, tags=["me"])
 def change_me(request: HttpRequest, changes: UserIn) -> Any:
     """Change the user's name."""
+    refuse_impersonation(request)
     user: Any = request.user
     user.name = changes.name
     user.save(update_fields=["name"])

@@ -156,6 +156,13 @@ def test_sensitive_pages_are_closed(acting: Client, user: User, address: str) ->
     assert not EmailAddress.objects.filter(user=user).exists()
 
 
+def test_the_name_is_closed_in_the_api_too(acting: Client, user: User) -> None:
+    assert acting.get("/api/me").json()["email"] == user.email
+    assert acting.patch("/api/me", {"name": "x"}, content_type="application/json").status_code == 403
+    user.refresh_from_db()
+    assert user.name == ""
+
+
 def test_every_page_of_the_account_is_closed_except_signing_out_and_stop() -> None:
 
     ours = {pattern.name for pattern in urls.urlpatterns}

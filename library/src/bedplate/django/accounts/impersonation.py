@@ -82,8 +82,14 @@ class ImpersonationMiddleware:
                 request.user = superuser
                 end(request)
         elif found.view_name in CLOSED | account_pages() or "admin" in found.app_names:
-            raise PermissionDenied("Closed while a superuser acts as a user.")
+            refuse_impersonation(request)
         return None
+
+
+def refuse_impersonation(request: HttpRequest) -> None:
+    """Raise PermissionDenied if a superuser acts as the user. For views in which only some requests are sensitive."""
+    if getattr(request, "impersonator", None):
+        raise PermissionDenied("Closed while a superuser acts as a user.")
 
 
 def is_impersonating(request: HttpRequest) -> bool:
