@@ -38,7 +38,7 @@ def change_me(request: HttpRequest, changes: UserIn) -> Any:
     """Change the user's name."""
     refuse_impersonation(request)
     user: Any = request.user
-    user.name = changes.name
+    user.name = " ".join(changes.name.split())  # on one line: it may become part of a mail's header
     user.save(update_fields=["name"])
     return user
 

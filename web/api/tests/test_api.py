@@ -35,3 +35,8 @@ def test_users_change_their_name_only(api: Client, user: User) -> None:
 def test_a_name_has_a_maximum_length(api: Client) -> None:
     response = api.patch("/api/me", {"name": "a" * 151}, content_type="application/json")
     assert response.json()["errors"][0]["location"][-1] == "name"
+
+
+def test_a_name_is_on_one_line(api: Client, user: User) -> None:
+    changes = {"name": " Ada\r\nBcc: all@example.org\u2028"}
+    assert api.patch("/api/me", changes, content_type="application/json").json()["name"] == "Ada Bcc: all@example.org"
