@@ -164,7 +164,6 @@ def test_the_name_is_closed_in_the_api_too(acting: Client, user: User) -> None:
 
 
 def test_every_page_of_the_account_is_closed_except_signing_out_and_stop() -> None:
-
     ours = {pattern.name for pattern in urls.urlpatterns}
     assert ours - impersonation.CLOSED - account_pages() == {"staff-check", "stop-impersonation"}
 
@@ -222,10 +221,22 @@ def test_it_is_not_a_link(superuser_client: Client, user: User) -> None:
     assert superuser_client.get(f"/accounts/impersonate/{user.pk}/").status_code == 405
 
 
-def test_it_ends_after_an_hour(acting: Client, staff: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    session = acting.session
+def make_old(client: Client) -> None:
+    session = client.session
     session["impersonation"] |= {"since": time.time() - LIMIT_SECONDS}
     session.save()
+
+
+def test_a_form_that_is_sent_after_the_end_does_not_change_what_is_the_superusers(acting: Client, staff: User) -> None:
+    make_old(acting)
+    refused = acting.post("/tasks/", {"seconds": 1})
+    assert (refused.status_code, staff.task_runs.exists()) == (403, False)
+    assert "You act as yourself again." in refused.content.decode()
+    assert acting.post("/tasks/", {"seconds": 1}).status_code == 302
+
+
+def test_it_ends_after_an_hour(acting: Client, staff: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_old(acting)
     assert acts_as(acting) == staff.email
     assert Impersonation.objects.get().ended
 

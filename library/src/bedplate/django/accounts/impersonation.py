@@ -44,6 +44,7 @@ CLOSED: Final = {
     "impersonate",
     "revoke-api-token",
 }
+SAFE_METHODS: Final = {"GET", "HEAD", "OPTIONS"}
 BODY: Final = re.compile(rb"<body\b[^>]*>")
 
 
@@ -65,6 +66,8 @@ class ImpersonationMiddleware:
         user = impersonated_user(request)
         if user is None:
             end(request)
+            changed: Any = request
+            changed.impersonation_ended = True
             return self.get_response(request)
         act_as(request, user)
         response = self.get_response(request)
@@ -75,6 +78,8 @@ class ImpersonationMiddleware:
         """Refuse a page that is closed while a superuser acts as the user."""
         found = request.resolver_match
         superuser = getattr(request, "impersonator", None)
+        if found and getattr(request, "impersonation_ended", False):
+            refuse_change(request, found.view_name)
         if superuser is None or found is None:
             return None
         if found.view_name == "account_logout":  # of the superuser
@@ -90,6 +95,13 @@ def refuse_impersonation(request: HttpRequest) -> None:
     """Raise PermissionDenied if a superuser acts as the user. For views in which only some requests are sensitive."""
     if getattr(request, "impersonator", None):
         raise PermissionDenied("Closed while a superuser acts as a user.")
+
+
+def refuse_change(request: HttpRequest, view_name: str) -> None:
+    """Raise PermissionDenied if the request changes something: it was meant for the user, not for the superuser."""
+    if request.method not in SAFE_METHODS and view_name not in {STOP, "account_logout"}:
+        messages.info(request, _("You act as yourself again."))
+        raise PermissionDenied("The impersonation has ended.")
 
 
 def is_impersonating(request: HttpRequest) -> bool:
