@@ -19,6 +19,7 @@ from django.contrib.auth.decorators import login_required
 from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import OperationalError, transaction
+from django.db.models import Exists, OuterRef
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.template.loader import render_to_string
@@ -124,7 +125,9 @@ def impersonated_user(request: HttpRequest) -> Any:
         return None
     if not 0 <= time.time() - stored["since"] < LIMIT_SECONDS:
         return None
-    return users().filter(pk=stored["user"]).first()
+    # A request that began before the end may have saved the session after it: the record decides.
+    record = Impersonation.objects.filter(pk=stored["record"], superuser=superuser, user=OuterRef("pk"), ended=None)
+    return users().filter(Exists(record), pk=stored["user"]).first()
 
 
 def act_as(request: HttpRequest, user: Any) -> None:
