@@ -43,6 +43,14 @@ def test_a_client_cannot_choose_its_address(db: None, settings: Settings) -> Non
     assert statuses(client_with("wrong"), 1, **{"X-Forwarded-For": "198.51.100.2"}) == [429]
 
 
+def test_all_addresses_of_an_ipv6_network_share_a_limit(db: None, settings: Settings) -> None:
+    settings.API_REQUESTS_PER_ADDRESS = 1
+    settings.ALLAUTH_TRUSTED_CLIENT_IP_HEADER = "X-Real-IP"
+    assert statuses(client_with("wrong"), 1, **{"X-Real-IP": "2001:db8::1"}) == [401]
+    assert statuses(client_with("wrong"), 1, **{"X-Real-IP": "2001:db8::ffff:2"}) == [429]
+    assert statuses(client_with("wrong"), 1, **{"X-Real-IP": "2001:db8:0:1::1"}) == [401]
+
+
 def test_the_next_window_begins_from_zero() -> None:
     assert [limits.wait_for("user", 1, 1, now=30.0) for _ in range(2)] == [0, 30]
     assert limits.wait_for("user", 1, 1, now=60.0) == 0

@@ -1,6 +1,7 @@
 """Rate limits, counted in the cache that all processes share. They are off while it is unavailable; nginx's remain."""
 
 import time
+from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Final, override
 
 from allauth.account.adapter import get_adapter
@@ -34,7 +35,17 @@ def wait_for_address(request: HttpRequest) -> int:
         address = get_adapter().get_client_ip(request)
     except PermissionDenied:  # not from nginx: a check inside the container
         return 0
-    return wait_for("address", address, getattr(settings, "API_REQUESTS_PER_ADDRESS", PER_ADDRESS), now=time.time())
+    return wait_for(
+        "address", network_of(address), getattr(settings, "API_REQUESTS_PER_ADDRESS", PER_ADDRESS), now=time.time()
+    )
+
+
+def network_of(address: str) -> str:
+    """Return the address; of an IPv6 address its /64, all of whose addresses a client has."""
+    found = ip_address(address)
+    if isinstance(found, IPv6Address) and not found.ipv4_mapped:
+        return str(ip_network((found, 64), strict=False))
+    return address
 
 
 class UserThrottle(BaseThrottle):
