@@ -14,7 +14,7 @@ from django.contrib import messages
 from django.contrib.auth import HASH_SESSION_KEY
 from django.contrib.auth.decorators import login_required
 from django.core.cache import cache
-from django.db import OperationalError
+from django.db import InternalError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils import timezone
@@ -106,7 +106,7 @@ class SessionActivityMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         """Return the response."""
-        with suppress(OperationalError):  # some pages work without the database
+        with suppress(OperationalError, InternalError):  # pages work if the database is unavailable, or read-only
             self.record(request)
         return self.get_response(request)
 
