@@ -51,10 +51,10 @@ class Export:
         self.data[name] = value
 
     def add_file(self, folder: str, name: str, *, storage: Storage, stored_as: str) -> str:
-        """Add a file, as `folder/name`; return its name in the archive. Names that exist get a number."""
+        """Add a file, as `folder/name`; return its name in the archive. Names that exist, in any case, get a number."""
         path = PurePosixPath(UNSAFE_IN_NAMES.sub("_", name).strip(". ") or "file")
-        used, number, unique = {file.name for file in self.files}, 1, f"{folder}/{path}"
-        while unique in used:
+        used, number, unique = {file.name.casefold() for file in self.files}, 1, f"{folder}/{path}"
+        while unique.casefold() in used:
             number += 1
             unique = f"{folder}/{path.stem} ({number}){path.suffix}"
         self.files.append(File(name=unique, storage=storage, stored_as=stored_as))
