@@ -57,7 +57,7 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):
     def authenticate_by_email(self, sociallogin: SocialLogin) -> tuple[Any, str] | None:
         """Return the user who has verified the address here, or whose main address it is, and the address.
 
-        django-allauth's own also finds users who have only added it: anyone can add the address of another person.
+        django-allauth's own also finds users who have only added it, and users can add the address of another person.
         """
         for address in sociallogin.email_addresses:
             if not (address.verified and self.can_authenticate_by_email(sociallogin, address.email)):
