@@ -108,7 +108,7 @@ def refuse_change(request: HttpRequest, view_name: str) -> None:
 def is_impersonating(request: HttpRequest) -> bool:
     """Return whether the session has an impersonation. Without the database nobody is signed in.
 
-    So whoever acts as a user is not a superuser in this request when the database is back.
+    So a superuser who acts as a user is none in this request when the database is back.
     """
     try:
         return settings.SESSION_COOKIE_NAME in request.COOKIES and SESSION_KEY in request.session
