@@ -56,6 +56,7 @@ alert("backup", "Exited with 1.", details=SECRET)
 import logging, structlog
 logging.getLogger("shop").error("No invoice for %s", SECRET, extra={"address": SECRET})
 structlog.get_logger("shop").error("No parcel", address=SECRET)
+logging.getLogger("shop").error(KeyError(SECRET))
 """,
     "command": """
 raise OSError(SECRET)
@@ -145,7 +146,7 @@ def run(cause: str, folder: Path, **variables: str) -> subprocess.CompletedProce
         ("page", ["ValueError"]),
         ("task", ["KeyError"]),
         ("cron", ["Cron: backup: Exited with 1."]),
-        ("log", ["No invoice for %s", "No parcel"]),
+        ("log", ["No invoice for %s", "No parcel", "KeyError"]),
         ("command", ["OSError"]),
         ("thread", ["KeyError"]),
     ],

@@ -110,7 +110,9 @@ def template(record: logging.LogRecord) -> str:
     """Return the message of a log line without its values."""
     if record.name in OWN_MESSAGES:
         return record.getMessage()
-    return str(record.msg.get("event", "") if isinstance(record.msg, dict) else record.msg)
+    message: Any = record.msg.get("event", "") if isinstance(record.msg, dict) else record.msg
+    # An error in place of a message: its text has data.
+    return message if isinstance(message, str) else type(message).__name__
 
 
 def chosen(values: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
