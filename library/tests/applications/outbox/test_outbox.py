@@ -171,6 +171,7 @@ def test_a_mail_that_no_key_reads_fails(server: SmtpServer, settings: Settings) 
         ("QUIT", HANG, "sent"),
         ("QUIT", CLOSE, "sent"),
         ("QUIT", "500 what", "sent"),
+        ("QUIT", 9000 * "x", "sent"),
     ],
 )
 def test_each_reply_of_a_server(

@@ -1,6 +1,7 @@
 """SMTP that reports refused recipients, which Django ignores if others are accepted."""
 
 import smtplib
+from contextlib import suppress
 from typing import Any, override
 
 from django.core.mail.backends import smtp
@@ -36,3 +37,9 @@ class EmailBackend(smtp.EmailBackend):
     @override
     def connection_class(self) -> type[smtplib.SMTP]:
         return TlsClient if self.use_ssl else Client
+
+    @override
+    def close(self) -> None:
+        """Close the connection. What the server replies to that is no error of a mail, which would be sent again."""
+        with suppress(smtplib.SMTPException):
+            super().close()
