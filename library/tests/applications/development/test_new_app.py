@@ -145,6 +145,25 @@ def test_a_failure_leaves_the_project_as_it_was(web: Path, monkeypatch: pytest.M
     assert not (web / "notes").exists()
 
 
+def test_line_ends_permissions_and_links_of_changed_files_remain(web: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writing, "check", lambda *_: None)
+    changed = [web / name for name in ("config/settings.py", "config/urls.py", "locale/fr/LC_MESSAGES/django.po")]
+    for file in changed:
+        file.write_bytes(file.read_bytes().replace(b"\n", b"\r\n"))
+        file.chmod(0o640)
+    real = web / "real_urls.py"
+    changed[1].rename(real)
+    changed[1].symlink_to(real)
+    before = [file.read_bytes().split(b"\r\n") for file in changed]
+    call_command("add_app", "notes", stdout=StringIO())
+    after = [file.read_bytes().split(b"\r\n") for file in changed]
+    assert [b"\n" in b"".join(lines) for lines in after] == [False, False, False]
+    assert [len(lines) - len(old) for lines, old in zip(after, before, strict=True)][:2] == [1, 1]
+    assert [file.stat().st_mode & 0o777 for file in changed] == [0o640, 0o640, 0o640]
+    assert changed[1].is_symlink()
+    assert b"notes.urls" in real.read_bytes()
+
+
 def test_existing_folders_and_odd_lists_are_left_alone(web: Path) -> None:
     (web / "templates/notes").mkdir()
     with pytest.raises(CommandError, match=r"templates/notes exists\.\nNothing was changed"):

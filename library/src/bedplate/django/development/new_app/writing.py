@@ -91,7 +91,7 @@ def add(names: Names, web: Path) -> Added:
     with all_or_nothing(folders=[web / names.name, web / "templates" / names.name], kept=[*changed, *catalogs(web)]):
         for file, content in {**created, **changed}.items():
             file.parent.mkdir(parents=True, exist_ok=True)
-            compiled.replace(file, content.encode())
+            compiled.replace_text(file, content)
         untranslated = translate(web)
         check(names, web)
     return Added(created=[*created], changed=[*changed], untranslated=untranslated)
@@ -125,7 +125,7 @@ def translate(web: Path) -> dict[str, list[str]]:
     unknown = {}
     for file in web.glob("locale/*/LC_MESSAGES/django.po"):
         written, unknown[file.parts[-3]] = translated(file.read_text(encoding="utf-8"), file.parts[-3])
-        compiled.replace(file, written.encode())
+        compiled.replace_text(file, written)
     call_command("compilemessages", stdout=StringIO())
     return {language: texts for language, texts in unknown.items() if texts}
 
