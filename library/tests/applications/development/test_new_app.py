@@ -81,6 +81,18 @@ def test_an_element_is_added_to_the_list_alone() -> None:
     assert with_element(source, "APPS", '"notes"') == added
 
 
+@pytest.mark.parametrize(
+    ("source", "added"),
+    [
+        ('APPS = [\n    "größe"  # the last, so far\n]\n', 'APPS = [\n    "größe",  # the last, so far\n    "notes",\n]\n'),
+        ('APPS = [\n\t"a",\n\tother()\n]\n', 'APPS = [\n\t"a",\n\tother(),\n\t"notes",\n]\n'),
+        ('A = "\x0c\x85"\nAPPS = [\n  "a",\n]\n', 'A = "\x0c\x85"\nAPPS = [\n  "a",\n  "notes",\n]\n'),
+    ],
+)
+def test_an_element_is_added_to_lists_of_other_styles(source: str, added: str) -> None:
+    assert with_element(source, "APPS", '"notes"') == added
+
+
 @pytest.mark.parametrize("source", ["", "APPS = []\n", 'APPS = ["a"]\n', "APPS = other()\n", 'APPS = ("a",)\n'])
 def test_without_a_list_there_is_no_place(source: str) -> None:
     with pytest.raises(NoPlaceError):

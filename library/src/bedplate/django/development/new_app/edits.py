@@ -12,14 +12,22 @@ def with_element(source: str, variable: str, element: str) -> str:
     for node in ast.parse(source).body:
         target, value = _assignment(node)
         if target == variable and isinstance(value, ast.List) and value.end_lineno and value.elts:
-            lines = source.splitlines(keepends=True)
-            last = value.elts[-1]
+            lines = source.split("\n")  # as Python counts them: a text may contain other separators
+            first, last = value.elts[0], value.elts[-1]
             if last.end_lineno is None or last.end_lineno == value.end_lineno:  # they share the line of the bracket
                 break
-            indentation = " " * value.elts[0].col_offset
-            end = value.end_lineno - 1
-            return "".join([*lines[:end], f"{indentation}{element},\n", *lines[end:]])
+            before = lines[first.lineno - 1][: first.col_offset]
+            lines[last.end_lineno - 1] = _with_comma(lines[last.end_lineno - 1], last.end_col_offset or 0)
+            indentation = before if before.isspace() else " " * first.col_offset
+            lines.insert(value.end_lineno - 1, f"{indentation}{element},")
+            return "\n".join(lines)
     raise NoPlaceError(variable)
+
+
+def _with_comma(line: str, end: int) -> str:
+    """Return the line with a comma after an element, which ends at this byte, unless more code follows."""
+    element, rest = line.encode()[:end].decode(), line.encode()[end:].decode()
+    return line if rest.partition("#")[0].strip() else f"{element},{rest}"
 
 
 def _assignment(node: ast.stmt) -> tuple[str, ast.expr | None]:
