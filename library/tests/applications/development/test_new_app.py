@@ -2,13 +2,18 @@
 
 from io import StringIO
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
+from bedplate.django.development.new_app import names as names_module
 from bedplate.django.development.new_app import writing
 from bedplate.django.development.new_app.edits import NoPlaceError, with_element, with_link
 from bedplate.django.development.new_app.names import Names, UnusableNameError
 from bedplate.django.development.new_app.translations import translated
 from django.core.management import CommandError, call_command
+from django.urls import include, path
+from django.views import View
 from pytest_django import Settings
 
 
@@ -64,6 +69,17 @@ def test_the_model_can_be_given() -> None:
 )
 def test_an_unusable_name_is_refused_with_the_reason(name: str, reason: str) -> None:
     with pytest.raises(UnusableNameError, match=reason):
+        Names.of(name)
+
+
+@pytest.mark.parametrize("name", ["cart", "flower"])
+def test_an_address_that_is_taken_is_refused(name: str, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages of an app without a prefix, with names of their own; and what nginx answers, not installed with the site."""
+    urls: Any = ModuleType("urls")
+    urls.urlpatterns = [path("", include([path("cart/", View.as_view(), name="shop-cart")]))]
+    settings.ROOT_URLCONF = urls
+    monkeypatch.setattr(names_module, "find_spec", lambda _name: None)
+    with pytest.raises(UnusableNameError, match="The site has a page"):
         Names.of(name)
 
 

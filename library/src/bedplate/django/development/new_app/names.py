@@ -8,11 +8,12 @@ from typing import Any, Final, Self
 
 from django.apps import apps
 from django.contrib.auth import get_user_model
-from django.urls import get_resolver
+from django.urls import get_resolver, is_valid_path
 
 NAME: Final = re.compile("[a-z][a-z0-9]*(_[a-z0-9]+)*")
 MODEL: Final = re.compile("[A-Z][A-Za-z0-9]*")
 INVARIABLE: Final = ("news", "series", "species")
+OF_NGINX: Final = ("flower", "media", "static")  # nginx answers below these
 LONGEST: Final = 40  # of PostgreSQL's 63 letters, the names of tables and indexes need some
 
 
@@ -66,10 +67,10 @@ class Names:
 
 
 def is_page(name: str) -> bool:
-    """Return whether the site has a page with this name, or pages below its address."""
+    """Return whether the site has a page with this name, or pages at or below its address."""
     known: Any = get_resolver()
     below = any(str(pattern.pattern).startswith(f"{address(name)}/") for pattern in known.url_patterns)
-    return below or address(name) in known.reverse_dict
+    return name in OF_NGINX or below or address(name) in known.reverse_dict or is_valid_path(f"/{address(name)}/")
 
 
 def address(name: str) -> str:
