@@ -53,6 +53,8 @@ def test_the_last_and_the_last_verified_backup_are_shown(page: Page) -> None:
         (27, 1, "The newest backup is too old."),
         (25, 73, "No backup was verified lately."),
         (25, None, "No backup was verified lately."),
+        (-9000, 1, "The newest backup is too old."),  # the clock was ahead
+        (25, -9000, "No backup was verified lately."),
     ],
 )
 def test_a_stale_backup_is_red(page: Page, hours: float, verified: float | None, words: str) -> None:
