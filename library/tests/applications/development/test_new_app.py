@@ -129,6 +129,25 @@ def test_texts_without_a_known_translation_are_returned() -> None:
     assert translated(catalog, "de")[1] == ["name", "note"]
 
 
+def test_texts_that_wait_for_their_translation_still_wait() -> None:
+    before = 'msgid ""\nmsgstr ""\n"Language: de\\n"\n\nmsgid "Our price"\nmsgstr ""\n'
+    new = '\nmsgid "note"\nmsgstr ""\n'
+    written, unknown = translated(before + new, "de", before=before)
+    assert written == before + '\nmsgid "note"\nmsgstr "note"\n'
+    assert unknown == ["note"]
+
+
+def test_a_partly_translated_catalog_keeps_its_entries(web: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writing, "check", lambda *_: None)
+    (web / "shop.py").write_text('from django.utils.translation import gettext as _\n_("Our price")\n')
+    german = web / "locale/de/LC_MESSAGES/django.po"
+    german.parent.mkdir(parents=True)
+    german.write_text('msgid ""\nmsgstr ""\n"Language: de\\n"\n\nmsgid "Our price"\nmsgstr ""\n')
+    call_command("add_app", "notes", stdout=StringIO())
+    assert 'msgid "Our price"\nmsgstr ""\n' in german.read_text()
+    assert 'msgid "notes"\nmsgstr "notes"\n' in german.read_text()
+
+
 @pytest.fixture
 def web(tmp_path: Path, settings: Settings) -> Path:
     """Return a copy of the project's files that the command changes."""

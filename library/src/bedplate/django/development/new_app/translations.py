@@ -28,17 +28,19 @@ FRENCH: Final = {
 }
 
 
-def translated(written: str, locale: str) -> tuple[str, list[str]]:
+def translated(written: str, locale: str, *, before: str = "") -> tuple[str, list[str]]:
     """Return the catalog in which each new text has a translation, and the texts that have only themselves.
 
-    A text without a known translation gets itself, so that the tests pass; a person translates it.
+    A text without a known translation gets itself, so that the tests pass; a person translates it. Texts that were in
+    the catalog before stay as they are: the project's own still wait for their translation.
     """
     known = FRENCH if locale == "fr" else {}
+    old = {entry.text for entry in catalog.entries(before) if entry.fields.get("msgid")}
     parts, unknown = [], []
     for entry in catalog.entries(written):
         part = entry.written
         singular = entry.fields.get("msgid", "")
-        if singular and not any(entry.translations) and not entry.text.plural:
+        if singular and entry.text not in old and not any(entry.translations) and not entry.text.plural:
             if singular not in known:
                 unknown.append(singular)
             translation = catalog.quoted(known.get(singular, singular))

@@ -121,10 +121,12 @@ def catalogs(web: Path) -> list[Path]:
 
 def translate(web: Path) -> dict[str, list[str]]:
     """Add the texts to the catalogs, with translations as far as they are known. Return the others by language."""
+    before = {file: file.read_text(encoding="utf-8") for file in web.glob("locale/*/LC_MESSAGES/django.po")}
     call_command("makemessages", stdout=StringIO())
     unknown = {}
-    for file in web.glob("locale/*/LC_MESSAGES/django.po"):
-        written, unknown[file.parts[-3]] = translated(file.read_text(encoding="utf-8"), file.parts[-3])
+    for file, old in before.items():
+        language = file.parts[-3]
+        written, unknown[language] = translated(file.read_text(encoding="utf-8"), language, before=old)
         compiled.replace_text(file, written)
     call_command("compilemessages", stdout=StringIO())
     return {language: texts for language, texts in unknown.items() if texts}
