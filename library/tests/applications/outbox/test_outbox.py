@@ -285,6 +285,15 @@ def test_a_taken_mail_is_not_taken_again_until_its_lease_ends(
     assert states() == [("waiting", [ADA])]
 
 
+def test_a_clock_that_was_ahead_does_not_hold_up_mail(server: SmtpServer) -> None:
+    write()
+    now = timezone.now()
+    OutgoingMail.objects.take(now=now + 400 * DAY)  # its process was killed, and the clock was set right
+    assert OutgoingMail.objects.work(now=now).exists()
+    deliver_due()
+    assert states() == [("sent", [ADA])]
+
+
 def test_records_and_contents_are_deleted(server: SmtpServer, time_passes: Callable[[timedelta], None]) -> None:
     write()
     deliver_due()

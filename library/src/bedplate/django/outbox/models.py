@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 LEASE: Final = timedelta(seconds=150)
 FIRST_DELAY: Final = timedelta(seconds=30)
 LONGEST_DELAY: Final = timedelta(hours=4)
+IMPOSSIBLE_DELAY: Final = 2 * LONGEST_DELAY
 MAX_ATTEMPTS: Final = 20
 """About two days: 30 seconds after the first attempt, doubled each time, up to four hours."""
 CONTENT_KEPT: Final = timedelta(days=7)
@@ -48,7 +49,8 @@ class OutgoingMailQuerySet(models.QuerySet["OutgoingMail"]):
     def work(self, *, now: datetime) -> "OutgoingMailQuerySet":
         """Return the mail to send, to erase or to delete now."""
         old = Q(finished__lt=now - CONTENT_KEPT) & ~Q(content=b"") | Q(finished__lt=now - RECORD_KEPT)
-        return self.filter(Q(state=OutgoingMail.State.WAITING, next_attempt__lte=now) | old)
+        when = Q(next_attempt__lte=now) | Q(next_attempt__gt=now + IMPOSSIBLE_DELAY)
+        return self.filter(Q(state=OutgoingMail.State.WAITING) & when | old)
 
     def take(self, *, now: datetime) -> "OutgoingMail | None":
         """Return a mail that only the caller may send, until the lease ends. Return None if none is due.
@@ -94,7 +96,11 @@ class OutgoingMailQuerySet(models.QuerySet["OutgoingMail"]):
         )
 
     def clean(self, *, now: datetime) -> None:
-        """Erase the content of old failures, delete old records, and give up mail that kills its process every time."""
+        """Erase the content of old failures, delete old records, and give up mail that kills its process every time.
+
+        Mail that waits for a time that a clock has set which was ahead is due now.
+        """
+        self.filter(state=OutgoingMail.State.WAITING, next_attempt__gt=now + IMPOSSIBLE_DELAY).update(next_attempt=now)
         self.due(now=now).filter(attempts__gte=MAX_ATTEMPTS).update(state=OutgoingMail.State.FAILED, finished=now)
         self.filter(finished__lt=now - CONTENT_KEPT).exclude(content=b"").update(content=b"")
         self.filter(finished__lt=now - RECORD_KEPT).delete()
