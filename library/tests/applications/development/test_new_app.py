@@ -74,7 +74,7 @@ def test_an_unusable_name_is_refused_with_the_reason(name: str, reason: str) -> 
 
 @pytest.mark.parametrize("name", ["cart", "flower"])
 def test_an_address_that_is_taken_is_refused(name: str, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pages of an app without a prefix, with names of their own; and what nginx answers, not installed with the site."""
+    """Pages of an app without a prefix, with other names; and what nginx answers, not installed here."""
     urls: Any = ModuleType("urls")
     urls.urlpatterns = [path("", include([path("cart/", View.as_view(), name="shop-cart")]))]
     settings.ROOT_URLCONF = urls
@@ -100,7 +100,10 @@ def test_an_element_is_added_to_the_list_alone() -> None:
 @pytest.mark.parametrize(
     ("source", "added"),
     [
-        ('APPS = [\n    "größe"  # the last, so far\n]\n', 'APPS = [\n    "größe",  # the last, so far\n    "notes",\n]\n'),
+        (
+            'APPS = [\n    "größe"  # the last, so far\n]\n',
+            'APPS = [\n    "größe",  # the last, so far\n    "notes",\n]\n',
+        ),
         ('APPS = [\n\t"a",\n\tother()\n]\n', 'APPS = [\n\t"a",\n\tother(),\n\t"notes",\n]\n'),
         ('A = "\x0c\x85"\nAPPS = [\n  "a",\n]\n', 'A = "\x0c\x85"\nAPPS = [\n  "a",\n  "notes",\n]\n'),
     ],
