@@ -1,5 +1,7 @@
 """`manage.py add_app`: names, edits of the project's files, and all or nothing. How-to pages use the result."""
 
+import os
+import signal
 from io import StringIO
 from pathlib import Path
 from types import ModuleType
@@ -171,7 +173,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {str(file.relative_to(folder)): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
 
 
-@pytest.mark.parametrize("fault", ["start", "interrupt", "disk"])
+@pytest.mark.parametrize("fault", ["start", "interrupt", "stop", "disk"])
 def test_a_failure_leaves_the_project_as_it_was(web: Path, monkeypatch: pytest.MonkeyPatch, fault: str) -> None:
     """The folder has no `manage.py`, so the project does not start: this is the first fault."""
     before = contents(web)
@@ -183,6 +185,14 @@ def test_a_failure_leaves_the_project_as_it_was(web: Path, monkeypatch: pytest.M
 
         monkeypatch.setattr(writing, "check", interrupted)
         expected = KeyboardInterrupt
+    elif fault == "stop":
+
+        def stopped(*_: object) -> None:
+            assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+            os.kill(os.getpid(), signal.SIGTERM)
+
+        monkeypatch.setattr(writing, "check", stopped)
+        expected = SystemExit
     elif fault == "disk":
 
         def full(*_: object) -> dict[str, list[str]]:
@@ -193,6 +203,7 @@ def test_a_failure_leaves_the_project_as_it_was(web: Path, monkeypatch: pytest.M
         call_command("add_app", "notes")
     assert contents(web) == before
     assert not (web / "notes").exists()
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
 def test_line_ends_permissions_and_links_of_changed_files_remain(web: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,7 @@
 """Writes the files of a new app, and adds it to those of the project: all of it, or nothing."""
 
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -101,6 +102,7 @@ def add(names: Names, web: Path) -> Added:
 def all_or_nothing(*, folders: list[Path], kept: list[Path]) -> Iterator[None]:
     """Remove the folders and restore the files if the block fails or is interrupted."""
     before = {file: file.read_bytes() for file in kept if file.is_file()}
+    handlers = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGHUP)}
     try:
         yield
     except BaseException as error:
@@ -112,6 +114,14 @@ def all_or_nothing(*, folders: list[Path], kept: list[Path]) -> Iterator[None]:
         if isinstance(error, OSError):
             raise NotAddedError(f"A file cannot be written: {error}") from error
         raise
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+
+
+def end(number: int, _frame: object) -> None:
+    """End the process with the status of a signal: its container is stopped, or its terminal closed."""
+    raise SystemExit(128 + number)
 
 
 def catalogs(web: Path) -> list[Path]:
