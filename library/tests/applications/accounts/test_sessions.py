@@ -4,10 +4,12 @@ from datetime import timedelta
 
 import pytest
 from allauth.usersessions.models import UserSession
+from bedplate.django.accounts import sessions
 from bedplate.django.accounts.sessions import describe_device
 from django.contrib.auth import get_user
 from django.contrib.sessions.models import Session
 from django.core.cache import cache
+from django.db import InternalError, OperationalError
 from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
@@ -203,3 +205,17 @@ def test_the_settings_of_providers_and_tokens_are_not_in_the_admin(client: Clien
     for model in ("socialapp", "socialtoken"):
         assert client.get(f"/admin/socialaccount/{model}/").status_code == 404
     assert client.get("/admin/socialaccount/socialaccount/").status_code == 200
+
+
+@pytest.mark.parametrize("error", [OperationalError, InternalError])
+def test_a_database_that_refuses_the_record_breaks_no_page(
+    ada_client: Client, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    """A read-only PostgreSQL answers with an InternalError."""
+
+    def refuse(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(sessions, "record_activity", refuse)
+    cache.clear()
+    assert ada_client.get(ADDRESS).status_code == 200
