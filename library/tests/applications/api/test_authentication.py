@@ -6,6 +6,7 @@ import pytest
 from bedplate.django.api import models
 from bedplate.django.api.models import ApiToken
 from django.conf import settings
+from django.db import InternalError, OperationalError
 from django.middleware.csrf import _get_new_csrf_string
 from django.test import Client
 from django.utils import timezone
@@ -77,6 +78,15 @@ def test_the_last_use_is_recorded_once_a_minute(user: User) -> None:
     for seconds, expected in ((0, 0), (30, 0), (61, 61)):
         ApiToken.objects.authenticate(text, now=now + timedelta(seconds=seconds))
         assert ApiToken.objects.get().last_used == now + timedelta(seconds=expected)
+
+
+@pytest.mark.parametrize("error", [OperationalError, InternalError])
+def test_a_read_only_database_refuses_no_token(api: Client, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    def refuse(*_: object, **_fields: object) -> None:
+        raise error
+
+    monkeypatch.setattr(models.ApiTokenQuerySet, "update", refuse)
+    assert api.get("/api/me").status_code == 200
 
 
 def test_a_user_has_at_most_the_maximum_of_tokens(user: User, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,12 +2,13 @@
 
 import hashlib
 import secrets
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
-from django.db import models, transaction
+from django.db import InternalError, OperationalError, models, transaction
 from django.utils.translation import gettext_lazy as _
 
 MAX_TOKENS: Final = 20  # for each user
@@ -40,7 +41,8 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
         valid = self.select_related("user").filter(expires__gt=now, user__is_active=True)
         token = valid.filter(digest=digest(text)).first()
         if token and (token.last_used is None or token.last_used < now - USE_RECORDED_EVERY):
-            self.filter(pk=token.pk).update(last_used=now)
+            with suppress(InternalError, OperationalError):  # the database may be read-only
+                self.filter(pk=token.pk).update(last_used=now)
         return token
 
 
