@@ -3,6 +3,8 @@
 from datetime import timedelta
 
 import pytest
+from allauth.account.app_settings import PASSWORD_RESET_TOKEN_GENERATOR
+from allauth.account.utils import user_pk_to_url_str
 from bedplate.django.api import models
 from bedplate.django.api.models import ApiToken
 from django.conf import settings
@@ -54,6 +56,19 @@ def test_no_answer_is_cached(api: Client) -> None:
 
 def test_an_expired_token_is_refused(user: User) -> None:
     assert client_with(token_of(user, valid=timedelta(seconds=-1))).get("/api/me").status_code == 401
+
+
+def test_a_reset_of_the_password_by_mail_revokes_the_users_tokens(client: Client, api: Client, other: User) -> None:
+    """Whoever lost the account may have lost the mailbox's password too: the thief may have made a token."""
+    others = client_with(token_of(other))
+    user = User.objects.get(email="ada@example.org")
+    key = f"{user_pk_to_url_str(user)}-{PASSWORD_RESET_TOKEN_GENERATOR().make_token(user)}"
+    form = client.get(f"/accounts/password/reset/key/{key}/")["Location"]
+    client.post(form, {"password1": "another-horse-10", "password2": "another-horse-10"})
+    user.refresh_from_db()
+    assert user.check_password("another-horse-10")
+    assert api.get("/api/me").status_code == 401
+    assert others.get("/api/me").status_code == 200
 
 
 def test_the_token_of_an_inactive_user_is_refused(api: Client) -> None:

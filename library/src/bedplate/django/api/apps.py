@@ -1,5 +1,6 @@
 """The application `api`."""
 
+from importlib import import_module
 from typing import Any, Final
 
 from django.apps import AppConfig, apps
@@ -18,6 +19,7 @@ class ApiConfig(AppConfig):
     verbose_name = _("API")
 
     def ready(self) -> None:
-        """Leave out unused files when static files are collected."""
+        """Connect the receivers. Leave out unused files when static files are collected."""
+        import_module("bedplate.django.api.receivers")
         staticfiles: Any = apps.get_app_config("staticfiles")
         staticfiles.ignore_patterns = [*staticfiles.ignore_patterns, *UNUSED]
