@@ -45,7 +45,7 @@ class RequestIdMiddleware:
         request_id = read_request_id(request.META.get("HTTP_X_REQUEST_ID", ""))
         clear_contextvars()
         bind_contextvars(request_id=request_id)
-        request._encoding = "utf-8"  # noqa: SLF001 - the public setter first decodes the query in the wrong encoding
+        request._encoding = "utf-8"  # type: ignore[attr-defined]  # noqa: SLF001 - the public setter first decodes the query in the wrong encoding
         response = self.get_response(request)
         response["X-Request-ID"] = request_id
         return response

@@ -1,6 +1,6 @@
 """Second factors, linked accounts and sessions in the admin: staff can see and remove them, and add none.
 
-And the record of impersonations, which nobody changes.
+The record of impersonations cannot be changed.
 """
 
 from typing import Any
@@ -18,7 +18,7 @@ from bedplate.django.accounts.models import Impersonation
 
 
 class UnchangedAdmin(admin.ModelAdmin):
-    """Lists rows that only their owner can add, and nobody changes."""
+    """Lists rows that only their owner can add; they cannot be changed."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002 - Django's signature
         """Return False."""

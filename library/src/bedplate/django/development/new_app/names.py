@@ -70,7 +70,7 @@ def is_page(name: str) -> bool:
     """Return whether the site has a page with this name, or pages at or below its address."""
     known: Any = get_resolver()
     below = any(str(pattern.pattern).startswith(f"{address(name)}/") for pattern in known.url_patterns)
-    return name in OF_NGINX or below or address(name) in known.reverse_dict or is_valid_path(f"/{address(name)}/")
+    return name in OF_NGINX or below or address(name) in known.reverse_dict or bool(is_valid_path(f"/{address(name)}/"))
 
 
 def address(name: str) -> str:
