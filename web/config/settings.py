@@ -282,6 +282,8 @@ if (BASE_DIRECTORY / "api").is_dir():
     INSTALLED_APPS += ["bedplate.django.api", "ninja"]
     MIDDLEWARE.insert(1, "bedplate.django.api.middleware.ApiMiddleware")
 
+DEBUG_TOOLBAR_CONFIG = use_debug_toolbar(ENVIRONMENT, INSTALLED_APPS, MIDDLEWARE)
+
 # Background tasks (https://docs.celeryq.dev/en/stable/userguide/configuration.html)
 
 
@@ -326,10 +328,8 @@ CELERY_WORKER_SEND_TASK_EVENTS = CELERY_TASK_SEND_SENT_EVENT = not ENVIRONMENT.e
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = not ENVIRONMENT.embedded
 CELERY_TIMEZONE = TIME_ZONE
 
-# Logs
+# Logs, and errors
 
+configure_sentry(ENVIRONMENT)
 LOGGING_CONFIG = None
 configure_logging(level=ENVIRONMENT.log_level, log_format=ENVIRONMENT.log_format, mail_admins=bool(ADMINS))
-configure_sentry(ENVIRONMENT)
-
-DEBUG_TOOLBAR_CONFIG = use_debug_toolbar(ENVIRONMENT, INSTALLED_APPS, MIDDLEWARE)
