@@ -4,6 +4,7 @@ import re
 import time
 from datetime import timedelta
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 from allauth.account.models import EmailAddress
@@ -16,7 +17,9 @@ from bedplate.django.media.models import Document
 from bedplate.testing.plugin import PASSWORD
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth import get_user
+from django.contrib.sessions.backends.db import SessionStore
 from django.core.files.base import ContentFile
+from django.db import OperationalError
 from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
@@ -298,3 +301,13 @@ def test_it_costs_one_query_for_each_page(acting: Client, django_assert_num_quer
     acting.get("/")
     with django_assert_num_queries(3):  # session, superuser, user
         acting.get("/")
+
+
+def test_a_page_for_users_fails_while_the_database_is_away(client: Client, user: User) -> None:
+    """It does not send the user to the login page, as if nobody were signed in: a form would seem to be accepted."""
+    client.force_login(user)
+    client.raise_request_exception = False
+    away = OperationalError("the database is away")
+    with patch.object(SessionStore, "load", side_effect=away):
+        assert client.post("/tasks/").status_code == 500
+        assert client.get("/tasks/").status_code == 500

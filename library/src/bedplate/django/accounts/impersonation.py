@@ -7,7 +7,8 @@ The session stays the superuser's: each request checks again that both may do th
 import re
 import time
 from collections.abc import Callable
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, NoReturn
 
 from allauth.account.adapter import get_adapter
 from allauth.account.decorators import reauthentication_required
@@ -16,7 +17,6 @@ from django.contrib import messages
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.auth import get_user_model
 from django.contrib.auth.decorators import login_required
-from django.contrib.auth.models import AnonymousUser
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import OperationalError, transaction
 from django.db.models import Exists, OuterRef
@@ -25,6 +25,7 @@ from django.shortcuts import get_object_or_404, redirect
 from django.template.loader import render_to_string
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
+from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
@@ -106,15 +107,21 @@ def refuse_change(request: HttpRequest, view_name: str) -> None:
 
 
 def is_impersonating(request: HttpRequest) -> bool:
-    """Return whether the session has an impersonation. Without the database nobody is signed in.
+    """Return whether the session has an impersonation. Without the database there is no user in this request.
 
-    So a superuser who acts as a user is none in this request when the database is back.
+    So a superuser who acts as a user is not a superuser in it when the database is back.
     """
     try:
         return settings.SESSION_COOKIE_NAME in request.COOKIES and SESSION_KEY in request.session
-    except OperationalError:  # some pages work without the database
-        request.user = AnonymousUser()
+    except OperationalError as error:  # some pages work without the database and the user
+        away: Any = SimpleLazyObject(partial(fail, error))
+        request.user = away
         return False
+
+
+def fail(error: Exception) -> NoReturn:
+    """Raise the error."""
+    raise error
 
 
 def impersonated_user(request: HttpRequest) -> Any:
