@@ -170,12 +170,12 @@ class Tests:
         if (ROOT / "library/tests").is_dir():
             self.prepare_program("ssh-keygen", "openssh-client")  # it verifies our signatures
             self.title("The library: backups and certificates")
-            self.run("python -m pytest library -m 'not postgresql' --numprocesses 2")
+            self.run("python -m pytest library -m 'not postgresql' --numprocesses 3")
             self.title("The install: embedded mode, and invalid input")
-            self.run("python -m pytest library/tests/system -m 'not stack' --numprocesses 2")  # see conftest.py
+            self.run("python -m pytest library/tests/system -m 'not stack' --numprocesses 3")  # see conftest.py
         if (ROOT / "template").is_dir():
             self.title("Creation and update of projects")
-            self.run("python -m pytest template/tests -m 'not stack' --numprocesses 2")
+            self.run("python -m pytest template/tests -m 'not stack' --numprocesses 3")
 
     def test_stack(self) -> None:
         """Run the tests in containers."""
