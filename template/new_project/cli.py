@@ -24,7 +24,7 @@ START: Final = {"embedded": "./install_embedded.sh", "docker": "./install_docker
 NO_SLUG: Final = "site"  # copier.yml's slug for a name without Latin letters
 
 DESCRIPTION: Final = """\
-Makes a new project in DIRECTORY, from this clone's last commit: asks at most seven questions, writes the files,
+Makes a new project in DIRECTORY, from this clone's last commit: asks at most eight questions, writes the files,
 makes the first commit. DIRECTORY must not exist, or be empty. If a step fails, nothing is left behind.
 """
 EPILOG: Final = """\
@@ -58,6 +58,7 @@ def parse(arguments: Sequence[str]) -> Options:
     answer.add_argument("--admin-email", help="e-mail address of its first user (admin@DOMAIN)")
     answer.add_argument("--time-zone", help="time zone: an IANA name (UTC)")
     answer.add_argument("--frontend", action=argparse.BooleanOptionalAction, help="TypeScript, React and Sass (yes)")
+    answer.add_argument("--api", action=argparse.BooleanOptionalAction, help="an HTTP API for programs (yes)")
     answer.add_argument("--licence", "--license", choices=("none", "MIT", "Apache-2.0"), help="of its code (none)")
     parser.add_argument("-y", "--yes", action="store_true", help="ask nothing: defaults for what is not given")
     parser.add_argument("--run", choices=START, dest="start", help="start it at once, without or with Docker")

@@ -20,6 +20,7 @@ FAST: Final = "./run_tests.sh fast\n"
 GERMAN: Final = "web/locale/de/LC_MESSAGES/django.po"
 # In a possible order: the background task belongs to the app.
 PAGES: Final = (
+    "first-feature.md",
     "add-an-app.md",
     "add-a-background-task.md",
     "add-a-setting.md",
@@ -91,6 +92,10 @@ def check_additions(visitor: Visitor) -> None:
     assert "A rose" in visitor.get("/orders/")
     visitor.submit("/orders/", to="/orders/confirm/A%20rose/")
     wait_for(lambda: "Confirmed" in visitor.get("/admin/shop/order/1/change/"), what="the order is confirmed", limit=30)
+    visitor.submit("/notes/", name="First")
+    assert "First" in visitor.get("/notes/")
+    visitor.submit("/notes/", to="/notes/delete-all/")
+    wait_for(lambda: "There is nothing yet." in visitor.get("/notes/"), what="all notes are deleted", limit=30)
     visitor.submit("/", to="/i18n/setlang/", language="de", next="/")
     assert '<html lang="de">' in visitor.get("/")
 

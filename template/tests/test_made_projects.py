@@ -11,14 +11,17 @@ from base_project import BaseProject, MadeProject
 from bedplate.testing.checkout import ROOT, free_port, unique_slug
 from bedplate.testing.compose import Stack, run
 
-CHOICES = [("Flower Shop", "--frontend"), ('The "Café" of Ömer & Co', "--no-frontend")]
+CHOICES = [
+    ("Flower Shop", ("--frontend", "--api")),
+    ('The "Café" of Ömer & Co', ("--no-frontend", "--no-api")),
+]
 
 
-@pytest.fixture(params=CHOICES, ids=[frontend for _, frontend in CHOICES])
+@pytest.fixture(params=CHOICES, ids=[" ".join(options) for _, options in CHOICES])
 def project(base: BaseProject, tmp_path: Path, request: pytest.FixtureRequest) -> MadeProject:
-    """Return a new project, one with and one without a frontend."""
-    name, frontend = request.param
-    return base.make(tmp_path / "project", frontend, name=name)
+    """Return a new project, one with and one without a frontend and an API."""
+    name, options = request.param
+    return base.make(tmp_path / "project", *options, name=name)
 
 
 def add_examples(project: MadeProject) -> None:
@@ -79,7 +82,7 @@ def test_its_own_stack_tests_pass(base: BaseProject, tmp_path: Path) -> None:
 
 
 @pytest.mark.stack
-@pytest.mark.parametrize("project", [CHOICES[1]], ids=["--no-frontend"], indirect=True)
+@pytest.mark.parametrize("project", [CHOICES[1]], ids=["--no-frontend --no-api"], indirect=True)
 def test_its_stack_runs(project: MadeProject) -> None:
     """./install_docker.sh starts its LOCAL, and the home page has its name, however it is written."""
     stack = Stack(directory=project.folder, project=unique_slug(), port=free_port())

@@ -15,7 +15,14 @@ from embedded_mode import wait_for
 
 # The base project's name may occur in the credits and in the project's record of its origin, nowhere else.
 CREDITS = {Path("README.md"), Path(".copier-answers.yml"), Path("library/LICENSE")}
-LEFT_BEHIND = ("copier.yml", "template", "docs/home.png", "docs/adr/0021-library.md", "library/tests")
+LEFT_BEHIND = (
+    "copier.yml",
+    "template",
+    "docs/home.png",
+    "docs/screenshots",
+    "docs/adr/0021-library.md",
+    "library/tests",
+)
 
 
 def test_a_persons_configuration_of_git_changes_nothing(base: BaseProject, tmp_path: Path) -> None:
@@ -123,6 +130,14 @@ def test_without_frontend(base: BaseProject, tmp_path: Path) -> None:
     assert not (project.folder / "web/frontend").exists()
     assert values(project)["COMPOSE_PROFILES"] == ""
     assert "web/frontend" not in (project.folder / "README.md").read_text()
+
+
+def test_without_api(base: BaseProject, tmp_path: Path) -> None:
+    """No resources, and no client of them in the frontend."""
+    project = base.make(tmp_path / "plain", "--no-api")
+    assert not (project.folder / "web/api").exists()
+    assert (project.folder / "web/frontend/src/main.tsx").exists()
+    assert not (project.folder / "web/frontend/src/api").exists()
 
 
 @pytest.mark.parametrize(

@@ -16,11 +16,12 @@ CONVERSATION = [
     (["Time zone"], CLEAR_LINE + "Mars/Olympus" + ENTER),
     (["Not a time zone. Try Europe/Zurich."], CLEAR_LINE + "Europe/Zurich" + ENTER),
     (["TypeScript, React and Sass"], "n"),
+    (["An HTTP API for programs"], "n"),
     (["License of its code", "None: all rights reserved"], DOWN + ENTER),
 ]
 
 
-def test_seven_questions_are_asked(base: BaseProject, tmp_path: Path) -> None:
+def test_eight_questions_are_asked(base: BaseProject, tmp_path: Path) -> None:
     """Each has a default made from earlier answers; an invalid answer gets a reason, and can be corrected."""
     shop = tmp_path / "shop"
     with at_terminal(base.folder / "bedplate", "new", shop, folder=tmp_path) as terminal:
@@ -38,15 +39,19 @@ def test_seven_questions_are_asked(base: BaseProject, tmp_path: Path) -> None:
         "admin_email": "admin@flowers.example",
         "time_zone": "Europe/Zurich",
         "frontend": False,
+        "api": False,
         "licence": "MIT",
     }
     assert not (shop / "web/frontend").exists()
+    assert not (shop / "web/api").exists()
 
 
 def test_given_options_are_not_asked_for(base: BaseProject, tmp_path: Path) -> None:
     """Options answer their questions."""
     options = ("--name", "Shop", "--slug", "shop", "--domain", "shop.example", "--admin-email", "a@shop.example")
-    with at_terminal(base.folder / "bedplate", "new", "shop", *options, "--no-frontend", folder=tmp_path) as terminal:
+    with at_terminal(
+        base.folder / "bedplate", "new", "shop", *options, "--no-frontend", "--api", folder=tmp_path
+    ) as terminal:
         terminal.expect("Time zone")
         terminal.type(ENTER)
         terminal.expect("License of its code")
@@ -55,6 +60,7 @@ def test_given_options_are_not_asked_for(base: BaseProject, tmp_path: Path) -> N
     assert not (tmp_path / "shop/LICENSE").exists()
     assert "Its short name" not in terminal.text
     assert "TypeScript" not in terminal.text
+    assert "for programs" not in terminal.text
 
 
 def test_ctrl_c_at_a_question(base: BaseProject, tmp_path: Path) -> None:

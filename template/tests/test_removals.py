@@ -20,6 +20,8 @@ WORDS: Final = {
     "remove-embedded-mode.md": r"install_embedded",
     "remove-flower.md": r"\b[Ff]lower\b(?![- ][Ss]hop)",
     "remove-french.md": r"French|Français|locale/fr",
+    "remove-the-examples.md": r"pages[/.]examples|example-documents|['\"/]examples['\"/]|Exemples",
+    "remove-the-api.md": r"bedplate\.django\.api|\bninja\b|web/api|api\.urls",
     "remove-the-frontend.md": r"web/frontend|npm_watch|\b[Vv]ite\b|FRONTEND|frontend\.html",
     "remove-the-proxy.md": r"proxy_pass[/.:]|PROXY_(PASS|NETWORK)|local-names|edge-\$|machine's proxy",
 }

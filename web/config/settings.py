@@ -4,10 +4,14 @@ from pathlib import Path
 from typing import Any
 
 from bedplate.django.cache import OPTIONS as CACHE_OPTIONS
+from bedplate.django.development.toolbar import use_debug_toolbar
 from bedplate.django.isolation import refuse_connections
 from bedplate.django.logs import configure_logging
+from bedplate.django.outbox.mailers import transport
+from bedplate.django.sentry import configure_sentry
 from django.utils.csp import CSP
 from django.utils.translation import gettext_lazy as _
+from whitenoise.compress import Compressor  # type: ignore[import-untyped]
 
 from config.environment import read_environment_or_exit
 
@@ -29,6 +33,7 @@ INSTALLED_APPS = [
     "bedplate.django.theme",
     "bedplate.django.operations",
     "bedplate.django.operations_page",
+    "bedplate.django.outbox",
     "bedplate.django.media",
     "bedplate.django.cron_runs",
     "bedplate.django.anonymization",
@@ -37,6 +42,9 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
+    "allauth.usersessions",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -63,6 +71,8 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "bedplate.django.accounts.middleware.LinkTokenMiddleware",
     "bedplate.django.accounts.middleware.StaffSecondFactorMiddleware",
+    "bedplate.django.accounts.sessions.SessionActivityMiddleware",
+    "bedplate.django.accounts.impersonation.ImpersonationMiddleware",
 ]
 
 TEMPLATE_LOADERS = [
@@ -161,6 +171,10 @@ MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TOTP_ISSUER = ENVIRONMENT.project_name
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = ENVIRONMENT.private  # passkeys work on http://localhost too
+SOCIALACCOUNT_ADAPTER = "bedplate.django.accounts.login_providers.SocialAccountAdapter"
+SOCIALACCOUNT_PROVIDERS = ENVIRONMENT.login_providers
+# Who has the same verified address at the provider is signed in as its user here.
+SOCIALACCOUNT_EMAIL_AUTHENTICATION = SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True
 # nginx sets X-Real-IP to the client's address, whatever the client sent; embedded mode has no trusted proxy.
 ALLAUTH_TRUSTED_CLIENT_IP_HEADER = None if ENVIRONMENT.embedded else "X-Real-IP"
 
@@ -188,6 +202,7 @@ def static_storage() -> str:
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIRECTORY / "staticfiles"
 STATICFILES_DIRS = [BASE_DIRECTORY / "static"]
+WHITENOISE_SKIP_COMPRESS_EXTENSIONS = [*Compressor.SKIP_COMPRESS_EXTENSIONS, "map"]  # large, and for debuggers only
 MEDIA_URL = "/media/"
 MEDIA_ROOT = ENVIRONMENT.data_directory / "media"
 STORAGES = {
@@ -207,23 +222,10 @@ STORAGES = {
 # Mail
 
 CAUGHT_MAIL_DIRECTORY = ENVIRONMENT.data_directory / "mail"
+# Mail waits in the outbox; a worker sends it by "transport". Other providers: library/docs/how-to/send-mail.md
 MAILERS: dict[str, Any] = {
-    "default": {
-        "BACKEND": "bedplate.django.caught_mail.backend.EmailBackend",
-        "OPTIONS": {"file_path": CAUGHT_MAIL_DIRECTORY},
-    }
-    if ENVIRONMENT.catches_mail
-    else {
-        "BACKEND": "django.core.mail.backends.smtp.EmailBackend",
-        "OPTIONS": {
-            "host": ENVIRONMENT.email_host,
-            "port": ENVIRONMENT.email_port,
-            "username": ENVIRONMENT.email_user,
-            "password": ENVIRONMENT.email_password.get_secret_value(),
-            "use_tls": ENVIRONMENT.email_use_tls,
-            "timeout": 10,
-        },
-    }
+    "default": {"BACKEND": "bedplate.django.outbox.backend.EmailBackend"},
+    "transport": transport(ENVIRONMENT, caught_in=CAUGHT_MAIL_DIRECTORY),
 }
 EMAIL_SUBJECT_PREFIX = f"[{ENVIRONMENT.project_name} {ENVIRONMENT.environment}] "  # of mail to ADMINS
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = ENVIRONMENT.default_from_email
@@ -238,7 +240,7 @@ SECURE_CSP: dict[str, list[str]] = {
     "img-src": [CSP.SELF, "data:"],
     "object-src": [CSP.NONE],
     "base-uri": [CSP.SELF],
-    "form-action": [CSP.SELF],
+    "form-action": [CSP.SELF, *ENVIRONMENT.oidc_origin],
     "frame-ancestors": [CSP.NONE],
 }
 X_FRAME_OPTIONS = "DENY"
@@ -273,6 +275,14 @@ if FRONTEND:
     INSTALLED_APPS.append("django_vite")
 if VITE_SERVES:  # Vite's client uses a worker while its server restarts
     SECURE_CSP["worker-src"] = [CSP.SELF, "blob:"]
+
+# API: without web/api there is none.
+
+if (BASE_DIRECTORY / "api").is_dir():
+    INSTALLED_APPS += ["bedplate.django.api", "ninja"]
+    MIDDLEWARE.insert(1, "bedplate.django.api.middleware.ApiMiddleware")
+
+DEBUG_TOOLBAR_CONFIG = use_debug_toolbar(ENVIRONMENT, INSTALLED_APPS, MIDDLEWARE)
 
 # Background tasks (https://docs.celeryq.dev/en/stable/userguide/configuration.html)
 
@@ -318,7 +328,8 @@ CELERY_WORKER_SEND_TASK_EVENTS = CELERY_TASK_SEND_SENT_EVENT = not ENVIRONMENT.e
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = not ENVIRONMENT.embedded
 CELERY_TIMEZONE = TIME_ZONE
 
-# Logs
+# Logs, and errors
 
+configure_sentry(ENVIRONMENT)
 LOGGING_CONFIG = None
 configure_logging(level=ENVIRONMENT.log_level, log_format=ENVIRONMENT.log_format, mail_admins=bool(ADMINS))

@@ -17,6 +17,10 @@ urlpatterns = [
 ]
 if apps.is_installed("bedplate.django.caught_mail"):
     urlpatterns.append(path("mail/", include("bedplate.django.caught_mail.urls")))
+if apps.is_installed("bedplate.django.api"):
+    urlpatterns += [path("api/", include("api.urls")), path("accounts/tokens/", include("bedplate.django.api.urls"))]
+if apps.is_installed("debug_toolbar"):
+    urlpatterns.append(path("__debug__/", include("debug_toolbar.urls")))
 
 handler400 = "pages.views.bad_request"
 handler500 = "pages.views.server_error"

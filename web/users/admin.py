@@ -1,9 +1,9 @@
 """Users in the admin, and the admin's login."""
 
 from allauth.account.decorators import secure_admin_login
+from bedplate.django.accounts.invitations import InvitingUserAdmin
 from django.conf import settings
 from django.contrib import admin
-from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.utils.translation import gettext_lazy as _
 
 from users.models import User
@@ -14,8 +14,8 @@ admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-a
 
 
 @admin.register(User)
-class UserAdmin(DjangoUserAdmin):
-    """Lists users, with a search by email address or name."""
+class UserAdmin(InvitingUserAdmin):
+    """Lists users, with a search by email address or name. "Add user" sends an invitation."""
 
     list_display = ("email", "name", "is_staff", "is_active", "last_login")
     list_filter = ("is_staff", "is_superuser", "is_active", "groups")
@@ -26,7 +26,4 @@ class UserAdmin(DjangoUserAdmin):
         (None, {"fields": ("email", "name", "password")}),
         (_("Permissions"), {"fields": ("is_active", "is_staff", "is_superuser", "groups", "user_permissions")}),
         (_("Dates"), {"fields": ("last_login", "date_joined")}),
-    )
-    add_fieldsets = (
-        (None, {"classes": ("wide",), "fields": ("email", "name", "usable_password", "password1", "password2")}),
     )

@@ -9,16 +9,17 @@ from zoneinfo import ZoneInfo
 from django.core.exceptions import ImproperlyConfigured
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic import SecretStr as SecretStr  # noqa: PLC0414 - projects import it from here
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
-from bedplate.environment_values import error_message, lines, with_database
+from bedplate.environment_values import Dsn, error_message, lines, with_database
+from bedplate.login_provider import LoginProvider
 
 PLACEHOLDER: Final = "change-me"
 SECRETS_DIRECTORY: Final = Path("/run/secrets")
 SHORTEST_KEY: Final = 32
 
 
-class Environment(BaseSettings):
+class Environment(LoginProvider):
     """The project's configuration, read from the environment, then from files in `/run/secrets`."""
 
     model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", frozen=True)
@@ -27,6 +28,7 @@ class Environment(BaseSettings):
         default="prod", description="Which environment runs: LOCAL, DEV, PROD, or embedded (no Docker, SQLite)."
     )
     debug: bool = Field(default=False, description="Django's debug pages. On in LOCAL only.")
+    debug_toolbar: bool = Field(default=False, description="Django Debug Toolbar on pages. LOCAL only; needs `DEBUG`.")
     compose_project_name: str = Field(
         default="app", description="The project's slug, in the names of containers, volumes, images and cookies."
     )
@@ -168,6 +170,10 @@ class Environment(BaseSettings):
         default=SecretStr(""),
         description="Token of Prometheus for `/operations/metrics`. Secret; at least 32 characters. Empty: closed.",
     )
+    sentry_dsn: Dsn = Field(
+        default=SecretStr(""),
+        description="DSN of Sentry, for errors without personal data. Secret. Empty: none are sent.",
+    )
     release: str = Field(default="", description="The release that runs. `./bedplate deploy` sets it.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         default="INFO", description="The least severe messages to log."
@@ -183,6 +189,7 @@ class Environment(BaseSettings):
         "email_password",
         "backup_signing_key",
         "metrics_token",
+        "oidc_client_secret",
     )
     @classmethod
     def refuse_placeholder(cls, value: SecretStr | None) -> SecretStr | None:

@@ -1,8 +1,9 @@
 """The values of the environment's variables, and the message about those that are invalid."""
 
+from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import SecretStr, ValidationError
+from pydantic import AfterValidator, SecretStr, ValidationError
 
 
 def with_database(url: str, number: int) -> str:
@@ -13,6 +14,23 @@ def with_database(url: str, number: int) -> str:
 def lines(secret: SecretStr) -> tuple[str, ...]:
     """Return a secret's lines, without empty ones."""
     return tuple(line for line in map(str.strip, secret.get_secret_value().splitlines()) if line)
+
+
+def require_dsn(value: SecretStr) -> SecretStr:
+    """Return the DSN, or an empty value. Raise ValueError if Sentry's package would not accept it."""
+    dsn = value.get_secret_value().strip()
+    try:
+        url = urlsplit(dsn)
+        valid = url.scheme in {"http", "https"} and url.username and url.hostname and url.port != 0
+        valid = valid and url.path.rpartition("/")[2].isdecimal()
+    except ValueError:  # of a port or an IPv6 address
+        valid = False
+    if dsn and not valid:
+        raise ValueError("is not a DSN of Sentry: https://KEY@HOST/PROJECT")
+    return value
+
+
+Dsn = Annotated[SecretStr, AfterValidator(require_dsn)]
 
 
 def error_message(error: ValidationError) -> str:

@@ -106,7 +106,14 @@ def ours() -> list[AppConfig]:
 
 
 def test_labels_and_tables_are_unchanged() -> None:
-    new = {"bedplate_accounts", "bedplate_development", "bedplate_operations_page", "bedplate_theme"}
+    new = {
+        "bedplate_accounts",
+        "bedplate_api",
+        "bedplate_development",
+        "bedplate_operations_page",
+        "bedplate_outbox",
+        "bedplate_theme",
+    }
     assert {config.label for config in ours()} == {*APPLICATIONS, *new}
     tables = {str(model._meta.db_table) for config in ours() for model in config.get_models()}  # noqa: SLF001 - documented
     assert {"operations_taskrun", "cron_runs_cronrun", "media_document"} <= tables
@@ -122,13 +129,15 @@ def test_a_teams_settings_cause_no_migration_in_the_library(settings: Settings) 
 
 def test_task_names_are_unchanged() -> None:
     queued = {
+        "media.tasks.remove_files",
         "operations.tasks.sample",
         "users.tasks.send_account_already_exists",
+        "users.tasks.send_invitation",
         "users.tasks.send_confirmation",
         "users.tasks.send_message",
         "users.tasks.send_password_reset",
     }
-    for application in ("accounts", "operations"):
+    for application in ("accounts", "media", "operations"):
         importlib.import_module(f"bedplate.django.{application}.tasks")
     assert queued <= set(current_app.tasks)
     assert [name for name in current_app.tasks if name.startswith("bedplate.")] == []

@@ -47,7 +47,7 @@ found = {
     "process": attempt(multiprocessing.get_context("spawn").Process(target=print).start),
 }
 cache.set("key", "value")
-send_mail("subject", "text", None, ["erika@example.com"])
+send_mail("subject", "text", None, ["erika@example.com"], using="transport")
 storages["default"].save("a.txt", __import__("django.core.files.base").core.files.base.ContentFile(b"x"))
 app.send_task("nothing", retry=False)
 print(json.dumps(found | {"mail password": settings.ENVIRONMENT.email_password.get_secret_value()}))

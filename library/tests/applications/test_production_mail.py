@@ -14,7 +14,7 @@ from applications.smtp import SmtpServer, smtp_server
 SEND: Final = """
 import django; django.setup()
 from django.core.mail import send_mail
-send_mail("Your invoice", "It is attached.", None, ["erika@example.com"])
+send_mail("Your invoice", "It is attached.", None, ["erika@example.com"], using="transport")
 """
 
 

@@ -126,3 +126,18 @@ def test_manage_runs_django_commands_on_the_same_database(installed: Path) -> No
     """`./install_embedded.sh manage` finds the user that the setup created."""
     count = "from users.models import User; print(User.objects.filter(email='admin@shop.local').count())"
     assert manage(installed, count) == "1\n"
+
+
+def test_the_home_page_weighs_at_most_90_kilobytes(installed: Path) -> None:
+    """Compressed, with its styles, scripts and fonts, and the component that it shows, which needs React."""
+    completed = install(installed, "manage", "page_weight", "/", "--limit", "90")
+    assert completed.returncode == 0, completed.stdout
+    assert "/static/dist/assets/StackStatus-" in completed.stdout
+    assert "/static/dist/assets/render-" in completed.stdout
+
+
+def test_a_page_without_components_loads_no_react(installed: Path) -> None:
+    """The page to sign in weighs a fraction of it."""
+    completed = install(installed, "manage", "page_weight", "/accounts/login/", "--limit", "20")
+    assert completed.returncode == 0, completed.stdout
+    assert "/static/dist/assets/main-" in completed.stdout

@@ -13,6 +13,7 @@ from bedplate.testing.checkout import ROOT, copy_checkout
 
 SCRIPTS: Final = sorted(script.name for script in ROOT.glob("*.sh"))
 COMMANDS: Final = [*SCRIPTS, "bedplate", *(f"bedplate {name}" for name in available())]
+TAKE_A_NAME: Final = ("bedplate new", "bedplate add-app")
 # All commands of the machine: a shell and its usual programs, and one Python. No Docker, no Node, no git.
 TOOLS: Final = "awk bash cat date dirname env find grep head id mkdir rm sed sort tail tr"
 
@@ -75,7 +76,7 @@ def test_help_needs_nothing_installed(bare: Path, script: str, option: str) -> N
 def test_unknown_options_are_named(bare: Path, script: str) -> None:
     """Exit status 2, the option named, nothing changed. Only an installation knows the options of backups."""
     before = files(bare)
-    result = run(bare, script, "--no-such-option", *(["directory"] if script == "bedplate new" else []))
+    result = run(bare, script, "--no-such-option", *(["name"] if script in TAKE_A_NAME else []))
     assert result.returncode == 2, result.stdout + result.stderr
     assert "--no-such-option" in result.stderr
     assert len(result.stderr.splitlines()) < 24, "the problem scrolls out of a terminal"
@@ -119,12 +120,28 @@ def test_a_command_that_does_not_exist(bare: Path) -> None:
 
 def test_commands_before_the_install_say_what_to_run_first(bare: Path) -> None:
     """Backups need an installation, deploys and rotations a server: the message is one line, with exit status 1."""
-    commands = {"google_storage.sh": ["-l"], "bedplate deploy": [], "bedplate rotate-secret": ["secret_key"]}
+    commands = {
+        "google_storage.sh": ["-l"],
+        "bedplate add-app": ["notes"],
+        "bedplate deploy": [],
+        "bedplate rotate-secret": ["secret_key"],
+    }
     for script in sorted(commands.keys() & set(COMMANDS)):
         result = run(bare, script, *commands[script])
         assert result.returncode == 1, script
         assert "install_docker.sh" in result.stderr or "Docker" in result.stderr, result.stderr
         assert "Traceback" not in result.stderr
+
+
+def test_apps_are_not_added_on_a_server(bare: Path) -> None:
+    """Code comes there by a deploy."""
+    dotenv = bare / "a checkout/.env"
+    dotenv.write_text("COMPOSE_PROJECT_NAME=shop\nCOMPOSE_FILE=prod.yml\n")
+    try:
+        result = run(bare, "bedplate add-app", "notes")
+        assert (result.returncode, "on your own machine" in result.stderr) == (1, True)
+    finally:
+        dotenv.unlink()
 
 
 @pytest.mark.skipif(not os.access(ROOT / "google_storage.sh", os.X_OK), reason="a project without backups")

@@ -13,6 +13,7 @@ from pathlib import Path
 
 os.environ.setdefault("ENVIRONMENT", "embedded")
 os.environ.setdefault("DEBUG", "true")  # static files from their folders, without collectstatic
+os.environ["DEBUG_TOOLBAR"] = "false"
 os.environ.setdefault("SECRET_KEY", "only-for-tests-only-for-tests-only")
 # Never use the developer's own data. Each test process has its own folder, with database and queue, because others may
 # run in parallel. Its workers inherit the folder. (mypy, which does not clean up at its end, writes nothing.)

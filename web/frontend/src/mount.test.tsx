@@ -74,6 +74,11 @@ describe("mountComponents", () => {
 });
 
 describe("registry", () => {
+  it("has the components by the names of their files, and no tests", () => {
+    expect(Object.keys(registry)).toContain("StackStatus");
+    expect(Object.keys(registry).join()).not.toMatch(/test/i);
+  });
+
   it.each(Object.entries(registry))("finds the component %s", async (_name, load) => {
     expect((await load()).default).toBeTypeOf("function");
   });

@@ -33,7 +33,9 @@ function findLoader(element: HTMLElement, registry: Registry): Loader {
   const loader = Object.hasOwn(registry, name) ? registry[name] : undefined;
   if (loader === undefined) {
     const known = Object.keys(registry).join(", ");
-    throw new Error(`no component has this name. Add it to registry.ts, or use one of: ${known}.`);
+    throw new Error(
+      `no component has this name. Add its file to src/components, or use one of: ${known}.`,
+    );
   }
   return loader;
 }

@@ -21,6 +21,10 @@ PUBLIC = (
     "/mail/",
 )
 FOR_USERS = (
+    "/accounts/name/",
+    "/accounts/sessions/",
+    "/accounts/data/",
+    "/accounts/delete/",
     "/accounts/email/",
     "/accounts/password/change/",
     "/accounts/reauthenticate/",

@@ -1,3 +1,5 @@
+from bedplate.testing.mail import send_queued_mail
+from django.core.mail import EmailMessage
 from django.test import Client
 
 from users.models import User
@@ -22,17 +24,15 @@ def test_users_are_found_by_address_and_by_name(client: Client, staff: User, use
         assert "1 result" in page
 
 
-def test_a_user_is_added_by_address(client: Client, staff: User) -> None:
+def test_a_user_is_added_by_address_and_invited(client: Client, staff: User, mailoutbox: list[EmailMessage]) -> None:
     client.force_login(staff)
-    form = {
-        "email": "New@Example.org",
-        "name": "New",
-        "usable_password": "true",
-        "password1": "correct-horse-10",
-        "password2": "correct-horse-10",
-    }
-    client.post("/admin/users/user/add/", form)
-    assert User.objects.get(email="new@example.org").check_password("correct-horse-10")
+    form = {"email": "New@Example.org", "name": "New", "language": "en"}
+    page = client.post("/admin/users/user/add/", form, follow=True).content.decode()
+    assert "An invitation is sent to new@example.org." in page
+    assert not User.objects.get(email="new@example.org").has_usable_password()
+    send_queued_mail()
+    [mail] = mailoutbox
+    assert mail.to == ["new@example.org"]
 
 
 def test_a_user_is_changed(client: Client, staff: User, user: User) -> None:

@@ -1,4 +1,5 @@
 import pytest
+from bedplate.testing.plugin import MakeUser
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError
 from django.db.models.functions import Upper
@@ -6,8 +7,8 @@ from django.db.models.functions import Upper
 from users.models import User
 
 
-def test_an_address_is_stored_in_lower_case(db: None) -> None:
-    user = User.objects.create_user("Ada@Example.ORG", "secret")
+def test_an_address_is_stored_in_lower_case(make_user: MakeUser) -> None:
+    user = make_user("Ada@Example.ORG")
     assert user.email == "ada@example.org"
     user.refresh_from_db()
     assert user.email == "ada@example.org"
@@ -24,9 +25,9 @@ def test_a_user_is_found_whatever_the_case_of_the_address(user: User) -> None:
     assert User.objects.get_by_natural_key("Ada@Example.Org") == user
 
 
-def test_an_address_is_unique_whatever_its_case(user: User) -> None:
+def test_an_address_is_unique_whatever_its_case(user: User, make_user: MakeUser) -> None:
     with pytest.raises(IntegrityError):
-        User.objects.create_user("ADA@example.org", "secret")
+        make_user("ADA@example.org")
 
 
 def test_a_form_reports_a_taken_address_whatever_its_case(user: User) -> None:
@@ -44,5 +45,5 @@ def test_a_user_needs_an_address(db: None) -> None:
         User.objects.create_user("")
 
 
-def test_a_user_without_a_password_cannot_log_in(db: None) -> None:
-    assert not User.objects.create_user("ada@example.org").has_usable_password()
+def test_a_user_without_a_password_cannot_log_in(make_user: MakeUser) -> None:
+    assert not make_user(password=None).has_usable_password()

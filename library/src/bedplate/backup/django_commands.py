@@ -23,6 +23,7 @@ WITHHELD: Final = (
     "GOOGLE_CREDENTIALS",
     "GOOGLE_OAUTH_CLIENT_SECRET",
     "METRICS_TOKEN",
+    "SENTRY_DSN",
     "VALKEY_URL",
 )
 
@@ -35,14 +36,15 @@ def project_folder() -> Path:
     raise BackupError("No folder on Python's path has the project's manage.py. Run this in the folder web/.")
 
 
-def manage(*arguments: str, variables: Mapping[str, str]) -> str:
-    """Run `manage.py …` and return its output. Raise BackupError with its message if it fails."""
+def manage(*arguments: str, variables: Mapping[str, str], given: str = "") -> str:
+    """Run `manage.py …` with this standard input. Return its output, or raise BackupError with its message."""
     kept = {name: value for name, value in os.environ.items() if name not in WITHHELD}
     result: subprocess.CompletedProcess[str] = subprocess.run(
         # If this process is killed, the kernel ends the command as well.
         ["setpriv", "--pdeathsig", "KILL", "--", sys.executable, "manage.py", *arguments],
         cwd=project_folder(),
         env=kept | dict(variables),
+        input=given,
         capture_output=True,
         text=True,
         check=False,

@@ -23,7 +23,7 @@ def report_backups(session: Session, *, seconds: Mapping[BackupName, float] | No
     if session.source_project != session.configuration.project or session.configuration.variables.embedded:
         return
     try:
-        manage("record_backups", json.dumps(report(session, seconds=seconds or {})), variables={})
+        manage("record_backups", variables={}, given=json.dumps(report(session, seconds=seconds or {})))
     except (BackupError, OSError) as error:
         session.progress.say(f"The page about operations does not show this: {error}")
 

@@ -11,6 +11,7 @@ from typing import Any, Final, override
 
 from django.utils.log import AdminEmailHandler
 
+from bedplate.django.outbox.mailers import transport_alias
 from bedplate.django.redaction import hide_tokens
 
 logger = logging.getLogger(__name__)
@@ -22,12 +23,13 @@ EXIT_LIMIT_SECONDS: Final = 10.0  # for queued mails when the process exits
 class ErrorMailHandler(AdminEmailHandler):
     """Mails errors. A thread sends the errors of pages, so that the visitor does not wait for the mail server.
 
-    A failure is logged.
+    It does not use the outbox: the database may be what is wrong. A failure is logged.
     """
 
     @override
     def emit(self, record: logging.LogRecord) -> None:
         self._is_page = hasattr(record, "request")
+        self.using = transport_alias()
         attempt(partial(super().emit, record))
 
     @override

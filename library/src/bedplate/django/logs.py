@@ -31,7 +31,11 @@ UNWANTED_EXTRAS: Final = ("request", "data", "message")
 
 
 class RequestIdMiddleware:
-    """Gives each request an id, nginx's if it sent one, for its log lines, its tasks and its response."""
+    """Gives each request an id, nginx's if it sent one, for its log lines, its tasks and its response.
+
+    The first middleware, so it also sets the encoding of the request's fields and query: UTF-8, whatever the request
+    names. Some encodings decode no text, others result in text that no database stores.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
@@ -41,6 +45,7 @@ class RequestIdMiddleware:
         request_id = read_request_id(request.META.get("HTTP_X_REQUEST_ID", ""))
         clear_contextvars()
         bind_contextvars(request_id=request_id)
+        request._encoding = "utf-8"  # type: ignore[attr-defined]  # noqa: SLF001 - the public setter first decodes the query in the wrong encoding
         response = self.get_response(request)
         response["X-Request-ID"] = request_id
         return response

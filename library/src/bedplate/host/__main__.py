@@ -18,12 +18,14 @@ MODULES: Final = {
     "rotate-secret": "bedplate.host.cli.rotate_secret",
     "proxy": "bedplate.host.cli.proxy",
     "certificates": "bedplate.host.cli.certificates",
+    "add-app": "bedplate.host.cli.add_app",
     "archive": "bedplate.host.cli.archive",
     "update": "bedplate.host.cli.update",
     "new": "new_project.cli",
     "test": "bedplate.host.cli.tests",
 }
 HELP: Final = {
+    "add-app": "add an app with a model, pages and tests",
     "deploy": "replace the release that serves by the next one, on a server",
     "rotate-secret": "replace a secret, on a server",
     "proxy": "serve the projects of this machine under their names: http://<project>.localhost",

@@ -1,7 +1,8 @@
 """A pytest plugin for tests of a project: `pytest_plugins = ["bedplate.testing.plugin"]` in its `conftest.py`."""
 
-from collections.abc import Callable, Iterator
-from typing import Any, Final
+import itertools
+from collections.abc import Callable, Generator, Iterator
+from typing import Any, Final, Protocol
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -10,8 +11,32 @@ from django.test import Client
 from django.utils import translation
 from pytest_django import Settings
 
+from bedplate.testing.n_plus_one import guarded
+
 PASSWORD: Final = "correct-horse-9"  # noqa: S105 - for test users only
 """The password of the users that these fixtures create."""
+
+
+class MakeUser(Protocol):
+    """Creates a user: `make_user()`, `make_user("eve@example.org", is_staff=True)`. Each call has its own address."""
+
+    def __call__(self, email: str = "", password: str | None = PASSWORD, **fields: Any) -> Any:
+        """Return the new user."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Fail the test if one of its requests runs a query for each row, with the line. `n_plus_one` allows it."""
+    with guarded() as guard:
+        result = yield
+    if not item.get_closest_marker("n_plus_one"):
+        guard.check()
+    return result
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the marker."""
+    config.addinivalue_line("markers", "n_plus_one: requests of this test may repeat a query; say why beside it")
 
 
 @pytest.fixture(autouse=True)
@@ -38,18 +63,28 @@ def configure(settings: Settings) -> Callable[..., None]:
 
 
 @pytest.fixture
-def user(db: None) -> AbstractBaseUser:  # noqa: ARG001 - for its side effect
+def make_user(db: None) -> MakeUser:  # noqa: ARG001 - for its side effect
+    """Return a function that creates users."""
+    numbers = itertools.count(1)
+
+    def make(email: str = "", password: str | None = PASSWORD, **fields: Any) -> Any:
+        manager: Any = get_user_model().objects
+        return manager.create_user(email or f"user{next(numbers)}@example.org", password, **fields)
+
+    return make
+
+
+@pytest.fixture
+def user(make_user: MakeUser) -> AbstractBaseUser:
     """Return a user who is not staff."""
-    manager: Any = get_user_model().objects
-    created: AbstractBaseUser = manager.create_user("ada@example.org", PASSWORD)
+    created: AbstractBaseUser = make_user("ada@example.org")
     return created
 
 
 @pytest.fixture
-def staff(db: None) -> AbstractBaseUser:  # noqa: ARG001 - for its side effect
+def staff(make_user: MakeUser) -> AbstractBaseUser:
     """Return a superuser."""
-    manager: Any = get_user_model().objects
-    created: AbstractBaseUser = manager.create_superuser("grace@example.org", PASSWORD)
+    created: AbstractBaseUser = make_user("grace@example.org", is_staff=True, is_superuser=True)
     return created
 
 

@@ -7,20 +7,24 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from allauth.account.adapter import get_adapter
 from allauth.account.models import EmailAddress
+from allauth.core.context import request_context
 from bedplate.django.operations.models import TaskRun
+from bedplate.django.outbox.delivery import deliver_due
+from bedplate.django.outbox.models import OutgoingMail
 from bedplate.testing.mail import send_queued_mail
 from bedplate.testing.plugin import PASSWORD
-from celery.exceptions import Retry
 from config.celery import app
 from django.core.mail import EmailMessage
-from django.test import Client
+from django.test import Client, RequestFactory
+from django.utils import timezone, translation
 from kombu import Connection
 from kombu.pools import producers
 from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
 from users.models import User
 
-from applications.smtp import SmtpServer, settings_for, smtp_server
+from applications.smtp import SmtpServer, outbox_for, settings_for, smtp_server
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_cache")]
 
@@ -193,18 +197,29 @@ def test_events_show_no_address(client: Client, ada: User, monkeypatch: pytest.M
     assert (sent[0]["argsrepr"], sent[0]["kwargsrepr"]) == ("(hidden)", "(hidden)")
 
 
-def test_mail_is_retried_while_the_server_is_unavailable(
-    client: Client, ada: User, settings: Settings, monkeypatch: pytest.MonkeyPatch
+def test_mail_waits_in_the_outbox_while_the_server_is_unavailable(
+    client: Client, ada: User, settings: Settings
 ) -> None:
-    settings.MAILERS = settings_for(9)
+    settings.MAILERS = outbox_for(9)
     client.post(RESET, {"email": ada.email})
-    run = TaskRun.objects.get()
-    task, (args, kwargs) = app.tasks[run.name], json.loads(run.arguments)
-    task.push_request(id=str(run.pk), called_directly=False, retries=0, args=args, kwargs=kwargs)
-    monkeypatch.setattr(task, "apply_async", lambda *_args, **_options: None)
-    with pytest.raises(Retry):
-        task.run(*args, **kwargs)
-    task.pop_request()
+    assert send_queued_mail() == 1
+    deliver_due()
+    assert TaskRun.objects.get().state == "succeeded"  # its mail is written, once
+    assert OutgoingMail.objects.values_list("state", "recipients").get() == ("waiting", [ada.email])
+    with smtp_server() as server:
+        settings.MAILERS = outbox_for(server.port)
+        OutgoingMail.objects.update(next_attempt=timezone.now())
+        deliver_due()
+    assert server.recipients == [ada.email]
+
+
+def test_mail_of_a_page_is_written_to_the_outbox(client: Client, ada: User, settings: Settings) -> None:
+    settings.MAILERS = outbox_for(9)
+    with translation.override("en"), request_context(RequestFactory().get("/")):
+        get_adapter().send_mail(
+            "account/email/email_changed", ada.email, {"from_email": ada.email, "to_email": "n@x.org"}
+        )
+    assert OutgoingMail.objects.get().recipients == [ada.email]
 
 
 def test_a_deleted_address_gets_no_mail(client: Client, user: User, mailoutbox: list[EmailMessage]) -> None:

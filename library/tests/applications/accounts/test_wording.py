@@ -17,6 +17,9 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("own_cache")]
 
 PAGES: Final = (
     "/",
+    "/accounts/name/",
+    "/accounts/sessions/",
+    "/accounts/data/",
     "/accounts/email/",
     "/accounts/password/change/",
     "/accounts/reauthenticate/",
@@ -30,6 +33,10 @@ PAGES: Final = (
     "/admin/",
     "/admin/users/user/",
     "/admin/mfa/authenticator/",
+    "/admin/users/user/add/",
+    "/admin/usersessions/usersession/",
+    "/admin/socialaccount/socialaccount/",
+    "/admin/bedplate_accounts/impersonation/",
 )
 PAGES_BEFORE_LOGIN: Final = (
     "/accounts/login/",

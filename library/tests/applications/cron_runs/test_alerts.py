@@ -66,7 +66,7 @@ def test_mail_that_fails_once_is_sent_again(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(alerts, "RETRY_DELAYS", (7, 0))
     monkeypatch.setattr("time.sleep", pauses.append)
 
-    def send(subject: str, _text: str) -> None:
+    def send(subject: str, _text: str, **_options: str) -> None:
         tries.append(subject)
         if len(tries) == 1:
             raise ConnectionRefusedError
@@ -82,7 +82,7 @@ def test_mail_that_cannot_be_sent_is_in_the_log(
 ) -> None:
     tries: list[object] = []
 
-    def refuse(*mail: object) -> None:
+    def refuse(*mail: object, **_options: str) -> None:
         tries.append(mail)
         raise ConnectionRefusedError
 

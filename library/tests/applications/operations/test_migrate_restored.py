@@ -5,6 +5,7 @@ from io import StringIO
 import pytest
 from bedplate.django.operations.management.commands.migrate_restored import unknown_migrations
 from bedplate.django.operations.models import TaskRun
+from bedplate.django.outbox.models import OutgoingMail
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
@@ -43,3 +44,10 @@ def test_unfinished_tasks_of_a_restored_database_are_ended() -> None:
     done.refresh_from_db()
     assert (waits.state, waits.error, waits.arguments) == ("failed", "Ended by the restore of a backup.", "")
     assert done.state == "succeeded"
+
+
+def test_waiting_mail_of_a_restored_database_is_not_sent() -> None:
+    OutgoingMail.objects.create(recipients=["ada@example.org"], content=b"x")
+    call_command("migrate_restored", stdout=StringIO())
+    mail = OutgoingMail.objects.get()
+    assert (mail.state, mail.error) == ("failed", "Ended by the restore of a backup.")

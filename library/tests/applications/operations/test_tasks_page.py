@@ -109,8 +109,8 @@ def test_a_run_as_json(client: Client, user: User) -> None:
     answer = client.get(f"/tasks/{run.pk}/", headers={"Accept-Language": "fr"})
     data = answer.json()
     assert data.keys() == {
-        "id", "name", "state", "state_label", "percent", "message", "error", "created", "started", "finished",
-        "finished_label",
+        "id", "name", "title", "state", "state_label", "percent", "message", "error", "can_be_canceled", "created",
+        "started", "finished", "finished_label",
     }  # fmt: skip
     assert (data["id"], data["state"], data["error"], data["started"]) == (
         str(run.pk),
@@ -142,7 +142,7 @@ def as_staff(client: Client, staff: User) -> Client:
 def test_the_admin_shows_runs_and_is_read_only(as_staff: Client, staff: User) -> None:
     run = make_run(staff)
     address = "/admin/operations/taskrun/"
-    assert "operations.tasks.sample" in as_staff.get(f"{address}?state__exact=queued&q=sample").text
+    assert "Sample task" in as_staff.get(f"{address}?state__exact=queued&q=sample").text
     assert as_staff.get(f"{address}{run.pk}/change/").status_code == 200
     assert as_staff.post(f"{address}{run.pk}/change/", {"state": "failed"}).status_code == 403
     assert as_staff.get(f"{address}add/").status_code == 403

@@ -1,8 +1,10 @@
 """The backups on the page about operations, as the cron container reports them."""
 
 import json
+import sys
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from io import StringIO
 from typing import Any
 
 import pytest
@@ -51,6 +53,8 @@ def test_the_last_and_the_last_verified_backup_are_shown(page: Page) -> None:
         (27, 1, "The newest backup is too old."),
         (25, 73, "No backup was verified lately."),
         (25, None, "No backup was verified lately."),
+        (-9000, 1, "The newest backup is too old."),  # the clock was ahead
+        (25, -9000, "No backup was verified lately."),
     ],
 )
 def test_a_stale_backup_is_red(page: Page, hours: float, verified: float | None, words: str) -> None:
@@ -81,21 +85,48 @@ def test_a_failed_drill_shows_its_reason(page: Page) -> None:
     assert "The drill on the newest backup failed." in page("/operations/summary/")
 
 
-def test_a_report_updates_the_record_and_keeps_the_duration() -> None:
+@pytest.fixture
+def report(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Return a function that gives a report to the command."""
+
+    def give(text: str) -> None:
+        monkeypatch.setattr(sys, "stdin", StringIO(text))
+        call_command("record_backups")
+
+    return give
+
+
+def test_a_report_updates_the_record_and_keeps_the_duration(report: Callable[[str], None]) -> None:
     made = {"name": "one", "created": "2026-11-27T03:00:00+00:00", "size": 5, "database_size": 4, "verified": None}
-    call_command("record_backups", json.dumps([made | {"seconds": 7.5, "passed": None, "message": ""}]))
+    report(json.dumps([made | {"seconds": 7.5, "passed": None, "message": ""}]))
     verified = {"verified": "2026-11-27T04:30:00+00:00", "passed": True, "message": "3 rows"}
-    call_command("record_backups", json.dumps([made | verified]))
+    report(json.dumps([made | verified]))
     found = BackupRecord.objects.get()
     assert (found.seconds, found.passed, found.message) == (7.5, True, "3 rows")
     assert found.verified == datetime.fromisoformat(verified["verified"])  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("given", ["", "{}x", "[1]", '[{"size": 1}]', "null"])
-def test_another_report_is_refused(given: str) -> None:
-    with pytest.raises(CommandError, match="not a list of backups"):
-        call_command("record_backups", given)
+def test_a_backup_that_is_gone_is_not_the_last(report: Callable[[str], None]) -> None:
+    """Whoever deletes backups does not leave a page that shows them. Older ones than those of the report stay."""
+    for name, hours in (("deleted", 1), ("newest", 5), ("thinned", 9), ("oldest", 12), ("history", 99)):
+        record(name, hours=hours)
+    reported = BackupRecord.objects.filter(name__in=["newest", "oldest"])
+    made = [
+        {"name": backup.name, "created": backup.created.isoformat(), "size": 1, "database_size": 1}
+        for backup in reported
+    ]
+    report(json.dumps(made))
+    assert [backup.name for backup in BackupRecord.objects.all()] == ["newest", "oldest", "history"]
+    report("[]")
     assert not BackupRecord.objects.exists()
+
+
+@pytest.mark.parametrize("given", ["", "{}x", "{}", "[1]", '[{"size": 1}]', '[{"name": "a", "created": null}]', "null"])
+def test_another_report_is_refused(given: str, report: Callable[[str], None]) -> None:
+    record("one", hours=1)
+    with pytest.raises(CommandError, match="not a list of backups"):
+        report(given)
+    assert BackupRecord.objects.count() == 1
 
 
 def test_a_plot_fills_its_width_and_its_height() -> None:

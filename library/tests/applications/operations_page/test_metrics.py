@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 from bedplate.django.operations.models import TaskRun
 from bedplate.django.operations_page.models import BackupRecord
+from bedplate.django.outbox.models import OutgoingMail
 from django.test import Client
 from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
@@ -50,12 +51,16 @@ def test_they_are_the_facts_of_the_page(client: Client, configure: Callable[...,
     now = timezone.now()
     TaskRun.objects.create(name="a")
     TaskRun.objects.create(name="b", state="failed", finished=now)
+    OutgoingMail.objects.create(recipients=["a@example.org"], state="failed", finished=now)
+    OutgoingMail.objects.create(recipients=["b@example.org"], attempts=2)
     BackupRecord.objects.create(
         name="one", created=now, size=5, database_size=4, seconds=2.5, verified=now, passed=True
     )
     found = samples(client)
     assert found["bedplate_task_runs queued"] == found["bedplate_task_runs failed"] == 1
     assert found["bedplate_task_runs running"] == 0
+    assert found["bedplate_mails failed"] == found["bedplate_mails tried"] == found["bedplate_mails waiting"] == 1
+    assert found["bedplate_mail_oldest_wait_seconds"] > 0
     assert found["bedplate_service_up database"] == 1
     assert found["bedplate_service_up cron"] == 0  # no heartbeat
     assert found["bedplate_backup_last_size_bytes"] == 5

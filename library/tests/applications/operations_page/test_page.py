@@ -13,6 +13,7 @@ from bedplate.django.operations import heartbeat
 from bedplate.django.operations.models import TaskRun
 from bedplate.django.operations_page import gathering, services
 from bedplate.django.operations_page.parts import PARTS
+from bedplate.django.outbox.models import OutgoingMail
 from django.core.cache import cache
 from django.db import connection
 from django.test import Client
@@ -178,7 +179,7 @@ def test_the_page_takes_at_most_five_queries(page: Page) -> None:
     with CaptureQueriesContext(connection) as queries:
         page()
     assert len(queries) <= 5, [query["sql"] for query in queries.captured_queries]
-    assert {part.name for part in PARTS.values() if part.keep} == {"release", "backups", "storage"}
+    assert {part.name for part in PARTS.values() if part.keep} == {"release", "mail", "backups", "storage"}
 
 
 @pytest.mark.django_db(transaction=True)
@@ -207,3 +208,31 @@ def test_without_the_database_the_page_says_so(
     # Only a site that this machine alone reaches shows its services to those who are not known.
     assert ("does not answer Database" in said) is (environment == "local")
     assert client.get("/operations/").status_code == 200
+
+
+def test_failed_and_late_mail_is_shown(page: Page) -> None:
+    now = timezone.now()
+    OutgoingMail.objects.create(recipients=["ada@example.org"], state="failed", finished=now)
+    OutgoingMail.objects.create(recipients=["bob@example.org"], state="sent", finished=now)
+    OutgoingMail.objects.create(recipients=["eve@example.org"], attempts=3)
+    OutgoingMail.objects.filter(state="waiting").update(created=now - HOUR)
+    shown = text_of(page("/operations/mail/"))
+    for words in (
+        "Waiting 1 for 1 hour · 1 was tried already",
+        "Failed in the last 7 days 1",
+        "Sent in the last day 1",
+    ):
+        assert words in shown
+    problems = text_of(page("/operations/summary/"))
+    assert "1 mail could not be sent in the last day." in problems
+    assert "A mail has waited for 60 minutes." in problems
+    assert "example.org" not in shown
+
+
+def test_tasks_have_their_titles(page: Page) -> None:
+    for name in ("operations.tasks.sample", "gone.tasks.unknown"):
+        TaskRun.objects.create(name=name, state="running", started=timezone.now(), requested_by=None)
+    shown = page("/operations/tasks/")
+    assert 'aria-label="Sample task"' in shown
+    assert "operations.tasks.sample" not in shown
+    assert "gone.tasks.unknown" in shown

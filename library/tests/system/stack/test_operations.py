@@ -74,7 +74,7 @@ def test_running_task_shows_its_progress(stack: Stack, staff_page: Page) -> None
     start = "from bedplate.django.operations.tasks import sample; sample.start(seconds=300)"
     stack.manage("shell", "-c", start)
     row = staff_page.locator("#tasks li", has=staff_page.locator("progress")).first
-    expect(row).to_contain_text("operations.tasks.sample", timeout=20_000)
+    expect(row).to_contain_text("Sample task", timeout=20_000)
     row.locator("summary").click()
     row.get_by_role("button", name="Yes, cancel it").click()
     expect(staff_page.locator(".messages")).to_contain_text("The task is canceled.")

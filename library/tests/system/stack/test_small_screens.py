@@ -8,7 +8,8 @@ from playwright.sync_api import FilePayload, Page, expect
 
 pytestmark = pytest.mark.stack
 
-PAGES: Final = ("/", "/tasks/", "/documents/", "/accounts/email/", "/accounts/2fa/", "/operations/", "/mail/")
+ACCOUNT: Final = ("/accounts/email/", "/accounts/2fa/")
+PAGES: Final = ("/", "/tasks/", "/documents/", "/examples/", *ACCOUNT, "/operations/", "/mail/")
 TOO_LOW: Final = """() => [...document.querySelectorAll("a:not(.skip-link), button")]
     .filter(element => element.offsetParent && element.getBoundingClientRect().height < 24)
     .map(element => element.textContent.trim())"""

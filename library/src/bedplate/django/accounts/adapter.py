@@ -7,7 +7,6 @@ from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.models import EmailConfirmationHMAC
 from allauth.core import context as allauth_context
 from django.conf import settings
-from django.core.mail import EmailMessage, EmailMultiAlternatives
 from django.http import HttpRequest
 
 from bedplate.django.accounts import tasks
@@ -25,7 +24,8 @@ class Site:
 class AccountAdapter(DefaultAccountAdapter):
     """The adapter: sign-up is closed unless ALLOW_SIGNUP opens it, and mails have the project's name.
 
-    A request sends no mail: it starts a task (`accounts.tasks`), which calls the same methods with a `MailRequest`.
+    Mail that only some addresses get is rendered by a task (`accounts.tasks`), which calls the same methods with a
+    `MailRequest`. All mail goes through the outbox, so that no request waits for a mail server.
     """
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:  # noqa: ARG002 (allauth's signature)
@@ -54,15 +54,4 @@ class AccountAdapter(DefaultAccountAdapter):
         # Without this, django-allauth would use the host name of the request as the site's name.
         site = Site(name=settings.ENVIRONMENT.project_name, domain=settings.ENVIRONMENT.domain)
         context = {"request": request, "email": email, "current_site": site, **context}
-        message = self.render_mail(template_prefix, email, context)
-        if isinstance(request, MailRequest):
-            message.send()
-        else:
-            queue(message)
-
-
-def queue(message: EmailMessage) -> None:
-    """Start the task that sends the rendered message."""
-    alternatives = message.alternatives if isinstance(message, EmailMultiAlternatives) else []
-    html = next((str(content) for content, _type in alternatives), "")
-    tasks.send_message.start(subject=str(message.subject), text=str(message.body), html=html, to=list(message.to))
+        self.render_mail(template_prefix, email, context).send()

@@ -1,4 +1,4 @@
-"""Mail of requests: a worker renders and sends it.
+"""Mail of requests: a worker renders it, and writes it to the outbox.
 
 So a page takes the same time and gives the same response, whether an address has an account or not, and whether the
 mail server answers or not. The queue has the address and the visitor's host: the worker creates the links with tokens.
@@ -16,12 +16,9 @@ from bedplate.django.operations.run_tracking import TrackedTask
 
 
 class MailTask(TrackedTask):
-    """A task that sends mail. While the mail server is unavailable it retries, for about six hours."""
+    """A task that renders mail: it is written to the outbox once, however often the task starts."""
 
-    autoretry_for = (OSError,)  # SMTPException is one
-    retry_backoff = 15  # seconds, doubled each time
-    retry_backoff_max = 3600
-    max_retries = 12
+    atomic = True
 
     def apply_async(self, args: Any = None, kwargs: Any = None, **options: Any) -> Any:  # type: ignore[override] # the stubs list the options
         """Queue the task. The worker's events show no address."""

@@ -39,7 +39,7 @@ def is_trusted_staff(request: HttpRequest) -> bool:
 
 def missing_step(request: HttpRequest) -> str | None:
     """Return the URL name of the page that a logged-in user must visit first; None if no step is missing."""
-    user: Any = request.user
+    user: Any = getattr(request, "impersonator", request.user)  # the factor of the person
     needed = getattr(settings, "STAFF_NEEDS_SECOND_FACTOR", not settings.ENVIRONMENT.private)
     if not needed or not (user.is_staff or user.is_superuser):
         return None

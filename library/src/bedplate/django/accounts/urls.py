@@ -2,6 +2,17 @@
 
 from django.urls import path
 
-from bedplate.django.accounts import views
+from bedplate.django.accounts import impersonation, login_providers, own_data, profile, sessions, views
 
-urlpatterns = [path("staff-check", views.staff_check, name="staff-check")]
+urlpatterns = [
+    path("staff-check", views.staff_check, name="staff-check"),
+    path("name/", profile.name, name="account_name"),
+    path("sessions/", sessions.sessions, name="usersessions_list"),  # replaces django-allauth's
+    path("data/", own_data.own_data, name="account_data"),
+    path("data/export/", own_data.export, name="account_export"),
+    path("delete/", own_data.delete, name="account_delete"),
+    path("oidc/<str:provider_id>/login/", login_providers.login, name="openid_connect_login"),
+    path("oidc/<str:provider_id>/login/callback/", login_providers.callback, name="openid_connect_callback"),
+    path("impersonate/stop/", impersonation.stop, name="stop-impersonation"),
+    path("impersonate/<str:pk>/", impersonation.start, name="impersonate"),
+]

@@ -3,11 +3,14 @@
 import logging
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Final, Literal
 from urllib.request import Request, urlopen
 
 from django.conf import settings
 from django.core.mail import mail_admins
+
+from bedplate.django.outbox.mailers import transport_alias
 
 logger = logging.getLogger(__name__)
 
@@ -23,7 +26,9 @@ def alert(task: str, what: str, *, details: str = "") -> None:
     logger.error("Cron: %s: %s", task, what)
     ping(task, "fail", body=f"{what}\n\n{details}")
     subject = f"Cron: {task}: {what}"
-    if not retry(lambda: mail_admins(subject, message(task, what, details))):
+    # Not through the outbox: the database or the worker may be what is wrong.
+    send = partial(mail_admins, subject, message(task, what, details), using=transport_alias())
+    if not retry(send):
         logger.critical("Cron: no mail could be sent about %s: %s", task, what)
 
 

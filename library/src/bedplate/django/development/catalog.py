@@ -137,7 +137,7 @@ def _unquoted(raw: str) -> str:
         raise CatalogError(f"Invalid escape sequence: {raw}") from None
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
     """Return the text in the form of a catalog: one string, or one for each line."""
 
     def quote(line: str) -> str:
@@ -163,10 +163,10 @@ def _new_entry(text: Text, files: list[str], forms: int) -> str:
     if re.search(r"%\(\w+\)\w|%[ds]", text.singular + text.plural):
         lines.append("#, python-format")
     if text.context:
-        lines.append(f"msgctxt {_quoted(text.context)}")
-    lines.append(f"msgid {_quoted(text.singular)}")
+        lines.append(f"msgctxt {quoted(text.context)}")
+    lines.append(f"msgid {quoted(text.singular)}")
     if text.plural:
-        lines.append(f"msgid_plural {_quoted(text.plural)}")
+        lines.append(f"msgid_plural {quoted(text.plural)}")
         lines += [f'msgstr[{form}] ""' for form in range(forms)]
     else:
         lines.append('msgstr ""')

@@ -3,6 +3,7 @@
 https://www.gnu.org/software/gettext/manual/html_node/MO-Files.html
 """
 
+import shutil
 import struct
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -62,14 +63,24 @@ def write(translated: Mapping[bytes, bytes]) -> bytes:
 
 
 def replace(file: Path, content: bytes) -> None:
-    """Write a file atomically."""
+    """Write a file atomically. Its permissions remain; a symbolic link remains one."""
+    file = file.resolve()
     temporary = file.with_name(f"{file.name}.new")
     try:
         temporary.write_bytes(content)
+        if file.exists():
+            shutil.copymode(file, temporary)
         temporary.replace(file)
     except OSError:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def replace_text(file: Path, text: str) -> None:
+    """Write a text atomically, with Windows' line ends if the file has them."""
+    before = file.read_bytes() if file.is_file() else b""
+    has_crlf = 0 < before.count(b"\n") == before.count(b"\r\n")
+    replace(file, text.encode().replace(b"\n", b"\r\n" if has_crlf else b"\n"))
 
 
 def _strings(compiled: bytes, table: tuple[int, ...]) -> list[bytes]:

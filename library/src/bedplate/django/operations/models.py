@@ -10,6 +10,8 @@ from django.db.models import F, Q
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from bedplate.django.operations.titles import title_of
+
 # Maximum starts of a run whose process keeps dying.
 MAX_ATTEMPTS: Final = 3
 
@@ -84,9 +86,10 @@ class TaskRunQuerySet(models.QuerySet["TaskRun"]):
         """Mark a run as succeeded. Return False if it has finished already."""
         return self.filter(pk=pk).end(state=TaskRun.State.SUCCEEDED, percent=100, arguments="", finished=now) == 1
 
-    def fail(self, pk: Any, error: str, *, now: datetime) -> bool:
+    def fail(self, pk: Any, error: str, *, now: datetime, traceback: str = "") -> bool:
         """Mark a run as failed, with the error. Return False if it has finished already. It can be retried."""
-        return self.filter(pk=pk).end(state=TaskRun.State.FAILED, error=error, finished=now) == 1
+        ended = self.filter(pk=pk).end(state=TaskRun.State.FAILED, error=error, traceback=traceback, finished=now)
+        return ended == 1
 
     def end(self, **fields: Any) -> int:
         """End the unfinished ones of these runs; return their number."""
@@ -119,6 +122,8 @@ class TaskRun(models.Model):
     percent = models.PositiveSmallIntegerField(_("percent"), default=0)
     message = models.CharField(_("message"), max_length=255, blank=True)
     error = models.TextField(_("error"), blank=True)
+    # Of an unexpected error, for staff.
+    traceback = models.TextField(_("traceback"), blank=True, default="", db_default="")
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
     created = models.DateTimeField(_("created"), auto_now_add=True)
     started = models.DateTimeField(_("started"), null=True)
@@ -167,7 +172,22 @@ class TaskRun(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"{self.name} {self.id}"
+        return f"{self.title} {self.id}"
+
+    @property
+    def title(self) -> str:
+        """The title of the task in the current language."""
+        return title_of(self.name)
+
+    @property
+    def plain_error(self) -> str:
+        """The error for the user who started the run: without the text of an unexpected one."""
+        return gettext("It failed because of an unexpected error.") if self.traceback else self.error
+
+    @property
+    def can_be_canceled(self) -> bool:
+        """Whether the run is unfinished; without remote control (embedded mode) only if it waits."""
+        return self.state == self.State.QUEUED or (self.unfinished and settings.CELERY_WORKER_ENABLE_REMOTE_CONTROL)
 
     @property
     def unfinished(self) -> bool:

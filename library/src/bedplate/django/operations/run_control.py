@@ -13,6 +13,7 @@ from django.utils.translation import gettext
 from kombu.exceptions import KombuError
 
 from bedplate.django.operations.models import TaskRun
+from bedplate.django.operations.titles import registered_tasks
 
 logger = logging.getLogger(__name__)
 
@@ -23,7 +24,7 @@ def retry(pk: UUID) -> TaskRun | None:
     Return None if that is not possible: it is not failed, was retried already, or its task does not exist anymore.
     """
     failed = TaskRun.objects.filter(pk=pk).first()
-    task: Any = current_app.tasks.get(failed.name) if failed else None
+    task: Any = registered_tasks().get(failed.name) if failed else None
     if task is None:
         return None
     with transaction.atomic():

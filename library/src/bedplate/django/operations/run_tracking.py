@@ -21,15 +21,23 @@ from kombu.utils import json
 
 from bedplate.django.operations.leases import mark_lost
 from bedplate.django.operations.models import TaskRun
+from bedplate.django.redaction import hide_tokens
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+    from django_stubs_ext import StrOrPromise
 
 logger = logging.getLogger(__name__)
 
 # Seconds between attempts to write to a database that is unavailable, or not migrated yet. A restart takes less.
 RETRY_DELAYS: Final[Sequence[float]] = (1, 4, 15)
 MESSAGE_INTERVAL: Final = 1.0
+ERROR_LENGTH: Final = 2000
+TRACEBACK_LENGTH: Final = 20_000
+
+
+class TaskError(Exception):
+    """A failure that a task explains to its user: the page shows the message as it is, without a traceback."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,10 +96,13 @@ class TrackedTask(DjangoTask[Any, Any]):
 
     `@shared_task(bind=True, base=TrackedTask, atomic=True)`: the task's writes to the database and its success are one
     transaction. So they happen once, however often the run starts; its progress is visible only at the end.
+
+    `@shared_task(bind=True, base=TrackedTask, title=gettext_lazy("Confirm orders"))`: its title on every page.
     """
 
     Request = "bedplate.django.operations.run_tracking:TrackedRequest"
     atomic = False
+    title: "StrOrPromise" = ""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run the task. If it is atomic and another worker has finished the run meanwhile, roll back."""
@@ -161,8 +172,10 @@ class TrackedTask(DjangoTask[Any, Any]):
         write_state(partial(TaskRun.objects.succeed, task_id, now=timezone.now()))
 
     def on_failure(self, exc: Exception, task_id: str, args: Any, kwargs: Any, einfo: Any) -> None:  # noqa: ARG002
-        """Record that the run failed, with the error."""
-        write_state(partial(TaskRun.objects.fail, task_id, describe(exc), now=timezone.now()))
+        """Record that the run failed, with the error; with a traceback for staff if it was unexpected."""
+        traceback = "" if explains_itself(exc) else printable(str(einfo.traceback))[-TRACEBACK_LENGTH:]
+        end = partial(TaskRun.objects.fail, task_id, describe(exc), now=timezone.now(), traceback=traceback)
+        write_state(end)
 
     def on_retry(self, exc: Exception, task_id: str, args: Any, kwargs: Any, einfo: Any) -> None:  # noqa: ARG002
         """Record that the run waits for its next retry."""
@@ -180,10 +193,21 @@ def on_revoked(sender: Any, request: Any, **_: Any) -> None:
 
 
 def describe(error: Exception) -> str:
-    """Return the error in one or two lines, for the user who started the run. The log has the traceback."""
+    """Return the error in one or two lines. Users see it if it explains itself, staff see it always."""
     if isinstance(error, SoftTimeLimitExceeded | TimeLimitExceeded):
         return gettext("Stopped: it ran longer than its time limit.")
-    return f"{type(error).__name__}: {error}".replace("\0", "")[:2000]  # PostgreSQL does not accept NUL
+    text = str(error) if isinstance(error, TaskError) else f"{type(error).__name__}: {error}"
+    return printable(text)[:ERROR_LENGTH]
+
+
+def explains_itself(error: Exception) -> bool:
+    """Return whether the description of the error is for users, and needs no traceback."""
+    return isinstance(error, TaskError | SoftTimeLimitExceeded | TimeLimitExceeded)
+
+
+def printable(text: str) -> str:
+    """Return the text without NUL, which PostgreSQL does not accept, and without the tokens of links."""
+    return hide_tokens(text.replace("\0", ""))
 
 
 def write_state[Result](write: Callable[[], Result], *, delays: Sequence[float] | None = None) -> Result | None:

@@ -13,12 +13,16 @@ from celery.worker.consumer import Consumer
 from celery.worker.state import active_requests, reserved_requests
 from click import Option
 from django.db import Error, connections
+from django.dispatch import Signal
 from django.utils import timezone
 from kombu.exceptions import KombuError
 
 logger = logging.getLogger(__name__)
 
 HEARTBEAT_INTERVAL: Final = 10
+
+beat = Signal()
+"""Sent by each worker every HEARTBEAT_INTERVAL seconds, with the time `now`. Receivers must be fast."""
 
 HEARTBEAT_FILE_OPTION: Final = Option(
     ["--heartbeat-file"],
@@ -87,8 +91,9 @@ class Leases(bootsteps.StartStopStep):
         try:
             leases.renew(worker=worker, running=running, since=since, now=timezone.now())
             heartbeat.beat("worker", version=f"Celery {celery.__version__}")
+            beat.send(Leases, now=timezone.now())
         except (Error, KombuError, OSError) as error:
-            logger.warning("The leases of tasks were not renewed: %s", error)
+            logger.warning("The leases of tasks were not renewed, or mail was not looked for: %s", error)
         finally:
             connections.close_all()  # leave none to forks
 

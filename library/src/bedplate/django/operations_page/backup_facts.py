@@ -16,6 +16,7 @@ SHOWN: Final = 60
 # As the hourly check counts: bedplate.backup.commands.check.
 NEWEST_BACKUP: Final = timedelta(hours=26)
 NEWEST_VERIFICATION: Final = timedelta(days=3)
+CLOCK_TOLERANCE: Final = timedelta(hours=1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,14 +42,17 @@ class Backups:
     @property
     def last_is_stale(self) -> bool:
         """Whether the newest backup is missing or too old."""
-        return self.expected and (self.last is None or self.now - self.last.created > NEWEST_BACKUP)
+        return self.expected and (self.last is None or not self._is_recent(self.last.created, NEWEST_BACKUP))
 
     @property
     def verification_is_stale(self) -> bool:
         """Whether no drill has passed lately."""
-        found = self.last_verified
-        verified = found.verified if found else None
-        return self.expected and (verified is None or self.now - verified > NEWEST_VERIFICATION)
+        passed = [record.verified for record in self.records if record.passed and record.verified]
+        return self.expected and not any(self._is_recent(verified, NEWEST_VERIFICATION) for verified in passed)
+
+    def _is_recent(self, time: datetime, longest: timedelta) -> bool:
+        """Return whether a time counts: a clock that was ahead does not hide for long that backups are missing."""
+        return -CLOCK_TOLERANCE <= self.now - time <= longest
 
     @property
     def last_failed(self) -> bool:

@@ -11,6 +11,7 @@ from prometheus_client.registry import Collector
 from bedplate.django.operations_page.backup_facts import Backups
 from bedplate.django.operations_page.cron_facts import Cron
 from bedplate.django.operations_page.gathering import Finding
+from bedplate.django.operations_page.mail_facts import Mail
 from bedplate.django.operations_page.release import Release
 from bedplate.django.operations_page.services import Services
 from bedplate.django.operations_page.storage import Storage
@@ -83,6 +84,20 @@ def of_tasks(facts: Tasks) -> Iterator[Metric]:
     )
 
 
+def of_mail(facts: Mail) -> Iterator[Metric]:
+    """Yield the metrics of mail."""
+    numbers = {"waiting": facts.waiting, "tried": facts.tried, "failed": facts.failed}
+    yield gauge(
+        "bedplate_mails",
+        "Mail in the outbox: waiting, tried (waiting after an error), and failed in the last 7 days",
+        ["state"],
+        [((state,), float(number)) for state, number in numbers.items()],
+    )
+    yield gauge(
+        "bedplate_mail_oldest_wait_seconds", "The time for which the first mail waits", [], [((), facts.oldest_wait)]
+    )
+
+
 def of_cron(facts: Cron) -> Iterator[Metric]:
     """Yield the metrics of cron."""
     tasks = facts.tasks
@@ -151,6 +166,7 @@ def of_release(facts: Release) -> Iterator[Metric]:
 METRICS: dict[str, Any] = {
     "services": of_services,
     "tasks": of_tasks,
+    "mail": of_mail,
     "cron": of_cron,
     "backups": of_backups,
     "storage": of_storage,

@@ -1,6 +1,7 @@
 """The backups as the cron container reports them: the site itself has no access to their store."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from django.db import models
@@ -10,12 +11,17 @@ from django.utils.translation import gettext_lazy as _
 class BackupRecordQuerySet(models.QuerySet["BackupRecord"]):
     """Records of backups."""
 
-    def record(self, reported: Iterable[Mapping[str, Any]]) -> int:
-        """Create or update the records by their names. Return how many were reported. Other fields stay as they are."""
-        number = 0
-        for number, fields in enumerate(reported, start=1):  # noqa: B007 - it is returned
+    def record(self, reported: Sequence[Mapping[str, Any]]) -> int:
+        """Create or update the records of the newest backups by their names. Return how many there are.
+
+        Fields that are not reported stay as they are. Records of backups that are no longer among the newest are
+        deleted, except those that are older than all reported ones.
+        """
+        for fields in reported:
             self.update_or_create(name=fields["name"], defaults=dict(fields))
-        return number
+        oldest = min((fields["created"] for fields in reported), default=datetime.min.replace(tzinfo=UTC))
+        self.filter(created__gte=oldest).exclude(name__in=[fields["name"] for fields in reported]).delete()
+        return len(reported)
 
 
 class BackupRecord(models.Model):

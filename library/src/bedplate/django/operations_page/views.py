@@ -27,6 +27,7 @@ from bedplate.django.operations_page.task_facts import Tasks
 TITLES: Final = {
     "services": gettext_lazy("Services"),
     "tasks": gettext_lazy("Background tasks"),
+    "mail": gettext_lazy("Mail"),
     "cron": gettext_lazy("Cron"),
     "backups": gettext_lazy("Backups"),
     "storage": gettext_lazy("Disk and database"),

@@ -25,6 +25,7 @@ class CommandParser(argparse.ArgumentParser):
         problem = re.sub(r"^argument (?:\S+/)?(-\S+): ", r"\1 ", message)
         problem = problem.replace("unrecognized arguments: ", "Unknown option: ")
         problem = problem.replace("expected one argument", "needs a value.")
+        problem = re.sub("^the following arguments are required: (.+)", r"Missing: \1.", problem)
         write(f"{problem}\n\n{self.format_usage()}\nAll options: {self.prog} --help\n", sys.stderr)
         raise SystemExit(2)
 

@@ -44,6 +44,7 @@ Generated here, unless --from gives one:
   backup_signing_key     signs backups; afterwards commit its public key (./google_storage.sh --public-key)
 Created elsewhere, so --from must give it:
   email_password         PROD's, at the SMTP server
+  sentry_dsn             where errors are sent
   google_credentials     a service account's key; it must give access before it is used
   backup_age_identity    DEV's, to read encrypted backups
 Other secrets below `secrets:` in dev.yml or prod.yml: with x-length they are generated here; readers are replaced.

@@ -49,7 +49,7 @@ LINTERS_OF_WEB: Final = (
     "ruff format --check .",
     "mypy .",
     "mypy ../tests",
-    "djlint templates --check --lint --quiet",
+    "djlint templates --check --lint",
 )
 LINTERS: Final = (
     "ruff check --config web/pyproject.toml tests",
@@ -147,6 +147,8 @@ class Tests:
             self.run("zizmor --offline --pedantic --quiet --no-progress .github")
         if FRONTEND.is_dir():
             self.run("npm run --silent check", FRONTEND)
+        if (FRONTEND / "src/api").is_dir():  # if it is out of date: (cd web/frontend && npm run api)
+            self.run("npm run --silent api -- --check", FRONTEND)
 
     def test_fast(self) -> None:
         """Run the application's tests on SQLite, and the frontend's."""
@@ -168,12 +170,12 @@ class Tests:
         if (ROOT / "library/tests").is_dir():
             self.prepare_program("ssh-keygen", "openssh-client")  # it verifies our signatures
             self.title("The library: backups and certificates")
-            self.run("python -m pytest library -m 'not postgresql' --numprocesses 2")
+            self.run("python -m pytest library -m 'not postgresql' --numprocesses 3")
             self.title("The install: embedded mode, and invalid input")
-            self.run("python -m pytest library/tests/system -m 'not stack' --numprocesses 2")  # see conftest.py
+            self.run("python -m pytest library/tests/system -m 'not stack' --numprocesses 3")  # see conftest.py
         if (ROOT / "template").is_dir():
             self.title("Creation and update of projects")
-            self.run("python -m pytest template/tests -m 'not stack' --numprocesses 2")
+            self.run("python -m pytest template/tests -m 'not stack' --numprocesses 3")
 
     def test_stack(self) -> None:
         """Run the tests in containers."""

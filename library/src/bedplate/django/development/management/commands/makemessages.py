@@ -60,7 +60,7 @@ class Command(makemessages.Command):
             raise CommandError(f"{file}: {error}") from None
         if change.written != before:
             file.parent.mkdir(parents=True, exist_ok=True)
-            compiled.replace(file, change.written.encode())
+            compiled.replace_text(file, change.written)
         self.stdout.write(f"{locale}: {len(change.added)} new, {len(change.removed)} gone, in {file}")
         for entry in change.removed:
             self.stdout.write(f"  gone: {entry.text.singular!r}, translated as {entry.translations[0]!r}")

@@ -3,6 +3,7 @@
 from typing import Any
 
 from bedplate.django.operations.models import TaskRun
+from bedplate.django.outbox.models import OutgoingMail
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
@@ -13,10 +14,10 @@ from django.utils.translation import gettext
 
 
 class Command(BaseCommand):
-    """Migrates a restored database forward, but not one that newer code has migrated. Ends its unfinished tasks."""
+    """Migrates a restored database forward, but not one of newer code. Ends its unfinished tasks and mail."""
 
     help = (
-        "Migrate a restored database to this code, and end its unfinished tasks. "
+        "Migrate a restored database to this code, and end its unfinished tasks and mail. "
         "Refuse one that newer code has migrated."
     )
 
@@ -35,6 +36,8 @@ class Command(BaseCommand):
             arguments="",
             finished=timezone.now(),
         )
+        # It may be sent since. Staff can send it again.
+        OutgoingMail.objects.end_waiting(gettext("Ended by the restore of a backup."), now=timezone.now())
 
 
 def unknown_migrations() -> list[str]:

@@ -19,13 +19,14 @@ async function fetchRun(address) {
 function show(row, run) {
   const state = row.querySelector("[data-state]");
   if (state.textContent !== run.state_label) {
-    news.textContent = `${run.name}: ${run.state_label}`; // for screen readers: changes of state, not each percent
+    news.textContent = `${run.title}: ${run.state_label}`; // for screen readers: changes of state, not each percent
   }
   state.textContent = run.state_label;
   state.className = `badge ${BADGES[run.state]}`;
   row.querySelector("progress").value = run.percent;
   row.querySelector("[data-message]").textContent = run.error || run.message;
   row.querySelector("[data-finished]").textContent = run.finished_label;
+  if (!run.can_be_canceled) row.querySelector("[data-cancel]")?.remove();
 }
 
 async function refresh(row) {

@@ -1,0 +1,1 @@
+"""What `./bedplate add-app` writes."""

@@ -1,0 +1,1 @@
+"""Mail that waits in the database until a worker has sent it."""

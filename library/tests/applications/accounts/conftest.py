@@ -1,0 +1,52 @@
+"""Fixtures of tests about accounts."""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+import pytest
+from allauth.account.models import EmailAddress
+from bedplate.login_provider import LoginProvider
+from bedplate.testing.plugin import PASSWORD
+from django.test import Client
+from pytest_django import Settings
+from users.models import User
+
+from applications.accounts.oidc_server import CLIENT_ID, CLIENT_SECRET, Provider, oidc_server
+
+FIREFOX: Final = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0"
+
+
+def browser(address: str = "192.0.2.1") -> Client:
+    """Return a client like a browser at this address."""
+    return Client(headers={"X-Real-IP": address, "User-Agent": FIREFOX})
+
+
+@pytest.fixture
+def ada_client(user: User, own_cache: None) -> Client:
+    """Return a client that has just signed in, of a user with a verified address."""
+    EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
+    return sign_in(browser())
+
+
+def sign_in(client: Client, email: str = "ada@example.org") -> Client:
+    """Sign in with the password."""
+    response = client.post("/accounts/login/", {"login": email, "password": PASSWORD})
+    assert response.status_code == 302, response.content.decode()
+    return client
+
+
+@pytest.fixture
+def provider(settings: Settings) -> Iterator[Provider]:
+    """Configure a provider, as the variables would, and run it."""
+    with oidc_server() as server:
+        variables: Any = {"oidc_client_id": CLIENT_ID, "oidc_client_secret": CLIENT_SECRET, "oidc_name": "Acme"}
+        found = LoginProvider(oidc_server_url=server.url, **variables)
+        settings.SOCIALACCOUNT_PROVIDERS = found.login_providers
+        yield server
+
+
+@pytest.fixture
+def verified(user: User) -> User:
+    """Return a user with a verified address."""
+    EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
+    return user
