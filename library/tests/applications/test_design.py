@@ -3,9 +3,10 @@
 import re
 
 from bedplate.testing.checkout import ROOT
+from django.conf import settings
 
 PAGE = ROOT / "library/docs/reference/design.md"
-STYLES = ROOT / "web/static/css"
+STYLES = settings.BASE_DIRECTORY / "static/css"
 LIBRARY = ROOT / "library/src/bedplate/django"
 DEFINED = re.compile(r"\.([a-z][\w-]*)(?=[^{};]*\{)")
 

@@ -21,6 +21,7 @@ def leave_traces(event: str) -> None:
     cache.set(f"trace-{event}-{uuid.uuid4().hex}", "x", timeout=None)
     cache.delete("precious")
     app.send_task("spy.trace", args=[event], retry=False)
-    send_mail(f"trace {event}", "x", None, ["erika@example.com"])
+    # Past the outbox, which is a table of the copy, and in the first installation not there yet.
+    send_mail(f"trace {event}", "x", None, ["erika@example.com"], using="transport")
     with suppress(OSError):  # the answer does not matter
         urllib.request.urlopen(urllib.request.Request(ADDRESS, headers={"Host": "localhost"}), timeout=5).close()
