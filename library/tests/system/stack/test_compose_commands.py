@@ -48,6 +48,8 @@ def test_stopped_web_has_a_clear_page(stack: Stack) -> None:
     assert int(answer.headers["Retry-After"]) > 0
     assert answer.headers["Cache-Control"] == "no-store"
     assert "The site is starting or stopped" in answer.text
+    problem = stack.get("/api/documents")
+    assert (problem.status, problem.headers["Content-Type"]) == (503, "application/problem+json")
     assert "docker compose up -d web" in answer.text
 
 

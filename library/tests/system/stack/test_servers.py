@@ -86,6 +86,8 @@ def test_refusals_of_nginx_have_security_headers(server: Server) -> None:
     assert_security_headers(too_large)
     assert_security_headers(too_long)
     assert "default-src 'none'" in too_large.headers["Content-Security-Policy"]
+    answer = server.get("/api/documents", method="POST", Content_Length=str(26 * 2**20))
+    assert_problem(answer, 413, "Content Too Large")
 
 
 def test_server_error_has_security_headers(server: Server) -> None:
@@ -120,6 +122,17 @@ def assert_closed(server: Server) -> None:
         assert answer.status == 503, path
         assert "<h1>Closed for maintenance</h1>" in answer.text
         assert_security_headers(answer)
+    assert_problem(server.get("/api/documents"), 503, "Service Unavailable")
+
+
+def assert_problem(answer: Answer, status: int, title: str) -> None:
+    """Assert that a program which uses the API gets an error as the API's own."""
+    assert answer.status == status
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.headers["Retry-After"] == ("3" if status == 503 else None)
+    assert answer.json() == {"type": "about:blank", "title": title, "status": status}
+    assert_security_headers(answer)
 
 
 def test_styles_of_nginx_pages_are_allowed(server: Server) -> None:
