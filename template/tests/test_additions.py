@@ -21,6 +21,7 @@ GERMAN: Final = "web/locale/de/LC_MESSAGES/django.po"
 # In a possible order: the background task belongs to the app.
 PAGES: Final = (
     "first-feature.md",
+    "htmx.md",
     "add-an-app.md",
     "add-a-background-task.md",
     "add-a-setting.md",
@@ -94,6 +95,10 @@ def check_additions(visitor: Visitor) -> None:
     wait_for(lambda: "Confirmed" in visitor.get("/admin/shop/order/1/change/"), what="the order is confirmed", limit=30)
     visitor.submit("/notes/", name="First")
     assert "First" in visitor.get("/notes/")
+    found = visitor.get("/notes/search/?q=fir")
+    assert "First" in found
+    [htmx] = re.findall(r'src="(/static/js/htmx[^"]*)"', found)
+    assert "hx-select" in visitor.get(htmx)
     visitor.submit("/notes/", to="/notes/delete-all/")
     wait_for(lambda: "There is nothing yet." in visitor.get("/notes/"), what="all notes are deleted", limit=30)
     visitor.submit("/", to="/i18n/setlang/", language="de", next="/")

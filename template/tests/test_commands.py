@@ -19,6 +19,7 @@ RUN_BY: Final = {
         ALL: "template/tests/test_readme_install.py",
     },
     f"{HOW_TO}first-feature.md": {ALL: "template/tests/test_additions.py"},
+    f"{HOW_TO}htmx.md": {ALL: "template/tests/test_additions.py"},
     f"{HOW_TO}add-an-app.md": {ALL: "template/tests/test_additions.py"},
     f"{HOW_TO}add-a-background-task.md": {ALL: "template/tests/test_additions.py"},
     f"{HOW_TO}add-a-cron-task.md": {"": "template/tests/test_additions.py library/tests/system/stack/test_cron.py"},

@@ -1,4 +1,4 @@
-"""The debugger's files: a Compose file, VS Code's, and the packages that no server's image has."""
+"""The files of editors and of the debugger, and the packages that no server's image has."""
 
 import json
 import re
@@ -51,3 +51,12 @@ def test_the_editor_finds_the_files_of_the_containers() -> None:
         }
         assert mapped == mounted
     assert {str(configuration["connect"]["port"]) for configuration in launch} == published
+
+
+def test_the_development_container_forwards_the_ports_of_the_site_and_the_debugger() -> None:
+    container = json.loads((ROOT / ".devcontainer/devcontainer.json").read_text())
+    launch = json.loads((ROOT / ".vscode/launch.json").read_text())["configurations"]
+    options = container["postCreateCommand"].split()
+    assert options[0] == "./install_docker.sh"
+    site = int(options[options.index("--port") + 1])
+    assert container["forwardPorts"] == [site, *(configuration["connect"]["port"] for configuration in launch)]

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from bedplate.django.outbox import tasks
 from bedplate.django.outbox.delivery import classify, deliver_due
+from bedplate.django.outbox.encryption import decrypt
 from bedplate.django.outbox.models import LONGEST_DELAY, MAX_ATTEMPTS, OutgoingMail, delay_after
 from bedplate.django.outbox.stored_message import StoredMessage
 from celery import current_app
@@ -83,7 +84,7 @@ def test_a_backend_of_another_provider_gets_the_attributes(settings: Settings) -
         [BOB],
     )
     assert (sent.reply_to, sent.alternatives[0].mimetype) == (["r@example.org"], "text/html")
-    assert sent.extra_headers["From"] == "Shop <shop@example.org>"
+    assert (sent.from_email, "From" in sent.extra_headers) == ("Shop <shop@example.org>", False)
     assert sent.extra_headers["Message-ID"] == OutgoingMail.objects.get().message_id
     assert [part.get_filename() for part in sent.attachments] == ["a.txt"]
 
@@ -238,6 +239,15 @@ def test_a_wrong_password_of_the_site_is_tried_again() -> None:
     assert (set(outcome.deferred), outcome.may_continue) == ({ADA}, False)
 
 
+@pytest.mark.parametrize(("status", "refused"), [(400, True), (422, True), (401, False), (429, False), (503, False)])
+def test_what_the_api_of_a_provider_answers(status: int, refused: bool) -> None:
+    """django-anymail's errors have the status. A mail that is refused for good does not hold up others."""
+    error = RuntimeError("The provider says no")
+    error.status_code = status  # type: ignore[attr-defined]
+    outcome = classify(error, [ADA])
+    assert (list(outcome.refused), outcome.may_continue) == (([ADA], True) if refused else ([], False))
+
+
 def test_an_error_shows_no_token() -> None:
     outcome = classify(smtplib.SMTPDataError(554, f"blocked: {LINK}\0".encode()), [ADA])
     assert outcome.refused == {ADA: "554 blocked: https://example.org/accounts/password/reset/key/[hidden]/"}
@@ -344,3 +354,12 @@ def test_the_same_message_object_gets_a_new_id_each_time(server: SmtpServer) -> 
 def test_a_stored_message_without_text_is_read() -> None:
     message = StoredMessage(b"Subject: x\r\n\r\n", sender=ADA, recipients=[BOB])
     assert (message.subject, message.body.strip(), message.bcc) == ("x", "", [BOB])
+
+
+@pytest.mark.usefixtures("server")
+def test_a_sender_other_than_the_author_is_kept() -> None:
+    """Bounces go to the sender of the envelope, which is another one than readers see."""
+    EmailMessage("Hello", "Text", "bounces@example.org", [ADA], headers={"From": "Shop <shop@example.org>"}).send()
+    row = OutgoingMail.objects.get()
+    message = StoredMessage(decrypt(bytes(row.content)), sender=row.sender, recipients=row.recipients)
+    assert (message.from_email, message.extra_headers["From"]) == ("bounces@example.org", "Shop <shop@example.org>")

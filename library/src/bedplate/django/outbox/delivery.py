@@ -21,6 +21,12 @@ logger = logging.getLogger(__name__)
 
 TIME_FOR_STARTS: Final = 30.0  # seconds; then another task goes on, so that other tasks get their turn
 PERMANENT: Final = 500  # SMTP's replies from here on
+PERMANENT_IN_HTTP: Final = {
+    400,
+    406,
+    413,
+    422,
+}  # of a provider: about this mail; 401, 403 and 404 are about our account
 ERROR_LENGTH: Final = 1000
 
 
@@ -69,7 +75,7 @@ def classify(error: Exception, recipients: list[str]) -> Outcome:
         if error.smtp_code >= PERMANENT:
             return Outcome(refused=described, deferred={})
         return Outcome(refused={}, deferred=described)
-    if isinstance(error, ValueError):  # the content cannot be read, or is not a mail
+    if isinstance(error, ValueError) or getattr(error, "status_code", None) in PERMANENT_IN_HTTP:  # or is not a mail
         return Outcome(refused=described, deferred={})
     # The server is unavailable, refuses our login, hangs, or has closed the connection.
     return Outcome(refused={}, deferred=described, may_continue=False)

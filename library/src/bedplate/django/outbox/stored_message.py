@@ -45,15 +45,17 @@ class StoredMessage(EmailMultiAlternatives):
             for name in ("To", "Cc", "Reply-To")
         }
         shown = {each.addr_spec for name in ("To", "Cc") if mime[name] for each in mime[name].addresses}
+        # Otherwise the envelope has another sender than the mail; providers then take their domain from the envelope.
+        is_sender = [each.addr_spec for each in mime["From"].addresses] == [sender] if mime["From"] else False
         super().__init__(
             subject=str(mime["Subject"] or ""),
             body=text_of(mime.get_body(("plain",))),
-            from_email=sender,
+            from_email=str(mime["From"]) if is_sender else sender,
             to=visible["To"],
             cc=visible["Cc"],
             bcc=[each for each in recipients if each not in shown],
             reply_to=visible["Reply-To"],
-            headers={"From": str(mime["From"])}
+            headers=({} if is_sender else {"From": str(mime["From"])})
             | {name: str(value) for name, value in mime.items() if name.lower() not in OWN_HEADERS},
         )
         if (html := mime.get_body(("html",))) is not None:
