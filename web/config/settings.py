@@ -196,7 +196,7 @@ def static_storage() -> str:
         return "django.contrib.staticfiles.storage.StaticFilesStorage"
     if ENVIRONMENT.embedded:  # compression is useless on the local machine
         return "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"
-    return "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    return "bedplate.django.static_files.CompressedStaticFilesStorage"
 
 
 STATIC_URL = "/static/"

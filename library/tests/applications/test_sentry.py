@@ -122,6 +122,7 @@ def run(cause: str, folder: Path, **variables: str) -> subprocess.CompletedProce
         "DJANGO_SETTINGS_MODULE": "config.settings",
         "ENVIRONMENT": "prod",
         "DEBUG": "false",
+        "LOG_FORMAT": "json",
         "DATA_DIRECTORY": str(folder),
         "SECRET_KEY": "only-for-tests-only-for-tests-only",
         "POSTGRES_PASSWORD": "only-for-tests",

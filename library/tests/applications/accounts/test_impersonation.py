@@ -2,6 +2,7 @@
 
 import re
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 from unittest.mock import patch
@@ -80,7 +81,10 @@ def acts_as(client: Client) -> str:
     return found[1] if found else ""
 
 
-def test_a_superuser_sees_what_the_user_sees(acting: Client, user: User, staff: User) -> None:
+def test_a_superuser_sees_what_the_user_sees(
+    acting: Client, user: User, staff: User, configure: Callable[..., None]
+) -> None:
+    configure(environment="embedded")  # elsewhere nginx sends the file
     document = Document.objects.create(owner=user, file=ContentFile(b"x", name="hers.txt"))
     assert acts_as(acting) == user.email
     assert "hers.txt" in acting.get("/documents/").content.decode()

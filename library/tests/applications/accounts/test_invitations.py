@@ -9,6 +9,7 @@ from allauth.account.models import EmailAddress
 from allauth.account.signals import password_reset
 from bedplate.django.operations.models import TaskRun
 from bedplate.testing.mail import send_queued_mail
+from django.conf import settings
 from django.contrib.auth import get_user
 from django.contrib.auth.models import Permission
 from django.core.mail import EmailMessage
@@ -21,6 +22,7 @@ from applications.accounts.conftest import browser, sign_in
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 
+PROJECT = settings.ENVIRONMENT.project_name
 ADD, LIST = "/admin/users/user/add/", "/admin/users/user/"
 NEW_PASSWORD = {"password1": "correct-horse-9", "password2": "correct-horse-9"}
 
@@ -60,7 +62,7 @@ def test_an_invited_user_sets_the_password_and_signs_in(admin_client: Client, ma
     invite(admin_client)
     send_queued_mail()
     [mail] = mailoutbox
-    assert (mail.to, mail.subject) == (["new@example.org"], "Your invitation to App")
+    assert (mail.to, mail.subject) == (["new@example.org"], f"Your invitation to {PROJECT}")
     assert "within 3 days" in str(mail.body)
     assert set_password(link_in(mail)).status_code == 302
     visitor = sign_in(browser(), "new@example.org")
@@ -97,7 +99,7 @@ def test_nobody_signs_in_before_the_password_is_set(admin_client: Client) -> Non
 def test_the_mail_is_in_the_chosen_language(admin_client: Client, mailoutbox: list[EmailMessage]) -> None:
     invite(admin_client, language="fr")
     send_queued_mail()
-    assert mailoutbox[0].subject == "Votre invitation à App"
+    assert mailoutbox[0].subject == f"Votre invitation à {PROJECT}"
     assert "Choisissez votre mot de passe" in str(mailoutbox[0].body)
 
 

@@ -1,6 +1,7 @@
 """Documents and background tasks: only one's own."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,8 @@ def create_document(owner: User, name: str = "a.txt") -> Document:
     return Document.objects.create(owner=owner, file=ContentFile(b"a secret", name))
 
 
-def test_a_document_is_uploaded_listed_and_downloaded(api: Client) -> None:
+def test_a_document_is_uploaded_listed_and_downloaded(api: Client, configure: Callable[..., None]) -> None:
+    configure(environment="embedded")  # elsewhere nginx sends the file
     uploaded = api.post("/api/documents", {"file": SimpleUploadedFile("my été.txt", b"content")})
     assert (uploaded.status_code, uploaded.json()["name"], uploaded.json()["size"]) == (201, "my été.txt", 7)
     assert api.get("/api/documents").json() == {"items": [uploaded.json()], "count": 1}

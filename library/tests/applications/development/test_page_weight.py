@@ -29,6 +29,7 @@ def static(settings: Settings, tmp_path: Path) -> Path:
     for entry in MANIFEST.values():
         for name in (entry["file"], *entry.get("css", [])):
             (folder / name).write_text(f"/* {name} */" * 50)
+    settings.VITE_SERVES = False
     settings.STATIC_ROOT = tmp_path
     settings.VITE_MANIFEST = folder / "manifest.json"
     settings.VITE_MANIFEST.write_text(json.dumps(MANIFEST))

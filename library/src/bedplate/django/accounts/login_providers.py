@@ -12,6 +12,7 @@ from allauth.socialaccount.models import SocialApp, SocialLogin
 from allauth.socialaccount.providers.openid_connect import views
 from django.contrib.auth import get_user_model
 from django.core.exceptions import ImproperlyConfigured
+from django.db import DataError
 from django.http import HttpRequest, HttpResponseBase
 from django.shortcuts import render
 from requests import RequestException
@@ -26,6 +27,7 @@ PROVIDER_ERRORS: Final = (
     KeyError,
     TypeError,
     ValueError,
+    DataError,  # PostgreSQL stores no NUL
 )
 
 
@@ -73,6 +75,7 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):
     def populate_user(self, request: HttpRequest, sociallogin: SocialLogin, data: dict[str, Any]) -> Any:
         """Return the new user, with the name at the provider on one line."""
         user: Any = super().populate_user(request, sociallogin, data)
+        sociallogin.account.extra_data = without_nul(sociallogin.account.extra_data)
         user.name = " ".join(str(data.get("name") or "").replace("\0", "").split())[:150]
         return user
 
@@ -80,6 +83,15 @@ class SocialAccountAdapter(DefaultSocialAccountAdapter):
     def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:
         for address in sociallogin.email_addresses:
             address.verified = is_verified(sociallogin)
+
+
+def without_nul(value: Any) -> Any:
+    """Return what a provider says without NUL, which PostgreSQL does not store, not even in JSON."""
+    if isinstance(value, dict):
+        return {without_nul(key): without_nul(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [without_nul(each) for each in value]
+    return value.replace("\0", "") if isinstance(value, str) else value
 
 
 def is_verified(login: SocialLogin) -> bool:
