@@ -3,11 +3,15 @@
 import logging
 from collections.abc import Collection
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from bedplate.django.logs import logging_configuration
 from bedplate.django.operations import leases
 from bedplate.django.operations.models import TaskRun
+from bedplate.django.operations.worker import Leases
+from django.db import OperationalError, connections
 from django.utils import timezone
 from kombu.utils import json
 
@@ -37,6 +41,7 @@ def running_run(*, worker: str = HERE, alive: datetime = NOW) -> TaskRun:
     run = make_run()
     run.worker = worker
     assert TaskRun.objects.begin(run, now=alive)
+    TaskRun.objects.filter(pk=run.pk).update(alive=alive)
     return run
 
 
@@ -64,9 +69,10 @@ def test_running_runs_are_renewed() -> None:
     [
         (HERE, 14, 1, "running"),  # it starts: the main process does not know it yet
         (HERE, 16, 1, "queued"),  # this worker was killed and restarted
-        (ELSEWHERE, 89, 1000, "running"),
-        (ELSEWHERE, 91, 1000, "queued"),
-        (ELSEWHERE, 91, 89, "running"),  # all workers had lost the queue: others may be reconnecting
+        (ELSEWHERE, 19, 1000, "running"),
+        (ELSEWHERE, 21, 1000, "queued"),
+        (ELSEWHERE, 89, 89, "running"),  # all workers had lost the queue: others may be reconnecting
+        (ELSEWHERE, 91, 91, "queued"),
     ],
 )
 def test_runs_without_a_worker_are_requeued(worker: str, silent: int, connected: int, expected: str) -> None:
@@ -74,6 +80,37 @@ def test_runs_without_a_worker_are_requeued(worker: str, silent: int, connected:
     renew(since=NOW - timedelta(seconds=connected))
     assert state(run) == expected
     assert queue_length() == (expected == "queued")
+
+
+def test_after_an_error_of_the_database_a_worker_waits_for_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They could not renew either, and may reconnect later."""
+    monkeypatch.setattr(connections, "close_all", lambda: None)  # it is the test's own
+    away = running_run(worker=ELSEWHERE, alive=timezone.now() - timedelta(seconds=30))
+    parent: Any = SimpleNamespace()
+    step = Leases(parent)
+    step.since = timezone.now() - timedelta(days=1)
+    with monkeypatch.context() as unavailable:
+        unavailable.setattr(leases, "database_time", fail)
+        step.renew(HERE)
+    step.renew(HERE)
+    assert state(away) == "running"
+    step.since = timezone.now() - timedelta(days=1)
+    step.renew(HERE)
+    assert state(away) == "queued"
+
+
+def fail() -> datetime:
+    raise OperationalError("the database is away")
+
+
+def test_a_lease_begins_by_the_clock_of_the_database() -> None:
+    """A machine whose clock is wrong loses no run."""
+    run = make_run()
+    run.worker = ELSEWHERE
+    assert TaskRun.objects.begin(run, now=LONG_AGO)
+    run.refresh_from_db()
+    assert run.alive is not None
+    assert abs(run.alive - leases.database_time()) < timedelta(seconds=20)
 
 
 def test_a_lost_run_is_sent_once() -> None:

@@ -11,16 +11,19 @@ from typing import Any, Final
 
 from celery import current_app
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Q
+from django.utils import timezone
 from kombu import Queue
 
 from bedplate.django.operations.models import TaskRun
 
 logger = logging.getLogger(__name__)  # its errors are mailed to the admins: see bedplate.django.logs
 
-# A worker that does not renew for this long is dead. A worker without its broker does not renew until it reconnects.
-LEASE_DURATION: Final = timedelta(seconds=90)
+# A worker that does not renew for this long is dead, with its machine. Workers renew every five seconds.
+LEASE_DURATION: Final = timedelta(seconds=20)
+# A worker without its broker, or its database, does not renew until it reconnects, which others may do earlier.
+RECONNECTION_PERIOD: Final = timedelta(seconds=90)
 # A run that its own worker has not known for this long is lost: the worker was restarted, or the process disappeared.
 RESTART_GRACE_PERIOD: Final = timedelta(seconds=15)
 # A run that has waited for this long with an empty queue is not in the queue.
@@ -29,7 +32,7 @@ BATCH_SIZE: Final = 100  # runs in one check, which blocks the worker
 
 
 def renew(*, worker: str, running: Collection[str], since: datetime, now: datetime) -> None:
-    """Renew the leases of this worker's runs; restart lost runs. `since` is when the worker connected to its queue."""
+    """Renew the leases of this worker's runs; restart lost runs. It is connected to queue and database `since` then."""
     with transaction.atomic():
         # Another worker holds a locked row; skip it.
         rows = TaskRun.objects.select_for_update(skip_locked=True).filter(state=TaskRun.State.RUNNING)
@@ -43,12 +46,22 @@ def renew(*, worker: str, running: Collection[str], since: datetime, now: dateti
     resend(now=now)
 
 
+def database_time() -> datetime:
+    """Return the time by the database's clock, which is the same for workers on all machines."""
+    if connection.vendor == "sqlite":  # on one machine
+        return timezone.now()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        now: datetime = cursor.fetchone()[0]
+        return now
+
+
 def is_lost(*, worker: str, since: datetime, now: datetime) -> Q:
     """Return the condition for running runs without a worker."""
     unknown_here = Q(worker=worker, alive__lt=now - RESTART_GRACE_PERIOD)
     # Runs of an earlier release, whose workers do not renew.
     ancient = Q(alive=None, started__lt=now - timedelta(seconds=2 * settings.CELERY_VISIBILITY_TIMEOUT))
-    if now - since < LEASE_DURATION:  # other workers may be reconnecting to the broker too
+    if now - since < RECONNECTION_PERIOD:  # other workers may be reconnecting, too
         return unknown_here | ancient
     return unknown_here | ancient | Q(alive__lt=now - LEASE_DURATION)
 

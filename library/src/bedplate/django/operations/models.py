@@ -7,6 +7,7 @@ from typing import Any, Final
 from django.conf import settings
 from django.db import models, transaction
 from django.db.models import F, Q
+from django.db.models.functions import Now
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -43,7 +44,7 @@ class TaskRunQuerySet(models.QuerySet["TaskRun"]):
             retries=run.retries,
             worker=run.worker,
             started=now,
-            alive=now,
+            alive=Now(),  # by the database's clock, by which its lease ends
             percent=0,
             message="",
         )

@@ -2,7 +2,6 @@
 
 import logging
 import signal
-from datetime import datetime
 from pathlib import Path
 from types import FrameType
 from typing import Any, Final
@@ -19,7 +18,7 @@ from kombu.exceptions import KombuError
 
 logger = logging.getLogger(__name__)
 
-HEARTBEAT_INTERVAL: Final = 10
+HEARTBEAT_INTERVAL: Final = 5
 
 beat = Signal()
 """Sent by each worker every HEARTBEAT_INTERVAL seconds, with the time `now`. Receivers must be fast."""
@@ -69,12 +68,13 @@ class Leases(bootsteps.StartStopStep):
     def __init__(self, parent: Consumer, **options: Any) -> None:
         super().__init__(parent, **options)
         self.timer: Any = None
+        self.since: Any = None  # the time when this worker connected to broker and database
 
     def start(self, parent: Consumer) -> None:
         """Start to renew: the consumer is connected."""
-        arguments = (str(parent.hostname), timezone.now())
-        self.renew(*arguments)
-        self.timer = parent.timer.call_repeatedly(HEARTBEAT_INTERVAL, self.renew, arguments)
+        self.since = None
+        self.renew(str(parent.hostname))
+        self.timer = parent.timer.call_repeatedly(HEARTBEAT_INTERVAL, self.renew, (str(parent.hostname),))
 
     def stop(self, parent: Consumer) -> None:  # noqa: ARG002 - Celery's signature
         """Stop renewing: the connection is lost, or the worker stops."""
@@ -82,17 +82,20 @@ class Leases(bootsteps.StartStopStep):
             self.timer.cancel()
             self.timer = None
 
-    def renew(self, worker: str, since: datetime) -> None:
+    def renew(self, worker: str) -> None:
         """Renew once. After an error, the next call tries again."""
         from bedplate.django.operations import heartbeat, leases, run_tracking  # noqa: PLC0415 - models load after this module
 
         requests = {*reserved_requests, *active_requests}
         running = {str(request.id) for request in requests if isinstance(request, run_tracking.TrackedRequest)}
         try:
-            leases.renew(worker=worker, running=running, since=since, now=timezone.now())
+            now = leases.database_time()
+            self.since = self.since or now
+            leases.renew(worker=worker, running=running, since=self.since, now=now)
             heartbeat.beat("worker", version=f"Celery {celery.__version__}")
             beat.send(Leases, now=timezone.now())
         except (Error, KombuError, OSError) as error:
+            self.since = None
             logger.warning("The leases of tasks were not renewed, or mail was not looked for: %s", error)
         finally:
             connections.close_all()  # leave none to forks
