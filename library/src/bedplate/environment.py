@@ -68,7 +68,11 @@ class Environment(LoginProvider):
         "on each line: signatures of these stay valid.",
     )
 
-    postgres_host: str = Field(default="postgres", description="Host name of PostgreSQL.")
+    postgres_host: str = Field(
+        default="postgres",
+        description="Host name of PostgreSQL. Several, with commas: a primary and its replicas; the one that takes "
+        "writes is used.",
+    )
     postgres_port: int = Field(default=5432, description="Port of PostgreSQL.")
     postgres_db: str = Field(default="app", description="Name of the database.")
     postgres_user: str = Field(default="app", description="Database user of the application, which owns the database.")
@@ -287,9 +291,12 @@ def read[Read: Environment](kind: type[Read], **overrides: Any) -> Read:
     isolated = os.environ.get("ISOLATED", "").lower() == "true"
     secrets_directory = SECRETS_DIRECTORY if SECRETS_DIRECTORY.is_dir() and not isolated else None
     try:
-        return kind(_secrets_dir=secrets_directory, **overrides)
+        configuration = kind(_secrets_dir=secrets_directory, **overrides)
     except ValidationError as error:
         raise ImproperlyConfigured(error_message(error)) from None
+    if "," in configuration.postgres_host:  # for all that use libpq: Django, psycopg, pg_dump
+        os.environ.setdefault("PGTARGETSESSIONATTRS", "read-write")
+    return configuration
 
 
 def read_or_exit[Read: Environment](kind: type[Read]) -> Read:

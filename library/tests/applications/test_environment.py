@@ -175,3 +175,15 @@ def test_databases_of_valkey(monkeypatch: pytest.MonkeyPatch, secrets_directory:
     (secrets_directory / "valkey_url").write_text(url)
     assert read_environment().cache_database == database
     assert read_environment().queue_database == database.replace("/1", "/0")
+
+
+@pytest.mark.parametrize(("hosts", "wanted"), [("one,two", "read-write"), ("one", None)])
+def test_of_several_databases_the_one_that_takes_writes_is_used(
+    monkeypatch: pytest.MonkeyPatch, hosts: str, wanted: str | None
+) -> None:
+    monkeypatch.delenv("PGTARGETSESSIONATTRS", raising=False)
+    for name, value in {"SECRET_KEY": SECRET, "POSTGRES_PASSWORD": SECRET, "POSTGRES_HOST": hosts}.items():
+        monkeypatch.setenv(name, value)
+    read_environment()
+    assert os.environ.get("PGTARGETSESSIONATTRS") == wanted
+    monkeypatch.delenv("PGTARGETSESSIONATTRS", raising=False)

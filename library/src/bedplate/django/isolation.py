@@ -38,9 +38,10 @@ def refuse_connections(*, database_host: str, project: Path) -> None:
 
     Errors name the responsible line in the folder `project`.
     """
+    hosts = database_host.split(",")
 
     def refuse(event: str, arguments: tuple[Any, ...]) -> None:
-        if event in REFUSED and (event, arguments[:1]) != ("socket.getaddrinfo", (database_host,)):
+        if event in REFUSED and not (event == "socket.getaddrinfo" and arguments[0] in hosts):
             _refuse(event, arguments, project)
 
     def refuse_program(_arguments: Any, programs: tuple[Any, ...], *_: Any) -> Never:
