@@ -7,6 +7,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from bedplate.testing.accessibility import violations
 from bedplate.testing.browser import sign_in, visit
 from bedplate.testing.compose import Stack, wait_until
 from bedplate.testing.server import Server
@@ -65,6 +66,8 @@ def change_name(page: Page) -> None:
     page.get_by_label("Name").fill("Ada Lovelace")
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_label("Name")).to_have_value("Ada Lovelace")
+    expect(page.get_by_role("status")).to_be_visible()
+    assert violations(page) == []  # of a page with a message
 
 
 def end_session(page: Page, other: Page, email: str) -> None:
