@@ -114,15 +114,17 @@ def databases() -> dict[str, Any]:
                 "timeout": 20,
             },
         }
+    host, port = ENVIRONMENT.postgres_address
     return {
         "ENGINE": "bedplate.django.postgresql",
-        "HOST": ENVIRONMENT.postgres_host,
-        "PORT": ENVIRONMENT.postgres_port,
+        "HOST": host,
+        "PORT": port,
         "NAME": ENVIRONMENT.postgres_db,
         "USER": ENVIRONMENT.postgres_user,
         "PASSWORD": ENVIRONMENT.postgres_passwords[0],
         "CONN_MAX_AGE": 600,
         "CONN_HEALTH_CHECKS": True,
+        "DISABLE_SERVER_SIDE_CURSORS": bool(ENVIRONMENT.postgres_pool),  # in a pool, a cursor's session may be another
         "OPTIONS": {"connect_timeout": 5},
     }
 

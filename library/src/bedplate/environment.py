@@ -4,17 +4,15 @@ import os
 import sys
 from pathlib import Path
 from typing import Any, Final, Literal
-from zoneinfo import ZoneInfo
 
 from django.core.exceptions import ImproperlyConfigured
 from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic import SecretStr as SecretStr  # noqa: PLC0414 - projects import it from here
 from pydantic_settings import SettingsConfigDict
 
-from bedplate.environment_values import Dsn, error_message, lines, with_database
+from bedplate.environment_values import Dsn, Secret, TimeZone, error_message, lines, with_database
 from bedplate.login_provider import LoginProvider
 
-PLACEHOLDER: Final = "change-me"
 SECRETS_DIRECTORY: Final = Path("/run/secrets")
 SHORTEST_KEY: Final = 32
 
@@ -34,7 +32,7 @@ class Environment(LoginProvider):
     )
     project_name: str = Field(default="App", description="The project's name in pages and mails.")
     domain: str = Field(default="localhost", description="The host name of the site.")
-    time_zone: str = Field(default="UTC", description="Time zone of pages, logs and cron (an IANA name).")
+    time_zone: TimeZone = Field(default="UTC", description="Time zone of pages, logs and cron (an IANA name).")
     admin_email: str = Field(default="", description="E-mail address for mail about errors. Empty: no mail.")
 
     hsts_include_subdomains: bool = Field(
@@ -63,7 +61,7 @@ class Environment(LoginProvider):
         "it cannot connect to servers. Restores, verifications and exports set it; not for `.env`.",
     )
 
-    secret_key: SecretStr = Field(
+    secret_key: Secret = Field(
         description="Signs sessions and links. Secret; at least 32 random characters. Earlier keys may follow, one "
         "on each line: signatures of these stay valid.",
     )
@@ -74,9 +72,15 @@ class Environment(LoginProvider):
         "writes is used.",
     )
     postgres_port: int = Field(default=5432, description="Port of PostgreSQL.")
+    postgres_pool: str = Field(
+        default="",
+        pattern=r"^([\w.-]+:\d{1,5})?$",
+        description="PgBouncer in transaction mode, `host:port`: pages and background tasks connect to it. Commands of "
+        "`manage.py`, cron and backups connect to PostgreSQL itself. Empty: all do.",
+    )
     postgres_db: str = Field(default="app", description="Name of the database.")
     postgres_user: str = Field(default="app", description="Database user of the application, which owns the database.")
-    postgres_password: SecretStr | None = Field(
+    postgres_password: Secret | None = Field(
         default=None,
         validate_default=True,
         description="Password of that user. Secret; required, except in embedded mode. During a "
@@ -101,14 +105,14 @@ class Environment(LoginProvider):
     acme_email: str = Field(default="", description="E-mail for the certificate's issuer. Empty: `ADMIN_EMAIL`.")
 
     default_user_email: str = Field(default="admin@localhost", description="E-mail of the first user.")
-    default_user_password: SecretStr | None = Field(
+    default_user_password: Secret | None = Field(
         default=None, description="Password of the first user. Used once, when that user is created."
     )
 
     email_host: str = Field(default="localhost", description="SMTP server. PROD only: elsewhere no mail is sent.")
     email_port: int = Field(default=587, description="Port of the SMTP server.")
     email_user: str = Field(default="", description="User name at the SMTP server. Empty: no login.")
-    email_password: SecretStr = Field(default=SecretStr(""), description="Password at the SMTP server. Secret.")
+    email_password: Secret = Field(default=SecretStr(""), description="Password at the SMTP server. Secret.")
     email_use_tls: bool = Field(default=True, description="STARTTLS with the SMTP server.")
     default_from_email: str = Field(default="noreply@localhost", description="Sender of the site's mail.")
 
@@ -128,7 +132,7 @@ class Environment(LoginProvider):
     backup_age_identity: SecretStr = Field(
         default=SecretStr(""), description="age private key that reads encrypted backups. Secret; never on PROD."
     )
-    backup_signing_key: SecretStr = Field(
+    backup_signing_key: Secret = Field(
         default=SecretStr(""), description="Signs backups and archives. Secret; LOCAL and embedded: `SECRET_KEY` does."
     )
     backup_lease_seconds: int = Field(
@@ -170,7 +174,7 @@ class Environment(LoginProvider):
         pattern="^(https?://.+)?$",
         description="URL for pings about cron runs, as for Healthchecks: `<url>/<task>`, with `/start`, `/fail`.",
     )
-    metrics_token: SecretStr = Field(
+    metrics_token: Secret = Field(
         default=SecretStr(""),
         description="Token of Prometheus for `/operations/metrics`. Secret; at least 32 characters. Empty: closed.",
     )
@@ -185,32 +189,6 @@ class Environment(LoginProvider):
     log_format: Literal["json", "text"] = Field(
         default="json", description="`json`, one line for each event, for machines; `text`, for a terminal."
     )
-
-    @field_validator(
-        "secret_key",
-        "postgres_password",
-        "default_user_password",
-        "email_password",
-        "backup_signing_key",
-        "metrics_token",
-        "oidc_client_secret",
-    )
-    @classmethod
-    def refuse_placeholder(cls, value: SecretStr | None) -> SecretStr | None:
-        """Return the secret. Raise ValueError if it is the placeholder of `.env.example`."""
-        if value is not None and PLACEHOLDER in value.get_secret_value():
-            raise ValueError(f"still holds the placeholder {PLACEHOLDER!r}")
-        return value
-
-    @field_validator("time_zone")
-    @classmethod
-    def require_known_time_zone(cls, value: str) -> str:
-        """Return the name. Raise ValueError if this system has no such time zone."""
-        try:
-            ZoneInfo(value)
-        except (KeyError, ValueError, OSError):  # unknown; a path; a folder
-            raise ValueError(f"{value!r} is not a time zone: use an IANA name, such as Europe/Zurich") from None
-        return value
 
     @field_validator("hsts_preload")
     @classmethod
@@ -250,6 +228,12 @@ class Environment(LoginProvider):
     def signing_keys(self) -> tuple[str, ...]:
         """The signing key, then earlier ones."""
         return lines(self.secret_key)
+
+    @property
+    def postgres_address(self) -> tuple[str, str]:
+        """Host and port to which Django connects: those of the pool, if there is one."""
+        host, _, port = self.postgres_pool.rpartition(":")
+        return (host, port) if host else (self.postgres_host, str(self.postgres_port))
 
     @property
     def postgres_passwords(self) -> tuple[str, ...]:

@@ -1,9 +1,12 @@
 """The values of the environment's variables, and the message about those that are invalid."""
 
-from typing import Annotated
+from typing import Annotated, Final
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, SecretStr, ValidationError
+
+PLACEHOLDER: Final = "change-me"
 
 
 def with_database(url: str, number: int) -> str:
@@ -30,6 +33,24 @@ def require_dsn(value: SecretStr) -> SecretStr:
     return value
 
 
+def refuse_placeholder(value: SecretStr) -> SecretStr:
+    """Return the secret. Raise ValueError if it is the placeholder of `.env.example`."""
+    if PLACEHOLDER in value.get_secret_value():
+        raise ValueError(f"still holds the placeholder {PLACEHOLDER!r}")
+    return value
+
+
+def require_time_zone(value: str) -> str:
+    """Return the name. Raise ValueError if this system has no such time zone."""
+    try:
+        ZoneInfo(value)
+    except (KeyError, ValueError, OSError):  # unknown; a path; a folder
+        raise ValueError(f"{value!r} is not a time zone: use an IANA name, such as Europe/Zurich") from None
+    return value
+
+
+Secret = Annotated[SecretStr, AfterValidator(refuse_placeholder)]
+TimeZone = Annotated[str, AfterValidator(require_time_zone)]
 Dsn = Annotated[SecretStr, AfterValidator(require_dsn)]
 
 

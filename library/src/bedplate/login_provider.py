@@ -6,6 +6,8 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings
 
+from bedplate.environment_values import Secret
+
 
 class LoginProvider(BaseSettings):
     """Google, or another provider. Off until both the server and the client are set."""
@@ -18,7 +20,7 @@ class LoginProvider(BaseSettings):
     )
     oidc_name: str = Field(default="Google", description="Name of that provider, on the button.")
     oidc_client_id: str = Field(default="", description="The site's client ID at that provider.")
-    oidc_client_secret: SecretStr = Field(
+    oidc_client_secret: Secret = Field(
         default=SecretStr(""), description="The site's client secret at that provider. Secret."
     )
 

@@ -32,7 +32,10 @@ logger = logging.getLogger(__name__)
 TIME_LIMIT: Final = 2.0  # seconds, for all checks together: they run in parallel
 
 # These let a hanging check end soon after its timeout. Seconds; milliseconds; milliseconds.
-POSTGRESQL_LIMITS: Final = {"connect_timeout": 2, "tcp_user_timeout": 2000, "options": "-c statement_timeout=2000"}
+POSTGRESQL_LIMITS: Final = {"connect_timeout": 2, "tcp_user_timeout": 2000}
+STATEMENT_LIMIT: Final = (
+    "SET LOCAL statement_timeout = 2000"  # for a transaction: PgBouncer knows no option for a session
+)
 BROKER_LIMITS: Final = {"socket_connect_timeout": TIME_LIMIT, "socket_timeout": TIME_LIMIT}
 
 type Check = Callable[[], None]
@@ -157,10 +160,17 @@ def check_database() -> None:
 
 
 def new_connection() -> Any:
-    """Return a connection to the database, with timeouts."""
-    wrapper = connections["default"]
-    limits = POSTGRESQL_LIMITS if wrapper.vendor == "postgresql" else {}
-    return wrapper.get_new_connection(wrapper.get_connection_params() | limits)
+    """Return a connection to the database, with timeouts for one transaction."""
+    wrapper: Any = connections["default"]
+    if wrapper.vendor != "postgresql":
+        return wrapper.get_new_connection(wrapper.get_connection_params())
+    connection = wrapper.get_new_connection(wrapper.get_connection_params() | POSTGRESQL_LIMITS)
+    try:
+        connection.execute(STATEMENT_LIMIT)
+    except wrapper.Database.Error:
+        connection.close()
+        raise
+    return connection
 
 
 def check_collations() -> None:

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final, Protocol
 
-from django.db import connections
+from django.db import connections, transaction
 
-from bedplate.django.operations.health import POSTGRESQL_LIMITS
+from bedplate.django.operations.health import POSTGRESQL_LIMITS, STATEMENT_LIMIT
 from bedplate.django.operations.shared_call import SharedCall
 
 logger = logging.getLogger(__name__)
@@ -87,10 +87,13 @@ def with_limits[Result](gather: Callable[[], Result]) -> Result:
     connection = connections["default"]
     if connection.connection is not None:
         return gather()
-    if connection.vendor == "postgresql":
+    try:
+        if connection.vendor != "postgresql":
+            return gather()
         options = connection.settings_dict["OPTIONS"] | POSTGRESQL_LIMITS
         connection.settings_dict = {**connection.settings_dict, "OPTIONS": options}
-    try:
-        return gather()
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(STATEMENT_LIMIT)
+            return gather()
     finally:
         connection.close()
