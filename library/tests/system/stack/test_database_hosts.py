@@ -56,7 +56,7 @@ def write(stack: Stack, hosts: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize("hosts", ["{standby},postgres", "postgres,{standby}", "no-such-host,{standby},postgres"])
 def test_the_one_that_takes_writes_is_used(stack: Stack, standby: str, hosts: str) -> None:
-    """Wherever it is in the list, and whoever does not answer."""
+    """Wherever it is in the list, and when another does not answer."""
     written = write(stack, hosts.format(standby=standby))
     assert (written.stdout.split(), written.returncode) == (["False", "off"], 0), written.stderr
 
