@@ -27,7 +27,7 @@ from users.models import User
 
 from applications.accounts.conftest import browser, folder_of, save_document, sign_in
 
-DELETE, DATA = "/accounts/delete/", "/accounts/data/"
+DELETE, DATA, SET_PASSWORD = "/accounts/delete/", "/accounts/data/", "/accounts/password/set/"
 
 
 @pytest.fixture
@@ -116,13 +116,16 @@ def test_a_user_without_a_password_must_have_signed_in_recently(ada_client: Clie
     user.refresh_from_db()
     session["_auth_user_hash"] = user.get_session_auth_hash()
     session.save()
-    assert ada_client.get(DELETE).status_code == 200
+    assert [ada_client.get(page).status_code for page in (DELETE, SET_PASSWORD)] == [200, 200]
     for record in session["account_authentication_methods"]:
         record["at"] -= 3600
     session.save()
     assert ada_client.post(DELETE)["Location"] == DATA
+    assert (
+        ada_client.post(SET_PASSWORD, {"password1": "a-thief-s-own", "password2": "a-thief-s-own"})["Location"] == DATA
+    )
     assert "needs a recent sign-in" in ada_client.get(DATA).content.decode()
-    assert User.objects.exists()
+    assert not User.objects.get().has_usable_password()
 
 
 def test_the_last_superuser_is_refused(proven: Client, user: User) -> None:
