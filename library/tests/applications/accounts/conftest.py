@@ -1,12 +1,16 @@
 """Fixtures of tests about accounts."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
 from allauth.account.models import EmailAddress
+from bedplate.django.media.models import Document
 from bedplate.login_provider import LoginProvider
 from bedplate.testing.plugin import PASSWORD
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
 from django.test import Client
 from pytest_django import Settings
 from users.models import User
@@ -50,3 +54,20 @@ def verified(user: User) -> User:
     """Return a user with a verified address."""
     EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
     return user
+
+
+@pytest.fixture
+def proven(ada_client: Client) -> Client:
+    """Return a client that has just given the password again."""
+    ada_client.post("/accounts/reauthenticate/", {"password": PASSWORD})
+    return ada_client
+
+
+def save_document(owner: User, name: str, content: bytes = b"hello") -> Document:
+    """Return a new document of the user."""
+    return Document.objects.create(owner=owner, file=ContentFile(content, name=name))
+
+
+def folder_of(user: User) -> Path:
+    """Return the folder of the user's private files."""
+    return Path(default_storage.path(str(user.pk)))

@@ -2,13 +2,28 @@
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from typing import Final
 
 import pytest
 from bedplate.django.outbox.models import OutgoingMail
+from django.core.mail import send_mail
 from django.utils import timezone
 from pytest_django import Settings
 
 from applications.smtp import SmtpServer, outbox_for, smtp_server
+
+ADA: Final = "ada@example.org"
+
+
+def write(*to: str, subject: str = "Hello", body: str = "How are you?") -> OutgoingMail:
+    """Send a mail, and return it."""
+    send_mail(subject, body, "Shop <shop@example.org>", list(to or (ADA,)))
+    return OutgoingMail.objects.latest("pk")
+
+
+def states() -> list[tuple[str, list[str]]]:
+    """Return the state and the recipients of each mail."""
+    return list(OutgoingMail.objects.order_by("pk").values_list("state", "recipients"))
 
 
 @pytest.fixture
