@@ -37,7 +37,7 @@ def test_an_invited_user_sets_the_password_and_leaves_with_the_data(
     page.get_by_label("New password", exact=True).fill(PASSWORD)
     page.get_by_label("New password (again)").fill(PASSWORD)
     page.get_by_role("button", name="Change password").click()
-    use(new_page(base_url=stack.url), new_page(base_url=stack.url), email)
+    use(stack, new_page(base_url=stack.url), new_page(base_url=stack.url), email)
     deleted = f"SELECT count(*) FROM users_user WHERE email = '{email}'"
     assert stack.query(deleted).strip() == "0"
 
@@ -47,15 +47,15 @@ def test_a_user_leaves_with_the_data(server: Server, new_page: NewPage) -> None:
     """The same on PROD, over HTTPS and with its policies."""
     server.make_user("ada@example.com", password=PASSWORD)
     pages = [new_page(base_url=server.url, ignore_https_errors=True) for _page in range(2)]
-    use(pages[0], pages[1], "ada@example.com")
+    use(server, pages[0], pages[1], "ada@example.com")
 
 
-def use(page: Page, other: Page, email: str) -> None:
+def use(site: Stack, page: Page, other: Page, email: str) -> None:
     """Use each page about the account, in one browser and another; delete the account at the end."""
     sign_in(page, email, PASSWORD)
     change_name(page)
     end_session(page, other, email)
-    use_token(page)
+    use_token(site, page)
     download_data(page)
     delete_account(page, email)
 
@@ -81,21 +81,19 @@ def end_session(page: Page, other: Page, email: str) -> None:
     expect(other).to_have_url(re.compile("/accounts/login/"))
 
 
-def use_token(page: Page) -> None:
+def use_token(site: Stack, page: Page) -> None:
     """Create a token, with which a program is the user until it is revoked."""
     visit(page, "/accounts/tokens/")
     page.get_by_label("Name").fill("A program")
     page.get_by_role("button", name="Create").click()
     token = page.get_by_role("status").locator("code").inner_text()
-    headers = {"Authorization": f"Bearer {token}", "Cookie": ""}
-    request = page.context.request
-    answer = request.get("/api/me", headers=headers)
+    answer = site.get("/api/me", Authorization=f"Bearer {token}")
     assert (answer.status, answer.json()["name"]) == (200, "Ada Lovelace")
     page.get_by_role("link", name="Revoke A program").click()
     page.get_by_role("button", name="Revoke").click()
     expect(page.get_by_role("link", name="Revoke A program")).to_have_count(0)
-    refused = request.get("/api/me", headers=headers)
-    assert (refused.status, refused.headers["content-type"]) == (401, "application/problem+json")
+    refused = site.get("/api/me", Authorization=f"Bearer {token}")
+    assert (refused.status, refused.headers["Content-Type"]) == (401, "application/problem+json")
 
 
 def download_data(page: Page) -> None:

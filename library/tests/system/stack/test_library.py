@@ -1,5 +1,7 @@
 """The library in LOCAL's containers: its applications' tests pass on PostgreSQL and Valkey; its code is reloaded."""
 
+from typing import Final
+
 import pytest
 from bedplate.testing.compose import Stack, wait_until
 
@@ -15,9 +17,20 @@ urlpatterns.append(path("reload-probe", lambda request: HttpResponse("new librar
 """
 
 
+TESTS: Final = "/library/tests/applications"
+# These use no database, or a process of their own with other settings; they ran on SQLite.
+ELSEWHERE: Final = (
+    "development",
+    "test_sentry.py",
+    "test_own_folder.py",
+    "test_production_mail.py",
+    "test_boundary.py",
+)
+
+
 def test_its_applications_pass_their_tests_in_the_container(stack: Stack) -> None:
     """They run on the project's database and queue; some need a superuser for their setup."""
-    tests = ("/library/tests/applications", "--create-db", "-p", "no:cacheprovider")
+    tests = (TESTS, *(f"--ignore={TESTS}/{each}" for each in ELSEWHERE), "--create-db", "-p", "no:cacheprovider")
     with superuser_variables(stack) as login:
         command = (*login, "web", "python", "-m", "pytest", *tests)
         assert " passed" in stack.compose("exec", "--no-TTY", *command, limit=900)
