@@ -10,10 +10,9 @@ from bedplate.host.project_template.releases import commit_of
 from bedplate.testing.checkout import ROOT
 from team import assert_kept, change, decide
 
-# The first that could make a project, and two later ones.
+# The first that could make a project, and a later one.
 OLD = {
     "the first": "7b13f80669cb37b135b2387f0a91e3b46ad456ef",
-    "before uploads": "801fc12322764a2d72f118baf3cb314411749abf",
     "with uploads": "d48efe4a6598c8180ce6f0f4177a8dd96691b6b5",
 }
 

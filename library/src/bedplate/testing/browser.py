@@ -22,7 +22,7 @@ from bedplate.testing.visitor import code_of, token_of
 CHROMIUM: Final = "/usr/bin/chromium"
 NETWORK_CHANGED: Final = "net::ERR_NETWORK_CHANGED"
 # The next attempt may begin before Chromium shows its own page about the one that failed, and is ended by it.
-ERROR_PAGE: Final = 'is interrupted by another navigation to "chrome-error://'
+ERROR_PAGE: Final = "is interrupted by another navigation to"
 OPTIONS: Final = (
     "--no-sandbox",  # tests may run as root, where Chromium's sandbox does not start
     "--disable-gpu",

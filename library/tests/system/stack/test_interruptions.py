@@ -27,7 +27,7 @@ from stack.conftest import Report
 pytestmark = pytest.mark.stack
 
 SEED: Final = int(os.environ.get("INTERRUPTIONS_SEED") or random.randrange(10_000))
-SECONDS: Final = float(os.environ.get("INTERRUPTIONS_SECONDS") or 120)  # time in which interruptions begin
+SECONDS: Final = float(os.environ.get("INTERRUPTIONS_SECONDS") or 60)  # time in which interruptions begin
 LONGEST_WAIT: Final = 2.5  # seconds into a step
 SIGNALS: Final = (signal.SIGINT, signal.SIGHUP, signal.SIGTERM, signal.SIGKILL)
 # Interrupted commands, and how each announces its steps. A restore announces none: moments count from its start.

@@ -8,8 +8,8 @@ from stack.soak import soak
 
 pytestmark = [pytest.mark.stack, pytest.mark.parametrize("server", ["prod"], indirect=True, scope="session")]
 
-REQUESTS = 1500
-TASKS = 300
+REQUESTS = 400
+TASKS = 80
 
 
 def test_memory_is_read_while_pages_are_served_and_tasks_run(server: Server, report: Report) -> None:

@@ -14,15 +14,15 @@ from stack.fault_injection import OURS, SHELL, have_all_ended, kill_main_process
 
 pytestmark = pytest.mark.stack
 
-TASKS: Final = 1000
+TASKS: Final = 600
 # After this number of rows: one of the two workers is killed as a whole, in turn; Valkey is restarted.
-KILLS: Final = (100, 250, 400, 600, 800)
-RESTARTS: Final = (175, 500)
+KILLS: Final = (60, 150, 250, 350, 480)
+RESTARTS: Final = (105, 300)
 
 
 @pytest.mark.parametrize("server", ["prod"], indirect=True, scope="session")
 def test_no_task_is_lost_and_none_has_its_effect_twice(server: Server, report: Report) -> None:
-    """1,000 tasks write a row each while a worker of two is killed five times and Valkey restarted twice."""
+    """600 tasks write a row each while a worker of two is killed five times and Valkey restarted twice."""
     with tasks_for_tests(server, workers=2) as options, ThreadPoolExecutor() as pool:
         started = pool.submit(write_all, server, options, TASKS)
         for number in sorted(KILLS + RESTARTS):
