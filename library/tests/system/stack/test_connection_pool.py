@@ -34,7 +34,7 @@ from django.test import Client
 with connection.cursor() as cursor:
     cursor.execute("SELECT host(inet_client_addr())")
     print("from", cursor.fetchone()[0])
-client = Client(headers={"host": "localhost"}, REMOTE_ADDR="127.0.0.1")
+client = Client(headers={"host": "localhost", "x-real-ip": "192.0.2.1"})
 print("health", client.get("/health/ready").json()["status"])
 client.force_login(get_user_model().objects.filter(is_superuser=True).first())
 for path in ("/", "/tasks/", "/documents/", "/operations/"):

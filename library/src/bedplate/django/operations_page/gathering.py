@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final, Protocol
 
-from django.db import connections, transaction
+from django.db import connections
 
-from bedplate.django.operations.health import POSTGRESQL_LIMITS, STATEMENT_LIMIT
+from bedplate.django.operations.health import POSTGRESQL_LIMITS
 from bedplate.django.operations.shared_call import SharedCall
 
 logger = logging.getLogger(__name__)
@@ -87,13 +87,12 @@ def with_limits[Result](gather: Callable[[], Result]) -> Result:
     connection = connections["default"]
     if connection.connection is not None:
         return gather()
-    try:
-        if connection.vendor != "postgresql":
-            return gather()
-        options = connection.settings_dict["OPTIONS"] | POSTGRESQL_LIMITS
+    if connection.vendor == "postgresql":
+        is_pool = connection.settings_dict["DISABLE_SERVER_SIDE_CURSORS"]  # PgBouncer accepts no such option
+        session = {} if is_pool else {"options": "-c statement_timeout=2000"}
+        options = connection.settings_dict["OPTIONS"] | POSTGRESQL_LIMITS | session
         connection.settings_dict = {**connection.settings_dict, "OPTIONS": options}
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(STATEMENT_LIMIT)
-            return gather()
+    try:
+        return gather()
     finally:
         connection.close()
