@@ -14,6 +14,7 @@ import pytest
 from bedplate.testing.compose import attempt, wait_until
 from bedplate.testing.server import Server, running
 
+from stack.editing import replaced
 from stack.fault_injection import SHELL, interrupt_at
 from stack.roles import as_superuser
 from stack.traffic import Traffic
@@ -169,4 +170,20 @@ def test_rotation(site: Server, tmp_path: Path) -> None:
     assert site.valkey_url("valkey") != old
     assert not opens(site, old)
     assert opens(site, site.valkey_url("valkey"))
+    assert_works(site)
+
+
+def test_rotation_that_fails(site: Server) -> None:
+    """A guessable password is refused. If the application does not start again, the previous one stays."""
+    old = site.valkey_url("valkey")
+    given = site.directory / "given"
+    given.write_text("redis://queue:short@valkey:6379")
+    result = run_command(site, "rotate-secret", "valkey_url", "--from", str(given))
+    assert "its password is too short: 5 characters, 32 at least" in result.stderr
+    with replaced(site.directory / ".env", "WEB_WORKERS=2\n", "WEB_WORKERS=0\n"):
+        result = run_command(site, "rotate-secret", "valkey_url")
+    assert result.returncode == 1, result.stdout
+    assert "The previous valkey_url is in force" in result.stderr
+    assert site.valkey_url("valkey") == old
+    assert opens(site, old)
     assert_works(site)

@@ -18,13 +18,14 @@ urlpatterns.append(path("reload-probe", lambda request: HttpResponse("new librar
 
 
 TESTS: Final = "/library/tests/applications"
-# These use no database, or a process of their own with other settings; they ran on SQLite.
+# Each starts programs of its own, with other settings, and uses no database of this container; they ran on SQLite's.
 ELSEWHERE: Final = (
-    "development",
+    "development/test_debugger.py",
+    "development/test_new_app.py",
+    "development/test_translations.py",
     "test_sentry.py",
     "test_own_folder.py",
     "test_production_mail.py",
-    "test_boundary.py",
 )
 
 
