@@ -172,7 +172,7 @@ def test_no_mail_is_sent_if_there_is_a_password_meanwhile(admin_client: Client, 
 
 
 def test_the_link_is_not_stored(admin_client: Client) -> None:
-    """A link in the queue or in the table of task runs could be used by whoever reads those."""
+    """A link in the queue or in the table of task runs could be used by a person who reads those."""
     invite(admin_client)
     assert "key" not in TaskRun.objects.get().arguments
 

@@ -59,7 +59,7 @@ def test_an_expired_token_is_refused(user: User) -> None:
 
 
 def test_a_reset_of_the_password_by_mail_revokes_the_users_tokens(client: Client, api: Client, other: User) -> None:
-    """Whoever lost the account may have lost the mailbox's password too: the thief may have made a token."""
+    """A user who lost the account may have lost the mailbox's password too: the thief may have made a token."""
     others = client_with(token_of(other))
     user = User.objects.get(email="ada@example.org")
     key = f"{user_pk_to_url_str(user)}-{PASSWORD_RESET_TOKEN_GENERATOR().make_token(user)}"

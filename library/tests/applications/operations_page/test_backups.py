@@ -107,7 +107,7 @@ def test_a_report_updates_the_record_and_keeps_the_duration(report: Callable[[st
 
 
 def test_a_backup_that_is_gone_is_not_the_last(report: Callable[[str], None]) -> None:
-    """Whoever deletes backups does not leave a page that shows them. Older ones than those of the report stay."""
+    """After backups are deleted, the page does not show them. Older ones than those of the report stay."""
     for name, hours in (("deleted", 1), ("newest", 5), ("thinned", 9), ("oldest", 12), ("history", 99)):
         record(name, hours=hours)
     reported = BackupRecord.objects.filter(name__in=["newest", "oldest"])

@@ -121,7 +121,7 @@ def confirm(page: Page, password: str) -> None:
 
 
 def delete_account(page: Page, email: str) -> None:
-    """Delete the account, which then nobody can sign in to."""
+    """Delete the account; signing in to it is refused afterwards."""
     visit(page, "/accounts/data/")
     page.get_by_role("link", name="Delete your account").click()
     page.get_by_role("button", name="Delete your account").click()
