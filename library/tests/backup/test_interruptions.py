@@ -3,16 +3,22 @@
 import errno
 import os
 import signal
+import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from bedplate.backup.commands.authenticate import Prompt, authenticate
+from bedplate.backup.configuration import Configuration
 from bedplate.backup.errors import BackupError
 from bedplate.backup.interruptions import Interruption, deferred_interruptions, handle_interruptions
 from bedplate.backup.live_media import LiveMedia
 from bedplate.backup.manifest import StoredFile
 from bedplate.backup.transfer import Transfer
 from commands import LIMIT, start
+from fake_person import FakePerson
 from project import Project, database_file, files, note, notes
 
 
@@ -121,3 +127,20 @@ def test_an_undoing_whose_media_are_not_replaced_says_so(embedded: Project, monk
             embedded.undo()
     embedded.back_up()  # finishes the swap
     assert files(embedded.media)["a.txt"] == b"before the restore"
+
+
+@pytest.mark.usefixtures("handled")
+def test_ctrl_c_that_does_not_wake_the_wait_ends_the_sign_in(guarded: Configuration, person: FakePerson) -> None:
+    main, deadline = threading.get_ident(), time.monotonic() + LIMIT
+
+    def interrupt() -> None:
+        while sys._current_frames()[main].f_code.co_name != "_first":  # noqa: SLF001 - the way to see another thread
+            assert time.monotonic() < deadline
+        signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+
+    thread = threading.Thread(target=interrupt)
+    prompt = Prompt(say=lambda _: thread.start(), typed=None, time_limit=2 * LIMIT)
+    with pytest.raises(Interruption):
+        authenticate(guarded, key_file=None, port=person.port, prompt=prompt)
+    assert time.monotonic() < deadline
+    thread.join(LIMIT)

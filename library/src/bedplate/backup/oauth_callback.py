@@ -11,9 +11,10 @@ import hmac
 import html
 import os
 import threading
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -153,13 +154,19 @@ def wait_for_code(flow: OAuthFlow, options: CallbackOptions, *, say: Callable[[s
         if options.typed is not None:
             say("If that browser is on another machine, it ends at a page that does not load: paste its address here.")
             threading.Thread(target=_read, args=(flow, results, options.typed, say), daemon=True).start()
-        try:
-            result = results.get(timeout=options.time_limit)
-        except Empty:
-            raise BackupError(f"No answer came within {options.time_limit / 60:g} minutes. {AGAIN}") from None
+        result = _first(results, options.time_limit)
     if isinstance(result, BackupError):
         raise result
     return result
+
+
+def _first(results: SimpleQueue[Result], time_limit: float) -> Result:
+    # In short waits: Python leaves a Ctrl-C that comes just before a wait until after it.
+    deadline = time.monotonic() + time_limit
+    while (left := deadline - time.monotonic()) > 0:
+        with suppress(Empty):
+            return results.get(timeout=min(left, 1))
+    raise BackupError(f"No answer came within {time_limit / 60:g} minutes. {AGAIN}")
 
 
 @contextmanager
