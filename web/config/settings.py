@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from bedplate.django.cache import OPTIONS as CACHE_OPTIONS
+from bedplate.django import services
 from bedplate.django.development.toolbar import use_debug_toolbar
 from bedplate.django.isolation import refuse_connections
 from bedplate.django.logs import configure_logging
@@ -100,47 +100,10 @@ FORM_RENDERER = "bedplate.django.theme.renderers.FormRenderer"
 
 # Database and cache
 
-
-def databases() -> dict[str, Any]:
-    """Return Django's DATABASES: PostgreSQL, or SQLite in embedded mode."""
-    if ENVIRONMENT.embedded:
-        return {
-            "ENGINE": "django.db.backends.sqlite3",
-            "NAME": ENVIRONMENT.data_directory / "database.sqlite3",
-            # Allows readers with one writer; a writer takes the lock at the start, so it waits instead of failing.
-            "OPTIONS": {
-                "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
-                "transaction_mode": "IMMEDIATE",
-                "timeout": 20,
-            },
-        }
-    host, port = ENVIRONMENT.postgres_address
-    return {
-        "ENGINE": "bedplate.django.postgresql",
-        "HOST": host,
-        "PORT": port,
-        "NAME": ENVIRONMENT.postgres_db,
-        "USER": ENVIRONMENT.postgres_user,
-        "PASSWORD": ENVIRONMENT.postgres_passwords[0],
-        "CONN_MAX_AGE": 600,
-        "CONN_HEALTH_CHECKS": True,
-        "DISABLE_SERVER_SIDE_CURSORS": bool(ENVIRONMENT.postgres_pool),  # in a pool, a cursor's session may be another
-        "OPTIONS": {"connect_timeout": 5},
-    }
-
-
-DATABASES = {"default": databases()}
+DATABASES = {"default": services.database(ENVIRONMENT)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-CACHES = {
-    "default": {"BACKEND": "bedplate.django.cache.MemoryCache"}
-    if ENVIRONMENT.embedded or ENVIRONMENT.isolated
-    else {
-        "BACKEND": "bedplate.django.cache.OptionalCache",
-        "LOCATION": ENVIRONMENT.cache_database,
-        "OPTIONS": CACHE_OPTIONS,
-    },
-}
+CACHES = {"default": services.cache(ENVIRONMENT)}
 
 # Users and login
 
@@ -288,16 +251,7 @@ DEBUG_TOOLBAR_CONFIG = use_debug_toolbar(ENVIRONMENT, INSTALLED_APPS, MIDDLEWARE
 
 # Background tasks (https://docs.celeryq.dev/en/stable/userguide/configuration.html)
 
-
-def broker() -> str:
-    """Return the URL of the task queue; an isolated process has a temporary one in memory."""
-    if ENVIRONMENT.isolated:
-        return "memory://localhost"
-    return "filesystem://localhost" if ENVIRONMENT.embedded else ENVIRONMENT.queue_database
-
-
 TASKS_APPLICATION = "config.celery"
-CELERY_BROKER_URL = broker()
 CELERY_TASK_IGNORE_RESULT = True  # the TaskRun has the result
 CELERY_TASK_ACKS_LATE = True  # acknowledge a task when it has finished:
 CELERY_TASK_REJECT_ON_WORKER_LOST = True  # a killed worker's task runs again
@@ -306,16 +260,8 @@ CELERY_TASK_TIME_LIMIT = ENVIRONMENT.task_time_limit
 CELERY_TASK_SOFT_TIME_LIMIT = ENVIRONMENT.task_time_limit - 30
 # Unacknowledged tasks are redelivered after the visibility timeout: it must be longer than every time limit.
 CELERY_VISIBILITY_TIMEOUT = ENVIRONMENT.task_time_limit + 600
-CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = (
-    {
-        "data_folder_in": str(ENVIRONMENT.data_directory / "queue"),
-        "data_folder_out": str(ENVIRONMENT.data_directory / "queue"),
-        "control_folder": str(ENVIRONMENT.data_directory / "queue-control"),
-        "polling_interval": 0.2,
-    }
-    if ENVIRONMENT.embedded
-    # The timeouts are for pages that start tasks while Valkey is unavailable: they must respond.
-    else {"visibility_timeout": CELERY_VISIBILITY_TIMEOUT, "socket_connect_timeout": 2, "socket_timeout": 5}
+CELERY_BROKER_URL, CELERY_BROKER_TRANSPORT_OPTIONS = services.task_queue(
+    ENVIRONMENT, visibility_timeout=CELERY_VISIBILITY_TIMEOUT
 )
 CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0.2}
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True

@@ -1,5 +1,6 @@
 """Fixtures of tests about accounts."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -17,6 +18,7 @@ from users.models import User
 
 from applications.accounts.oidc_server import CLIENT_ID, CLIENT_SECRET, Provider, oidc_server
 
+STOP: Final = "/accounts/impersonate/stop/"
 FIREFOX: Final = "Mozilla/5.0 (X11; Linux x86_64; rv:145.0) Gecko/20100101 Firefox/145.0"
 
 
@@ -71,3 +73,32 @@ def save_document(owner: User, name: str, content: bytes = b"hello") -> Document
 def folder_of(user: User) -> Path:
     """Return the folder of the user's private files."""
     return Path(default_storage.path(str(user.pk)))
+
+
+@pytest.fixture
+def superuser_client(staff: User, settings: Settings) -> Client:
+    """Return a client of a superuser who has just given the password again."""
+    settings.ALLAUTH_TRUSTED_CLIENT_IP_HEADER = "X-Real-IP"
+    EmailAddress.objects.create(user=staff, email=staff.email, verified=True, primary=True)
+    client = sign_in(browser(), staff.email)
+    client.post("/accounts/reauthenticate/", {"password": PASSWORD})
+    return client
+
+
+@pytest.fixture
+def acting(superuser_client: Client, user: User) -> Client:
+    """Return a client of a superuser who acts as Ada."""
+    assert start_impersonation(superuser_client, user)["Location"] == "/"
+    return superuser_client
+
+
+def start_impersonation(client: Client, user: Any) -> Any:
+    """Return the answer to a superuser's request to act as this user, given as a user or as a key."""
+    return client.post(f"/accounts/impersonate/{getattr(user, 'pk', user)}/")
+
+
+def acts_as(client: Client) -> str:
+    """Return the name in the header of the page."""
+    header = client.get("/").content.decode().partition("</header>")[0]
+    found = re.search(r'<a href="/accounts/email/"[^>]*>(.*?)</a>', header)
+    return found[1] if found else ""

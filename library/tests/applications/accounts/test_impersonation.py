@@ -1,6 +1,5 @@
 """Superusers act as users: recorded, visible, and without sensitive actions."""
 
-import re
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -11,7 +10,6 @@ import pytest
 from allauth.account.models import EmailAddress
 from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
 from bedplate.django.accounts import impersonation, urls
-from bedplate.django.accounts.impersonation import LIMIT_SECONDS
 from bedplate.django.accounts.models import Impersonation
 from bedplate.django.accounts.second_factor import account_pages
 from bedplate.django.media.models import Document
@@ -26,11 +24,10 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 from users.models import User
 
-from applications.accounts.conftest import browser, sign_in
+from applications.accounts.conftest import STOP, acts_as, browser, sign_in, start_impersonation
 
 pytestmark = pytest.mark.usefixtures("own_cache")
 
-STOP = "/accounts/impersonate/stop/"
 CLOSED = (
     "/accounts/name/",
     "/accounts/data/",
@@ -51,34 +48,6 @@ CLOSED = (
     "/admin/password_change/",
     "/admin/users/user/",
 )
-
-
-@pytest.fixture
-def superuser_client(staff: User, settings: Settings) -> Client:
-    """Return a client of a superuser who has just given the password again."""
-    settings.ALLAUTH_TRUSTED_CLIENT_IP_HEADER = "X-Real-IP"
-    EmailAddress.objects.create(user=staff, email=staff.email, verified=True, primary=True)
-    client = sign_in(browser(), staff.email)
-    client.post("/accounts/reauthenticate/", {"password": PASSWORD})
-    return client
-
-
-@pytest.fixture
-def acting(superuser_client: Client, user: User) -> Client:
-    """Return a client of a superuser who acts as Ada."""
-    assert start(superuser_client, user)["Location"] == "/"
-    return superuser_client
-
-
-def start(client: Client, user: Any) -> Any:
-    return client.post(f"/accounts/impersonate/{getattr(user, 'pk', user)}/")
-
-
-def acts_as(client: Client) -> str:
-    """Return the name in the header of the page."""
-    header = client.get("/").content.decode().partition("</header>")[0]
-    found = re.search(r'<a href="/accounts/email/"[^>]*>(.*?)</a>', header)
-    return found[1] if found else ""
 
 
 def test_a_superuser_sees_what_the_user_sees(
@@ -172,27 +141,21 @@ def test_every_page_of_the_account_is_closed_except_signing_out_and_stop() -> No
     assert ours - impersonation.CLOSED - account_pages() == {"staff-check", "stop-impersonation"}
 
 
-def test_signing_out_ends_it_and_signs_the_superuser_out(acting: Client) -> None:
-    acting.post("/accounts/logout/")
-    assert not get_user(acting).is_authenticated
-    assert Impersonation.objects.get().ended
-
-
 def test_nobody_acts_as_a_superuser_or_an_inactive_user_or_oneself(
     superuser_client: Client, user: User, staff: User
 ) -> None:
-    assert start(superuser_client, staff).status_code == 404
+    assert start_impersonation(superuser_client, staff).status_code == 404
     User.objects.filter(pk=user.pk).update(is_superuser=True)
-    assert start(superuser_client, user).status_code == 404
+    assert start_impersonation(superuser_client, user).status_code == 404
     User.objects.filter(pk=user.pk).update(is_superuser=False, is_active=False)
-    assert start(superuser_client, user).status_code == 404
+    assert start_impersonation(superuser_client, user).status_code == 404
     assert not Impersonation.objects.exists()
     assert acts_as(superuser_client) == staff.email
 
 
 @pytest.mark.parametrize("pk", ["0", "-1", "x", "9" * 300, "1 OR 1=1", "%00"])
 def test_an_unknown_user_is_not_found(superuser_client: Client, pk: str) -> None:
-    assert start(superuser_client, pk).status_code == 404
+    assert start_impersonation(superuser_client, pk).status_code == 404
 
 
 @pytest.mark.parametrize("staff_too", [False, True])
@@ -200,7 +163,7 @@ def test_only_superusers_act_as_users(ada_client: Client, user: User, staff_too:
     User.objects.filter(pk=user.pk).update(is_staff=staff_too)
     other = User.objects.create_user("bob@example.org")
     ada_client.post("/accounts/reauthenticate/", {"password": PASSWORD})
-    assert start(ada_client, other).status_code == 403
+    assert start_impersonation(ada_client, other).status_code == 403
     assert browser().post(f"/accounts/impersonate/{other.pk}/")["Location"].startswith("/accounts/login/")
     assert not Impersonation.objects.exists()
 
@@ -208,7 +171,7 @@ def test_only_superusers_act_as_users(ada_client: Client, user: User, staff_too:
 def test_it_asks_for_the_password_first(staff: User, user: User) -> None:
     EmailAddress.objects.create(user=staff, email=staff.email, verified=True, primary=True)
     client = sign_in(browser(), staff.email)
-    question = start(client, user)
+    question = start_impersonation(client, user)
     assert question["Location"].startswith("/accounts/reauthenticate/")
     address = f"/accounts/impersonate/{user.pk}/"
     assert client.post(question["Location"], {"password": PASSWORD, "next": address})["Location"] == "/"
@@ -217,63 +180,19 @@ def test_it_asks_for_the_password_first(staff: User, user: User) -> None:
 
 def test_no_second_one_begins_within_the_first(acting: Client, user: User) -> None:
     other = User.objects.create_user("bob@example.org")
-    assert start(acting, other).status_code == 403
+    assert start_impersonation(acting, other).status_code == 403
     assert acts_as(acting) == user.email
-
-
-def test_a_request_that_saves_the_old_session_after_the_end_does_not_bring_it_back(acting: Client) -> None:
-    session = acting.session
-    assert session["impersonation"]  # loaded by another request, which takes longer
-    acting.post(STOP)
-    session.save()
-    assert acts_as(acting) == "grace@example.org"
 
 
 def test_it_is_not_a_link(superuser_client: Client, user: User) -> None:
     assert superuser_client.get(f"/accounts/impersonate/{user.pk}/").status_code == 405
 
 
-def make_old(client: Client) -> None:
-    session = client.session
-    session["impersonation"] |= {"since": time.time() - LIMIT_SECONDS}
-    session.save()
-
-
-def test_a_form_that_is_sent_after_the_end_does_not_change_what_is_the_superusers(acting: Client, staff: User) -> None:
-    make_old(acting)
-    refused = acting.post("/tasks/", {"seconds": 1})
-    assert (refused.status_code, staff.task_runs.exists()) == (403, False)
-    assert "You act as yourself again." in refused.content.decode()
-
-
-def test_it_ends_after_an_hour(acting: Client, staff: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    make_old(acting)
-    assert acts_as(acting) == staff.email
-    assert Impersonation.objects.get().ended
-
-
-@pytest.mark.parametrize(
-    ("who", "change"),
-    [("user", {"is_superuser": True}), ("user", {"is_active": False}), ("staff", {"is_superuser": False})],
-)
-def test_it_ends_when_someone_changes(
-    acting: Client, user: User, staff: User, who: str, change: dict[str, bool]
-) -> None:
-    User.objects.filter(pk={"user": user, "staff": staff}[who].pk).update(**change)
-    assert acts_as(acting) == staff.email
-    assert Impersonation.objects.get().ended
-
-
-def test_it_ends_with_the_superusers_account(acting: Client, user: User, staff: User) -> None:
-    User.objects.filter(pk=staff.pk).update(is_active=False)
-    assert acts_as(acting) == ""
-
-
 def test_a_superuser_without_the_second_factor_cannot_begin(
     superuser_client: Client, user: User, settings: Settings
 ) -> None:
     settings.STAFF_NEEDS_SECOND_FACTOR = True
-    assert start(superuser_client, user)["Location"].startswith("/accounts/2fa/")
+    assert start_impersonation(superuser_client, user)["Location"].startswith("/accounts/2fa/")
     assert not Impersonation.objects.exists()
 
 

@@ -1,4 +1,4 @@
-"""A database is the same after backup and restore: each file in round_trips/ creates one."""
+"""A database is the same after backup and restore: the files in round_trips/ create four."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,9 +13,15 @@ from psycopg import sql
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.usefixtures("without_django")]
 
-FILES: Final = sorted(Path(__file__).parent.glob("round_trips/*.sql"))
+FOLDER: Final = Path(__file__).parent / "round_trips"
 # The owner of a database may not create event triggers and some extensions, nor read rows under a forced policy.
-FOR_SUPERUSERS: Final = {"extensions", "keys_and_triggers", "row_security", "superusers_only"}
+FOR_SUPERUSERS: Final = {"extensions", "keys_and_triggers", "row_security"}
+DATABASES: Final = {
+    "empty": {"empty"},
+    "superuser": FOR_SUPERUSERS,
+    "superuser's own": {"superusers_only"},
+    "owner": {file.stem for file in FOLDER.glob("*.sql")} - FOR_SUPERUSERS - {"empty", "superusers_only"},
+}
 
 
 def execute(project: Project, *statements: LiteralString) -> None:
@@ -35,12 +41,13 @@ def destroy(project: Project) -> None:
     execute(project, "CREATE TABLE something_else (id serial)", "INSERT INTO something_else DEFAULT VALUES")
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+@pytest.mark.parametrize("kind", DATABASES)
 def test_a_restored_database_is_the_one_that_was_backed_up(
-    make_project: MakeProject, server: Environment, owner: str, file: Path
+    make_project: MakeProject, server: Environment, owner: str, kind: str
 ) -> None:
-    project = make_project(POSTGRES_USER=server.postgres_user if file.stem in FOR_SUPERUSERS else owner)
-    client("psql", project.configuration.variables, "--quiet", "--set=ON_ERROR_STOP=on", f"--file={file}")
+    project = make_project(POSTGRES_USER=server.postgres_user if kind.startswith("superuser") else owner)
+    files = (f"--file={FOLDER / name}.sql" for name in sorted(DATABASES[kind]))
+    client("psql", project.configuration.variables, "--quiet", "--set=ON_ERROR_STOP=on", *files)
     before = picture(project.configuration.variables)
     project.back_up()
     project.verify()

@@ -1,6 +1,8 @@
 """Hostile and unusual backups, restored by a role without superuser rights: what is restored, refused, reported."""
 
 import re
+from itertools import product
+from typing import Final
 
 import pytest
 from bedplate.backup.errors import BackupError
@@ -18,25 +20,23 @@ def execute(project: Project, statements: str) -> None:
         connection.execute(statements.encode())
 
 
-@pytest.mark.parametrize(
-    "given",
-    [
-        "ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO PUBLIC",
-        "CREATE FOREIGN DATA WRAPPER mine; GRANT USAGE ON FOREIGN DATA WRAPPER mine TO {owner}",
-        "CREATE EXTENSION pgcrypto; GRANT EXECUTE ON FUNCTION gen_salt(text) TO {owner}",
-        "GRANT EXECUTE ON FUNCTION pg_stat_reset() TO {owner}",
-        "GRANT SELECT ON notes TO {stranger} WITH GRANT OPTION; SET ROLE {stranger}; GRANT SELECT ON notes TO PUBLIC",
-    ],
-    ids=["default privileges", "wrapper", "function of an extension", "function of the server", "chained grant"],
+GRANTS: Final = (
+    "ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO PUBLIC",
+    "CREATE FOREIGN DATA WRAPPER mine; GRANT USAGE ON FOREIGN DATA WRAPPER mine TO {owner}",
+    "CREATE EXTENSION pgcrypto; GRANT EXECUTE ON FUNCTION gen_salt(text) TO {owner}",
+    "GRANT EXECUTE ON FUNCTION pg_stat_reset() TO {owner}",
+    "GRANT SELECT ON notes TO {stranger} WITH GRANT OPTION; SET ROLE {stranger}; GRANT SELECT ON notes TO PUBLIC",
 )
-def test_a_grant_of_a_superuser_does_not_stop_a_restore(
-    project: Project, server: Environment, stranger: str, given: str
-) -> None:
+NAMES: Final = ("x FOR ALL TABLES", 'p " FOR ALL TABLES', "a\nb", "x\u2028y", "x\x0cy", "v EVENT TRIGGER w")
+
+
+def test_grants_of_a_superuser_do_not_stop_a_restore(project: Project, server: Environment, stranger: str) -> None:
     """A verified backup can be restored: refused parts are reported, and the rest is restored."""
     execute(project, "CREATE TABLE notes AS SELECT 'one' AS note")
     variables = project.configuration.variables
     with connect(server, variables.postgres_db) as connection:
-        connection.execute(given.format(owner=variables.postgres_user, stranger=stranger).encode())
+        for grant in GRANTS:
+            connection.execute(grant.format(owner=variables.postgres_user, stranger=stranger).encode())
     project.back_up()
     project.verify()
     project.restore()
@@ -44,16 +44,16 @@ def test_a_grant_of_a_superuser_does_not_stop_a_restore(
         assert connection.execute("SELECT note FROM notes").fetchall() == [("one",)]
 
 
-@pytest.mark.parametrize(
-    "name", ["x FOR ALL TABLES", 'p " FOR ALL TABLES', "a\nb", "x\u2028y", "x\x0cy", "v EVENT TRIGGER w"]
-)
-def test_names_cannot_make_a_backup_unusable(project: Project, name: str) -> None:
+def test_names_cannot_make_a_backup_unusable(project: Project) -> None:
     with connect(project.configuration.variables) as connection:
-        for statement in (
-            "CREATE SCHEMA {0}",
-            "CREATE TABLE {0}.{0} (id integer)",
-            "COMMENT ON TABLE {0}.{0} IS 'said of it'",
-            "CREATE PUBLICATION {0} FOR TABLE {0}.{0}",
+        for name, statement in product(
+            NAMES,
+            (
+                "CREATE SCHEMA {0}",
+                "CREATE TABLE {0}.{0} (id integer)",
+                "COMMENT ON TABLE {0}.{0} IS 'said of it'",
+                "CREATE PUBLICATION {0} FOR TABLE {0}.{0}",
+            ),
         ):
             connection.execute(sql.SQL(statement).format(sql.Identifier(name)))
     before = picture(project.configuration.variables)
@@ -63,11 +63,11 @@ def test_names_cannot_make_a_backup_unusable(project: Project, name: str) -> Non
     assert picture(project.configuration.variables) == before
 
 
-@pytest.mark.parametrize("name", ["x\u2028y", "x\x0cy"])
-def test_names_cannot_stop_a_superuser_either(superusers_project: Project, name: str) -> None:
+def test_names_cannot_stop_a_superuser_either(superusers_project: Project) -> None:
     project = superusers_project
     with connect(project.configuration.variables) as connection:
-        connection.execute(sql.SQL("CREATE TABLE {} (id integer)").format(sql.Identifier(name)))
+        for name in ("x\u2028y", "x\x0cy"):
+            connection.execute(sql.SQL("CREATE TABLE {} (id integer)").format(sql.Identifier(name)))
         connection.execute("CREATE PUBLICATION everything FOR ALL TABLES")
     before = picture(project.configuration.variables)
     project.back_up()

@@ -1,0 +1,66 @@
+"""Django's settings for the database, the cache and the task queue: the servers that the environment names."""
+
+from typing import Any, Final
+
+from bedplate.django.cache import OPTIONS as CACHE_OPTIONS
+from bedplate.environment import Environment
+
+# Allows readers with one writer; a writer takes the lock at the start, so it waits instead of failing.
+SQLITE_OPTIONS: Final = {
+    "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+    "transaction_mode": "IMMEDIATE",
+    "timeout": 20,
+}
+# For pages that start tasks while Valkey is unavailable: they must respond.
+QUEUE_TIMEOUTS: Final = {"socket_connect_timeout": 2, "socket_timeout": 5}
+
+
+def database(environment: Environment) -> dict[str, Any]:
+    """Return an entry of DATABASES: PostgreSQL, or SQLite in embedded mode."""
+    if environment.embedded:
+        name = environment.data_directory / "database.sqlite3"
+        return {"ENGINE": "django.db.backends.sqlite3", "NAME": name, "OPTIONS": SQLITE_OPTIONS}
+    host, port = environment.postgres_address
+    return {
+        "ENGINE": "bedplate.django.postgresql",
+        "HOST": host,
+        "PORT": port,
+        "NAME": environment.postgres_db,
+        "USER": environment.postgres_user,
+        "PASSWORD": environment.postgres_passwords[0],
+        "CONN_MAX_AGE": 600,
+        "CONN_HEALTH_CHECKS": True,
+        "DISABLE_SERVER_SIDE_CURSORS": bool(environment.postgres_pool),  # in a pool, a cursor's session may be another
+        "OPTIONS": {"connect_timeout": 5},
+    }
+
+
+def cache(environment: Environment) -> dict[str, Any]:
+    """Return an entry of CACHES: Valkey, which may be away, or this process's memory."""
+    if environment.embedded or environment.isolated:
+        return {"BACKEND": "bedplate.django.cache.MemoryCache"}
+    return {
+        "BACKEND": "bedplate.django.cache.OptionalCache",
+        "LOCATION": environment.cache_database,
+        "OPTIONS": CACHE_OPTIONS,
+    }
+
+
+def task_queue(environment: Environment, *, visibility_timeout: int) -> tuple[str, dict[str, Any]]:
+    """Return the queue's URL and Celery's options for it: Valkey, or files in embedded mode.
+
+    An isolated process has a temporary queue in memory. Unacknowledged tasks are redelivered after `visibility_timeout`
+    seconds.
+    """
+    if environment.embedded:
+        options: dict[str, Any] = {
+            "data_folder_in": str(environment.data_directory / "queue"),
+            "data_folder_out": str(environment.data_directory / "queue"),
+            "control_folder": str(environment.data_directory / "queue-control"),
+            "polling_interval": 0.2,
+        }
+    else:
+        options = {"visibility_timeout": visibility_timeout, **QUEUE_TIMEOUTS}
+    if environment.isolated:
+        return "memory://localhost", options
+    return "filesystem://localhost" if environment.embedded else environment.queue_database, options
