@@ -86,7 +86,7 @@ class Session(socketserver.StreamRequestHandler):
 def smtp_server(*, pause: float = 0.0, replies: Mapping[str, str] | None = None) -> Iterator[SmtpServer]:
     """Yield a mail server that listens."""
     with SmtpServer(pause=pause, replies=replies) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
+        Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         yield server
         server.stopped.set()
         server.shutdown()

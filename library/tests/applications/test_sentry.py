@@ -106,7 +106,7 @@ def sentry_server() -> Iterator[Sentry]:
             """Print nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = Thread(target=server.serve_forever)
+    thread = Thread(target=server.serve_forever, args=(0.02,))
     thread.start()
     try:
         yield Sentry(f"http://public@127.0.0.1:{server.server_port}/7", bodies)

@@ -102,7 +102,7 @@ class Handler(BaseHTTPRequestHandler):
 def oidc_server() -> Iterator[Provider]:
     """Yield a provider that listens."""
     with Provider() as server:
-        thread = Thread(target=server.serve_forever, daemon=True)
+        thread = Thread(target=server.serve_forever, args=(0.02,), daemon=True)
         thread.start()
         yield server
         server.shutdown()

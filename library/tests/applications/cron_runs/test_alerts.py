@@ -39,7 +39,7 @@ class Recorder(BaseHTTPRequestHandler):
 def service(configure: Callable[..., None]) -> Iterator[PingService]:
     """Return a ping service that the settings refer to."""
     with PingService() as service:
-        Thread(target=service.serve_forever, daemon=True).start()
+        Thread(target=service.serve_forever, args=(0.02,), daemon=True).start()
         configure(cron_ping_url=f"http://127.0.0.1:{service.server_port}/key/")
         yield service
         service.shutdown()
