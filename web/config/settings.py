@@ -103,7 +103,9 @@ FORM_RENDERER = "bedplate.django.theme.renderers.FormRenderer"
 DATABASES = {"default": services.database(ENVIRONMENT)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-CACHES = {"default": services.cache(ENVIRONMENT)}
+CACHES = {
+    "default": services.cache(ENVIRONMENT),
+}
 
 # Users and login
 

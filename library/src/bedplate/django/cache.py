@@ -38,7 +38,7 @@ class OptionalCache(RedisCache):
     paused_until: ClassVar[dict[str, float]] = {}
 
     def __init__(self, server: str | list[str], params: dict[str, Any]) -> None:
-        options = {"serializer": JSONSerializer} | params.get("OPTIONS", {})
+        options = {"serializer": JSONSerializer} | OPTIONS | params.get("OPTIONS", {})
         super().__init__(server, {"VERSION": VERSION} | params | {"OPTIONS": options})
         self.address = server if isinstance(server, str) else ",".join(server)
 

@@ -2,7 +2,6 @@
 
 from typing import Any, Final
 
-from bedplate.django.cache import OPTIONS as CACHE_OPTIONS
 from bedplate.environment import Environment
 
 # Allows readers with one writer; a writer takes the lock at the start, so it waits instead of failing.
@@ -35,15 +34,11 @@ def database(environment: Environment) -> dict[str, Any]:
     }
 
 
-def cache(environment: Environment) -> dict[str, Any]:
-    """Return an entry of CACHES: Valkey, which may be away, or this process's memory."""
+def cache(environment: Environment, url: str = "") -> dict[str, Any]:
+    """Return an entry of CACHES: Valkey at this URL, which may be away, or this process's memory."""
     if environment.embedded or environment.isolated:
-        return {"BACKEND": "bedplate.django.cache.MemoryCache"}
-    return {
-        "BACKEND": "bedplate.django.cache.OptionalCache",
-        "LOCATION": environment.cache_database,
-        "OPTIONS": CACHE_OPTIONS,
-    }
+        return {"BACKEND": "bedplate.django.cache.MemoryCache", "LOCATION": url}
+    return {"BACKEND": "bedplate.django.cache.OptionalCache", "LOCATION": url or environment.cache_database}
 
 
 def task_queue(environment: Environment, *, visibility_timeout: int) -> tuple[str, dict[str, Any]]:

@@ -8,14 +8,23 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final, override
+from typing import Final, Protocol, override
 from urllib.parse import urlencode
 
-from bedplate.testing.server import Server
 from bedplate.testing.visitor import Visitor
 
 CLIENTS: Final = 4
 PAUSE: Final = 0.08  # seconds between two requests of one client: they share this machine with the deploy
+
+
+class Site(Protocol):
+    """What is asked: a server, or a site on several machines."""
+
+    def visitor(self) -> Visitor:
+        """Return a new client."""
+
+    def make_user(self, email: str, *, password: str) -> None:
+        """Create a user with a verified address."""
 
 
 class Connection(http.client.HTTPSConnection):
@@ -35,7 +44,7 @@ class Connection(http.client.HTTPSConnection):
 class Traffic:
     """The load of some clients, and its results."""
 
-    def __init__(self, server: Server, *, clients: int = CLIENTS, pause: float = PAUSE, writing: bool = True) -> None:
+    def __init__(self, server: Site, *, clients: int = CLIENTS, pause: float = PAUSE, writing: bool = True) -> None:
         """Create the user of all clients. Each waits `pause` seconds before a request."""
         self.visitor, email = server.visitor(), f"visitor-{secrets.token_hex(4)}@example.com"
         server.make_user(email, password="a-visitor's-password")

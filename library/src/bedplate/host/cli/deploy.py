@@ -13,6 +13,7 @@ from bedplate.host.checks import folder, project
 from bedplate.host.checks.docker import check_docker
 from bedplate.host.checks.server import check_secrets
 from bedplate.host.checks.server_in_use import check_runs, find_server
+from bedplate.host.cli import deploy_swarm
 from bedplate.host.cli.parsers import add_wait, add_yes, command_parser
 from bedplate.host.configuration import env_file
 from bedplate.host.configuration.secret_list import read_secrets
@@ -29,6 +30,7 @@ from bedplate.host.install.report import notes
 from bedplate.host.install.services import how_to_start, services_down, warn
 from bedplate.host.programs import services
 from bedplate.host.steps import StepError, Steps, confirm, report_failure, run
+from bedplate.host.swarm import machines
 
 COMMAND: Final = "./bedplate deploy"
 USAGE: Final = """\
@@ -207,6 +209,8 @@ def go_back(deploy: DeploySteps) -> None:
 
 def perform(options: argparse.Namespace) -> None:
     """Run the command line; exit with its status."""
+    if machines.are_several():
+        deploy_swarm.perform(options)
     steps = Steps(ROOT / "deploy.log", total=6 if options.rollback or options.restart else 9)
     raise SystemExit(run(steps, partial(run_steps, options, steps)))
 

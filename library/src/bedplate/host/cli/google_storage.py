@@ -19,6 +19,7 @@ from bedplate.host.embedded import google_storage as embedded
 from bedplate.host.embedded.project import Project
 from bedplate.host.errors import AbortError
 from bedplate.host.programs import attempt, make_private_folder, output, run, run_to_its_end, services
+from bedplate.host.swarm import machines, one_off
 
 ENV: Final = ROOT / ".env"
 PORT: Final = "8765"
@@ -166,6 +167,8 @@ def in_docker(arguments: Sequence[str]) -> int:
     """Run the command in a one-off container, whether the stack runs or not. Return the exit status."""
     if not engine_answers():
         raise AbortError("Docker does not answer. Start it, then run this again.")
+    if machines.are_several():
+        return in_swarm(arguments)
     # A restore during an install or a deploy could replace the database by one that the code cannot use.
     if any(map(changes_data, arguments)) and not lock.take():
         raise AbortError(
@@ -185,6 +188,21 @@ def in_docker(arguments: Sequence[str]) -> int:
     if started and running() <= known:
         run(docker.compose("stop", *started), stdout=sys.stderr)
     return status
+
+
+def in_swarm(arguments: Sequence[str]) -> int:
+    """Run the command in a container on one of the machines. Return the exit status."""
+    if any(map(changes_data, arguments)) and not lock.take():
+        raise AbortError("a deploy, rotation or restore of this project is running.", "Wait until it ends.")
+    call = read_call(arguments, env_file.read(ENV))
+    if "--volume" in call.options:
+        raise AbortError(
+            "on several machines a command sees no file and no folder of this one.",
+            "Backups are in a bucket: BACKUP_URL=gs://…; a key goes into secrets/: ./bedplate rotate-secret",
+        )
+    if any("-" in (given, given.partition("=")[2]) for given in arguments):
+        raise AbortError("on several machines a command has no standard input.", "Restore that backup on one machine.")
+    return one_off.run("cron", ["python", "-m", "bedplate.backup", *call.arguments], name="backup")
 
 
 def engine_answers() -> bool:

@@ -11,6 +11,7 @@ from bedplate.host.checks import folder, project
 from bedplate.host.checks.docker import check_docker
 from bedplate.host.checks.ports import port_number
 from bedplate.host.checks.server import check_server
+from bedplate.host.cli import install_swarm
 from bedplate.host.cli.parsers import add_yes, command_parser
 from bedplate.host.configuration import env_file
 from bedplate.host.configuration.environment import find_environment
@@ -25,7 +26,7 @@ from bedplate.host.steps import StepError, Steps, confirm, report_failure, run
 USAGE: Final = """\
 ./install_docker.sh [--yes] [--port N]
        ./install_docker.sh --environment dev|prod [--domain NAME] [--admin-email MAIL]
-                           [--port N] [--https-port N] [--yes]"""
+                           [--port N] [--https-port N] [--swarm] [--yes]"""
 DESCRIPTION: Final = """\
 Builds and starts this project on this machine, with Docker: LOCAL, or DEV or PROD on a server.
 
@@ -56,8 +57,8 @@ Exit status: 0 running, 1 failed (with the reason), 2 invalid usage, 130 interru
 VARIABLES: Final = {"domain": "DOMAIN", "admin_email": "ADMIN_EMAIL", "https_port": "HTTPS_PORT"}
 
 
-def parse(arguments: Sequence[str]) -> tuple[Request, bool]:
-    """Return the request, and whether to act without asking. Exit with 2 if an option is invalid."""
+def parse(arguments: Sequence[str]) -> tuple[Request, argparse.Namespace]:
+    """Return the request, and the options. Exit with 2 if an option is invalid."""
     parser = command_parser("./install_docker.sh", DESCRIPTION, EPILOG, USAGE)
     parser.add_argument(
         "--environment",
@@ -83,6 +84,9 @@ def parse(arguments: Sequence[str]) -> tuple[Request, bool]:
         help="after a change of COMPOSE_PROJECT_NAME in .env: start with an empty database under the new name; the "
         "data under the earlier one stay",
     )
+    parser.add_argument(
+        "--swarm", action="store_true", help="PROD on several machines (library/docs/how-to/several-machines.md)"
+    )
     add_yes(parser)
     options = parser.parse_args(arguments)
     environment = find_environment(options.environment or "")
@@ -93,7 +97,7 @@ def parse(arguments: Sequence[str]) -> tuple[Request, bool]:
     request = Request(
         environment=environment, values=values, port_option=str(options.port or ""), new_database=options.new_database
     )
-    return request, options.yes
+    return request, options
 
 
 def given(text: str) -> str:
@@ -212,8 +216,9 @@ def print_diagnosis(error: StepError, request: Request, steps: Steps) -> None:
 
 def perform(arguments: Sequence[str]) -> None:
     """Do what the command line says; exit with its status."""
-    request, assume_yes = parse(arguments)
-    raise SystemExit(install(request, assume_yes=assume_yes))
+    request, options = parse(arguments)
+    several = install_swarm.is_requested(request, swarm=options.swarm)
+    raise SystemExit((install_swarm.install if several else install)(request, assume_yes=options.yes))
 
 
 def main(arguments: Sequence[str]) -> int:

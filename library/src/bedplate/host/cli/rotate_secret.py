@@ -26,6 +26,8 @@ from bedplate.host.rotation.files import SecretFiles
 from bedplate.host.rotation.sequence import Rotation
 from bedplate.host.secrets_folder import SecretsFolder
 from bedplate.host.steps import StepError, Steps, confirm, report_failure, run
+from bedplate.host.swarm import machines, one_off
+from bedplate.host.swarm.rotation import SwarmRotation
 
 STEP_END_TIMEOUT: Final = 300  # seconds: an interrupted restart goes back to the earlier containers
 USAGE: Final = """\
@@ -114,8 +116,12 @@ def check(options: argparse.Namespace, steps: Steps) -> tuple[Rotation, Environm
     secret = checks.find_secret(name, secrets, environment, given=bool(source), command=command)
     new = checks.read_new(source, secret) if source else ""
     files = SecretFiles(secret, SecretsFolder(secrets=secrets, environment=environment))
-    rotation = Rotation(files, secrets, steps, options.wait)
-    check_runs(*services.needed_by_web(rotation.services), "nginx", "web")
+    several = machines.are_several()
+    rotation = (SwarmRotation if several else Rotation)(files, secrets, steps, options.wait)
+    if several:
+        one_off.running_stack()
+    else:
+        check_runs(*services.needed_by_web(rotation.services), "nginx", "web")
     # While a server accepts clients without a password, its running clients have none.
     if rotation.has_list and (without := rotation.passwords.without_list()):
         raise AbortError(
@@ -221,7 +227,7 @@ def clean_up(rotation: Rotation, command: str, *, forget: bool) -> None:
     except Exception as error:  # of whatever kind: what is left to do is named
         steps.say(str(error))
     with suppress(Exception):
-        if down := services_down(rotation.services, steps, has_image=has_image):
+        if not machines.are_several() and (down := services_down(rotation.services, steps, has_image=has_image)):
             warn(how_to_start(down))
 
 

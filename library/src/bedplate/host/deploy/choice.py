@@ -29,6 +29,19 @@ class Choice:
 
 def choose(environment: Environment, wanted: Choice) -> Deployment:
     """Return the deployment. Raise AbortError if it is impossible."""
+    deployment = next_deployment(environment, wanted)
+    check_backup(deployment)
+    check_web_is_of_old(deployment)
+    if wanted.rollback:
+        check_rollback(deployment)
+    elif wanted.pull:
+        check_can_pull(deployment)
+    check_is_another(deployment)
+    return deployment
+
+
+def next_deployment(environment: Environment, wanted: Choice) -> Deployment:
+    """Return the deployment from the release in `.env` to the wanted one."""
     old, previous = env_file.get("RELEASE"), env_file.get("PREVIOUS_RELEASES")
     if wanted.rollback:
         new, _, earlier = previous.partition(" ")
@@ -37,7 +50,7 @@ def choose(environment: Environment, wanted: Choice) -> Deployment:
     else:
         new = wanted.pull or name_of_build()
         earlier = newest(old, new, previous)
-    deployment = Deployment(
+    return Deployment(
         environment=environment,
         old=old,
         new=new,
@@ -48,15 +61,12 @@ def choose(environment: Environment, wanted: Choice) -> Deployment:
         backup=wanted.backup and (ROOT / "google_storage.sh").exists(),  # a project may have no backups
         wait=wanted.wait,
     )
-    check_backup(deployment)
-    check_web_is_of_old(deployment)
-    if wanted.rollback:
-        check_rollback(deployment)
-    elif wanted.pull:
-        check_can_pull(deployment)
-    if new == old:
-        raise AbortError(f"the release {new} is the one that runs.", "Nothing needs to be deployed.")
-    return deployment
+
+
+def check_is_another(deployment: Deployment) -> None:
+    """Raise AbortError if the wanted release is the one that runs."""
+    if deployment.new == deployment.old:
+        raise AbortError(f"the release {deployment.new} is the one that runs.", "Nothing needs to be deployed.")
 
 
 def check_backup(deployment: Deployment) -> None:

@@ -1,0 +1,205 @@
+"""PROD on three machines: installed, deployed under load, broken and brought back. The tests run in this order."""
+
+import time
+from collections.abc import Iterator
+
+import pytest
+from bedplate.testing.compose import wait_until
+
+from stack.conftest import Report
+from stack.swarm.nodes import Machine
+from stack.swarm.site import DOMAIN, EMAIL, FOLDER, VARIABLES, Site, site
+from stack.traffic import Traffic
+
+pytestmark = pytest.mark.stack
+
+CRASHES = "RUN printf 'raise SystemExit(3)\\n' >config/wsgi.py"
+BAD_MIGRATION = """
+RUN cat >users/migrations/9999_fails.py <<'END'
+from pathlib import Path
+from django.db import migrations
+def fail(apps, editor):
+    raise ValueError("no such column")
+class Migration(migrations.Migration):
+    dependencies = [("users", sorted(file.stem for file in Path(__file__).parent.glob("0*.py"))[-1])]
+    operations = [migrations.RunPython(fail)]
+END
+"""
+
+
+@pytest.fixture(scope="module")
+def swarm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """Yield the site on three machines, installed as the how-to says."""
+    with site(tmp_path_factory.mktemp("swarm")) as found:
+        install(found)
+        found.deploy("--pull", "first")
+        yield found
+
+
+def install(found: Site) -> None:
+    """Make the first machine a manager, let the others join, and fill in `.env`."""
+    options = ("--environment", "prod", "--domain", DOMAIN, "--admin-email", EMAIL, "--swarm", "--yes")
+    first = found.machines.first
+    first.docker("swarm", "init", "--default-addr-pool", "10.201.0.0/16")
+    result = found.bedplate("env", f"COMPOSE_PROJECT_NAME={found.project}", "./install_docker.sh", *options)
+    assert result.returncode == 0, f"{result.stdout}\n{result.stderr}"
+    assert "POSTGRES_HOST in .env" in result.stdout  # what is missing is listed
+    join = next(line.split() for line in result.stdout.splitlines() if "docker swarm join" in line)
+    for machine in found.machines.all[1:]:
+        machine.run(*join)
+    refused = found.bedplate("./bedplate", "deploy", "--pull", "first", "--yes")
+    assert (refused.returncode, "REGISTRY in .env is empty" in refused.stderr) == (1, True), refused.stderr
+    balancer = f"TRUSTED_PROXIES={first.address.rpartition('.')[0]}.0/24"
+    lines = "\n".join([*(f"{name}={value}" for name, value in VARIABLES.items()), balancer])
+    first.run("bash", "-ec", f"printf '%s\\n' '{lines}' >>.env", folder=FOLDER)
+
+
+@pytest.fixture
+def traffic(swarm: Site) -> Iterator[Traffic]:
+    """Yield load through the balancer during the test."""
+    with Traffic(swarm, clients=3).running() as load:
+        yield load
+
+
+def test_each_machine_serves_and_the_first_user_is_there(swarm: Site) -> None:
+    assert all(swarm.machines.containers(swarm.service("nginx")).values())
+    assert swarm.sql("SELECT email FROM users_user") == EMAIL
+    assert swarm.visitor().ask("/")[0] == 200
+
+
+def test_a_deploy_under_load_drops_nothing(swarm: Site, traffic: Traffic, report: Report) -> None:
+    nginx = swarm.machines.containers(swarm.service("nginx"))
+    before = swarm.variable("RELEASE")
+    started = time.monotonic()
+    swarm.deploy("--pull", swarm.push("second"), "--no-backup")
+    seconds = time.monotonic() - started
+    traffic.stop()
+    report(f"a deploy to three machines: {seconds:.0f} s, {traffic.requests} requests, failed: {traffic.failures}")
+    assert traffic.failures == []
+    assert traffic.written > 0
+    assert swarm.sql("SELECT count(*) FROM operations_taskrun") == str(traffic.written)
+    assert (before, swarm.variable("RELEASE")) == ("first", "second")
+    assert swarm.machines.containers(swarm.service("nginx")) == nginx  # not replaced: it has not changed
+
+
+def test_a_release_that_crashes_is_rolled_back(swarm: Site, traffic: Traffic) -> None:
+    swarm.push("crashes", {"web": CRASHES})
+    result = swarm.bedplate("./bedplate", "deploy", "--pull", "crashes", "--no-backup", "--yes")
+    traffic.stop()
+    assert (result.returncode, traffic.failures) == (1, [])
+    assert "these did not become healthy: web" in result.stderr
+    assert "Going back to the release second … done." in result.stderr
+    assert swarm.variable("RELEASE") == "second"
+    for service in ("web", "celery", "cron", "flower"):
+        shown = swarm.machines.first.docker(
+            "service", "inspect", "--format", "{{json .Spec.Labels}}", swarm.service(service)
+        )
+        assert '"bedplate.release":"second"' in shown, service
+
+
+@pytest.mark.parametrize(
+    ("tag", "changes", "said"),
+    [
+        ("migrates", {"web": BAD_MIGRATION}, "no such column"),
+        ("missing", None, "there is no such image"),
+    ],
+)
+def test_before_anything_is_replaced_a_bad_release_is_refused(
+    swarm: Site, tag: str, changes: dict[str, str] | None, said: str
+) -> None:
+    web = swarm.machines.containers(swarm.service("web"))
+    if changes:
+        swarm.push(tag, changes)
+    result = swarm.bedplate("./bedplate", "deploy", "--pull", tag, "--no-backup", "--yes")
+    assert result.returncode == 1
+    assert said in result.stderr
+    assert (swarm.variable("RELEASE"), swarm.machines.containers(swarm.service("web"))) == ("second", web)
+
+
+def test_a_worker_or_a_second_deploy_is_refused(swarm: Site) -> None:
+    lock = f"{swarm.project}_deploy_runs"
+    first = swarm.machines.first
+    first.run("bash", "-ec", f"echo held | docker config create --label 'bedplate.deploy=two since noon' {lock} -")
+    try:
+        refused = swarm.bedplate("./bedplate", "deploy", "--restart", "--yes")
+        assert (refused.returncode, "another deploy of this project runs, on two since noon" in refused.stderr) == (
+            1,
+            True,
+        )
+    finally:
+        first.docker("config", "rm", lock)
+
+
+def test_a_machine_without_power_is_replaced(swarm: Site, traffic: Traffic, report: Report) -> None:
+    lost = other_than(swarm, "one", swarm.machines.leader)
+    lose(swarm, lost, traffic, report, limit=60)
+
+
+def test_the_leader_without_power_is_replaced(swarm: Site, traffic: Traffic, report: Report) -> None:
+    """Also when that is the machine from which the project is deployed."""
+    lose(swarm, swarm.machines.named(swarm.machines.leader), traffic, report, limit=90)
+
+
+def other_than(swarm: Site, *names: str) -> Machine:
+    return next(each for each in swarm.machines.all if each.name not in names)
+
+
+def lose(swarm: Site, lost: Machine, traffic: Traffic, report: Report, *, limit: float) -> None:
+    """Cut the power of a machine; web is healthy elsewhere within the limit; then it comes back."""
+    seen_by = other_than(swarm, lost.name)
+    count = int(
+        seen_by.docker("service", "inspect", "--format", "{{.Spec.Mode.Replicated.Replicas}}", swarm.service("web"))
+    )
+    lost.kill()
+    started = time.monotonic()
+    try:
+        wait_until(lambda: healthy(swarm, lost, seen_by) == count, limit=limit, what="web is healthy elsewhere")
+        seconds = time.monotonic() - started
+        traffic.stop()
+        report(f"{lost.name} lost: {seconds:.0f} s; {traffic.requests} requests, failed: {traffic.failures}")
+        assert len(traffic.failures) <= 2 * len(traffic.answered)
+    finally:
+        lost.start()
+    wait_until(lambda: seen_by.is_ready(lost.name), limit=60, what="it is in the swarm again")
+    running = "{{.Name}} {{.Replicas}}"
+    full = f"{swarm.service('nginx')} 3/3"
+    wait_until(lambda: full in seen_by.docker("service", "ls", "--format", running), limit=60, what="nginx runs there")
+
+
+def healthy(swarm: Site, lost: Machine, seen_by: Machine) -> int:
+    """Return the number of web's tasks that run on the other machines."""
+    columns = "{{.Node}} {{.CurrentState}}"
+    listed = seen_by.docker(
+        "service", "ps", "--filter", "desired-state=running", "--format", columns, swarm.service("web")
+    )
+    return sum(words[0] != lost.name and words[1] == "Running" for words in map(str.split, listed.splitlines()))
+
+
+def test_a_drained_machine_drops_nothing(swarm: Site, traffic: Traffic) -> None:
+    drained = other_than(swarm, "one")
+    swarm.machines.first.docker("node", "update", "--availability", "drain", drained.name)
+    label = f"label=com.docker.stack.namespace={swarm.project}"
+    wait_until(lambda: not drained.docker("ps", "--quiet", "--filter", label), limit=90, what="it is empty")
+    traffic.stop()
+    swarm.machines.first.docker("node", "update", "--availability", "active", drained.name)
+    wait_until(
+        lambda: swarm.machines.containers(swarm.service("nginx"))[drained], limit=60, what="nginx runs there again"
+    )
+    assert traffic.failures == []
+
+
+def test_a_secret_is_rotated_under_load(swarm: Site, traffic: Traffic) -> None:
+    value = "a-new-password-for-mail"
+    swarm.machines.first.run("bash", "-ec", f"printf {value} >new-password", folder=FOLDER)
+    result = swarm.bedplate("./bedplate", "rotate-secret", "email_password", "--from", "new-password", "--yes")
+    traffic.stop()
+    assert result.returncode == 0, f"{result.stdout}{result.stderr}{swarm.log}"
+    assert traffic.failures == []
+    assert swarm.machines.execute(swarm.service("celery"), "cat", "/run/secrets/email_password").strip() == value
+
+
+def test_back_to_the_release_before(swarm: Site) -> None:
+    swarm.deploy("--rollback")
+    assert swarm.variable("RELEASE") == "first"
+    shown = swarm.machines.first.docker("service", "inspect", "--format", "{{json .Spec.Labels}}", swarm.service("web"))
+    assert '"bedplate.release":"first"' in shown
