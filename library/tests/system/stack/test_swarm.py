@@ -4,14 +4,18 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from bedplate.testing.checkout import ROOT
 from bedplate.testing.compose import wait_until
+from documents import commands_of
 
 from stack.conftest import Report
 from stack.swarm.nodes import Machine
-from stack.swarm.site import DOMAIN, EMAIL, FOLDER, VARIABLES, Site, site
+from stack.swarm.site import EMAIL, FOLDER, VARIABLES, Site, site
 from stack.traffic import Traffic
 
 pytestmark = pytest.mark.stack
+
+HOW_TO = ROOT / "library/docs/how-to/several-machines.md"
 
 CRASHES = "RUN printf 'raise SystemExit(3)\\n' >config/wsgi.py"
 BAD_MIGRATION = """
@@ -32,16 +36,18 @@ def swarm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """Yield the site on three machines, installed as the how-to says."""
     with site(tmp_path_factory.mktemp("swarm")) as found:
         install(found)
-        found.deploy("--pull", "first")
+        (command,) = commands_of(HOW_TO, section="Deploy")
+        result = found.bedplate("bash", "-ec", f"{command.strip()} --pull first")  # the images are built beside it
+        assert result.returncode == 0, f"{result.stdout}\n{result.stderr}\n{found.log}"
         yield found
 
 
 def install(found: Site) -> None:
     """Make the first machine a manager, let the others join, and fill in `.env`."""
-    options = ("--environment", "prod", "--domain", DOMAIN, "--admin-email", EMAIL, "--swarm", "--yes")
     first = found.machines.first
     first.docker("swarm", "init", "--default-addr-pool", "10.201.0.0/16")
-    result = found.bedplate("env", f"COMPOSE_PROJECT_NAME={found.project}", "./install_docker.sh", *options)
+    (command,) = commands_of(HOW_TO, section="The first machine")
+    result = found.bedplate("env", f"COMPOSE_PROJECT_NAME={found.project}", "bash", "-ec", command)
     assert result.returncode == 0, f"{result.stdout}\n{result.stderr}"
     assert "POSTGRES_HOST in .env" in result.stdout  # what is missing is listed
     join = next(line.split() for line in result.stdout.splitlines() if "docker swarm join" in line)
@@ -176,12 +182,13 @@ def healthy(swarm: Site, lost: Machine, seen_by: Machine) -> int:
 
 
 def test_a_drained_machine_drops_nothing(swarm: Site, traffic: Traffic) -> None:
-    drained = other_than(swarm, "one")
-    swarm.machines.first.docker("node", "update", "--availability", "drain", drained.name)
+    drain, bring_back = commands_of(HOW_TO, section="When a machine is lost")[0].splitlines()
+    drained = swarm.machines.named("two")
+    swarm.machines.first.run(*drain.split())
     label = f"label=com.docker.stack.namespace={swarm.project}"
     wait_until(lambda: not drained.docker("ps", "--quiet", "--filter", label), limit=90, what="it is empty")
     traffic.stop()
-    swarm.machines.first.docker("node", "update", "--availability", "active", drained.name)
+    swarm.machines.first.run(*bring_back.split())
     wait_until(
         lambda: swarm.machines.containers(swarm.service("nginx"))[drained], limit=60, what="nginx runs there again"
     )
@@ -195,7 +202,14 @@ def test_a_secret_is_rotated_under_load(swarm: Site, traffic: Traffic) -> None:
     traffic.stop()
     assert result.returncode == 0, f"{result.stdout}{result.stderr}{swarm.log}"
     assert traffic.failures == []
-    assert swarm.machines.execute(swarm.service("celery"), "cat", "/run/secrets/email_password").strip() == value
+    wait_until(lambda: secrets_of_workers(swarm) == {value}, limit=60, what="the earlier workers have ended")
+
+
+def secrets_of_workers(swarm: Site) -> set[str]:
+    """Return what each worker reads as the mail server's password."""
+    workers = swarm.machines.containers(swarm.service("celery")).items()
+    command = ("cat", "/run/secrets/email_password")
+    return {machine.docker("exec", each, *command).strip() for machine, found in workers for each in found}
 
 
 def test_back_to_the_release_before(swarm: Site) -> None:

@@ -119,7 +119,8 @@ def run_steps(options: argparse.Namespace, steps: Steps, undo: ExitStack) -> int
         act(deploy)
     except StepError as error:
         diagnosis = diagnose(error.output, command=COMMAND, is_server=True, database_is_elsewhere=lambda: True)
-        report_failure(error, diagnosis, steps.log)
+        logs = f"docker service logs {deploy.project}_SERVICE"
+        report_failure(error, [line.replace("docker compose logs SERVICE", logs) for line in diagnosis], steps.log)
         return 1
     deploy.done = True
     write(summary(deploy, seconds=int(time.monotonic() - started)))

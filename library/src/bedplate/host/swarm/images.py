@@ -9,11 +9,13 @@ from bedplate.host.deploy.containers import CONTENT, has_image
 from bedplate.host.deploy.release import RESTART, Deployment
 from bedplate.host.programs import attempt
 from bedplate.host.steps import CommandError, Steps
+from bedplate.host.swarm.rendering import split
 
 
 def names(config: Mapping[str, Any]) -> list[str]:
     """Return the images of the services, each once."""
-    return list(dict.fromkeys(str(service["image"]) for service in config["services"].values()))
+    deployed, _volumes = split(config["services"])
+    return list(dict.fromkeys(str(service["image"]) for service in deployed.values()))
 
 
 def is_own(image: str) -> bool:

@@ -7,6 +7,7 @@ from bedplate.host.errors import AbortError
 from bedplate.host.password_lists import is_ours
 from bedplate.host.programs import services
 from bedplate.host.swarm.machines import HOW_TO
+from bedplate.host.swarm.rendering import split
 
 
 def check_services(secrets: Mapping[str, Secret]) -> None:
@@ -30,4 +31,5 @@ def missing(secrets: Mapping[str, Secret]) -> list[str]:
 
 def _host_is_gone(form: str) -> bool:
     host = form.rpartition("@")[2].partition(":")[0]
-    return host not in services()
+    deployed, _volumes = split(services())
+    return host not in deployed

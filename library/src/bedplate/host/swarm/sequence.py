@@ -105,8 +105,9 @@ class SwarmSteps:
         """Replace the services, each task by a healthy one; then write the release into `.env`."""
         deployment = self.deployment
         self.replacing = True
-        self._deploy(self.stack, "--prune")
+        self._deploy(self.stack)
         self._wait(self.stack, deployment.new)
+        self._remove_others(self.stack)
         releases.store(deployment.new, self.stack)
         deployment.write_release()
         (ROOT / CANDIDATE).unlink(missing_ok=True)
@@ -122,16 +123,26 @@ class SwarmSteps:
         """Make the swarm run what it ran before: all services, not only the one that failed."""
         tasks.remove(f"{self.project}_{name}" for name in rendering.JOBS if name != "static_files")
         if self.replacing and self.previous:
-            self._deploy(self.previous, "--prune")
+            self._deploy(self.previous)
             self._wait(self.previous, self.deployment.old)
+            self._remove_others(self.previous)
         (ROOT / CANDIDATE).unlink(missing_ok=True)
 
     def _wait(self, stack: Mapping[str, Any], release: str) -> None:
         tasks.wait_for_services(stack, release, project=self.project, wait=self.deployment.wait, steps=self.steps)
 
-    def _deploy(self, stack: Mapping[str, Any], *options: str) -> None:
+    def _remove_others(self, stack: Mapping[str, Any]) -> None:
+        """Remove services that are not in the stack, except the job that runs on machines that join.
+
+        The option --prune of `docker stack deploy` would remove it, and naming it there would run it again.
+        """
+        kept = {f"{self.project}_{name}" for name in (*stack["services"], "static_files")}
+        listed = output(["docker", "stack", "services", "--format", "{{.Name}}", self.project]).split()
+        tasks.remove(name for name in listed if name not in kept)
+
+    def _deploy(self, stack: Mapping[str, Any]) -> None:
         file = ROOT / RENDERED
         env_file.replace(json.dumps(stack, indent=2), file)
         command = ["docker", "stack", "deploy", "--compose-file", str(file), "--with-registry-auth"]
-        self.steps.run([*command, "--resolve-image", "never", "--detach=true", *options, self.project])
+        self.steps.run([*command, "--resolve-image", "never", "--detach=true", self.project])
         file.unlink(missing_ok=True)

@@ -15,7 +15,14 @@ IMAGE: Final = "stack-test-swarm-machine"
 REGISTRY: Final = "registry:5000"
 NAMES: Final = ("one", "two", "three")
 POOL: Final = "10.201.0.0/16"  # of the swarm's own networks: not those of this machine
-ENGINE: Final = ("dockerd", f"--insecure-registry={REGISTRY}", "--no-new-privileges", "--storage-driver=overlay2")
+# A machine without power keeps no file of a running program.
+ENGINE: Final = (
+    "bash",
+    "-c",
+    'rm -rf /run/docker* /run/containerd && exec dockerd "$@"',
+    "dockerd",
+    *(f"--insecure-registry={REGISTRY}", "--no-new-privileges", "--storage-driver=overlay2"),
+)
 REGISTRY_CONFIGURATION: Final = """
 version: 0.1
 storage: { filesystem: { rootdirectory: /var/lib/registry } }
@@ -52,7 +59,6 @@ class Machine:
 
     def start(self) -> None:
         """Switch it on again, and wait until its engine answers."""
-        # A machine without power keeps no file of a running program.
         run("docker", "start", self.container)
         self.wait_until_ready()
 

@@ -24,7 +24,6 @@ VARIABLES: Final = {
     "POSTGRES_HOST": "db.example.com",
     "ACME_SERVER": "off",
     "WEB_WORKERS": "1",
-    "UPDATE_MONITOR": "5s",
     "PROXY_PROTOCOL": "true",
     "SHARED_DATA": "/shared/data",
 }
@@ -172,12 +171,12 @@ def beside(project: str, network: str, password: str) -> Iterator[None]:
     """Run PostgreSQL, and Valkey twice: for the queue, and for the cache."""
     database = ("--network-alias=db.example.com", "--tmpfs=/var/lib/postgresql:uid=999,gid=999", "--user=999:999")
     variables = ("--env=POSTGRES_USER=postgres", f"--env=POSTGRES_PASSWORD={secrets.token_hex(16)}")
-    options = ("--tmpfs=/data", "--user=999:999")
+    options = ("--tmpfs=/data:uid=999,gid=999", "--user=999:999")
     with (
         container(f"{project}-database", network, *database, *variables, image="postgres:18-trixie"),
         container(
             f"{project}-queue", network, *options, "--network-alias=queue.example.com", image="valkey/valkey:9",
-            command=("valkey-server", "--requirepass", password, "--maxmemory-policy", "noeviction"),
+            command=("valkey-server", "--requirepass", password, "--appendonly", "yes", "--save", ""),
         ),
         container(
             f"{project}-cache", network, *options, "--network-alias=cache.example.com", image="valkey/valkey:9",
