@@ -21,7 +21,7 @@ TOKEN_URI: Final = "https://oauth2.googleapis.com/token"  # noqa: S105 - an addr
 
 def load_credentials(file: Path) -> Credentials:
     """Return the credentials that `./google_storage.sh -a` stored. Raise AccessError if none are usable."""
-    if not file.exists() or not file.stat().st_size:  # on a server the file exists, empty at first
+    if not file.exists() or not file.read_bytes().strip():  # on a server the file exists, empty at first
         if "STORAGE_EMULATOR_HOST" in os.environ:
             return AnonymousCredentials()
         raise AccessError("This machine has no credentials for Google Cloud Storage yet. Run ./google_storage.sh -a")

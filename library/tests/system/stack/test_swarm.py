@@ -10,7 +10,7 @@ from documents import commands_of
 
 from stack.conftest import Report
 from stack.swarm.nodes import Machine
-from stack.swarm.site import EMAIL, FOLDER, VARIABLES, Site, site
+from stack.swarm.site import EMAIL, FOLDER, Site, site
 from stack.traffic import Traffic
 
 pytestmark = pytest.mark.stack
@@ -56,7 +56,7 @@ def install(found: Site) -> None:
     refused = found.bedplate("./bedplate", "deploy", "--pull", "first", "--yes")
     assert (refused.returncode, "REGISTRY in .env is empty" in refused.stderr) == (1, True), refused.stderr
     balancer = f"TRUSTED_PROXIES={first.address.rpartition('.')[0]}.0/24"
-    lines = "\n".join([*(f"{name}={value}" for name, value in VARIABLES.items()), balancer])
+    lines = "\n".join([*(f"{name}={value}" for name, value in found.variables.items()), balancer])
     first.run("bash", "-ec", f"printf '%s\\n' '{lines}' >>.env", folder=FOLDER)
 
 
@@ -151,25 +151,42 @@ def other_than(swarm: Site, *names: str) -> Machine:
 
 
 def lose(swarm: Site, lost: Machine, traffic: Traffic, report: Report, *, limit: float) -> None:
-    """Cut the power of a machine; web is healthy elsewhere within the limit; then it comes back."""
+    """Cut the power of a machine: what ran there is elsewhere within the limit, tasks too; then it comes back."""
     seen_by = other_than(swarm, lost.name)
+    begin_tasks(swarm)
     count = int(
         seen_by.docker("service", "inspect", "--format", "{{.Spec.Mode.Replicated.Replicas}}", swarm.service("web"))
     )
+    before = int(swarm.sql("SELECT count(*) FROM operations_taskrun WHERE attempts > 1"))
     lost.kill()
     started = time.monotonic()
     try:
         wait_until(lambda: healthy(swarm, lost, seen_by) == count, limit=limit, what="web is healthy elsewhere")
         seconds = time.monotonic() - started
         traffic.stop()
-        report(f"{lost.name} lost: {seconds:.0f} s; {traffic.requests} requests, failed: {traffic.failures}")
+        again = "SELECT count(*) FROM operations_taskrun WHERE attempts > 1 AND state <> 'queued'"
+        already = int(swarm.sql(again))
+        wait_until(lambda: int(swarm.sql(again)) > before, limit=limit, what="its task begins elsewhere")
+        tasks = "at once" if already > before else f"after {time.monotonic() - started:.0f} s"
+        report(f"{lost.name} lost: web elsewhere after {seconds:.0f} s, its task {tasks}")
+        report(f"{traffic.requests} requests, failed: {traffic.failures}")
         assert len(traffic.failures) <= 2 * len(traffic.answered)
     finally:
         lost.start()
     wait_until(lambda: seen_by.is_ready(lost.name), limit=60, what="it is in the swarm again")
     running = "{{.Name}} {{.Replicas}}"
+    unfinished = "SELECT count(*) FROM operations_taskrun WHERE state <> 'succeeded'"
+    wait_until(lambda: swarm.sql(unfinished) == "0", limit=120, what="every task has succeeded")
     full = f"{swarm.service('nginx')} 3/3"
     wait_until(lambda: full in seen_by.docker("service", "ls", "--format", running), limit=60, what="nginx runs there")
+
+
+def begin_tasks(swarm: Site) -> None:
+    """Give each worker a task that takes longer than it has to live."""
+    code = "from bedplate.django.operations.tasks import sample\nfor _ in range(6): sample.start(seconds=40)"
+    swarm.machines.execute(swarm.service("web"), "python", "manage.py", "shell", "--no-imports", "--command", code)
+    running = "SELECT count(*) FROM operations_taskrun WHERE state = 'running' AND percent < 20"
+    wait_until(lambda: int(swarm.sql(running)) >= 5, limit=60, what="the workers are busy")
 
 
 def healthy(swarm: Site, lost: Machine, seen_by: Machine) -> int:
@@ -210,6 +227,24 @@ def secrets_of_workers(swarm: Site) -> set[str]:
     workers = swarm.machines.containers(swarm.service("celery")).items()
     command = ("cat", "/run/secrets/email_password")
     return {machine.docker("exec", each, *command).strip() for machine, found in workers for each in found}
+
+
+def test_data_are_backed_up_verified_and_restored(swarm: Site) -> None:
+    """On whichever machine the command runs."""
+    users = int(swarm.sql("SELECT count(*) FROM users_user"))
+    for arguments in (["-b"], ["-l"]):
+        done = swarm.bedplate("./google_storage.sh", *arguments)
+        assert done.returncode == 0, done.stdout + done.stderr
+    backup = next(word for word in done.stdout.split() if word.startswith("gs://"))
+    verified = swarm.bedplate("./google_storage.sh", "--verify", backup)
+    assert verified.returncode == 0, verified.stdout + verified.stderr
+    swarm.make_user("later@example.com", password="a-user's-password")
+    restored = swarm.bedplate("./google_storage.sh", "-r", backup, "--yes-replace", "prod")
+    assert restored.returncode == 0, restored.stdout + restored.stderr
+    assert int(swarm.sql("SELECT count(*) FROM users_user")) == users
+    assert swarm.visitor().ask("/accounts/login/")[0] == 200
+    refused = swarm.bedplate("./google_storage.sh", "-r", backup)
+    assert refused.returncode != 0  # nobody can type the name of the environment there
 
 
 def test_back_to_the_release_before(swarm: Site) -> None:

@@ -18,7 +18,6 @@ from bedplate.host.configuration.secret_list import read_secrets
 from bedplate.host.console import write
 from bedplate.host.deploy import choice
 from bedplate.host.deploy.choice import Choice
-from bedplate.host.deploy.release import CANDIDATE
 from bedplate.host.deploy.report import state_of_git
 from bedplate.host.diagnosis import diagnose
 from bedplate.host.errors import AbortError
@@ -132,6 +131,11 @@ def go_back(deploy: SwarmSteps) -> None:
     if deploy.done:
         return
     steps = deploy.steps
+    if not deploy.previous:
+        deploy.go_back()
+        remove = f"docker stack rm {deploy.project}"
+        warn(f"\nNothing served before. What was begun stays until the next deploy, or: {remove}\n")
+        return
     warn(f"\nGoing back to the release {env_file.get('RELEASE')} … ")
     steps.title = ""
     steps.say(f"\n== [{time.strftime('%H:%M:%S')}] Going back")
@@ -141,7 +145,6 @@ def go_back(deploy: SwarmSteps) -> None:
         steps.say(str(error))
         warn(f"failed: see {steps.log}. What runs: docker stack ps {deploy.project}. To do: {COMMAND} --restart\n")
     else:
-        (ROOT / CANDIDATE).unlink(missing_ok=True)
         warn("done.\n")
 
 

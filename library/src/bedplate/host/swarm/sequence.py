@@ -92,14 +92,14 @@ class SwarmSteps:
 
     def publish_static_files(self) -> None:
         """Publish the static files on each machine, which pulls the image there: one without room fails here."""
-        self.run_job("static_files", everywhere=True)
+        self.run_job("static_files")
 
-    def run_job(self, name: str, *, everywhere: bool = False) -> None:
+    def run_job(self, name: str) -> None:
         """Run a job of the next release to its end."""
         service = f"{self.project}_{name}"
         tasks.remove([service])
         self._deploy(rendering.with_only(self.stack, {name: rendering.job(self.stack["services"], name)}))
-        tasks.wait_for_job(service, wait=self.deployment.wait, everywhere=everywhere, steps=self.steps)
+        tasks.wait_for_job(service, wait=self.deployment.wait, steps=self.steps)
 
     def replace(self) -> None:
         """Replace the services, each task by a healthy one; then write the release into `.env`."""

@@ -2,17 +2,16 @@
 
 import json
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from bedplate.host.programs import attempt, output
+from bedplate.host.programs import attempt
 from bedplate.host.steps import CommandError, Steps
 from bedplate.host.swarm.machines import machines
 from bedplate.host.swarm.rendering import RELEASE_LABEL
 
 POLL_INTERVAL: Final = 0.5  # seconds
-ENDED: Final = ("complete", "failed", "rejected", "shutdown", "orphaned", "remove")
 LINES: Final = "20"  # of a failed task's log
 
 
@@ -78,20 +77,18 @@ class Waiting:
         return time.monotonic() - self._since < self._wait
 
 
-def wait_for_job(name: str, *, wait: int | None, everywhere: bool, steps: Steps) -> None:
-    """Wait until the job is complete, on one machine or on each that takes tasks; its output is in the log.
+def wait_for_job(name: str, *, wait: int, steps: Steps) -> None:
+    """Wait until the job is complete, on one machine or on each where it belongs; its output is in the log.
 
     Raise CommandError if it fails, or if no machine takes it within `wait` seconds. A job that runs has all the time.
     """
-    waiting = Waiting(wait=wait or 120)
+    waiting = Waiting(wait=wait)
     while True:
         tasks = tasks_of(name)
         if failed := [task for task in tasks if task.failed]:
             show_log(name, steps)
             raise CommandError(f"{name} failed: {failed[0].error}")
-        done = {task.node for task in tasks if task.state == "complete"}
-        needed = {each.id for each in machines() if each.ready and each.takes_tasks} if everywhere else set()
-        if done and needed <= done:
+        if tasks and all(task.state == "complete" for task in tasks):
             show_log(name, steps)
             return
         runs = any(task.state == "running" for task in tasks)
@@ -140,16 +137,11 @@ def _state(service: Mapping[str, Any] | None, release: str) -> str:
     wanted = service["Spec"]["TaskTemplate"]["ContainerSpec"]
     tasks = [task for task in tasks_of(service["ID"]) if task.wanted == "running"]
     mode = service["Spec"]["Mode"]
-    count = mode["Replicated"]["Replicas"] if "Replicated" in mode else len(_machines_for(tasks))
+    count = mode["Replicated"]["Replicas"] if "Replicated" in mode else max(1, len(tasks))  # one on each machine
     good = [task for task in tasks if task.state == "running" and _same(task.specification, wanted)]
     if update not in ("", "completed") or len(good) < count or len(good) < len(tasks):
         return f"{update or 'starting'}: {len(good)} of {count}, {' '.join(sorted(task.state for task in tasks))}"
     return ""
-
-
-def _machines_for(tasks: Sequence[Task]) -> set[str]:
-    """Return the machines on which a global service belongs."""
-    return {each.id for each in machines() if each.ready and each.takes_tasks} | {task.node for task in tasks}
 
 
 def _same(one: Any, other: Any) -> bool:
@@ -183,12 +175,6 @@ def show_log(service: str, steps: Steps) -> None:
 
 
 def remove(names: Iterable[str]) -> None:
-    """Remove services, and wait until their containers are gone."""
+    """Remove these services, those that exist."""
     for name in names:
-        if attempt(["docker", "service", "rm", name]).returncode == 0:
-            waiting = Waiting(wait=60)
-            while output(
-                ["docker", "ps", "--quiet", "--filter", f"label=com.docker.swarm.service.name={name}"]
-            ).strip():
-                if not waiting.go_on(name):
-                    break
+        attempt(["docker", "service", "rm", name])

@@ -77,6 +77,8 @@ class Machines:
     """The machines, their network, and the registry."""
 
     network: str
+    gateway: str
+    """This machine's address, as the machines see it."""
     all: tuple[Machine, ...]
     registry_port: int
     """Of 127.0.0.1: the engine of this machine pushes there, without TLS."""
@@ -137,7 +139,8 @@ def machines(prefix: str, folder: Path) -> Iterator[Machines]:
         cleanup.callback(attempt, "docker", "volume", "rm", f"{prefix}-shared")
         for machine in every:
             machine.wait_until_ready()
-        yield Machines(network=network, all=tuple(every), registry_port=port)
+        shown = run("docker", "network", "inspect", "--format", "{{(index .IPAM.Config 0).Gateway}}", network)
+        yield Machines(network=network, gateway=shown.strip(), all=tuple(every), registry_port=port)
 
 
 @contextmanager

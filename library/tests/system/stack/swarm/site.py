@@ -5,12 +5,13 @@ import ssl
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from bedplate.testing.checkout import copy_checkout, free_port, unique_slug
 from bedplate.testing.compose import attempt, run, wait_until
+from bedplate.testing.fake_gcs import fake_gcs
 from bedplate.testing.visitor import Visitor
 
 from stack.swarm.nodes import REGISTRY, Machines, container, machines
@@ -26,6 +27,7 @@ VARIABLES: Final = {
     "WEB_WORKERS": "1",
     "PROXY_PROTOCOL": "true",
     "SHARED_DATA": "/shared/data",
+    "CELERY_REPLICAS": "3",
 }
 MAKE_USER: Final = """
 import sys
@@ -69,7 +71,8 @@ class Site:
     """The checkout on this machine, where the images are built."""
     database: str
     """PostgreSQL's container."""
-    releases: list[str] = field(default_factory=list)
+    variables: Mapping[str, str]
+    """What is added to `.env`."""
 
     def bedplate(self, *arguments: str, limit: float = 400) -> "subprocess.CompletedProcess[str]":
         """Run a command of the project on the first machine."""
@@ -152,7 +155,16 @@ def site(folder: Path) -> Iterator[Site]:
         cleanup.enter_context(
             container(f"{project}-balancer", network, *options, command=("haproxy", "-f", "/haproxy.cfg"))
         )
-        new = Site(machines=found, project=project, port=port, directory=directory, database=f"{project}-database")
+        bucket = cleanup.enter_context(fake_gcs(host=found.gateway))
+        backups = {"BACKUP_URL": bucket.make_bucket(), "STORAGE_EMULATOR_HOST": bucket.url}
+        new = Site(
+            variables=VARIABLES | backups,
+            machines=found,
+            project=project,
+            port=port,
+            directory=directory,
+            database=f"{project}-database",
+        )
         copy_to_first(new)
         write_secrets(new, password)
         new.push("first")
