@@ -19,7 +19,7 @@ from stack.fault_injection import SHELL, interrupt_at
 from stack.roles import as_superuser
 from stack.traffic import Traffic
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.slow]
 
 BEFORE: Final = """
 x-application: &application

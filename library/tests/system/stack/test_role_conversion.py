@@ -17,7 +17,7 @@ from stack.superuser.cluster import (
     kill_and_complete,
 )
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.slow]
 
 DONE: Final = (
     "PostgreSQL: app owns its databases and is no superuser any more; "

@@ -6,7 +6,11 @@ from bedplate.testing.server import Server
 from stack.conftest import Report
 from stack.soak import soak
 
-pytestmark = [pytest.mark.stack, pytest.mark.parametrize("server", ["prod"], indirect=True, scope="session")]
+pytestmark = [
+    pytest.mark.stack,
+    pytest.mark.slow,
+    pytest.mark.parametrize("server", ["prod"], indirect=True, scope="session"),
+]
 
 REQUESTS = 400
 TASKS = 80

@@ -13,7 +13,7 @@ from stack.swarm.nodes import Machine
 from stack.swarm.site import EMAIL, FOLDER, Site, site
 from stack.traffic import Traffic
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.slow]
 
 HOW_TO = ROOT / "library/docs/how-to/several-machines.md"
 

@@ -19,11 +19,11 @@ from bedplate.host.embedded import node
 from bedplate.host.embedded.project import Project
 from bedplate.host.errors import HostError
 
-PARTS: Final = ("all", "fast", "tools", "stack")
+PARTS: Final = ("all", "fast", "tools", "stack", "slow")
 USAGE: Final = """\
-Usage: ./run_tests.sh [all | fast | tools | stack]
+Usage: ./run_tests.sh [all | fast | tools | stack | slow]
 
-  all     everything (the default)
+  all     fast, tools and stack (the default)
   fast    linters, type checks, the tests of the application on SQLite and of the frontend. No Docker.
   tools   known vulnerabilities of the dependencies, and their licenses. No Docker.
   stack   LOCAL and PROD in real containers, with a real browser (Chromium): logging in, a background task, the
@@ -31,6 +31,8 @@ Usage: ./run_tests.sh [all | fast | tools | stack]
 
 In the base project's own repository, its library is tested too: in fast its applications; in tools backups,
 certificates, the install, embedded mode, creation and update of projects; in stack every promise of the documentation.
+Not in all: slow, a quarter of an hour, before a release: a site on three machines of a swarm, conversions of servers
+of earlier versions, and a long soak.
 
 It installs its tools: Python's in .venv, Node's in web/frontend/node_modules, and Node itself if this
 machine has no suitable one. The stack tests need a Docker engine and Chromium; as root on Debian, or when CI
@@ -177,8 +179,8 @@ class Tests:
             self.title("Creation and update of projects")
             self.run("python -m pytest template/tests -m 'not stack' --numprocesses 3")
 
-    def test_stack(self) -> None:
-        """Run the tests in containers."""
+    def test_stack(self, *, slow: bool = False) -> None:
+        """Run the tests in containers, or the slow ones among them."""
         self.title("A Docker engine, and the base images")
         images = ROOT / "template/base_images"
         if images.is_dir():
@@ -195,8 +197,12 @@ class Tests:
             self.run("python -m pytest tests")
             return
         self.prepare_program("ssh-keygen", "openssh-client")
+        if slow:
+            self.title("Three machines, conversions, a soak")
+            self.run("python -m pytest library/tests/system -m slow --numprocesses 2")
+            return
         self.title("The stack, in containers")
-        self.run("python -m pytest library/tests/system -m stack --numprocesses 2")  # see conftest.py
+        self.run("python -m pytest library/tests/system -m 'stack and not slow' --numprocesses 2")  # see conftest.py
         self.title("New projects, in containers, with their tests/")
         self.run("python -m pytest template/tests -m stack")
 
@@ -223,7 +229,7 @@ def run_part(part: str) -> None:
     """Prepare the tools, and run the tests of a part."""
     tests = Tests()
     tests.prepare_python()
-    if part != "stack":
+    if part not in ("stack", "slow"):
         tests.prepare_node()
     if part in ("all", "fast"):
         tests.lint()
@@ -232,6 +238,10 @@ def run_part(part: str) -> None:
         tests.test_tools()
     if part in ("all", "stack"):
         tests.test_stack()
+    if part == "slow":
+        if not (ROOT / "library/tests").is_dir():
+            raise HostError("the slow tests are the base project's own.", "Everything here: ./run_tests.sh")
+        tests.test_stack(slow=True)
     tests.title("All passed")
 
 
