@@ -24,7 +24,7 @@ from documents import commands_of
 
 from stack.conftest import Report
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.slow]
 
 SEED: Final = int(os.environ.get("INTERRUPTIONS_SEED") or random.randrange(10_000))
 SECONDS: Final = float(os.environ.get("INTERRUPTIONS_SECONDS") or 60)  # time in which interruptions begin

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 from bedplate.testing.checkout import ROOT
-from bedplate.testing.compose import wait_until
+from bedplate.testing.compose import attempt, wait_until
 from documents import commands_of
 
 from stack.conftest import Report
@@ -223,10 +223,15 @@ def test_a_secret_is_rotated_under_load(swarm: Site, traffic: Traffic) -> None:
 
 
 def secrets_of_workers(swarm: Site) -> set[str]:
-    """Return what each worker reads as the mail server's password."""
+    """Return what each worker reads as the mail server's password; an error for one that has just ended."""
     workers = swarm.machines.containers(swarm.service("celery")).items()
     command = ("cat", "/run/secrets/email_password")
-    return {machine.docker("exec", each, *command).strip() for machine, found in workers for each in found}
+    answers = [
+        attempt("docker", "exec", machine.container, "docker", "exec", each, *command)
+        for machine, found in workers
+        for each in found
+    ]
+    return {(answer.stdout + answer.stderr).strip() for answer in answers}
 
 
 def test_data_are_backed_up_verified_and_restored(swarm: Site) -> None:
