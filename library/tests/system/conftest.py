@@ -14,7 +14,12 @@ from fake_machine import FakeMachine
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 pytest_plugins = ["bedplate.testing.stack"]
-LONGEST: Final = ("test_swarm.py", "test_deploy.py", "test_backup_system.py", "test_interruptions.py")  # minutes, after the servers'
+LONGEST: Final = (
+    "test_swarm.py",
+    "test_deploy.py",
+    "test_backup_system.py",
+    "test_interruptions.py",
+)  # minutes, after the servers'
 OF_A_SERVER: Final = re.compile(r"\bstack/.*\[(.*-)?(dev|prod)(-.*)?\]$")
 
 

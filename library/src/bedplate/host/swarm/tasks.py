@@ -130,16 +130,15 @@ def _state(service: Mapping[str, Any] | None, release: str) -> str:
     if service is None:
         return "is not there yet"
     update = (service.get("UpdateStatus") or {}).get("State", "")
-    if update.startswith("rollback") or update == "paused":
-        return f"!{(service['UpdateStatus'].get('Message') or 'the update was stopped')}"
-    if service["Spec"].get("Labels", {}).get(RELEASE_LABEL) != release:
-        return "!the swarm went back to the previous release"
+    if service["Spec"].get("Labels", {}).get(RELEASE_LABEL) != release or update.endswith("paused"):
+        message = (service.get("UpdateStatus") or {}).get("Message")
+        return f"!{message or 'the swarm went back to the previous release'}"
     wanted = service["Spec"]["TaskTemplate"]["ContainerSpec"]
     tasks = [task for task in tasks_of(service["ID"]) if task.wanted == "running"]
     mode = service["Spec"]["Mode"]
     count = mode["Replicated"]["Replicas"] if "Replicated" in mode else max(1, len(tasks))  # one on each machine
     good = [task for task in tasks if task.state == "running" and _same(task.specification, wanted)]
-    if update not in ("", "completed") or len(good) < count or len(good) < len(tasks):
+    if update not in ("", "completed", "rollback_completed") or len(good) < count or len(good) < len(tasks):
         return f"{update or 'starting'}: {len(good)} of {count}, {' '.join(sorted(task.state for task in tasks))}"
     return ""
 
