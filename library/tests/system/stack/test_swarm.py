@@ -241,7 +241,7 @@ def test_data_are_backed_up_verified_and_restored(swarm: Site) -> None:
     assert int(swarm.sql("SELECT count(*) FROM users_user")) == users
     assert swarm.visitor().ask("/accounts/login/")[0] == 200
     refused = swarm.bedplate("./google_storage.sh", "-r", backup)
-    assert refused.returncode != 0  # nobody can type the name of the environment there
+    assert refused.returncode != 0  # a job has no terminal to type the name of the environment into
 
 
 def test_back_to_the_release_before(swarm: Site) -> None:

@@ -130,22 +130,18 @@ def go_back(deploy: SwarmSteps) -> None:
     """Undo a deploy that did not get to its end."""
     if deploy.done:
         return
-    steps = deploy.steps
-    if not deploy.previous:
-        deploy.go_back()
-        remove = f"docker stack rm {deploy.project}"
-        warn(f"\nNothing served before. What was begun stays until the next deploy, or: {remove}\n")
-        return
-    warn(f"\nGoing back to the release {env_file.get('RELEASE')} … ")
+    steps, remove = deploy.steps, f"docker stack rm {deploy.project}"
+    warn(f"\nGoing back to the release {env_file.get('RELEASE')} … " if deploy.previous else "\n")
     steps.title = ""
     steps.say(f"\n== [{time.strftime('%H:%M:%S')}] Going back")
     try:
         deploy.go_back()
     except Exception as error:  # of whatever kind: what is left to do is named
-        steps.say(str(error))
+        steps.say(str(error), getattr(error, "output", ""))
         warn(f"failed: see {steps.log}. What runs: docker stack ps {deploy.project}. To do: {COMMAND} --restart\n")
-    else:
-        warn("done.\n")
+        return
+    nothing = f"Nothing served before. What was begun stays until the next deploy, or: {remove}\n"
+    warn("done.\n" if deploy.previous else nothing)
 
 
 def plan(deploy: SwarmSteps, found: list[Machine]) -> str:

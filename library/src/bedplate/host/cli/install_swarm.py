@@ -61,7 +61,7 @@ def check(request: Request) -> dict[str, Secret]:
 
 
 def run_steps(request: Request, steps: Steps, _undo: ExitStack, *, assume_yes: bool) -> int:
-    """Check, ask, write the configuration, begin a swarm if there is none. Return the exit status."""
+    """Check, ask, write the configuration, begin a swarm unless this machine is in one. Return the exit status."""
     with steps.check():
         secrets = check(request)
     write(f"\n  Environment  PROD, on several machines\n  Folder       {ROOT}\n\n")

@@ -54,7 +54,7 @@ def pinned(config: Mapping[str, Any], deployment: Deployment, earlier: Mapping[s
 
 
 def digest_of(image: str) -> str:
-    """Return the image's reference with the digest in its registry; empty if there is none."""
+    """Return the image's reference with the digest in its registry; empty without one."""
     result = attempt(["docker", "image", "inspect", "--format", "{{json .RepoDigests}}", image])
     repository = image if "/" in image.rpartition(":")[2] else image.rpartition(":")[0] or image
     digests = json.loads(result.stdout) if result.returncode == 0 else []

@@ -61,7 +61,7 @@ def machines() -> list[Machine]:
         if "does not have a leader" in result.stderr or "deadline exceeded" in result.stderr:
             raise AbortError(
                 "most managers of the swarm are away: the site goes on, but nothing can be changed.",
-                f'Bring them back. If they are lost: {HOW_TO}, "When most managers are lost"',
+                f'Bring them back. If they are lost: {HOW_TO}, "When a machine is lost"',
             )
         raise failure(["docker", "node", "ls"], result.returncode, result.stderr)
     return [_machine(json.loads(line)) for line in result.stdout.splitlines()]

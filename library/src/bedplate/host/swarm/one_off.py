@@ -20,7 +20,7 @@ LAST_LINES_TIMEOUT: Final = 5  # seconds for the last lines of a task that has e
 
 
 def running_stack() -> dict[str, Any]:
-    """Return the stack that was deployed last, with the secrets of now. Raise AbortError if there is none."""
+    """Return the stack that was deployed last, with the secrets of now. Raise AbortError before the first deploy."""
     check_swarm()
     if not (found := releases.find(env_file.get("RELEASE"))):
         raise AbortError("nothing is deployed yet.", "First: ./bedplate deploy")
@@ -49,8 +49,8 @@ def run(
         return _exit_status(f"{project}_{job}")
 
 
-def deploy(stack: Mapping[str, Any], project: str) -> None:
-    """Give the stack to the swarm. Raise HostError if it refuses it."""
+def deploy(stack: Mapping[str, Any], project: str) -> str:
+    """Give the stack to the swarm; return what Docker prints. Raise HostError if the swarm refuses it."""
     command = ["docker", "stack", "deploy", "--compose-file", "-", "--with-registry-auth", "--resolve-image", "never"]
     result = subprocess.run(
         [*command, "--detach=true", project],
@@ -60,7 +60,8 @@ def deploy(stack: Mapping[str, Any], project: str) -> None:
         check=False,
     )
     if result.returncode != 0:
-        raise HostError("the swarm refuses the command.", output=result.stderr.decode(errors="replace"))
+        raise HostError("the swarm refuses it.", output=result.stderr.decode(errors="replace"))
+    return (result.stdout + result.stderr).decode(errors="replace").rstrip("\n")
 
 
 def _exit_status(service: str) -> int:

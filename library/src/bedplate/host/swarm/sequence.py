@@ -15,9 +15,7 @@ from bedplate.host.deploy.release import CANDIDATE, Deployment
 from bedplate.host.programs import output
 from bedplate.host.secrets_folder import SecretsFolder
 from bedplate.host.steps import Steps
-from bedplate.host.swarm import images, releases, rendering, tasks, versions
-
-RENDERED = ".stack.json"
+from bedplate.host.swarm import images, one_off, releases, rendering, tasks, versions
 
 
 @dataclass
@@ -132,17 +130,16 @@ class SwarmSteps:
         tasks.wait_for_services(stack, release, project=self.project, wait=self.deployment.wait, steps=self.steps)
 
     def _remove_others(self, stack: Mapping[str, Any]) -> None:
-        """Remove services that are not in the stack, except the job that runs on machines that join.
+        """Remove services that are not in the stack, except jobs: one runs on machines that join, others are commands.
 
-        The option --prune of `docker stack deploy` would remove it, and naming it there would run it again.
+        The option --prune of `docker stack deploy` would remove them, and naming the first there would run it again.
         """
-        kept = {f"{self.project}_{name}" for name in (*stack["services"], "static_files")}
-        listed = output(["docker", "stack", "services", "--format", "{{.Name}}", self.project]).split()
-        tasks.remove(name for name in listed if name not in kept)
+        kept = {f"{self.project}_{name}" for name in stack["services"]}
+        jobs = {f"{self.project}_{name}" for name in ("migrate", "default_user")}
+        listed = output(["docker", "stack", "services", "--format", "{{.Name}} {{.Mode}}", self.project])
+        for name, _, mode in (line.partition(" ") for line in listed.splitlines()):
+            if name in jobs or (name not in kept and not mode.endswith("job")):  # other jobs: a backup that runs
+                tasks.remove([name])
 
     def _deploy(self, stack: Mapping[str, Any]) -> None:
-        file = ROOT / RENDERED
-        env_file.replace(json.dumps(stack, indent=2), file)
-        command = ["docker", "stack", "deploy", "--compose-file", str(file), "--with-registry-auth"]
-        self.steps.run([*command, "--resolve-image", "never", "--detach=true", self.project])
-        file.unlink(missing_ok=True)
+        self.steps.say(one_off.deploy(stack, self.project))
