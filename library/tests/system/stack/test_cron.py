@@ -15,7 +15,7 @@ from stack.production import HARDENED
 pytestmark = pytest.mark.stack
 
 FORMER_SCRIPT = "/cron/tasks/prune_task_runs.sh"
-SLOW = """bash -c "trap 'echo tidied up; exit 1' TERM; sleep 600 & wait" """
+SLOW = """bash -c "trap 'echo tidied up; exit 1' TERM; echo began >>/data/slow; sleep 600 & wait" """
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +74,16 @@ def test_two_containers_run_a_task_once(cron: Cron) -> None:
     )
 
 
+def wait_for_slow(cron: Cron) -> None:
+    """Return once the slow task runs, and would hear that it is to end."""
+    cron.wait_for("slow", "running")
+    wait_until(
+        lambda: cron.stack.exec("web", "cat", "/data/slow").count("began") == len(begun_runs(cron, "slow")),
+        limit=20,
+        what="the slow task has begun",
+    )
+
+
 def begun_runs(cron: Cron, task: str) -> list[Run]:
     """Return the started runs of a task. A busy machine may miss one, which then prints nothing."""
     return [run for run in cron.runs(task) if run.state not in {"missed", "skipped"}]
@@ -88,7 +98,7 @@ def test_task_never_overlaps_itself(cron: Cron) -> None:
 
 def test_killed_run_raises_the_alarm(cron: Cron) -> None:
     """When the runner of a task is killed, the command ends too, the run counts as failed, and the admins get mail."""
-    cron.wait_for("slow", "running")
+    wait_for_slow(cron)
     index, watched = cron.kill_runner("slow")
     wait_until(lambda: not cron.is_running(index, watched), limit=10, what="the unwatched command ends")
     cron.wait_for_mail("Cron: slow: Killed: the process that ran it is gone.")
@@ -97,7 +107,7 @@ def test_killed_run_raises_the_alarm(cron: Cron) -> None:
 
 def test_stopping_ends_tasks_in_order(cron: Cron) -> None:
     """A container that stops asks its tasks to end, records their results, and ends soon."""
-    cron.wait_for("slow", "running")
+    wait_for_slow(cron)
     cron.stack.compose("stop", "cron")
     last = cron.runs("slow")[-1]
     assert (last.state, last.reason) == ("failed", "Stopped: its container was stopped.")

@@ -36,10 +36,11 @@ FORBIDDEN: Final = {
     "other databases": "DROP DATABASE postgres",
     "the template of databases": "ALTER DATABASE template1 OWNER TO app",
 }
-# Objects of the first superuser in this database; PostgreSQL's own have lower numbers.
+# Objects of the first superuser in this database. PostgreSQL's own have lower numbers, except its schemas of
+# temporary tables.
 OF_SUPERUSER: Final = """
     SELECT count(*) FROM pg_class WHERE relowner = 10 AND oid >= 16384
-    UNION ALL SELECT count(*) FROM pg_namespace WHERE nspowner = 10 AND oid >= 16384
+    UNION ALL SELECT count(*) FROM pg_namespace WHERE nspowner = 10 AND oid >= 16384 AND nspname !~ '^pg_(toast_)?temp_'
     UNION ALL SELECT count(*) FROM pg_database WHERE datdba = 10 AND datname !~ '^(postgres|template[01])$'
 """
 
