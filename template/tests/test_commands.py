@@ -73,7 +73,7 @@ RUN_BY: Final = {
     f"{HOW_TO}remove-the-frontend.md": {ALL: "template/tests/test_removals.py"},
     f"{HOW_TO}remove-the-proxy.md": {ALL: "template/tests/test_removals.py"},
     f"{HOW_TO}rotate-a-secret.md": {ALL: "library/tests/system/stack/test_rotate_secret.py"},
-    f"{HOW_TO}several-machines.md": {ALL: "library/tests/system/stack/test_swarm.py"},
+    f"{HOW_TO}several-machines.md": {ALL: "library/tests/system/stack/swarm/site.py"},
     f"{HOW_TO}rebuild-indexes.md": {"": "library/tests/system/stack/test_health.py"},
     f"{HOW_TO}update.md": {"": "template/tests/test_update.py"},
 }

@@ -10,7 +10,7 @@ from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic import SecretStr as SecretStr  # noqa: PLC0414 - projects import it from here
 from pydantic_settings import SettingsConfigDict
 
-from bedplate.environment_values import Dsn, Secret, TimeZone, error_message, lines, with_database
+from bedplate.environment_values import Dsn, Secret, TimeZone, ValkeyUrl, error_message, lines, with_database
 from bedplate.login_provider import LoginProvider
 
 SECRETS_DIRECTORY: Final = Path("/run/secrets")
@@ -86,12 +86,13 @@ class Environment(LoginProvider):
         description="Password of that user. Secret; required, except in embedded mode. During a "
         "rotation, the other password follows on a second line.",
     )
-    valkey_url: SecretStr = Field(
+    valkey_url: ValkeyUrl = Field(
         default=SecretStr("redis://valkey:6379"),
         description="Valkey: the task queue, with user and password: `redis://queue:…@valkey:6379`. Over TLS: "
-        "`rediss://…?ssl_ca_certs=/path/to/ca.pem`. Secret; not in embedded mode.",
+        "`rediss://…?ssl_ca_certs=/path/to/ca.pem`. With Sentinels: `sentinel://…@a:26379,b:26379?master_name=NAME`. "
+        "Secret; not in embedded mode.",
     )
-    cache_url: SecretStr = Field(default=SecretStr("redis://cache:6379"), description="The cache, like `VALKEY_URL`.")
+    cache_url: ValkeyUrl = Field(default=SecretStr("redis://cache:6379"), description="The cache, like `VALKEY_URL`.")
     data_directory: Path = Field(
         default=Path("/data"), description="Folder of uploads, caught mail; in embedded mode also database and queue."
     )

@@ -1,7 +1,7 @@
 """The values of the environment's variables, and the message about those that are invalid."""
 
 from typing import Annotated, Final
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, SecretStr, ValidationError
@@ -12,6 +12,16 @@ PLACEHOLDER: Final = "change-me"
 def with_database(url: str, number: int) -> str:
     """Return the URL of a database of Valkey: its number is the path of the URL, before the query."""
     return urlsplit(url)._replace(path=f"/{number}").geturl()
+
+
+def sentinels(url: str) -> tuple[list[str], str]:
+    """Return a URL for each Sentinel of `sentinel://USER:PASSWORD@A,B,C/0?master_name=NAME`, and the name; or none."""
+    parts = urlsplit(url)
+    if parts.scheme != "sentinel":
+        return [], ""
+    login, at, hosts = parts.netloc.rpartition("@")
+    urls = [parts._replace(netloc=f"{login}{at}{host}", query="").geturl() for host in hosts.split(",")]
+    return urls, parse_qs(parts.query).get("master_name", [""])[0]
 
 
 def lines(secret: SecretStr) -> tuple[str, ...]:
@@ -33,6 +43,14 @@ def require_dsn(value: SecretStr) -> SecretStr:
     return value
 
 
+def require_master_name(value: SecretStr) -> SecretStr:
+    """Return the URL of Valkey. Raise ValueError if it names Sentinels, but not which primary to ask them for."""
+    urls, name = sentinels(value.get_secret_value())
+    if urls and not name:
+        raise ValueError("names no primary: sentinel://USER:PASSWORD@HOST:26379,HOST:26379?master_name=NAME")
+    return value
+
+
 def refuse_placeholder(value: SecretStr) -> SecretStr:
     """Return the secret. Raise ValueError if it is the placeholder of `.env.example`."""
     if PLACEHOLDER in value.get_secret_value():
@@ -51,6 +69,7 @@ def require_time_zone(value: str) -> str:
 
 Secret = Annotated[SecretStr, AfterValidator(refuse_placeholder)]
 TimeZone = Annotated[str, AfterValidator(require_time_zone)]
+ValkeyUrl = Annotated[SecretStr, AfterValidator(require_master_name)]
 Dsn = Annotated[SecretStr, AfterValidator(require_dsn)]
 
 

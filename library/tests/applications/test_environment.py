@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from bedplate import environment
+from bedplate.django.services import task_queue
 from config.environment import Environment, read_environment
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -187,3 +188,15 @@ def test_of_several_databases_the_one_that_takes_writes_is_used(
     read_environment()
     assert os.environ.get("PGTARGETSESSIONATTRS") == wanted
     monkeypatch.delenv("PGTARGETSESSIONATTRS", raising=False)
+
+
+def test_sentinels_need_the_name_of_the_primary(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in {"SECRET_KEY": SECRET, "POSTGRES_PASSWORD": SECRET}.items():
+        monkeypatch.setenv(name, value)
+    address = "sentinel://app:secret@one:26379,two:26380"
+    monkeypatch.setenv("VALKEY_URL", f"{address}?master_name=queue")
+    found = task_queue(read_environment(), visibility_timeout=600)
+    assert found[0] == "sentinel://app:secret@one:26379/0;sentinel://app:secret@two:26380/0"
+    assert found[1]["master_name"] == "queue"
+    monkeypatch.setenv("VALKEY_URL", address)
+    assert "VALKEY_URL: names no primary: sentinel://USER:PASSWORD@HOST:26379" in explanation()

@@ -33,11 +33,13 @@ def pytest_configure() -> None:
 
 
 class FileOrServersScheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
-    """Gives a process all tests of a file, or all tests of DEV and PROD: their setup runs once."""
+    """Gives a process all tests of a file, of DEV and PROD, or of the swarm: their setup runs once."""
 
     def _split_scope(self, nodeid: str) -> str:
         """Return the group that a test runs in; the marker xdist_group has no effect with pytest 9.2."""
-        return "servers" if OF_A_SERVER.search(nodeid) else nodeid.partition("::")[0]
+        if OF_A_SERVER.search(nodeid):
+            return "servers"
+        return "swarm" if "stack/swarm/" in nodeid else nodeid.partition("::")[0]
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -29,7 +29,17 @@ def assert_refuses(machine: FakeMachine, *said: str, options: tuple[str, ...] = 
     assert "Stopped, nothing was changed" in result.stderr
     for text in said:
         assert text in result.stderr
-    asked = ("version", "info", "compose version", "compose config", "compose ps", "buildx", "inspect", "image")
+    asked = (
+        "version",
+        "info",
+        "compose version",
+        "compose config",
+        "compose ps",
+        "buildx",
+        "inspect",
+        "image",
+        "node ls",
+    )
     assert not [call for call in machine.calls() if not call.startswith(asked)]
 
 

@@ -9,18 +9,23 @@ Values are stored as JSON: see `cache_serializer`.
 import logging
 import time
 from collections.abc import Callable
-from typing import Any, ClassVar, Final, override
+from typing import Any, ClassVar, Final, Self, override
+from urllib.parse import unquote, urlsplit
 
 from django.core.cache.backends.locmem import LocMemCache
 from django.core.cache.backends.redis import RedisCache
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
 from redis.retry import Retry
+from redis.sentinel import Sentinel, SentinelConnectionPool
+
+from bedplate.environment_values import sentinels
 
 from .cache_serializer import UNREADABLE, JSONSerializer
 
 logger = logging.getLogger(__name__)
 
+SENTINEL_PORT: Final = 26379
 PAUSE_SECONDS: Final = 5.0  # without requests to Valkey, after a failure
 OPTIONS: Final[dict[str, Any]] = {
     "socket_connect_timeout": 2,
@@ -31,6 +36,21 @@ OPTIONS: Final[dict[str, Any]] = {
 VERSION: Final = 2
 
 
+class SentinelPool(SentinelConnectionPool):
+    """Connections to the primary that Sentinels name."""
+
+    @classmethod
+    def from_url(cls, url: str, **options: Any) -> Self:
+        """Return the pool for `sentinel://USER:PASSWORD@A,B/0?master_name=NAME`: the login is that of the primary."""
+        urls, name = sentinels(url)
+        first, *_ = parts = [urlsplit(each) for each in urls]
+        timeouts = {key: value for key, value in OPTIONS.items() if key.startswith("socket_")}
+        hosts = [(each.hostname, each.port or SENTINEL_PORT) for each in parts]
+        asked = Sentinel(hosts, **timeouts)  # type: ignore[no-untyped-call] # redis has no type for it
+        login = {"username": unquote(first.username or "") or None, "password": unquote(first.password or "") or None}
+        return cls(name, asked, db=int(first.path.strip("/") or 0), **login, **options)
+
+
 class OptionalCache(RedisCache):
     """Django's cache in Valkey, empty while Valkey is unavailable."""
 
@@ -39,6 +59,9 @@ class OptionalCache(RedisCache):
 
     def __init__(self, server: str | list[str], params: dict[str, Any]) -> None:
         options = {"serializer": JSONSerializer} | OPTIONS | params.get("OPTIONS", {})
+        if isinstance(server, str) and sentinels(server)[0]:
+            options["pool_class"] = SentinelPool
+            server = [server]  # Django would divide it at the commas between the hosts
         super().__init__(server, {"VERSION": VERSION} | params | {"OPTIONS": options})
         self.address = server if isinstance(server, str) else ",".join(server)
 

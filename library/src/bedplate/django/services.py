@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from bedplate.environment import Environment
+from bedplate.environment_values import sentinels
 
 # Allows readers with one writer; a writer takes the lock at the start, so it waits instead of failing.
 SQLITE_OPTIONS: Final = {
@@ -58,4 +59,9 @@ def task_queue(environment: Environment, *, visibility_timeout: int) -> tuple[st
         options = {"visibility_timeout": visibility_timeout, **QUEUE_TIMEOUTS}
     if environment.isolated:
         return "memory://localhost", options
-    return "filesystem://localhost" if environment.embedded else environment.queue_database, options
+    if environment.embedded:
+        return "filesystem://localhost", options
+    urls, name = sentinels(environment.queue_database)
+    if urls:
+        return ";".join(urls), {**options, "master_name": name}
+    return environment.queue_database, options

@@ -14,6 +14,7 @@ from typing import Any, Final
 import pytest
 from bedplate.django.broker import use_patched_transports
 from bedplate.django.cache import OPTIONS, OptionalCache
+from bedplate.environment_values import sentinels
 from bedplate.testing.checkout import ROOT
 from bedplate.testing.compose import clean_environment, wait_until
 from celery import Celery
@@ -21,7 +22,7 @@ from kombu import Connection
 from kombu.exceptions import OperationalError
 from redis import Redis
 
-from stack.valkey import MASTER_NAME, ValkeyContainer, ValkeyServer, start_failover, valkey_container
+from stack.valkey import ValkeyContainer, ValkeyServer, start_failover, valkey_container
 
 pytestmark = pytest.mark.stack
 
@@ -84,13 +85,14 @@ def broker(request: pytest.FixtureRequest, container: ValkeyContainer) -> Broker
             url=server.url, cut=server.cut_connections, kill=server.kill, recover=server.start, client=server.client
         )
     failover = start_failover(container)
+    (url,), name = sentinels(failover.url)
     return Broker(
-        url=failover.url,
+        url=url,
         cut=failover.primary.cut_connections,
         kill=failover.kill_primary,
         recover=failover.wait_until_done,
         client=failover.replica.client,
-        options={"master_name": MASTER_NAME},
+        options={"master_name": name},
     )
 
 
@@ -182,6 +184,18 @@ class Attack:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Path.touch, (self.file,)
+
+
+def test_cache_follows_the_primary_that_sentinel_names(container: ValkeyContainer) -> None:
+    """While there is none, nothing is found and nothing fails."""
+    failover = start_failover(container)
+    cache = OptionalCache(failover.url, {"OPTIONS": dict(OPTIONS)})
+    cache.set("name", "value")
+    assert cache.get("name") == "value"
+    failover.kill_primary()
+    assert cache.get("name", "nothing") in ("nothing", "value")
+    failover.wait_until_done()
+    wait_until(lambda: cache.get("name") == "value", limit=30, what="the cache asks the new primary")
 
 
 def test_cache_runs_no_pickle_that_was_written_into_it(over_tls: ValkeyServer, tmp_path: Path) -> None:

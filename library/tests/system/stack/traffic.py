@@ -17,6 +17,9 @@ CLIENTS: Final = 4
 PAUSE: Final = 0.08  # seconds between two requests of one client: they share this machine with the deploy
 
 
+CLOSED: Final = (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError)
+
+
 class Site(Protocol):
     """What is asked: a server, or a site on several machines."""
 
@@ -44,13 +47,25 @@ class Connection(http.client.HTTPSConnection):
 class Traffic:
     """The load of some clients, and its results."""
 
-    def __init__(self, server: Site, *, clients: int = CLIENTS, pause: float = PAUSE, writing: bool = True) -> None:
-        """Create the user of all clients. Each waits `pause` seconds before a request."""
+    def __init__(
+        self,
+        server: Site,
+        *,
+        clients: int = CLIENTS,
+        pause: float = PAUSE,
+        writing: bool = True,
+        reconnecting: bool = False,
+    ) -> None:
+        """Create the user of all clients. Each waits `pause` seconds before a request.
+
+        With `reconnecting` they do as browsers do: a request on an open connection that is closed without an answer is
+        sent again, on a new one.
+        """
         self.visitor, email = server.visitor(), f"visitor-{secrets.token_hex(4)}@example.com"
         server.make_user(email, password="a-visitor's-password")
-        assert self.visitor.log_in(email, "a-visitor's-password")
+        assert self.visitor.log_in(email, "a-visitor's-password"), self.visitor.ask("/accounts/login/")
         self.old_file = re.findall(r'href="(/static/[^"]+\.css)"', self.visitor.ask("/")[2])[0]
-        self.pause, self.writing = pause, writing
+        self.pause, self.writing, self.reconnecting = pause, writing, reconnecting
         self.requests = 0
         self.answered = [0] * clients  # to each of them
         self.page_seconds: list[float] = []  # duration of each page, static files left out
@@ -100,8 +115,13 @@ class Traffic:
                 "Referer": f"https://{self.visitor.host}{path}",
             }
         try:
-            connection.request(method, path, body=body, headers=headers)
-            response = connection.getresponse()
+            try:
+                response = _answer(connection, method, path, body, headers)
+            except CLOSED:
+                if not self.reconnecting:
+                    raise
+                connection.close()
+                response = _answer(connection, method, path, body, headers)
             text = response.read().decode(errors="replace")
             problem = "" if response.status == expected else str(response.status)
             with self._lock:
@@ -119,3 +139,10 @@ class Traffic:
             if problem:
                 self.failures.append(f"{method} {path}: {problem}")
         return text
+
+
+def _answer(
+    connection: Connection, method: str, path: str, body: str | None, headers: dict[str, str]
+) -> http.client.HTTPResponse:
+    connection.request(method, path, body=body, headers=headers)
+    return connection.getresponse()

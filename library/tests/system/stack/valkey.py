@@ -117,7 +117,7 @@ class Failover:
     @property
     def url(self) -> str:
         """The address of the Sentinel, with user and password of the servers."""
-        return f"sentinel://{USER}:{quote(PASSWORD, safe='')}@127.0.0.1:{self.port}/0"
+        return f"sentinel://{USER}:{quote(PASSWORD, safe='')}@127.0.0.1:{self.port}/0?master_name={MASTER_NAME}"
 
     def kill_primary(self) -> None:
         """Kill the primary, once the replica has all that it stores."""

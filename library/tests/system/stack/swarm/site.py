@@ -1,6 +1,7 @@
 """A project on the machines: its registry's images, PostgreSQL and Valkey beside them, a balancer in front."""
 
 import secrets
+import socket
 import ssl
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -9,25 +10,30 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from bedplate.testing.checkout import copy_checkout, free_port, unique_slug
-from bedplate.testing.compose import attempt, run, wait_until
+from bedplate.testing.checkout import ROOT, copy_checkout, free_port, unique_slug
+from bedplate.testing.compose import attempt, run
 from bedplate.testing.fake_gcs import fake_gcs
 from bedplate.testing.visitor import Visitor
+from documents import blocks_of
 
+from stack.standby import is_standby, psql
 from stack.swarm.nodes import REGISTRY, Machines, container, machines
+from stack.swarm.outside import CACHE, HOSTS, QUEUE, beside, promote
 
 DOMAIN: Final = "www.example.com"
+HOW_TO: Final = ROOT / "library/docs/how-to/several-machines.md"
 EMAIL: Final = "you@example.com"
 FOLDER: Final = "/srv/site"
 PARTS: Final = ("web", "cron", "nginx", "verifier")
 VARIABLES: Final = {
     "REGISTRY": f"{REGISTRY}/",
-    "POSTGRES_HOST": "db.example.com",
+    "POSTGRES_HOST": ",".join(HOSTS),
     "ACME_SERVER": "off",
     "WEB_WORKERS": "1",
     "PROXY_PROTOCOL": "true",
     "SHARED_DATA": "/shared/data",
     "CELERY_REPLICAS": "3",
+    "DRAIN_SECONDS": "3",
 }
 MAKE_USER: Final = """
 import sys
@@ -36,7 +42,7 @@ from allauth.account.models import EmailAddress
 user = get_user_model().objects.create_user(sys.argv[1], sys.argv[2])
 EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
 """
-# The balancer of a provider: it passes connections on, says who connects, and watches each machine's nginx.
+# The balancer of a provider: it passes connections on, says who connects, and watches each machine.
 BALANCER: Final = """
 global
     maxconn 200
@@ -49,10 +55,7 @@ frontend https
     bind :443
     default_backend machines
 backend machines
-    option httpchk
-    http-check send meth GET uri /health/live hdr Host {domain}
-    http-check expect rstatus [23]..
-    default-server check inter 500ms fall 2 rise 1 send-proxy check-send-proxy port 80 on-marked-down shutdown-sessions
+{check}
     retries 3
     option redispatch 1
 {servers}
@@ -69,8 +72,6 @@ class Site:
     """Of the balancer, on 127.0.0.1."""
     directory: Path
     """The checkout on this machine, where the images are built."""
-    database: str
-    """PostgreSQL's container."""
     variables: Mapping[str, str]
     """What is added to `.env`."""
 
@@ -113,9 +114,22 @@ class Site:
         return tag
 
     def sql(self, statement: str) -> str:
-        """Return the database's answer."""
-        options = ("--no-psqlrc", "--tuples-only", "--no-align", "--username=postgres", f"--command={statement}", "app")
-        return run("docker", "exec", self.database, "psql", *options).strip()
+        """Return the answer of the database that takes writes."""
+        name = next(name for name in (f"{self.project}-a", f"{self.project}-b") if runs(name) and not is_standby(name))
+        return psql(name, statement)
+
+    def start(self, service: str, *command: str) -> None:
+        """Start a command in one of the service's containers; do not wait for it."""
+        machine, (container, *_) = next(item for item in self.machines.containers(service).items() if item[1])
+        machine.docker("exec", "--detach", container, *command)
+
+    def lose_primary(self) -> None:
+        """Let the replica of the database take over."""
+        promote(self.project)
+
+    def is_served_by_all(self) -> bool:
+        """Return whether each machine's nginx reaches the application, as the balancer asks it."""
+        return all(serves(machine.address) for machine in self.machines.all)
 
     def visitor(self) -> Visitor:
         """Return a new client, through the balancer. Each nginx has a certificate of its own, which it accepts."""
@@ -129,6 +143,21 @@ class Site:
             self.service("web"), "python", "manage.py", "shell", "--no-imports", "--command",
             f"import sys; sys.argv[1:] = [{email!r}, {password!r}]\n{MAKE_USER}",
         )  # fmt: skip
+
+
+def runs(container: str) -> bool:
+    """Return whether the container runs."""
+    return attempt("docker", "inspect", "--format", "{{.State.Running}}", container).stdout.strip() == "true"
+
+
+def serves(address: str) -> bool:
+    """Return whether this machine's nginx passes the balancer's check."""
+    try:
+        with socket.create_connection((address, 80), timeout=3) as connection:
+            connection.sendall(b"PROXY UNKNOWN\r\nGET /health/live HTTP/1.0\r\n\r\n")
+            return b" 200 " in connection.recv(100)
+    except OSError:
+        return False
 
 
 def certificate() -> str:
@@ -150,7 +179,8 @@ def site(folder: Path) -> Iterator[Site]:
         cleanup.enter_context(beside(project, network, password))
         configuration = folder / "haproxy.cfg"
         servers = "".join(f"    server {each.name} {each.address}:443\n" for each in found.all)
-        configuration.write_text(BALANCER.format(domain=DOMAIN, servers=servers))
+        (check,) = blocks_of(HOW_TO, "haproxy", section="The balancer")
+        configuration.write_text(BALANCER.format(check=check, servers=servers))
         options = (f"--publish=127.0.0.1:{port}:443", f"--volume={configuration}:/haproxy.cfg:ro")
         cleanup.enter_context(
             container(f"{project}-balancer", network, *options, command=("haproxy", "-f", "/haproxy.cfg"))
@@ -163,7 +193,6 @@ def site(folder: Path) -> Iterator[Site]:
             project=project,
             port=port,
             directory=directory,
-            database=f"{project}-database",
         )
         copy_to_first(new)
         write_secrets(new, password)
@@ -176,31 +205,6 @@ def build(directory: Path, project: str) -> None:
     variables = {"COMPOSE_PROJECT_NAME": project, "RELEASE": "built", "DOTENV": ".env.example", "REGISTRY": ""}
     command = ("docker", "compose", "--env-file=.env.example", "--file=prod.yml", "build", "--quiet")
     run(*command, directory=directory, limit=600, variables=variables)
-
-
-@contextmanager
-def beside(project: str, network: str, password: str) -> Iterator[None]:
-    """Run PostgreSQL, and Valkey twice: for the queue, and for the cache."""
-    database = ("--network-alias=db.example.com", "--tmpfs=/var/lib/postgresql:uid=999,gid=999", "--user=999:999")
-    variables = ("--env=POSTGRES_USER=postgres", f"--env=POSTGRES_PASSWORD={secrets.token_hex(16)}")
-    options = ("--tmpfs=/data:uid=999,gid=999", "--user=999:999")
-    with (
-        container(f"{project}-database", network, *database, *variables, image="postgres:18-trixie"),
-        container(
-            f"{project}-queue", network, *options, "--network-alias=queue.example.com", image="valkey/valkey:9",
-            command=("valkey-server", "--requirepass", password, "--appendonly", "yes", "--save", ""),
-        ),
-        container(
-            f"{project}-cache", network, *options, "--network-alias=cache.example.com", image="valkey/valkey:9",
-            command=("valkey-server", "--requirepass", password, "--save", ""),
-        ),
-    ):  # fmt: skip
-        psql = ("docker", "exec", f"{project}-database", "psql", "--host=127.0.0.1", "--username=postgres")
-        create = f"CREATE ROLE app LOGIN CREATEDB PASSWORD '{password}'"
-        ready = ("docker", "exec", f"{project}-database", "pg_isready", "--host=127.0.0.1", "--quiet")
-        wait_until(lambda: attempt(*ready).returncode == 0, limit=60, what="the database answers")
-        run(*psql[:4], "--username=postgres", f"--command={create}", "--command=CREATE DATABASE app OWNER app")
-        yield
 
 
 def copy_to_first(new: Site) -> None:
@@ -216,8 +220,8 @@ def write_secrets(new: Site, password: str) -> None:
     """Write the secrets that belong to servers elsewhere."""
     values = {
         "postgres_password": password,
-        "valkey_url": f"redis://:{password}@queue.example.com:6379",
-        "cache_url": f"redis://:{password}@cache.example.com:6379",
+        "valkey_url": f"redis://:{password}@{QUEUE}:6379",
+        "cache_url": f"redis://:{password}@{CACHE}:6379",
     }
     lines = "".join(f"printf '%s\\n' '{value}' >secrets/{name}\n" for name, value in values.items())
     new.machines.first.run("bash", "-ec", f"umask 077; mkdir secrets\n{lines}", folder=FOLDER)

@@ -1,21 +1,17 @@
 """PROD on three machines: installed, deployed under load, broken and brought back. The tests run in this order."""
 
 import time
-from collections.abc import Iterator
 
 import pytest
-from bedplate.testing.checkout import ROOT
 from bedplate.testing.compose import attempt, wait_until
 from documents import commands_of
 
 from stack.conftest import Report
 from stack.swarm.nodes import Machine
-from stack.swarm.site import EMAIL, FOLDER, Site, site
+from stack.swarm.site import EMAIL, FOLDER, HOW_TO, Site
 from stack.traffic import Traffic
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
-
-HOW_TO = ROOT / "library/docs/how-to/several-machines.md"
 
 CRASHES = "RUN printf 'raise SystemExit(3)\\n' >config/wsgi.py"
 BAD_MIGRATION = """
@@ -29,42 +25,6 @@ class Migration(migrations.Migration):
     operations = [migrations.RunPython(fail)]
 END
 """
-
-
-@pytest.fixture(scope="module")
-def swarm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """Yield the site on three machines, installed as the how-to says."""
-    with site(tmp_path_factory.mktemp("swarm")) as found:
-        install(found)
-        (command,) = commands_of(HOW_TO, section="Deploy")
-        result = found.bedplate("bash", "-ec", f"{command.strip()} --pull first")  # the images are built beside it
-        assert result.returncode == 0, f"{result.stdout}\n{result.stderr}\n{found.log}"
-        yield found
-
-
-def install(found: Site) -> None:
-    """Make the first machine a manager, let the others join, and fill in `.env`."""
-    first = found.machines.first
-    first.docker("swarm", "init", "--default-addr-pool", "10.201.0.0/16")
-    (command,) = commands_of(HOW_TO, section="The first machine")
-    result = found.bedplate("env", f"COMPOSE_PROJECT_NAME={found.project}", "bash", "-ec", command)
-    assert result.returncode == 0, f"{result.stdout}\n{result.stderr}"
-    assert "POSTGRES_HOST in .env" in result.stdout  # what is missing is listed
-    join = next(line.split() for line in result.stdout.splitlines() if "docker swarm join" in line)
-    for machine in found.machines.all[1:]:
-        machine.run(*join)
-    refused = found.bedplate("./bedplate", "deploy", "--pull", "first", "--yes")
-    assert (refused.returncode, "REGISTRY in .env is empty" in refused.stderr) == (1, True), refused.stderr
-    balancer = f"TRUSTED_PROXIES={first.address.rpartition('.')[0]}.0/24"
-    lines = "\n".join([*(f"{name}={value}" for name, value in found.variables.items()), balancer])
-    first.run("bash", "-ec", f"printf '%s\\n' '{lines}' >>.env", folder=FOLDER)
-
-
-@pytest.fixture
-def traffic(swarm: Site) -> Iterator[Traffic]:
-    """Yield load through the balancer during the test."""
-    with Traffic(swarm, clients=3).running() as load:
-        yield load
 
 
 def test_each_machine_serves_and_the_first_user_is_there(swarm: Site) -> None:
@@ -170,9 +130,7 @@ def lose(swarm: Site, lost: Machine, traffic: Traffic, report: Report, *, limit:
     finally:
         lost.start()
     wait_until(lambda: seen_by.is_ready(lost.name), limit=60, what="it is in the swarm again")
-    running = "{{.Name}} {{.Replicas}}"
-    full = f"{swarm.service('nginx')} 3/3"
-    wait_until(lambda: full in seen_by.docker("service", "ls", "--format", running), limit=60, what="nginx runs there")
+    wait_until(swarm.is_served_by_all, limit=60, what="it serves again")
 
 
 def healthy(swarm: Site, lost: Machine, seen_by: Machine) -> int:
@@ -190,17 +148,15 @@ def healthy(swarm: Site, lost: Machine, seen_by: Machine) -> int:
     return sum(words[0] != lost.name and words[1] == "Running" for words in map(str.split, listed.splitlines()))
 
 
-def test_a_drained_machine_drops_nothing(swarm: Site, traffic: Traffic) -> None:
+def test_a_drained_machine_drops_nothing(swarm: Site) -> None:
     drain, bring_back = commands_of(HOW_TO, section="When a machine is lost")[0].splitlines()
     drained = swarm.machines.named("two")
-    swarm.machines.first.run(*drain.split())
     label = f"label=com.docker.stack.namespace={swarm.project}"
-    wait_until(lambda: not drained.docker("ps", "--quiet", "--filter", label), limit=90, what="it is empty")
-    traffic.stop()
+    with Traffic(swarm, clients=3, reconnecting=True).running() as traffic:
+        swarm.machines.first.run(*drain.split())
+        wait_until(lambda: not drained.docker("ps", "--quiet", "--filter", label), limit=90, what="it is empty")
     swarm.machines.first.run(*bring_back.split())
-    wait_until(
-        lambda: swarm.machines.containers(swarm.service("nginx"))[drained], limit=60, what="nginx runs there again"
-    )
+    wait_until(swarm.is_served_by_all, limit=60, what="it serves again")
     assert traffic.failures == []
 
 
