@@ -110,9 +110,11 @@ def test_maintenance(server: Server) -> None:
         server.compose("restart", "nginx")
         wait_until(lambda: server.get("/").status, limit=30, what="nginx answers again")
         assert_closed(server)
+        assert server.get_over_http("/health/live", host="192.0.2.1").status == 204  # the check of a balancer
     finally:
         server.exec("nginx", "maintenance", "off")
     assert server.get("/").status == 200
+    assert server.get_over_http("/health/live", host="192.0.2.1").status == 200
 
 
 def assert_closed(server: Server) -> None:

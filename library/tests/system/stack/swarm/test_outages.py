@@ -72,6 +72,20 @@ def test_three_machines_serve_as_much_as_one(swarm: Site, report: Report) -> Non
     assert spread > 0
 
 
+@pytest.mark.parametrize("name", ["postgres_password", "secret_key", "default_user_password"])
+def test_a_secret_of_the_application_is_rotated(swarm: Site, report: Report, name: str) -> None:
+    """Under load, and whoever is logged in stays logged in."""
+    path = f"secrets/{name}"
+    before = swarm.bedplate("cat", path).stdout
+    started = time.monotonic()
+    with Traffic(swarm, clients=2).running() as traffic:
+        result = swarm.bedplate("./bedplate", "rotate-secret", name, "--yes", limit=900)
+    report(f"{name} rotated in {time.monotonic() - started:.0f} s: {traffic.requests} requests, {traffic.failures}")
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert swarm.bedplate("cat", path).stdout != before
+    assert traffic.failures == []
+
+
 def test_nginx_is_replaced_under_load(swarm: Site, report: Report) -> None:
     before = swarm.machines.containers(swarm.service("nginx"))
     with Traffic(swarm, clients=3, reconnecting=True).running() as traffic:
