@@ -1,6 +1,7 @@
 """Chromium, and the errors on the console of its pages."""
 
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ CHROMIUM: Final = "/usr/bin/chromium"
 NETWORK_CHANGED: Final = "net::ERR_NETWORK_CHANGED"
 # The next attempt may begin before Chromium shows its own page about the one that failed, and is ended by it.
 ERROR_PAGE: Final = "is interrupted by another navigation to"
+PATIENCE: Final = 60  # seconds, while other tests start and remove containers
 OPTIONS: Final = (
     "--no-sandbox",  # tests may run as root, where Chromium's sandbox does not start
     "--disable-gpu",
@@ -80,7 +82,8 @@ def visit(page: Page, path: str) -> Response:
 
     Chromium aborts requests when a Docker network is created or removed: the page is then opened again.
     """
-    for _attempt in range(5):
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
         with interrupted_requests(page) as interrupted:
             try:
                 answer = page.goto(path)
@@ -92,7 +95,7 @@ def visit(page: Page, path: str) -> Response:
         if not interrupted:
             assert answer, f"{path} was open already"
             return answer
-    raise AssertionError(f"{path}: the machine's networks changed at every attempt")
+    raise AssertionError(f"{path}: the machine's networks changed at every attempt within {PATIENCE} s")
 
 
 @contextmanager
