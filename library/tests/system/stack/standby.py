@@ -11,7 +11,7 @@ PSQL: Final = ("psql", "--no-psqlrc", "--tuples-only", "--no-align", "--set=ON_E
 ALLOWED: Final = 'echo "host replication standby all scram-sha-256" >>"$PGDATA/pg_hba.conf"'
 FOLLOW: Final = """
 umask 077
-until pg_basebackup --dbname="host={host} user=standby" --pgdata=/tmp/data --write-recovery-conf; do sleep 1; done
+until pg_basebackup --checkpoint=fast --dbname="host={host} user=standby" --pgdata=/tmp/data -R; do sleep 1; done
 exec postgres -D /tmp/data -c hot_standby=on
 """
 

@@ -12,7 +12,9 @@ from bedplate.host.cli.parsers import command_parser
 from bedplate.host.commands.docker import compose
 from bedplate.host.configuration import env_file
 from bedplate.host.console import exit_status
+from bedplate.host.errors import AbortError
 from bedplate.host.programs import run_to_its_end
+from bedplate.host.swarm import machines
 
 EPILOG: Final = """\
 How to: library/docs/how-to/certificates.md
@@ -38,6 +40,11 @@ def perform(options: argparse.Namespace) -> None:
     check_docker()
     find_server("it has no certificate.", "A server has: library/docs/how-to/first-server.md")
     env_file.follow()
+    if machines.are_several():
+        raise AbortError(
+            "on several machines, TLS for visitors ends at the balancer: its certificate belongs there.",
+            f"See {machines.HOW_TO}",
+        )
     check_runs("cron")
     force = ["--force"] if options.action == "renew" and options.force else []
     terminal = [] if sys.stdin.isatty() and sys.stdout.isatty() else ["--no-TTY"]

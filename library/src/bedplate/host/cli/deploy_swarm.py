@@ -1,6 +1,7 @@
 """`./bedplate deploy` on several machines: the release is deployed to the swarm."""
 
 import argparse
+import json
 import os
 import time
 from contextlib import ExitStack
@@ -13,17 +14,20 @@ from bedplate.host.checks import folder
 from bedplate.host.checks.docker import check_docker
 from bedplate.host.checks.server import check_secrets
 from bedplate.host.checks.server_in_use import find_server
+from bedplate.host.commands.docker import compose
 from bedplate.host.configuration import env_file
 from bedplate.host.configuration.secret_list import read_secrets
 from bedplate.host.console import write
 from bedplate.host.deploy import choice
 from bedplate.host.deploy.choice import Choice
+from bedplate.host.deploy.release import RESTART
 from bedplate.host.deploy.report import state_of_git
 from bedplate.host.diagnosis import diagnose
 from bedplate.host.errors import AbortError
 from bedplate.host.install.services import warn
+from bedplate.host.programs import output
 from bedplate.host.steps import StepError, Steps, confirm, report_failure, run
-from bedplate.host.swarm import machines, outside, releases, versions
+from bedplate.host.swarm import limits, machines, outside, releases, tasks, versions
 from bedplate.host.swarm.machines import Machine
 from bedplate.host.swarm.sequence import SwarmSteps
 
@@ -57,6 +61,8 @@ def check(options: argparse.Namespace, steps: Steps) -> tuple[SwarmSteps, list[M
     secrets = read_secrets(environment)
     check_secrets(secrets)
     versions.check_sizes(secrets)
+    config = json.loads(output(compose("config", "--format", "json")))
+    limits.check(config, env_file.get("COMPOSE_PROJECT_NAME"))
     outside.check_services(secrets)
     wanted = Choice(
         pull=options.pull or "",
@@ -68,6 +74,7 @@ def check(options: argparse.Namespace, steps: Steps) -> tuple[SwarmSteps, list[M
     deployment = choice.next_deployment(environment, wanted)
     choice.check_is_another(deployment)
     deploy = SwarmSteps(deployment, secrets, steps)
+    check_release(deploy)
     if deploy.previous:
         choice.check_backup(deployment)
     else:
@@ -80,6 +87,26 @@ def check(options: argparse.Namespace, steps: Steps) -> tuple[SwarmSteps, list[M
     if deployment.restart and not deploy.previous:
         raise AbortError("nothing is deployed yet.", f"First: {COMMAND}")
     return deploy, found
+
+
+def check_release(deploy: SwarmSteps) -> None:
+    """Raise AbortError if this folder's `.env` is not of the release that the swarm runs.
+
+    After a deploy that was killed, services may be of its release: then a failure of this one brings them back, too.
+    """
+    serves, known = tasks.release_of(f"{deploy.project}_web"), deploy.deployment.old
+    if serves == known and not deploy.previous:
+        raise AbortError(
+            f"the release {known} serves, but the swarm has no copy of its stack: there would be no way back.",
+            "To deploy all the same, as the first time: ./google_storage.sh -b on one machine, RELEASE= in .env",
+        )
+    if serves not in ("", known):
+        if releases.find(serves):
+            raise AbortError(
+                f"the swarm runs the release {serves}; for the .env of this folder it is {known or 'none'}.",
+                "Another folder has deployed since. Deploy there, or copy its .env and secrets/ to this one.",
+            )
+        deploy.replacing = True
 
 
 def act(deploy: SwarmSteps) -> None:
@@ -111,6 +138,7 @@ def run_steps(options: argparse.Namespace, steps: Steps, undo: ExitStack) -> int
     if not options.yes:
         confirm()
     undo.enter_context(releases.locked())
+    check_release(deploy)
     steps.start_log()
     undo.callback(go_back, deploy)
     deploy.deployment.write_candidate()
@@ -121,7 +149,6 @@ def run_steps(options: argparse.Namespace, steps: Steps, undo: ExitStack) -> int
         logs = f"docker service logs {deploy.project}_SERVICE"
         report_failure(error, [line.replace("docker compose logs SERVICE", logs) for line in diagnosis], steps.log)
         return 1
-    deploy.done = True
     write(summary(deploy, seconds=int(time.monotonic() - started)))
     return 0
 
@@ -169,7 +196,7 @@ def summary(deploy: SwarmSteps, *, seconds: int) -> str:
     deployment = deploy.deployment
     text = f"\n{deployment.new} serves, after {seconds} s.\n"
     if deployment.rollback:
-        text += f"To go forward again: {COMMAND} --pull {deployment.old}\n"
+        text += f"To go forward again: {COMMAND} --pull {RESTART.sub('', deployment.old)}\n"
     elif not deployment.restart and deploy.previous:
         text += f"To go back to {deployment.old}: {COMMAND} --rollback\n"
     return text

@@ -5,6 +5,7 @@ import re
 import shutil
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -19,7 +20,7 @@ from bedplate.host.embedded import google_storage as embedded
 from bedplate.host.embedded.project import Project
 from bedplate.host.errors import AbortError
 from bedplate.host.programs import attempt, make_private_folder, output, run, run_to_its_end, services
-from bedplate.host.swarm import machines, one_off
+from bedplate.host.swarm import machines, one_off, releases
 
 ENV: Final = ROOT / ".env"
 PORT: Final = "8765"
@@ -202,7 +203,8 @@ def in_swarm(arguments: Sequence[str]) -> int:
         )
     if any("-" in (given, given.partition("=")[2]) for given in arguments):
         raise AbortError("on several machines a command has no standard input.", "Restore that backup on one machine.")
-    return one_off.run("cron", ["python", "-m", "bedplate.backup", *call.arguments], name="backup")
+    with releases.locked() if any(map(changes_data, arguments)) else nullcontext():
+        return one_off.run("cron", ["python", "-m", "bedplate.backup", *call.arguments], name="backup")
 
 
 def engine_answers() -> bool:

@@ -19,8 +19,7 @@ from bedplate.host.programs import attempt, output
 from bedplate.host.steps import StepError, Steps, confirm, report_failure, run
 from bedplate.host.swarm import machines, outside
 
-FILES: Final = f"prod.yml:{machines.FILE}"
-ADDRESSES: Final = ["docker", "info", "--format", "{{.Swarm.LocalNodeState}}"]
+STATE: Final = ["docker", "info", "--format", "{{.Swarm.LocalNodeState}}"]
 
 
 def is_requested(request: Request, *, swarm: bool) -> bool:
@@ -28,9 +27,9 @@ def is_requested(request: Request, *, swarm: bool) -> bool:
     if swarm and request.environment.name != "prod":
         raise AbortError("--swarm is for PROD.", "Add --environment prod.")
     if not env_file.FILE.exists():
-        files = os.environ.get("COMPOSE_FILE", "")
-        if swarm and machines.FILE not in files:
-            os.environ["COMPOSE_FILE"] = FILES
+        files = os.environ.get("COMPOSE_FILE") or "prod.yml"
+        if swarm and machines.FILE not in files.split(":"):
+            os.environ["COMPOSE_FILE"] = f"{files}:{machines.FILE}"
         return swarm
     if swarm and not machines.are_several():
         raise AbortError(
@@ -55,7 +54,7 @@ def check(request: Request) -> dict[str, Secret]:
     project.check_names(request)
     secrets = read_secrets(request.environment)
     check_server(request, secrets)
-    if attempt(ADDRESSES).stdout.strip() not in ("inactive", ""):
+    if attempt(STATE).stdout.strip() not in ("inactive", ""):
         machines.check_swarm()
     return secrets
 
@@ -83,7 +82,7 @@ def run_steps(request: Request, steps: Steps, _undo: ExitStack, *, assume_yes: b
 
 def begin_swarm() -> None:
     """Make this machine the first manager, unless it is in a swarm. Raise HostError if it has several addresses."""
-    if output(ADDRESSES).strip() == "active":
+    if output(STATE).strip() == "active":
         return
     result = attempt(["docker", "swarm", "init"])
     if result.returncode != 0:

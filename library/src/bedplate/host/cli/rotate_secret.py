@@ -26,7 +26,7 @@ from bedplate.host.rotation.files import SecretFiles
 from bedplate.host.rotation.sequence import Rotation
 from bedplate.host.secrets_folder import SecretsFolder
 from bedplate.host.steps import StepError, Steps, confirm, report_failure, run
-from bedplate.host.swarm import machines, one_off
+from bedplate.host.swarm import machines, one_off, outside
 from bedplate.host.swarm.rotation import SwarmRotation
 
 STEP_END_TIMEOUT: Final = 300  # seconds: an interrupted restart goes back to the earlier containers
@@ -120,6 +120,11 @@ def check(options: argparse.Namespace, steps: Steps) -> tuple[Rotation, Environm
     rotation = (SwarmRotation if several else Rotation)(files, secrets, steps, options.wait)
     if several:
         one_off.running_stack()
+        if not source and outside.host_is_gone(secret.form):
+            raise AbortError(
+                f"secrets/{name} is the address of a server elsewhere: its password is changed there.",
+                f"Then, with the whole address in FILE: ./bedplate rotate-secret {name} --from FILE",
+            )
     else:
         check_runs(*services.needed_by_web(rotation.services), "nginx", "web")
     # While a server accepts clients without a password, its running clients have none.
@@ -168,7 +173,7 @@ def summary(rotation: Rotation, *, forget: bool, duration: int) -> str:
             "What the previous key signed is still accepted. "
             "After a leak, now: ./bedplate rotate-secret secret_key --forget-previous\n"
         )
-    if name == "email_password":
+    if name == "email_password" and not machines.are_several():
         text += "Try it: docker compose exec web python manage.py sendtestemail --admins\n"
     if name == "google_credentials":
         if not env_file.get("BACKUP_URL"):
@@ -203,7 +208,7 @@ def print_diagnosis(error: StepError, rotation: Rotation, command: str) -> None:
         error.output,
         command=command,
         is_server=True,
-        database_is_elsewhere=lambda: not services.database_services(rotation.services),
+        database_is_elsewhere=lambda: machines.are_several() or not services.database_services(rotation.services),
     )
     report_failure(error, diagnosis, rotation.steps.log)
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 from bedplate.host.checks.docker import release
 from bedplate.host.configuration import env_file
 from bedplate.host.errors import AbortError
-from bedplate.host.programs import attempt, failure
+from bedplate.host.programs import attempt, failure, output
 
 FILE: Final = "swarm.yml"
 OLDEST_ENGINE: Final = (25, 0)  # `start_interval` of health checks
@@ -21,6 +21,8 @@ class Machine:
     id: str
     name: str
     ready: bool
+    lost: bool
+    """True once it has been silent for too long: then it is down, for the swarm."""
     takes_tasks: bool
     """False while it is drained or paused."""
     engine: str
@@ -33,7 +35,7 @@ def are_several() -> bool:
 
 def check_swarm() -> list[Machine]:
     """Return the machines. Raise AbortError if this one is no manager, or if the swarm cannot be changed now."""
-    swarm = json.loads(_asked("docker", "info", "--format", "{{json .Swarm}}"))
+    swarm = json.loads(output(["docker", "info", "--format", "{{json .Swarm}}"]))
     if swarm.get("LocalNodeState") != "active":
         raise AbortError(
             f"this machine is in no swarm, or not connected with it ({swarm.get('LocalNodeState')}).",
@@ -44,7 +46,7 @@ def check_swarm() -> list[Machine]:
         raise AbortError("this machine is a worker of the swarm.", f"Run this on a manager: {managers}")
     found = machines()
     for machine in found:
-        if release(machine.engine) < OLDEST_ENGINE:
+        if machine.ready and release(machine.engine) < OLDEST_ENGINE:
             raise AbortError(
                 f"{machine.name} has Docker Engine {machine.engine}: {FILE} needs {OLDEST_ENGINE[0]} or newer.",
                 "Update it; one machine after the other: docker node update --availability drain NAME",
@@ -72,13 +74,7 @@ def _machine(shown: dict[str, Any]) -> Machine:
         id=shown["ID"],
         name=shown["Hostname"],
         ready=shown["Status"] == "Ready",
+        lost=shown["Status"] == "Down",
         takes_tasks=shown["Availability"] == "Active",
         engine=shown.get("EngineVersion") or "",
     )
-
-
-def _asked(*command: str) -> str:
-    result = attempt(command)
-    if result.returncode != 0:
-        raise failure(command, result.returncode, result.stderr)
-    return result.stdout

@@ -3,7 +3,6 @@
 import json
 import secrets
 import subprocess
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from typing import Any, Final
@@ -46,14 +45,14 @@ def run(
         logs = ["docker", "service", "logs", "--follow", "--raw", "--no-trunc", f"{project}_{job}"]
         following = subprocess.Popen(logs, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=output, process_group=0)
         cleanup.callback(_stop, following)
-        return _exit_status(f"{project}_{job}")
+        return wait_for(f"{project}_{job}")
 
 
 def deploy(stack: Mapping[str, Any], project: str) -> str:
     """Give the stack to the swarm; return what Docker prints. Raise HostError if the swarm refuses it."""
     command = ["docker", "stack", "deploy", "--compose-file", "-", "--with-registry-auth", "--resolve-image", "never"]
     result = subprocess.run(
-        [*command, "--detach=true", project],
+        [*command, project],
         cwd=ROOT,
         input=json.dumps(stack).encode(),
         capture_output=True,
@@ -64,21 +63,12 @@ def deploy(stack: Mapping[str, Any], project: str) -> str:
     return (result.stdout + result.stderr).decode(errors="replace").rstrip("\n")
 
 
-def _exit_status(service: str) -> int:
-    waiting = tasks.Waiting(wait=START_TIMEOUT)
-    while True:
-        found = tasks.tasks_of(service)
-        for task in found:
-            if task.state == "complete":
-                return 0
-            if task.failed:
-                if task.exit_status is None:
-                    raise HostError(f"the command did not begin: {task.error}")
-                return task.exit_status
-        runs = any(task.state == "running" for task in found)
-        if not waiting.go_on(time.monotonic() if runs else 0):
-            errors = ", ".join({task.error for task in found if task.error}) or "no machine takes it"
-            raise HostError(f"the command did not begin within {START_TIMEOUT} s: {errors}")
+def wait_for(service: str) -> int:
+    """Wait until the job ends; return its exit status. Raise HostError if it does not begin, or its machine is lost."""
+    failed = tasks.wait_for_job(service, wait=START_TIMEOUT)
+    if failed and failed.exit_status is None:
+        raise HostError(f"the command did not begin: {failed.error}")
+    return failed.exit_status or 0 if failed else 0
 
 
 def _stop(following: "subprocess.Popen[bytes]") -> None:

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 
+from bedplate.host.configuration import env_file
 from bedplate.host.configuration.secret_list import FOLDER, Secret
 from bedplate.host.errors import AbortError
-from bedplate.host.password_lists import is_ours
+from bedplate.host.password_lists import host_in, is_ours
 from bedplate.host.programs import services
 from bedplate.host.swarm.machines import HOW_TO
 from bedplate.host.swarm.rendering import split
@@ -18,18 +19,28 @@ def check_services(secrets: Mapping[str, Secret]) -> None:
 
 def missing(secrets: Mapping[str, Secret]) -> list[str]:
     """Return a line for each address that is missing, or that of a service which does not run on several machines."""
-    web = services().get("web") or {}
+    variables = (services().get("web") or {}).get("environment") or {}
     problems = []
-    if not (web.get("environment") or {}).get("POSTGRES_HOST"):
+    if not (host := variables.get("POSTGRES_HOST")):
         problems.append("POSTGRES_HOST in .env is empty: the database's host, or several: a.example.com,b.example.com")
+    elif host in _of_one_machine():
+        problems.append(f"POSTGRES_HOST={host} in .env is a service of one machine: the database's host is needed")
+    if env_file.get("ACME_SERVER") != "off":
+        problems.append("ACME_SERVER=off in .env: TLS for visitors ends at the balancer, whose certificate it is")
     for name, secret in secrets.items():
         address = (FOLDER / name).read_text(errors="replace").strip() if (FOLDER / name).exists() else ""
-        if secret.form and is_ours(address or secret.form, secret.form) and _host_is_gone(secret.form):
+        if secret.form and is_ours(address or secret.form, secret.form) and host_is_gone(secret.form):
             problems.append(f"secrets/{name} is the address of a service of one machine: rediss://USER:PASSWORD@HOST")
     return problems
 
 
-def _host_is_gone(form: str) -> bool:
-    host = form.rpartition("@")[2].partition(":")[0]
+def host_is_gone(form: str) -> bool:
+    """Return whether a URL of this form names a service which does not run on several machines."""
     deployed, _volumes = split(services())
-    return host not in deployed
+    return host_in(form) not in deployed
+
+
+def _of_one_machine() -> set[str]:
+    found = services()
+    deployed, _volumes = split(found)
+    return set(found) - set(deployed)

@@ -12,9 +12,10 @@ from bedplate.host.commands.docker import compose
 from bedplate.host.configuration import env_file
 from bedplate.host.configuration.secret_list import Secret
 from bedplate.host.deploy.release import CANDIDATE, Deployment
+from bedplate.host.errors import HostError
 from bedplate.host.programs import output
 from bedplate.host.secrets_folder import SecretsFolder
-from bedplate.host.steps import Steps
+from bedplate.host.steps import CommandError, Steps
 from bedplate.host.swarm import images, one_off, releases, rendering, tasks, versions
 
 
@@ -26,7 +27,9 @@ class SwarmSteps:
     secrets: Mapping[str, Secret]
     steps: Steps
     replacing: bool = field(default=False, init=False)
-    """True once services of the release that serves may have been replaced."""
+    """True once services of the release that serves may have been replaced, by this deploy or one that was killed."""
+    published: bool = field(default=False, init=False)
+    """True once static files of the next release may have been published."""
     done: bool = field(default=False, init=False)
 
     @property
@@ -68,11 +71,11 @@ class SwarmSteps:
         installed_as.set_project(self.project)
         self._folder.note()
         if self.deployment.pull:
-            images.pull(self.config, self.steps)
+            images.pull(self.config, self.steps, own=True)
         elif self.deployment.builds:
             self.steps.run(compose("--env-file", CANDIDATE, "build"), variables={"DOTENV": CANDIDATE})
             images.push(self.config, self.steps)
-            images.pull(self.config, self.steps)
+            images.pull(self.config, self.steps, own=False)
         self.steps.say(*(f"{name}: {service['image']}" for name, service in self.stack["services"].items()))
 
     def back_up(self) -> None:
@@ -90,14 +93,21 @@ class SwarmSteps:
 
     def publish_static_files(self) -> None:
         """Publish the static files on each machine, which pulls the image there: one without room fails here."""
+        self.published = True
         self.run_job("static_files")
 
     def run_job(self, name: str) -> None:
         """Run a job of the next release to its end."""
         service = f"{self.project}_{name}"
         tasks.remove([service])
-        self._deploy(rendering.with_only(self.stack, {name: rendering.job(self.stack["services"], name)}))
-        tasks.wait_for_job(service, wait=self.deployment.wait, steps=self.steps)
+        self._deploy_job(self.stack, name)
+        failed = tasks.wait_for_job(service, wait=self.deployment.wait)
+        tasks.show_log(service, self.steps)
+        if failed:
+            raise CommandError(f"{service} failed: {failed.error}")
+
+    def _deploy_job(self, stack: Mapping[str, Any], name: str) -> None:
+        self._deploy(rendering.with_only(stack, {name: rendering.job(stack["services"], name)}))
 
     def replace(self) -> None:
         """Replace the services, each task by a healthy one; then write the release into `.env`."""
@@ -105,11 +115,15 @@ class SwarmSteps:
         self.replacing = True
         self._deploy(self.stack)
         self._wait(self.stack, deployment.new)
-        self._remove_others(self.stack)
+        self.remove_others(self.stack)
         releases.store(deployment.new, self.stack)
         deployment.write_release()
+        self.done = True
         (ROOT / CANDIDATE).unlink(missing_ok=True)
-        self.forget_unused()
+        try:
+            self.forget_unused()
+        except HostError as error:  # the release serves; the next deploy does it
+            self.steps.say(f"Earlier releases are not forgotten: {error}")
 
     def forget_unused(self) -> None:
         """Remove the stacks of forgotten releases, and the secrets that no kept one names."""
@@ -119,17 +133,19 @@ class SwarmSteps:
 
     def go_back(self) -> None:
         """Make the swarm run what it ran before: all services, not only the one that failed."""
-        tasks.remove(f"{self.project}_{name}" for name in rendering.JOBS if name != "static_files")
+        tasks.remove(f"{self.project}_{name}" for name in rendering.JOBS)
+        if self.published and self.previous:  # for machines that join
+            self._deploy_job(self.previous, "static_files")
         if self.replacing and self.previous:
             self._deploy(self.previous)
             self._wait(self.previous, self.deployment.old)
-            self._remove_others(self.previous)
+            self.remove_others(self.previous)
         (ROOT / CANDIDATE).unlink(missing_ok=True)
 
     def _wait(self, stack: Mapping[str, Any], release: str) -> None:
         tasks.wait_for_services(stack, release, project=self.project, wait=self.deployment.wait, steps=self.steps)
 
-    def _remove_others(self, stack: Mapping[str, Any]) -> None:
+    def remove_others(self, stack: Mapping[str, Any]) -> None:
         """Remove services that are not in the stack, except jobs: one runs on machines that join, others are commands.
 
         The option --prune of `docker stack deploy` would remove them, and naming the first there would run it again.
@@ -138,7 +154,7 @@ class SwarmSteps:
         jobs = {f"{self.project}_{name}" for name in ("migrate", "default_user")}
         listed = output(["docker", "stack", "services", "--format", "{{.Name}} {{.Mode}}", self.project])
         for name, _, mode in (line.partition(" ") for line in listed.splitlines()):
-            if name in jobs or (name not in kept and not mode.endswith("job")):  # other jobs: a backup that runs
+            if name in jobs - kept or (name not in kept and not mode.endswith("job")):  # other jobs: a backup that runs
                 tasks.remove([name])
 
     def _deploy(self, stack: Mapping[str, Any]) -> None:

@@ -3,13 +3,15 @@
 import json
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
+from bedplate.host.errors import AbortError
 from bedplate.host.programs import attempt
 from bedplate.host.steps import CommandError, Steps
 from bedplate.host.swarm.machines import machines
-from bedplate.host.swarm.rendering import RELEASE_LABEL
+from bedplate.host.swarm.rendering import RELEASE_LABEL, is_job
 
 POLL_INTERVAL: Final = 0.5  # seconds
 LINES: Final = "20"  # of a failed task's log
@@ -54,7 +56,7 @@ def tasks_of(service: str) -> list[Task]:
             wanted=each["DesiredState"],
             error=each["Status"].get("Err", ""),
             exit_status=(each["Status"].get("ContainerStatus") or {}).get("ExitCode"),
-            specification=each["Spec"]["ContainerSpec"],
+            specification=each["Spec"],
         )
         for each in sorted(found, key=lambda each: str(each["CreatedAt"]), reverse=True)
     ]
@@ -77,24 +79,32 @@ class Waiting:
         return time.monotonic() - self._since < self._wait
 
 
-def wait_for_job(name: str, *, wait: int, steps: Steps) -> None:
-    """Wait until the job is complete, on one machine or on each where it belongs; its output is in the log.
+def wait_for_job(name: str, *, wait: int) -> Task | None:
+    """Wait until the job is complete, on one machine or on each where it belongs. Return the task that failed, or None.
 
-    Raise CommandError if it fails, or if no machine takes it within `wait` seconds. A job that runs has all the time.
+    Raise CommandError if no machine takes it within `wait` seconds, or if its machine is lost: Swarm says of its tasks
+    that they run, until it is back. A job that runs has all the time.
     """
     waiting = Waiting(wait=wait)
     while True:
         tasks = tasks_of(name)
         if failed := [task for task in tasks if task.failed]:
-            show_log(name, steps)
-            raise CommandError(f"{name} failed: {failed[0].error}")
+            return failed[0]
         if tasks and all(task.state == "complete" for task in tasks):
-            show_log(name, steps)
-            return
+            return None
+        _check_machines(name, tasks)
         runs = any(task.state == "running" for task in tasks)
         if not waiting.go_on((time.monotonic() if runs else 0, sorted((task.id, task.state) for task in tasks))):
-            errors = ", ".join({task.error for task in tasks if task.error}) or "no machine takes it"
-            raise CommandError(f"{name} did not begin within {wait} s: {errors}")
+            states = {task.error or f"it is {task.state}" for task in tasks}
+            raise CommandError(f"{name} did not begin within {wait} s: {', '.join(states) or 'no machine takes it'}")
+
+
+def _check_machines(name: str, tasks: Iterable[Task]) -> None:
+    unfinished = {task.node for task in tasks if task.state != "complete"}
+    with suppress(AbortError):  # no leader for a moment
+        for machine in machines():
+            if machine.lost and machine.id in unfinished:
+                raise CommandError(f"{name}: the machine {machine.name} is lost, and what ran there.")
 
 
 def wait_for_services(stack: Mapping[str, Any], release: str, *, project: str, wait: int, steps: Steps) -> None:
@@ -103,11 +113,11 @@ def wait_for_services(stack: Mapping[str, Any], release: str, *, project: str, w
     Raise CommandError, with the reason in the log, if the swarm went back to the previous one or stopped trying.
     A command of Docker's cannot tell: `docker stack deploy` exits with 0 whatever happens.
     """
-    names = [f"{project}_{name}" for name, service in stack["services"].items() if not _is_job(service)]
+    names = [f"{project}_{name}" for name, service in stack["services"].items() if not is_job(service)]
     waiting = Waiting(wait=wait)
     while True:
         services = {each["Spec"]["Name"]: each for each in inspect("service", *names)}
-        states = {name: _state(services.get(name), release) for name in names}
+        states = {name: state_of(services.get(name), release) for name in names}
         if all(state == "" for state in states.values()):
             return
         if bad := [name for name, state in states.items() if state.startswith("!")]:
@@ -121,11 +131,7 @@ def wait_for_services(stack: Mapping[str, Any], release: str, *, project: str, w
             raise CommandError(f"not healthy within {wait} s: {', '.join(late)}")
 
 
-def _is_job(service: Mapping[str, Any]) -> bool:
-    return str(service.get("deploy", {}).get("mode", "")).endswith("-job")
-
-
-def _state(service: Mapping[str, Any] | None, release: str) -> str:
+def state_of(service: Mapping[str, Any] | None, release: str) -> str:
     """Return what is missing until the service is what was deployed: nothing, progress, or ! and why it never is."""
     if service is None:
         return "is not there yet"
@@ -133,7 +139,7 @@ def _state(service: Mapping[str, Any] | None, release: str) -> str:
     if service["Spec"].get("Labels", {}).get(RELEASE_LABEL) != release or update.endswith("paused"):
         message = (service.get("UpdateStatus") or {}).get("Message")
         return f"!{message or 'the swarm went back to the previous release'}"
-    wanted = service["Spec"]["TaskTemplate"]["ContainerSpec"]
+    wanted = service["Spec"]["TaskTemplate"]
     tasks = [task for task in tasks_of(service["ID"]) if task.wanted == "running"]
     mode = service["Spec"]["Mode"]
     count = mode["Replicated"]["Replicas"] if "Replicated" in mode else max(1, len(tasks))  # one on each machine
@@ -143,8 +149,10 @@ def _state(service: Mapping[str, Any] | None, release: str) -> str:
     return ""
 
 
-def _same(one: Any, other: Any) -> bool:
-    return json.dumps(_filled(one), sort_keys=True) == json.dumps(_filled(other), sort_keys=True)
+def _same(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Return whether two specifications of tasks have the same container and limits."""
+    parts = [{key: _filled(each.get(key)) for key in ("ContainerSpec", "Resources")} for each in (one, other)]
+    return json.dumps(parts[0], sort_keys=True) == json.dumps(parts[1], sort_keys=True)
 
 
 def _filled(value: Any) -> Any:
@@ -177,3 +185,9 @@ def remove(names: Iterable[str]) -> None:
     """Remove these services, those that exist."""
     for name in names:
         attempt(["docker", "service", "rm", name])
+
+
+def release_of(service: str) -> str:
+    """Return the release of a service, as it was deployed last; empty if there is no such service."""
+    labels = [each["Spec"].get("Labels", {}) for each in inspect("service", service)]
+    return str(labels[0].get(RELEASE_LABEL, "")) if labels else ""

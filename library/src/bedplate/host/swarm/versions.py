@@ -27,9 +27,9 @@ LABEL: Final = "bedplate.project"
 def check_sizes(names: Iterable[str]) -> None:
     """Raise AbortError if a secret is too large for a swarm."""
     for name in names:
-        if (FOLDER / name).exists() and (size := (FOLDER / name).stat().st_size) > LARGEST:
+        if (FOLDER / name).exists() and (size := (FOLDER / name).stat().st_size) >= LARGEST:
             raise AbortError(
-                f"secrets/{name} has {size // 1024} kB: a swarm takes {LARGEST // 1024} kB.",
+                f"secrets/{name} has {size // 1024} kB: a swarm takes less than {LARGEST // 1024} kB.",
                 "Shorten it, or store what is in it elsewhere, and its address here.",
             )
 
@@ -52,8 +52,9 @@ def create(secrets: Iterable[str]) -> dict[str, str]:
 
 def version_name(name: str, content: bytes, key: bytes) -> str:
     """Return the name of a version: project, secret, digest; of at most 64 characters."""
-    end = f"_{name}_{hmac.new(key, name.encode() + b'=' + content, sha256).hexdigest()[:12]}"
-    return env_file.get("COMPOSE_PROJECT_NAME")[: LONGEST_NAME - len(end)] + end
+    named = f"{env_file.get('COMPOSE_PROJECT_NAME')}_{name}"
+    end = f"_{hmac.new(key, named.encode() + b'=' + content, sha256).hexdigest()[:12]}"
+    return named[: LONGEST_NAME - len(end)] + end
 
 
 def _create(name: str, content: bytes) -> None:
