@@ -90,3 +90,13 @@ def test_a_release_that_serves_for_months_keeps_its_files(collected: Path, publi
     (collected / "css/current.css").rename(collected / "css/next.css")
     publish(published)
     assert names(published) == {"current.css", "next.css"}
+
+
+def test_a_clock_that_was_ahead_removes_nothing_of_now(collected: Path, published: Path) -> None:
+    """A machine published with a clock 40 days ahead; then it is set right."""
+    (collected / "css/old.css").write_text("old")
+    publish(published)
+    age(published, days=-40)
+    (collected / "css/old.css").rename(collected / "css/new.css")
+    publish(published)
+    assert "new.css" in names(published)

@@ -3,6 +3,7 @@
 import filecmp
 import os
 import shutil
+import time
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -25,7 +26,7 @@ class Command(BaseCommand):
 
     def handle(self, *_args: Any, folder: Path, **_options: Any) -> None:
         """Publish the files, and print their number."""
-        last_time = newest(folder)
+        last_time = min(newest(folder), time.time())  # the clock may have been ahead
         files = publish(Path(settings.STATIC_ROOT), folder)
         # Counted from the last publication: the running release keeps its files, however old it is.
         removed = remove_unneeded(folder, before=last_time - KEPT_FOR.total_seconds())
