@@ -88,6 +88,6 @@ def test_addresses_that_are_missing(manager: FakeMachine) -> None:
 
 
 def test_nothing_to_go_back_to(manager: FakeMachine) -> None:
-    manager.answer("config inspect *", "no such config", status=1)
+    manager.answer("config inspect *", "Error response from daemon: config shop not found", status=1)
     result = deploy(manager, "--rollback")
     assert (result.returncode, "there is nothing to go back to" in result.stderr) == (1, True), result.stderr

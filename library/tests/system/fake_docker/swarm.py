@@ -124,7 +124,7 @@ def stored(words: list[str], line: str, found: dict[str, Any]) -> int:
         for each in found:
             print(json.dumps({"Name": each}) if "{{json" in line else each)
     elif name not in found:
-        print(f"Error: no such {words[0]}: {name}", file=sys.stderr)
+        print(f"Error response from daemon: {words[0]} {name} not found", file=sys.stderr)
         return 1
     elif words[1] == "rm":
         del found[name]

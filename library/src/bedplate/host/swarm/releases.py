@@ -47,7 +47,7 @@ def find(release: str) -> dict[str, Any] | None:
     command = ["docker", "config", "inspect", "--format", "{{json .Spec.Data}}", name_of(release)]
     result = attempt(command)
     if result.returncode != 0:
-        if "no such config" in result.stderr.lower():
+        if result.stderr.rstrip().endswith("not found") or "no such config" in result.stderr.lower():
             return None
         raise failure(command, result.returncode, result.stderr)
     found: dict[str, Any] = json.loads(base64.b64decode(json.loads(result.stdout)))
