@@ -1,0 +1,309 @@
+"""Uploads in a bucket: the same pages, on a real server of Google Cloud Storage's protocol."""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import parse_qs, quote, unquote, urlsplit
+
+import pytest
+import requests
+from bedplate.django.accounts.personal_data import archive, collect
+from bedplate.django.media.models import Document
+from bedplate.django.media.tasks import remove_folder
+from bedplate.django.services import uploads
+from bedplate.testing.fake_gcs import FakeGcs, fake_gcs
+from bedplate.testing.oauth_server import OAuthServer
+from config.environment import read_environment
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from django.apps import apps
+from django.core.exceptions import ImproperlyConfigured
+from django.core.files.base import ContentFile
+from django.core.files.storage import Storage, default_storage, storages
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.management import CommandError, call_command
+from django.db.models.signals import pre_migrate
+from django.test import Client
+from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
+from users.models import User
+
+from applications.media.conftest import create_document
+
+LIMIT: Final = 20
+FOLDER: Final = "site/uploads"
+
+
+@pytest.fixture(scope="module")
+def gcs() -> Iterator[FakeGcs]:
+    """Return the server that all tests share."""
+    with fake_gcs() as server:
+        yield server
+
+
+@pytest.fixture
+def oauth() -> Iterator[OAuthServer]:
+    """Return the server that gives tokens to a service account."""
+    with OAuthServer() as server:
+        yield server
+
+
+@pytest.fixture
+def use_bucket(
+    gcs: FakeGcs, monkeypatch: pytest.MonkeyPatch, settings: Settings, tmp_path: Path
+) -> Callable[..., Storage]:
+    """Return a function that moves the uploads of this test into a new bucket; with a key, its account signs."""
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", gcs.url)
+
+    def use(key: dict[str, str] | None = None, **variables: Any) -> Storage:
+        file = tmp_path / "key.json"
+        file.write_text(json.dumps(key) if key else "")
+        values = {"media_url": f"{gcs.make_bucket()}/{FOLDER}", "media_credentials": file, **variables}
+        environment = read_environment(**values)
+        found = uploads(environment, folder=tmp_path / "media", url="/media/")
+        settings.STORAGES = {**settings.STORAGES, **found}
+        return default_storage
+
+    return use
+
+
+@pytest.fixture
+def bucket(use_bucket: Callable[..., Storage], configure: Callable[..., None]) -> Storage:
+    """Return the private storage, in a bucket, of a site behind nginx."""
+    configure(environment="local")
+    return use_bucket()
+
+
+def fetch(gcs: FakeGcs, storage: Any, response: Any, **headers: str) -> requests.Response:
+    """Return what nginx gets for this response of the application."""
+    _path, _, address = response["X-Accel-Redirect"].partition("?")
+    return requests.get(f"{gcs.url}/{storage.bucket_name}/{address}", headers=headers, timeout=LIMIT)
+
+
+def objects(storage: Any) -> list[str]:
+    """Return the names of all objects in the bucket."""
+    return sorted(blob.name for blob in storage.client.list_blobs(storage.bucket_name))
+
+
+def test_an_upload_comes_back_through_nginx(own_client: Client, user: User, gcs: FakeGcs, bucket: Storage) -> None:
+    own_client.post("/documents/", {"file": SimpleUploadedFile("my report.txt", b"a secret")})
+    document = Document.objects.get()
+    assert objects(bucket) == [f"{FOLDER}/private/{document.file.name}"]
+    response = own_client.get(document.file.url)
+    assert response["X-Accel-Redirect"].startswith(f"/_bucket/{document.file.name}?")
+    assert (response.content, response["Content-Type"]) == (b"", "text/plain")
+    assert "no-store" in response["Cache-Control"]
+    assert fetch(gcs, bucket, response).content == b"a secret"
+    part = fetch(gcs, bucket, response, Range="bytes=2-4")
+    assert (part.status_code, part.content) == (HTTPStatus.PARTIAL_CONTENT, b"sec")
+
+
+@pytest.mark.parametrize("name", ["100% café?.txt", "a#b&c=d.txt", "x%2e%2e%2fy.txt", "(1) [2] ~3~ 'é'.tar.gz"])
+def test_any_file_name_works(own_client: Client, user: User, gcs: FakeGcs, bucket: Storage, name: str) -> None:
+    document = create_document(user, name)
+    response = own_client.get(document.file.url)
+    answer = fetch(gcs, bucket, response)
+    assert (answer.content, "Content-Encoding" in answer.headers) == (b"a secret", False)
+
+
+def test_other_users_get_404_for_a_private_file(client: Client, user: User, other: User, bucket: Storage) -> None:
+    address = create_document(user, "report.txt").file.url
+    assert client.get(address)["Location"] == f"/accounts/login/?next={address}"
+    client.force_login(other)
+    assert client.get(address).status_code == HTTPStatus.NOT_FOUND
+
+
+@pytest.mark.parametrize(
+    "trick",
+    [
+        "{own}/../{theirs}",
+        "{own}/..%5c{theirs}",
+        "{own}%5c..%5c{theirs}",
+        "{own}/x%5c..%5c..%5c{theirs}",
+        "{own}/..%2f{theirs}",
+        "{own}//../{theirs}",
+        "/{theirs}",
+        "{own}/./x",
+        "{own}/x%0d%0aX-Injected: yes",
+        "{own}/" + "x" * 1024,
+    ],
+)
+def test_no_path_leads_to_the_files_of_others(
+    own_client: Client, user: User, other: User, bucket: Storage, trick: str
+) -> None:
+    path = trick.format(own=user.pk, theirs=create_document(other, "theirs.txt").file.name)
+    response = own_client.get(f"/media/private/{path}")
+    assert response.status_code == HTTPStatus.NOT_FOUND
+    assert "X-Accel-Redirect" not in response
+
+
+@pytest.mark.parametrize("trick", ["../private/{name}", "..%5cprivate%5c{name}", "x%5c..%5c..%5cprivate/{name}", ""])
+def test_private_files_are_not_reachable_as_public_ones(
+    client: Client, user: User, bucket: Storage, trick: str
+) -> None:
+    address = "/media/public/" + trick.format(name=create_document(user, "report.txt").file.name)
+    assert client.get(address).status_code == HTTPStatus.NOT_FOUND
+
+
+def test_everyone_gets_a_public_file(db: None, client: Client, gcs: FakeGcs, bucket: Storage) -> None:
+    public: Any = storages["public"]
+    name = public.save("pictures/a house.png", ContentFile(b"a house"))
+    response = client.get(public.url(name))
+    assert (response["Content-Type"], response["Cache-Control"]) == ("image/png", "public, max-age=300")
+    assert fetch(gcs, public, response).content == b"a house"
+    assert response["Content-Disposition"].startswith("inline")
+    page = client.get(public.url(public.save("page.html", ContentFile(b"<script>"))))
+    assert page["Content-Disposition"].startswith("attachment")
+
+
+def test_a_name_that_is_taken_is_not_replaced(gcs: FakeGcs, bucket: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    bucket.save("1/a.txt", ContentFile(b"first"))
+    with monkeypatch.context() as unaware:  # of the object of another process
+        unaware.setattr(type(bucket._wrapped), "exists", lambda _self, name: name == "never")  # noqa: SLF001 - a LazyObject
+        second = bucket._wrapped._save("1/a.txt", ContentFile(b"second"))  # noqa: SLF001 - it is what may meet another
+    assert second != "1/a.txt"
+    for name, content in (("1/a.txt", b"first"), (second, b"second")):
+        with bucket.open(name) as file:
+            assert file.read() == content
+
+
+def test_a_deleted_document_leaves_nothing(
+    user: User, bucket: Storage, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
+) -> None:
+    kept = create_document(user, "kept.txt")
+    with django_capture_on_commit_callbacks(execute=True):
+        create_document(user, "gone.txt").delete()
+    assert objects(bucket) == [f"{FOLDER}/private/{kept.file.name}"]
+
+
+def test_the_files_of_a_deleted_account_go(user: User, other: User, bucket: Storage) -> None:
+    create_document(user, "a.txt")
+    bucket.save(f"{user.pk}/random/orphan.txt", ContentFile(b"x"))
+    kept = create_document(other, "b.txt")
+    remove_folder(bucket, str(user.pk))
+    remove_folder(bucket, str(user.pk))  # again, after an interruption
+    assert objects(bucket) == [f"{FOLDER}/private/{kept.file.name}"]
+
+
+def test_the_export_of_an_account_has_its_files(user: User, bucket: Storage, tmp_path: Path) -> None:
+    create_document(user, "report.txt")
+    gone = create_document(user, "gone.txt")
+    bucket.delete(gone.file.name or "")
+    data = b"".join(archive(collect(user)))
+    assert b"a secret" in data
+    assert b"missing-files.txt" in data
+
+
+def test_embedded_mode_sends_files_itself(
+    own_client: Client, user: User, use_bucket: Callable[..., Storage], configure: Callable[..., None]
+) -> None:
+    configure(environment="embedded")
+    storage = use_bucket()
+    document = create_document(user, "report.txt")
+    assert b"".join(own_client.get(document.file.url)) == b"a secret"
+    storage.delete(document.file.name or "")
+    assert own_client.get(document.file.url).status_code == HTTPStatus.NOT_FOUND
+
+
+def verify(method: str, host: str, path: str, public_key: str) -> None:
+    """Raise an error unless this is signed as Google's documentation of V4 signatures has it.
+
+    https://cloud.google.com/storage/docs/authentication/canonical-requests
+    """
+    resource, _, query = path.partition("?")
+    unsigned, _, signature = query.rpartition("&X-Goog-Signature=")
+    values = {name: value[0] for name, value in parse_qs(unsigned).items()}
+    assert unsigned == "&".join(f"{quote(name, safe='')}={quote(values[name], safe='')}" for name in sorted(values))
+    assert (values["X-Goog-SignedHeaders"], int(values["X-Goog-Expires"])) == ("host", 300)
+    request = "\n".join([method, resource, unsigned, f"host:{host}\n", "host", "UNSIGNED-PAYLOAD"])
+    scope = values["X-Goog-Credential"].partition("/")[2]
+    digest = hashlib.sha256(request.encode()).hexdigest()
+    text = "\n".join(["GOOG4-RSA-SHA256", values["X-Goog-Date"], scope, digest])
+    key = serialization.load_pem_public_key(public_key.encode())
+    assert isinstance(key, rsa.RSAPublicKey)
+    key.verify(bytes.fromhex(signature), text.encode(), padding.PKCS1v15(), hashes.SHA256())
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_the_address_is_signed_for_this_request(  # noqa: PLR0913, PLR0917 - fixtures
+    own_client: Client,
+    user: User,
+    gcs: FakeGcs,
+    oauth: OAuthServer,
+    use_bucket: Callable[..., Any],
+    configure: Callable[..., None],
+    method: str,
+) -> None:
+    configure(environment="local")
+    storage = use_bucket(oauth.issuer.new_key())
+    document = create_document(user, "100% (café)?.txt")
+    response = own_client.generic(method, document.file.url)
+    _path, _, address = response["X-Accel-Redirect"].partition("?")
+    [public_key] = oauth.issuer.keys.values()
+    verify(method, urlsplit(gcs.url).netloc, f"/{storage.bucket_name}/{address}", public_key)
+    name = unquote(address.partition("?")[0])
+    assert name == f"{FOLDER}/private/{document.file.name}"
+
+
+def test_an_isolated_process_has_a_folder(use_bucket: Callable[..., Any]) -> None:
+    """It works on a copy of the database, and may not reach live files."""
+    assert use_bucket(isolated=True).__class__.__name__ == "FileSystemStorage"
+
+
+@pytest.mark.parametrize(("key", "reason"), [("", "there is no key"), ("{}", "not a service account's key")])
+def test_a_missing_key_is_named(
+    use_bucket: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, key: str, reason: str
+) -> None:
+    storage = use_bucket()
+    monkeypatch.delenv("STORAGE_EMULATOR_HOST")
+    (tmp_path / "key.json").write_text(key)
+    with pytest.raises(ImproperlyConfigured, match=reason):
+        storage.save("1/a.txt", ContentFile(b"x"))
+
+
+@pytest.mark.parametrize(
+    "url", ["bucket", "s3://bucket", "gs://", "gs://a/../b", "gs://bucket/a b", "gs://Bucket", "/x"]
+)
+def test_another_address_is_refused_at_the_start(url: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match="MEDIA_URL"):
+        read_environment(media_url=url)
+
+
+@pytest.mark.parametrize(
+    ("url", "folder"),
+    [("gs://bucket", ""), ("gs://bucket/", ""), ("gs://my.bucket/a/b-c", "a/b-c/"), ("gs://my_bucket/.x/", None)],
+)
+def test_the_address_of_a_bucket_may_have_a_folder(url: str, folder: str | None) -> None:
+    if folder is None:
+        with pytest.raises(ImproperlyConfigured, match="MEDIA_URL"):
+            read_environment(media_url=url)
+        return
+    found = read_environment(media_url=url).media_bucket
+    assert found
+    assert found.folder == folder
+
+
+def test_a_usable_bucket_passes_the_check(bucket: Storage) -> None:
+    call_command("check_uploads")
+    assert objects(bucket) == []
+
+
+def test_uploads_in_a_folder_need_no_check() -> None:
+    call_command("check_uploads")
+
+
+def test_a_bucket_that_does_not_exist_is_named_before_a_migration(
+    use_bucket: Callable[..., Any], oauth: OAuthServer
+) -> None:
+    use_bucket(oauth.issuer.new_key(), media_url="gs://no-such-bucket")
+    with pytest.raises(CommandError, match=r"gs://no-such-bucket of MEDIA_URL does not exist: make it"):
+        pre_migrate.send(sender=apps.get_app_config("media"))
+
+
+def test_a_revoked_key_is_named(use_bucket: Callable[..., Any], oauth: OAuthServer) -> None:
+    use_bucket(oauth.issuer.new_key())
+    oauth.issuer.revoke()
+    with pytest.raises(CommandError, match=r"Google does not accept media_credentials .*invalid_grant"):
+        call_command("check_uploads")
