@@ -1,12 +1,11 @@
 """Uploads in a bucket: the same pages, on a real server of Google Cloud Storage's protocol."""
 
-import hashlib
 import json
 from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import parse_qs, quote, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 import pytest
 import requests
@@ -16,9 +15,8 @@ from bedplate.django.media.tasks import remove_folder
 from bedplate.django.services import uploads
 from bedplate.testing.fake_gcs import FakeGcs, fake_gcs
 from bedplate.testing.oauth_server import OAuthServer
+from bedplate.testing.signed_addresses import is_signed
 from config.environment import read_environment
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured
 from django.core.files.base import ContentFile
@@ -207,25 +205,6 @@ def test_embedded_mode_sends_files_itself(
     assert own_client.get(document.file.url).status_code == HTTPStatus.NOT_FOUND
 
 
-def verify(method: str, host: str, path: str, public_key: str) -> None:
-    """Raise an error unless this is signed as Google's documentation of V4 signatures has it.
-
-    https://cloud.google.com/storage/docs/authentication/canonical-requests
-    """
-    resource, _, query = path.partition("?")
-    unsigned, _, signature = query.rpartition("&X-Goog-Signature=")
-    values = {name: value[0] for name, value in parse_qs(unsigned).items()}
-    assert unsigned == "&".join(f"{quote(name, safe='')}={quote(values[name], safe='')}" for name in sorted(values))
-    assert (values["X-Goog-SignedHeaders"], int(values["X-Goog-Expires"])) == ("host", 300)
-    request = "\n".join([method, resource, unsigned, f"host:{host}\n", "host", "UNSIGNED-PAYLOAD"])
-    scope = values["X-Goog-Credential"].partition("/")[2]
-    digest = hashlib.sha256(request.encode()).hexdigest()
-    text = "\n".join(["GOOG4-RSA-SHA256", values["X-Goog-Date"], scope, digest])
-    key = serialization.load_pem_public_key(public_key.encode())
-    assert isinstance(key, rsa.RSAPublicKey)
-    key.verify(bytes.fromhex(signature), text.encode(), padding.PKCS1v15(), hashes.SHA256())
-
-
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 def test_the_address_is_signed_for_this_request(  # noqa: PLR0913, PLR0917 - fixtures
     own_client: Client,
@@ -242,7 +221,11 @@ def test_the_address_is_signed_for_this_request(  # noqa: PLR0913, PLR0917 - fix
     response = own_client.generic(method, document.file.url)
     _path, _, address = response["X-Accel-Redirect"].partition("?")
     [public_key] = oauth.issuer.keys.values()
-    verify(method, urlsplit(gcs.url).netloc, f"/{storage.bucket_name}/{address}", public_key)
+    host, path = urlsplit(gcs.url).netloc, f"/{storage.bucket_name}/{address}"
+    assert is_signed(method, host, path, public_key=public_key)
+    assert not is_signed("PUT", host, path, public_key=public_key)
+    assert not is_signed(method, host, path.replace("private", "public"), public_key=public_key)
+    assert "&X-Goog-Expires=300&X-Goog-SignedHeaders=host&" in path
     name = unquote(address.partition("?")[0])
     assert name == f"{FOLDER}/private/{document.file.name}"
 
