@@ -1,7 +1,6 @@
 """Uploads in a bucket: the same pages, on a real server of Google Cloud Storage's protocol."""
 
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, Final
@@ -12,66 +11,19 @@ import requests
 from bedplate.django.accounts.personal_data import archive, collect
 from bedplate.django.media.models import Document
 from bedplate.django.media.tasks import remove_folder
-from bedplate.django.services import uploads
-from bedplate.testing.fake_gcs import FakeGcs, fake_gcs
+from bedplate.testing.fake_gcs import FakeGcs
 from bedplate.testing.oauth_server import OAuthServer
 from bedplate.testing.signed_addresses import is_signed
-from config.environment import read_environment
-from django.apps import apps
-from django.core.exceptions import ImproperlyConfigured
 from django.core.files.base import ContentFile
-from django.core.files.storage import Storage, default_storage, storages
+from django.core.files.storage import Storage, storages
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.core.management import CommandError, call_command
-from django.db.models.signals import pre_migrate
 from django.test import Client
-from pytest_django import DjangoCaptureOnCommitCallbacks, Settings
+from pytest_django import DjangoCaptureOnCommitCallbacks
 from users.models import User
 
-from applications.media.conftest import create_document
+from applications.media.conftest import FOLDER, create_document, objects_in
 
 LIMIT: Final = 20
-FOLDER: Final = "site/uploads"
-
-
-@pytest.fixture(scope="module")
-def gcs() -> Iterator[FakeGcs]:
-    """Return the server that all tests share."""
-    with fake_gcs() as server:
-        yield server
-
-
-@pytest.fixture
-def oauth() -> Iterator[OAuthServer]:
-    """Return the server that gives tokens to a service account."""
-    with OAuthServer() as server:
-        yield server
-
-
-@pytest.fixture
-def use_bucket(
-    gcs: FakeGcs, monkeypatch: pytest.MonkeyPatch, settings: Settings, tmp_path: Path
-) -> Callable[..., Storage]:
-    """Return a function that moves the uploads of this test into a new bucket; with a key, its account signs."""
-    monkeypatch.setenv("STORAGE_EMULATOR_HOST", gcs.url)
-
-    def use(key: dict[str, str] | None = None, **variables: Any) -> Storage:
-        file = tmp_path / "key.json"
-        file.write_text(json.dumps(key) if key else "")
-        values = {"media_url": f"{gcs.make_bucket()}/{FOLDER}", "media_credentials": file, **variables}
-        environment = read_environment(**values)
-        found = uploads(environment, folder=tmp_path / "media", url="/media/")
-        settings.STORAGES = {**settings.STORAGES, **found}
-        return default_storage
-
-    return use
-
-
-@pytest.fixture
-def bucket(use_bucket: Callable[..., Storage], configure: Callable[..., None]) -> Storage:
-    """Return the private storage, in a bucket, of a site behind nginx."""
-    configure(environment="local")
-    return use_bucket()
 
 
 def fetch(gcs: FakeGcs, storage: Any, response: Any, **headers: str) -> requests.Response:
@@ -80,15 +32,10 @@ def fetch(gcs: FakeGcs, storage: Any, response: Any, **headers: str) -> requests
     return requests.get(f"{gcs.url}/{storage.bucket_name}/{address}", headers=headers, timeout=LIMIT)
 
 
-def objects(storage: Any) -> list[str]:
-    """Return the names of all objects in the bucket."""
-    return sorted(blob.name for blob in storage.client.list_blobs(storage.bucket_name))
-
-
 def test_an_upload_comes_back_through_nginx(own_client: Client, user: User, gcs: FakeGcs, bucket: Storage) -> None:
     own_client.post("/documents/", {"file": SimpleUploadedFile("my report.txt", b"a secret")})
     document = Document.objects.get()
-    assert objects(bucket) == [f"{FOLDER}/private/{document.file.name}"]
+    assert objects_in(bucket) == [f"{FOLDER}/private/{document.file.name}"]
     response = own_client.get(document.file.url)
     assert response["X-Accel-Redirect"].startswith(f"/_bucket/{document.file.name}?")
     assert (response.content, response["Content-Type"]) == (b"", "text/plain")
@@ -173,7 +120,7 @@ def test_a_deleted_document_leaves_nothing(
     kept = create_document(user, "kept.txt")
     with django_capture_on_commit_callbacks(execute=True):
         create_document(user, "gone.txt").delete()
-    assert objects(bucket) == [f"{FOLDER}/private/{kept.file.name}"]
+    assert objects_in(bucket) == [f"{FOLDER}/private/{kept.file.name}"]
 
 
 def test_the_files_of_a_deleted_account_go(user: User, other: User, bucket: Storage) -> None:
@@ -182,7 +129,7 @@ def test_the_files_of_a_deleted_account_go(user: User, other: User, bucket: Stor
     kept = create_document(other, "b.txt")
     remove_folder(bucket, str(user.pk))
     remove_folder(bucket, str(user.pk))  # again, after an interruption
-    assert objects(bucket) == [f"{FOLDER}/private/{kept.file.name}"]
+    assert objects_in(bucket) == [f"{FOLDER}/private/{kept.file.name}"]
 
 
 def test_the_export_of_an_account_has_its_files(user: User, bucket: Storage, tmp_path: Path) -> None:
@@ -233,60 +180,3 @@ def test_the_address_is_signed_for_this_request(  # noqa: PLR0913, PLR0917 - fix
 def test_an_isolated_process_has_a_folder(use_bucket: Callable[..., Any]) -> None:
     """It works on a copy of the database, and may not reach live files."""
     assert use_bucket(isolated=True).__class__.__name__ == "FileSystemStorage"
-
-
-@pytest.mark.parametrize(("key", "reason"), [("", "there is no key"), ("{}", "not a service account's key")])
-def test_a_missing_key_is_named(
-    use_bucket: Callable[..., Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, key: str, reason: str
-) -> None:
-    storage = use_bucket()
-    monkeypatch.delenv("STORAGE_EMULATOR_HOST")
-    (tmp_path / "key.json").write_text(key)
-    with pytest.raises(ImproperlyConfigured, match=reason):
-        storage.save("1/a.txt", ContentFile(b"x"))
-
-
-@pytest.mark.parametrize(
-    "url", ["bucket", "s3://bucket", "gs://", "gs://a/../b", "gs://bucket/a b", "gs://Bucket", "/x"]
-)
-def test_another_address_is_refused_at_the_start(url: str) -> None:
-    with pytest.raises(ImproperlyConfigured, match="MEDIA_URL"):
-        read_environment(media_url=url)
-
-
-@pytest.mark.parametrize(
-    ("url", "folder"),
-    [("gs://bucket", ""), ("gs://bucket/", ""), ("gs://my.bucket/a/b-c", "a/b-c/"), ("gs://my_bucket/.x/", None)],
-)
-def test_the_address_of_a_bucket_may_have_a_folder(url: str, folder: str | None) -> None:
-    if folder is None:
-        with pytest.raises(ImproperlyConfigured, match="MEDIA_URL"):
-            read_environment(media_url=url)
-        return
-    found = read_environment(media_url=url).media_bucket
-    assert found
-    assert found.folder == folder
-
-
-def test_a_usable_bucket_passes_the_check(bucket: Storage) -> None:
-    call_command("check_uploads")
-    assert objects(bucket) == []
-
-
-def test_uploads_in_a_folder_need_no_check() -> None:
-    call_command("check_uploads")
-
-
-def test_a_bucket_that_does_not_exist_is_named_before_a_migration(
-    use_bucket: Callable[..., Any], oauth: OAuthServer
-) -> None:
-    use_bucket(oauth.issuer.new_key(), media_url="gs://no-such-bucket")
-    with pytest.raises(CommandError, match=r"gs://no-such-bucket of MEDIA_URL does not exist: make it"):
-        pre_migrate.send(sender=apps.get_app_config("media"))
-
-
-def test_a_revoked_key_is_named(use_bucket: Callable[..., Any], oauth: OAuthServer) -> None:
-    use_bucket(oauth.issuer.new_key())
-    oauth.issuer.revoke()
-    with pytest.raises(CommandError, match=r"Google does not accept media_credentials .*invalid_grant"):
-        call_command("check_uploads")
