@@ -63,6 +63,12 @@ def test_uploads_in_a_folder_need_no_check() -> None:
     call_command("check_uploads")
 
 
+def test_settings_of_an_earlier_release_are_named(configure: Callable[..., None]) -> None:
+    configure(media_url="gs://bucket")
+    with pytest.raises(CommandError, match=r"services\.uploads"):
+        call_command("check_uploads")
+
+
 def test_a_bucket_that_does_not_exist_is_named_before_a_migration(
     use_bucket: Callable[..., Any], oauth: OAuthServer
 ) -> None:

@@ -97,11 +97,11 @@ class _Handler(BaseHTTPRequestHandler):
         finally:
             connection.close()
         headers = {name: value for name, value in answer.getheaders() if name.lower() not in HOP_BY_HOP}
-        self._send(answer.status, {**headers, **added}, content)
+        self._send(answer.status, {**headers, **added}, content, length=answer.headers["Content-Length"])
 
-    def _send(self, status: int, headers: dict[str, str], content: bytes) -> None:
+    def _send(self, status: int, headers: dict[str, str], content: bytes, *, length: str | None = None) -> None:
         self.send_response_only(status)
-        for name, value in {**headers, "Content-Length": str(len(content))}.items():
+        for name, value in {**headers, "Content-Length": length or str(len(content))}.items():
             self.send_header(name, value)
         self.end_headers()
         if self.command != "HEAD":
@@ -145,11 +145,18 @@ def restart(server: Server) -> None:
     run(server.directory / "bedplate", "deploy", "--restart", "--yes", directory=server.directory, limit=600)
 
 
-def move(server: Server, text: str) -> None:
-    """Move the uploads as the how-to page says; `text` is the next `.env`."""
+def set_variables(server: Server, **values: str) -> None:
+    """Set variables in `.env`."""
+    file = server.directory / ".env"
+    lines = [line for line in file.read_text().splitlines() if line.partition("=")[0] not in values]
+    file.write_text("".join(f"{line}\n" for line in [*lines, *(f"{name}={value}" for name, value in values.items())]))
+
+
+def move(server: Server, media_url: str) -> None:
+    """Move the uploads as the how-to page says."""
     back_up, restore = commands_of(HOW_TO, section=MOVE)
     server.follow(back_up)
-    (server.directory / ".env").write_text(text)
+    set_variables(server, MEDIA_URL=media_url)
     server.follow(restore)
 
 
@@ -158,8 +165,7 @@ def uploads_in_bucket(server: Server) -> Iterator[UploadsInBucket]:
     """Move the server's uploads into a bucket, and its backups into another; bring everything back at the end."""
     shown = run("docker", "network", "inspect", "--format", "{{(index .IPAM.Config 0).Gateway}}", server.network)
     gateway = shown.strip()
-    dotenv, secrets = server.directory / ".env", server.directory / "secrets"
-    before = dotenv.read_text()
+    secrets, before = server.directory / "secrets", server.dotenv
     with ExitStack() as cleanup:
         issuer = cleanup.enter_context(OAuthServer(host=gateway)).issuer
         proxy = StorageProxy(issuer.keys)
@@ -175,14 +181,13 @@ def uploads_in_bucket(server: Server) -> Iterator[UploadsInBucket]:
         try:
             for name in kept:
                 (secrets / name).write_text(json.dumps(issuer.new_key()))
-            with_storage = before + "".join(f"{name}={value}\n" for name, value in variables.items())
-            dotenv.write_text(with_storage)
+            set_variables(server, **variables)
             restart(server)
-            move(server, f"{with_storage}MEDIA_URL={bucket}/site\n")
+            move(server, f"{bucket}/site")
             yield UploadsInBucket(server=server, proxy=proxy, bucket=bucket.removeprefix("gs://"))
-            move(server, with_storage)
+            move(server, "")
         finally:
-            dotenv.write_text(before)
+            set_variables(server, MEDIA_URL="", **{name: before.get(name, "") for name in variables})
             for name, text in kept.items():
                 (secrets / name).write_text(text)
             restart(server)
