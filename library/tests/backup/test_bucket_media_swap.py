@@ -1,11 +1,14 @@
 """Media in a bucket are replaced as a whole, or not at all, and brought back."""
 
+import shutil
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from bedplate.backup.bucket_media import BucketMedia
 from bedplate.backup.errors import BackupError
 from bedplate.backup.media_paths import RESTORES
+from bedplate.backup.session import Session
 from bedplate.backup.stores.google import GoogleStore
 from bucket_uploads import MEDIA, change, media
 from project import Configure, Project, notes
@@ -107,3 +110,56 @@ def test_an_undo_without_the_previous_media_is_refused(
     with pytest.raises(BackupError, match="were in another place then"):
         moved.undo()
     assert media(uploads) == MEDIA
+
+
+def test_another_machine_finishes_an_interrupted_swap(
+    in_bucket: Project, uploads: GoogleStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The plan is in the bucket: nothing on this machine's disk is needed."""
+    in_bucket.back_up()
+    change(uploads)
+    with monkeypatch.context() as patch:
+        patch.setattr(BucketMedia, "swap", lambda *_: (_ for _ in ()).throw(BackupError("the power is gone")))
+        with pytest.raises(BackupError, match="the media files were not yet"):
+            in_bucket.restore()
+    for folder in in_bucket.configuration.work.glob("staging-*"):
+        shutil.rmtree(folder)
+    in_bucket.back_up()
+    assert media(uploads) == MEDIA
+
+
+def test_a_machine_that_has_lost_the_lease_does_not_swap(
+    in_bucket: Project, uploads: GoogleStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_bucket.back_up()
+    changed = change(uploads)
+    keep = BucketMedia._keep  # noqa: SLF001 - the longest step before the swap
+
+    def keep_and_lose(self: BucketMedia, *arguments: Any) -> None:
+        keep(self, *arguments)
+        uploads.write(".backup_system/lease.json", b'{"holder": "another", "token": "another"}')
+
+    with monkeypatch.context() as patch:
+        patch.setattr(BucketMedia, "_keep", keep_and_lose)
+        with pytest.raises(BackupError, match=r"Another machine has taken over.*Nothing was replaced"):
+            in_bucket.restore()
+    assert media(uploads) == changed
+
+
+def test_only_the_media_that_a_rule_keeps_arrive(
+    in_bucket: Project, uploads: GoogleStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Production's backup, anonymized, in DEV's bucket."""
+    in_bucket.back_up()
+    change(uploads)
+    kept = {"public/pictures/house.png", "private/1/0f3/report.txt"}
+
+    def anonymize(session: Session, *rest: Any) -> bool:
+        assert session.live_media.keep_only(rest[-1], kept) == len(MEDIA) - len(kept)
+        return True
+
+    monkeypatch.setattr("bedplate.backup.commands.restore._bring_up_to_date", anonymize)
+    in_bucket.restore()
+    assert media(uploads) == {name: content for name, content in MEDIA.items() if name in kept}
+    left = [each.name for each in uploads.list(".backup_system/staging")]
+    assert left == []

@@ -8,8 +8,8 @@ not touched, and uploads that come between its lists and its swap stay live.
 import json
 import secrets
 from collections.abc import Collection, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
-from dataclasses import asdict, dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -17,7 +17,7 @@ from typing import Any, Final
 from bedplate.backup.bucket_copies import THREADS, copy_to_store, list_objects
 from bedplate.backup.bucket_staging import StagedMedia, have_same_content
 from bedplate.backup.errors import BackupError, ConflictError, ForbiddenError, MissingError
-from bedplate.backup.lease import hold_lease
+from bedplate.backup.lease import Lease, hold_lease
 from bedplate.backup.manifest import MediaFile
 from bedplate.backup.media_paths import RESTORES, require_safe_paths, shown
 from bedplate.backup.progress import Progress
@@ -55,15 +55,23 @@ class BucketMedia:
     main: WorkDirectory
     progress: Progress
     lease_seconds: float
+    held: list[Lease] = field(default_factory=list)
+    """The lease, while it is held."""
 
     @property
     def disk(self) -> None:
         """The folder on this machine that restored media fill: none."""
 
-    def exclusively(self) -> AbstractContextManager[object]:
+    @contextmanager
+    def exclusively(self) -> Iterator[None]:
         """Hold the lease of the media: no other machine may replace them, or clean up, at the same time."""
         holder, say = self.main.installation, self.progress.say
-        return hold_lease(self.bucket, LEASE, holder=holder, seconds=self.lease_seconds, say=say)
+        with hold_lease(self.bucket, LEASE, holder=holder, seconds=self.lease_seconds, say=say) as lease:
+            self.held.append(lease)
+            try:
+                yield
+            finally:
+                self.held.clear()
 
     def back_up(self, *, project: str, transfer: Transfer, scratch: Path) -> tuple[MediaFile, ...]:
         """Copy the media to the store of the backups. Return them as the store holds them."""
@@ -149,6 +157,8 @@ class BucketMedia:
             remove={path: each.generation for path, each in live.items() if path not in paths},
         )
         self._write(f"{_staging(restore)}{PLAN}", asdict(plan))
+        for lease in self.held:  # a machine that was silent for too long must not begin the swap
+            lease.renew()
 
     def _keep(self, live: dict[str, StoredObject], restore: str, expect: Any, advance: Any) -> None:
         folder = f"{_previous(restore)}files/"

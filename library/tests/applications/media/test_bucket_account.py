@@ -1,6 +1,9 @@
 """The account and the address of a bucket of uploads: mistakes are named before anything changes."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,6 +15,7 @@ import pytest
 from bedplate.testing.oauth_server import OAuthServer
 from config.environment import read_environment
 from django.apps import apps
+from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.files.base import ContentFile
 from django.core.files.storage import Storage
@@ -115,3 +119,14 @@ def test_a_missing_right_is_named(use_bucket: Callable[..., Any], monkeypatch: p
         ):
             call_command("check_uploads")
         server.shutdown()
+
+
+def test_googles_packages_are_imported_only_with_a_bucket() -> None:
+    """They take half a second of each start."""
+    code = (
+        "import django, sys; django.setup(); from django.core.files.storage import storages; storages['public']; "
+        "print([name for name in sys.modules if name.startswith(('storages', 'google.cloud'))])"
+    )
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "config.tests.settings", "MEDIA_URL": ""}
+    printed = subprocess.check_output([sys.executable, "-c", code], cwd=settings.BASE_DIRECTORY, env=environment)
+    assert printed.strip() == b"[]"
