@@ -1,5 +1,6 @@
 """Uploads in a bucket: the same pages, on a real server of Google Cloud Storage's protocol."""
 
+import os
 from collections.abc import Callable
 from http import HTTPStatus
 from pathlib import Path
@@ -9,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 import pytest
 import requests
 from bedplate.django.accounts.personal_data import archive, collect
+from bedplate.django.media.bucket import CHUNK_SIZE
 from bedplate.django.media.models import Document
 from bedplate.django.media.tasks import remove_folder
 from bedplate.testing.fake_gcs import FakeGcs
@@ -112,6 +114,21 @@ def test_a_name_that_is_taken_is_not_replaced(gcs: FakeGcs, bucket: Any, monkeyp
     for name, content in (("1/a.txt", b"first"), (second, b"second")):
         with bucket.open(name) as file:
             assert file.read() == content
+
+
+def test_text_is_stored_as_utf_8(bucket: Any) -> None:
+    name = bucket.save("1/a.txt", ContentFile("été"))
+    with bucket.open(name) as file:
+        assert file.read().decode() == "été"
+
+
+def test_a_large_file_comes_back_as_it_went(bucket: Any) -> None:
+    """It is sent and fetched in chunks."""
+    sent = os.urandom(3 * CHUNK_SIZE + 1)
+    name = bucket.save("1/film.mp4", ContentFile(sent))
+    assert bucket.size(name) == len(sent)
+    with bucket.open(name) as file:
+        assert file.read() == sent
 
 
 def test_a_deleted_document_leaves_nothing(

@@ -12,7 +12,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from django.core.exceptions import ImproperlyConfigured
-from django.core.files.base import File
+from django.core.files.base import ContentFile, File
 from django.utils.encoding import filepath_to_uri
 from google.api_core.exceptions import PreconditionFailed
 from google.auth.credentials import AnonymousCredentials, Credentials
@@ -76,6 +76,8 @@ class BucketStorage(GoogleCloudStorage):  # type: ignore[misc] # without types
 
     def _save(self, name: str, content: File) -> str:
         saved_as: str = clean_name(name)
+        if isinstance(content.read(0), str):  # a folder takes text, too
+            content = ContentFile(content.read().encode())
         blob = self.bucket.blob(self._normalize_name(saved_as), chunk_size=CHUNK_SIZE)
         options = {
             "size": getattr(content, "size", None),
