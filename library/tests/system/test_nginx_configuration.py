@@ -32,6 +32,7 @@ CONFIGURATIONS: Final = {
     "dev": ("nginx", {**PUBLIC, "ACCESS": "password"}),
     "prod": ("nginx", {**PUBLIC, "ACCESS": "open"}),
     "bucket": ("nginx", {**PUBLIC, "ACCESS": "open", **BUCKET}),
+    "local_bucket": ("nginx", {"ENTRY": "local", "DIST": "vite", "ACCESS": "open", **BUCKET}),
     "proxy_pass": ("library/host/proxy_pass", {"ENTRY": "https"}),
 }
 
