@@ -75,6 +75,9 @@ RUN_BY: Final = {
     f"{HOW_TO}rotate-a-secret.md": {ALL: "library/tests/system/stack/test_rotate_secret.py"},
     f"{HOW_TO}several-machines.md": {ALL: "library/tests/system/stack/swarm/site.py"},
     f"{HOW_TO}rebuild-indexes.md": {"": "library/tests/system/stack/test_health.py"},
+    f"{HOW_TO}uploads-in-a-bucket.md": {
+        "Move existing uploads, and back": "library/tests/system/stack/test_uploads_in_a_bucket.py"
+    },
     f"{HOW_TO}update.md": {"": "template/tests/test_update.py"},
 }
 # Pages whose other commands are in those above too, perhaps with more options there; and the tests of the rest.
@@ -88,6 +91,7 @@ RUN_ELSEWHERE: Final = {
 CANNOT_RUN: Final = {
     f"{HOW_TO}authenticate-google-storage.md": "`gcloud` acts on an account at Google",
     f"{HOW_TO}bucket-accounts.md": "`gcloud` acts on an account at Google",
+    f"{HOW_TO}uploads-in-a-bucket.md": "`gcloud` acts on an account at Google",
     f"{HOW_TO}managed-postgresql.md": "`gcloud` and `aws` act on accounts there; a container stands in",
 }
 

@@ -13,7 +13,8 @@ from documents import commands_of
 
 # Names of each part. None of them is left in a team's files.
 WORDS: Final = {
-    "remove-backups.md": r"(?<!OIDC_NAME=)(?<!Sign-in with )[Gg]oogle(?!-chrome)|GOOGLE|BACKUP_|backups\.md"
+    "remove-backups.md": r"(?<!OIDC_NAME=)(?<!Sign-in with )(?<!storages\[)[Gg]oogle(?!-chrome|-cloud-storage)"
+    r"|GOOGLE|BACKUP_|backups\.md"
     r"|hand-over\.md|create_archive|bedplate archive|verif(ier|y_backup)|age_identity|bedplate\.backup",
     "remove-certificates.md": r"renew_certificates|bedplate\.certificates|ACME_|certificates\.md|challenge|certbot"
     r"|^ +(- )?certificates:",

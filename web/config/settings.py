@@ -174,15 +174,8 @@ MEDIA_URL = "/media/"
 MEDIA_ROOT = ENVIRONMENT.data_directory / "media"
 STORAGES = {
     # Private by default: only the owner can read a file (bedplate.django.media.views).
-    # For public files, set `storage=storages["public"]` of a FileField.
-    "default": {
-        "BACKEND": "django.core.files.storage.FileSystemStorage",
-        "OPTIONS": {"location": MEDIA_ROOT / "private", "base_url": f"{MEDIA_URL}private/"},
-    },
-    "public": {
-        "BACKEND": "django.core.files.storage.FileSystemStorage",
-        "OPTIONS": {"location": MEDIA_ROOT / "public", "base_url": f"{MEDIA_URL}public/"},
-    },
+    # For public files, set `storage=public_storage` of a FileField: library/docs/how-to/uploads.md
+    **services.uploads(ENVIRONMENT, folder=MEDIA_ROOT, url=MEDIA_URL),
     "staticfiles": {"BACKEND": static_storage()},
 }
 

@@ -12,12 +12,13 @@ from pydantic_settings import SettingsConfigDict
 
 from bedplate.environment_values import Dsn, Secret, TimeZone, ValkeyUrl, error_message, lines, with_database
 from bedplate.login_provider import LoginProvider
+from bedplate.uploads import Uploads
 
 SECRETS_DIRECTORY: Final = Path("/run/secrets")
 SHORTEST_KEY: Final = 32
 
 
-class Environment(LoginProvider):
+class Environment(Uploads, LoginProvider):
     """The project's configuration, read from the environment, then from files in `/run/secrets`."""
 
     model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore", frozen=True)

@@ -18,10 +18,12 @@ from bedplate.backup.stores.google import GoogleStore
 from bedplate.backup.trust import SIGNERS
 from bedplate.testing.fake_gcs import FakeGcs, fake_gcs
 from bedplate.testing.oauth_server import OAuthServer
+from bucket_uploads import MEDIA
 from fake_person import FakePerson
 from fault_proxy import FaultProxy
 from google.auth.credentials import AnonymousCredentials
 from iam import Grant, Iam, grants, roles
+from preconditions import Preconditions
 from project import Believe, Configure, Project, database_file
 from pyrage import x25519
 
@@ -168,3 +170,21 @@ def bucket(gcs: str, gcs_server: FakeGcs, proxy: FaultProxy, embedded: Project, 
     iam = Iam(gcs_server.url, grants() | {"owner": [Grant(everything)]})
     proxy.judge = iam.judge
     return Bucket(gcs, proxy, iam, Path(os.environ["GOOGLE_CREDENTIALS"]), configure, embedded)
+
+
+@pytest.fixture
+def uploads(gcs: str, gcs_server: FakeGcs, proxy: FaultProxy) -> GoogleStore:
+    """Return the bucket of the uploads, with a few, in a folder beside foreign objects."""
+    proxy.judge = Preconditions(gcs_server.url).judge
+    GoogleStore(gcs, AnonymousCredentials()).write("elsewhere/x", b"not ours")
+    store = GoogleStore(f"{gcs}/site", AnonymousCredentials())
+    for name, content in MEDIA.items():
+        store.write(name, content)
+    return store
+
+
+@pytest.fixture
+def in_bucket(embedded: Project, uploads: GoogleStore, gcs_server: FakeGcs, configure: Configure) -> Project:
+    """Return a project with uploads in a bucket, and backups in another one."""
+    url = gcs_server.make_bucket()
+    return Project(configure(BACKUP_URL=url, MEDIA_URL=uploads.url), GoogleStore(url, AnonymousCredentials()))

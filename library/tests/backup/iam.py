@@ -20,6 +20,7 @@ PAGE: Final = ROOT / "library/docs/how-to/bucket-accounts.md"
 ROLE: Final = "gcloud iam roles create "
 BINDING: Final = "gcloud storage buckets add-iam-policy-binding gs://BUCKET "
 CONDITION: Final = re.compile(r'title=\w+,expression=resource\.name == "projects/_/buckets/BUCKET/objects/(.+)"')
+COPY: Final = re.compile(r"/storage/v1/b/([^/]+)/o/(.+)/rewriteTo/b/([^/]+)/o/(.+)")
 LIMIT: Final = 20
 
 
@@ -123,6 +124,10 @@ class Iam:
 
 def _needed(request: Request, path: str, query: dict[str, list[str]], exists: Any) -> list[tuple[str, str]]:
     """Return the permissions that a request needs, each with its object: see "IAM permissions for JSON methods"."""
+    if copy := COPY.fullmatch(path):
+        source, bucket, name = copy[2], copy[3], copy[4]
+        needed = [("storage.objects.get", source), ("storage.objects.create", name)]
+        return [*needed, *[("storage.objects.delete", name)] * exists(bucket, name)]
     match = re.fullmatch(r"(/upload|/download)?/storage/v1/b/([^/]+)(?:/o(?:/(.+))?)?", path)
     assert match, f"the tests know no such request: {request.method} {path}"
     prefix, bucket, name = match.groups()

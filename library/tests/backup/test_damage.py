@@ -100,7 +100,7 @@ def test_an_edited_manifest_is_refused(embedded: Project, backup: Manifest) -> N
     [
         ({"name": "v1/another/embedded/20260101T000000Z-abcdef"}, "belongs to another backup, v1/another/"),
         ({"name": "v1/app/prod/20260101T000000Z-abcdef"}, "belongs to another backup, v1/app/prod/"),
-        ({"format": 3}, "written by a newer version"),
+        ({"format": 4}, "written by a newer version"),
         ({"files": []}, "cannot be read"),
         ({"unknown": 1}, "cannot be read"),
         ({"engine": {"name": "postgresql", "version": "18.1"}}, "The backup is of postgresql, this database is sqlite"),

@@ -92,7 +92,7 @@ def full_disk(*_: object, **__: object) -> None:
     [
         lambda patch: patch.setattr("bedplate.backup.stores.folder.shutil.copyfile", full_disk),
         lambda patch: patch.setattr("bedplate.backup.databases.sqlite.StagedSQLite.load", full_disk),
-        lambda patch: patch.setattr("bedplate.backup.commands.restore.download_media", full_disk),
+        lambda patch: patch.setattr("bedplate.backup.live_media.download_media", full_disk),
     ],
     ids=["fetching", "restoring", "media"],
 )

@@ -104,7 +104,7 @@ def test_the_disk_of_the_uploads_is_watched(
     )
     shop.back_up()
     before = files(shop.media)
-    monkeypatch.setattr("bedplate.backup.commands.restore.download_media", writing_without_end(free))
+    monkeypatch.setattr("bedplate.backup.live_media.download_media", writing_without_end(free))
     with pytest.raises(BackupError, match=r"less than 100 MB left.*before the disk was full.*Nothing was replaced"):
         shop.restore()
     assert files(shop.media) == before

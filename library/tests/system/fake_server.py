@@ -15,8 +15,8 @@ SECRETS: Final = {
     *("backup_signing_key", "metrics_token", "valkey_url", "cache_url", *HASHES),
 }
 OPTIONAL: Final = {
-    "prod": {"email_password", "google_credentials", "sentry_dsn"},
-    "dev": {"backup_age_identity", "google_credentials", "sentry_dsn"},
+    "prod": {"email_password", "google_credentials", "media_credentials", "sentry_dsn"},
+    "dev": {"backup_age_identity", "google_credentials", "media_credentials", "sentry_dsn"},
 }
 
 

@@ -23,10 +23,16 @@ SKIPPED: Final = {
     },
 }
 PUBLIC: Final = {"ENTRY": "public", "DIST": "built", "HTTPS_PORT": "443"}
+BUCKET: Final = {
+    "UPLOADS": "/tmp/media-bucket.conf",  # noqa: S108 - of the container
+    "BUCKET_ADDRESS": "https://storage.googleapis.com/uploads",
+}
 CONFIGURATIONS: Final = {
     "local": ("nginx", {"ENTRY": "local", "DIST": "vite", "ACCESS": "open"}),
     "dev": ("nginx", {**PUBLIC, "ACCESS": "password"}),
     "prod": ("nginx", {**PUBLIC, "ACCESS": "open"}),
+    "bucket": ("nginx", {**PUBLIC, "ACCESS": "open", **BUCKET}),
+    "local_bucket": ("nginx", {"ENTRY": "local", "DIST": "vite", "ACCESS": "open", **BUCKET}),
     "proxy_pass": ("library/host/proxy_pass", {"ENTRY": "https"}),
 }
 
@@ -41,16 +47,18 @@ def render(name: str, folder: Path) -> None:
         "HSTS_INCLUDE_SUBDOMAINS": "",
         "HSTS_PRELOAD": "",
         "LISTEN_OPTION": "",
+        "UPLOADS": "snippets/media.conf",
+        "BUCKET_ADDRESS": "",
         **variables,
     }
     for path in (ROOT / source).rglob("*.conf*"):
-        text = re.sub(r"/(?=(tmp|etc/nginx)/)", f"{folder}/", path.read_text())
+        text = path.read_text()
         place = folder / "etc/nginx" / path.relative_to(ROOT / source)
         if path.suffix == ".template":
             text = re.sub(r"\$\{(\w+)\}", lambda variable: values[variable[1]], text)
             place = folder / "tmp" / path.relative_to(ROOT / source / "templates").with_suffix("")
         place.parent.mkdir(parents=True, exist_ok=True)
-        place.write_text(text)
+        place.write_text(re.sub(r"/(?=(tmp|etc/nginx)/)", f"{folder}/", text))
     (folder / "tmp/clients.conf").write_text("set_real_ip_from 192.0.2.10;\nreal_ip_header X-Forwarded-For;\n")
     (folder / "tmp/route.conf").write_text("server web:8000 resolve;\n" if source == "nginx" else "")
     (folder / "etc/nginx/mime.types").write_text("types { text/html html; }\n")

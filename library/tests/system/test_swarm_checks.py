@@ -9,7 +9,12 @@ from test_deploy_checks import assert_refuses, deploy, write_dotenv
 
 MANAGER: Final = {"LocalNodeState": "active", "ControlAvailable": True}
 WORKER: Final = {"LocalNodeState": "active", "ControlAvailable": False, "RemoteManagers": [{"Addr": "192.0.2.1:2377"}]}
-OUTSIDE: Final = {"POSTGRES_HOST": "db.example.com", "REGISTRY": "registry.example.com/", "ACME_SERVER": "off"}
+OUTSIDE: Final = {
+    "POSTGRES_HOST": "db.example.com",
+    "REGISTRY": "registry.example.com/",
+    "ACME_SERVER": "off",
+    "SHARED_DATA": "/mnt/shared",
+}
 CONFIG: Final = (
     "services:\\n  web:\\n    image: registry.example.com/shop-web:latest\\n    environment:\\n      {}\\n%SECRETS%"
 )
@@ -81,10 +86,12 @@ def test_a_secret_that_a_swarm_does_not_take(manager: FakeMachine) -> None:
 
 def test_addresses_that_are_missing(manager: FakeMachine) -> None:
     """All of them are listed at once."""
+    write_dotenv(manager, COMPOSE_FILE="prod.yml:swarm.yml", REGISTRY="registry.example.com/")
     manager.answer("compose config", CONFIG.format("POSTGRES_HOST: ''"))
     (manager.checkout / "secrets/cache_url").unlink()
     said = "secrets/cache_url is the address of a service of one machine"
-    assert_refuses(manager, "POSTGRES_HOST in .env is empty", said)
+    others = ("POSTGRES_HOST in .env is empty", "MEDIA_URL in .env is empty", "ACME_SERVER=off in .env")
+    assert_refuses(manager, said, *others)
 
 
 def test_nothing_to_go_back_to(manager: FakeMachine) -> None:

@@ -23,6 +23,7 @@ def manager(machine: FakeMachine) -> FakeMachine:
         BACKUP_URL="gs://bucket",
         RELEASE="latest",
         ACME_SERVER="off",
+        SHARED_DATA="/mnt/shared",
     )
     shutil.copy(ROOT / "library/tests/system/fake_docker/swarm.py", machine.commands / "swarm.py")
     machine.command("docker", f'exec python3 {machine.commands}/swarm.py "$@"')

@@ -121,6 +121,12 @@ def test_a_secret_that_others_have_made_is_taken() -> None:
     assert render(given)["secrets"] == {"theirs": {"name": "theirs", "external": True}}
 
 
+def test_without_a_shared_folder_the_volume_is_the_machines_own() -> None:
+    given = config()
+    given["volumes"]["app_data"]["driver_opts"] = {"type": "none", "o": "bind", "device": ""}
+    assert render(given)["volumes"]["app_data"] == {"name": "shop_app_data"}
+
+
 def test_another_folder_for_uploads_is_another_volume() -> None:
     """A machine that has a volume of this name would go on using its folder."""
     names = set()

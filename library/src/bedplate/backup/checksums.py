@@ -4,6 +4,7 @@ import base64
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -50,6 +51,12 @@ def crc32c_of(path: Path) -> str:
 def crc32c_of_bytes(data: bytes) -> str:
     """Return the CRC32C of bytes in memory, in base64."""
     return as_text(google_crc32c.Checksum(data))
+
+
+def md5_of(path: Path) -> str:
+    """Return a file's MD5, in hexadecimal: Google computes it for each object, and the SHA-256 for none."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, partial(hashlib.md5, usedforsecurity=False)).hexdigest()
 
 
 def in_a_name(size: int, crc32c: str) -> str:

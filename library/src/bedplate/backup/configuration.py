@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 from pydantic import SecretStr
@@ -18,6 +20,9 @@ from bedplate.backup.trust import SIGNERS, Trust, read_signers
 from bedplate.environment import Environment
 from bedplate.environment import read_environment as read_django_environment
 from bedplate.environment_values import lines
+
+if TYPE_CHECKING:
+    from bedplate.backup.stores.google import GoogleStore
 
 
 @dataclass(frozen=True)
@@ -100,6 +105,24 @@ class Configuration:
         if not configuration.encryption.identities:
             raise WrongUseError("The identity file holds no age key: no line with AGE-SECRET-KEY-1…")
         return configuration
+
+    def open_media_bucket(self) -> "GoogleStore":
+        """Return the bucket of the uploads, with the account of the backups: Google copies for one account.
+
+        With backups in a folder, it is the application's own account. Raise WrongUseError if the backups are in the
+        same bucket: they would be media.
+        """
+        from bedplate.backup.credentials import load_credentials  # noqa: PLC0415 - a folder saves half a second
+        from bedplate.backup.stores.google import GoogleStore  # noqa: PLC0415
+
+        variables, bucket = self.variables, self.variables.media_bucket
+        if bucket is None:
+            raise WrongUseError("MEDIA_URL names no bucket.")
+        of_backups = variables.backup_url.startswith("gs://")
+        if of_backups and urlsplit(variables.backup_url).netloc == bucket.name:
+            raise WrongUseError(f"BACKUP_URL and MEDIA_URL name the same bucket, {bucket.name}: use two.")
+        credentials = load_credentials(variables.google_credentials if of_backups else variables.media_credentials)
+        return GoogleStore(bucket.url, credentials, retry_seconds=variables.backup_retry_seconds)
 
     def open_store(self, url: str | None = None) -> Store:
         """Return the store at a URL, or the one that backups go to."""

@@ -3,16 +3,21 @@
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from stat import S_ISVTX
 from typing import Final
 
 from bedplate.backup.errors import BackupError
-from bedplate.backup.media_paths import RESTORES, shown
+from bedplate.backup.manifest import MediaFile
+from bedplate.backup.media import download_media, keep_only, upload_media
+from bedplate.backup.media_paths import RESTORES, list_media, shown
 from bedplate.backup.mounts import mounts_below, share_mount
-from bedplate.backup.work_directory import WorkDirectory
+from bedplate.backup.progress import Progress
+from bedplate.backup.transfer import Transfer
+from bedplate.backup.work_directory import PREVIOUS, STAGING, WorkDirectory, remove_folder
 
 MEDIA: Final = "media"
 UNDOES: Final = "undoes"
@@ -31,11 +36,15 @@ class LiveMedia:
 
     root: Path
     main: WorkDirectory
+    media_root: Path
+    """Django's MEDIA_ROOT, which may be a link to `root`."""
+    progress: Progress
 
     @classmethod
-    def find(cls, media: Path, work_directory: WorkDirectory) -> "LiveMedia":
-        """Return the live media at MEDIA_ROOT, which may be a link."""
-        return cls(Path(os.path.realpath(media)), WorkDirectory(Path(os.path.realpath(work_directory.folder))))
+    def find(cls, media: Path, work_directory: WorkDirectory, progress: Progress) -> "LiveMedia":
+        """Return the live media at MEDIA_ROOT."""
+        main = WorkDirectory(Path(os.path.realpath(work_directory.folder)))
+        return cls(Path(os.path.realpath(media)), main, media, progress)
 
     @property
     def apart(self) -> bool:
@@ -51,6 +60,56 @@ class LiveMedia:
     def work_directories(self) -> list[WorkDirectory]:
         """The work directories that may hold media: they may have been moved to their own mount since."""
         return [self.work_directory, self.main] if self.apart else [self.main]
+
+    @property
+    def disk(self) -> Path:
+        """The folder on this machine that restored media fill."""
+        return self.root if self.apart else self.main.folder
+
+    def exclusively(self) -> AbstractContextManager[object]:
+        """Return a context that does nothing: the lock of the work directory is enough."""
+        return nullcontext()
+
+    def back_up(self, *, project: str, transfer: Transfer, scratch: Path) -> tuple[MediaFile, ...]:
+        """Upload the media to the store of the backups. Return them as the store holds them."""
+        progress = self.progress
+        return upload_media(self.media_root, project=project, transfer=transfer, scratch=scratch, progress=progress)
+
+    def names(self) -> list[str]:
+        """Return the paths of the media."""
+        return list_media(self.media_root)
+
+    @contextmanager
+    def as_file(self, name: str, _scratch: Path) -> Iterator[Path]:
+        """Yield the path of a media file."""
+        yield self.media_root / name
+
+    def stage(self, media: Collection[MediaFile], restore: str, *, transfer: Transfer, scratch: Path) -> None:  # noqa: ARG002 - as for a bucket
+        """Prepare the media of a backup. Raise BackupError if one is missing or damaged, or a path is not safe."""
+        with self.progress.step("Fetch and check the media") as step:
+            left_out = download_media(media, self.staged(restore), live=self.media_root, transfer=transfer, step=step)
+        for name in left_out:
+            self.progress.say(f"Media link {shown(name)} points outside of the media folder: left out.")
+
+    def keep_only(self, restore: str, kept: Collection[str]) -> int:
+        """Remove all prepared media except these paths. Return the number of removed ones."""
+        return keep_only(self.staged(restore), kept)
+
+    def unfinished(self) -> list[str]:
+        """Return the restores of other machines that prepare media here: none."""
+        return []
+
+    def remove_staged(self) -> None:
+        """Remove all prepared media."""
+        for folder in self.work_directory.folders(STAGING):
+            remove_folder(folder, say=self.progress.say)
+
+    def forget_all_except(self, kept: Collection[str]) -> None:
+        """Remove the media that restores have replaced, except those of the restores `kept`."""
+        for work_directory in self.work_directories:
+            for folder in work_directory.folders(PREVIOUS):
+                if folder.name.removeprefix(PREVIOUS) not in kept:
+                    remove_folder(folder, say=self.progress.say)
 
     def staged(self, restore: str) -> Path:
         """Return the folder of the media that a restore prepares."""

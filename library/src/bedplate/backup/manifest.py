@@ -23,12 +23,14 @@ from bedplate.backup.names import CONTENTS, MANIFEST, MEDIA_LIST, BackupName
 FORMAT: Final = 1
 FORMAT_OF_ENCRYPTED: Final = 2
 """With checksums of the encrypted objects. Release 1.0 wrote those of the files, in format 1."""
-FORMATS: Final = (FORMAT, FORMAT_OF_ENCRYPTED)
+FORMAT_OF_COPIES: Final = 3
+"""With the MD5 of media that were in a bucket."""
+FORMATS: Final = (FORMAT, FORMAT_OF_ENCRYPTED, FORMAT_OF_COPIES)
 
 # The largest integer of PostgreSQL, and the largest size of any file. JSON has no limit.
 LARGEST: Final = (1 << 63) - 1
 
-CHECKSUMS: Final = ("sha256", "stored_sha256")
+CHECKSUMS: Final = ("sha256", "stored_sha256", "md5")
 
 # The names that `pg_dump --format=directory` and SQLite use; none leads out of its folder.
 DUMP_FILE: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.]{0,99}")
@@ -84,11 +86,13 @@ class StoredFile(Typed):
     """The checksum of the file."""
     stored_sha256: str | None = None
     """The checksum of the encrypted object."""
+    md5: str | None = None
+    """The checksum of a media file that was in a bucket, as the bucket reported it."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if (self.sha256 is None) is (self.stored_sha256 is None):
-            raise ValueError("a file has one checksum, sha256 or stored_sha256")
+        if sum(getattr(self, name) is not None for name in CHECKSUMS) != 1:
+            raise ValueError(f"a file has one checksum: {', '.join(CHECKSUMS)}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,6 +120,8 @@ class Manifest(Typed):
     media_size: int
     files: Mapping[str, StoredFile]
     """By their names in the backup: `database/toc.dat` (encrypted: `database/1`), `contents.json`."""
+    media_from_bucket: bool = False
+    """True if the media were in a bucket: earlier releases cannot read such a backup."""
 
     @property
     def size(self) -> int:
@@ -130,8 +136,10 @@ class Manifest(Typed):
     def to_bytes(self) -> bytes:
         """Return the manifest as it is stored: JSON with a digest of itself."""
         encrypted = any(file.stored_sha256 for file in self.files.values())
-        version = FORMAT_OF_ENCRYPTED if encrypted else FORMAT
+        version = FORMAT_OF_COPIES if self.media_from_bucket else FORMAT_OF_ENCRYPTED if encrypted else FORMAT
         value = _as_written(self) | {"format": version, "name": str(self.name)}
+        if not self.media_from_bucket:
+            del value["media_from_bucket"]
         return json.dumps(value | {"digest": digest(value)}, indent=1, sort_keys=True).encode()
 
     @classmethod
@@ -147,6 +155,8 @@ class Manifest(Typed):
             if value["name"] != str(name):
                 raise BackupError(f"{where} belongs to another backup, {value['name']}. Restore that one, or another.")
             files = {file: StoredFile(**stored) for file, stored in value["files"].items()}
+            if any(file.md5 is not None for file in files.values()):
+                raise ValueError("only media are known by their MD5")
             found = cls(**value | {"name": name, "engine": Engine(**value["engine"]), "files": files})
             _ = found.engine.major, files[CONTENTS], files[MEDIA_LIST]  # other code relies on these
         except UNREADABLE as error:
@@ -155,7 +165,7 @@ class Manifest(Typed):
 
 
 def _as_written(value: "Manifest | BackupContents") -> dict[str, Any]:
-    """Return the values of a dataclass and its nested ones, without the missing one of a file's two checksums."""
+    """Return the values of a dataclass and its nested ones, without the missing ones of a file's checksums."""
     return asdict(
         value,
         dict_factory=lambda pairs: {name: each for name, each in pairs if each is not None or name not in CHECKSUMS},
@@ -274,6 +284,6 @@ class BackupContents(Typed):
 def _media_file(value: dict[str, Any]) -> MediaFile:
     stored = value.pop("stored")
     file = StoredFile(**stored) if stored else None
-    if file and file.sha256 is None:  # only a reader of the file knows it: see fetching.require_own_objects
-        raise ValueError("a media file has no sha256")
+    if file and file.stored_sha256 is not None:  # only a reader of the file knows it: see fetching.require_own_objects
+        raise ValueError("a media file has no checksum of its own")
     return MediaFile(**value, stored=file)

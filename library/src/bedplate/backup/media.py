@@ -68,14 +68,16 @@ class MediaUpload:
             known = self.known.get(content)
             if known and (encrypted or _same(known, found)):
                 return StoredFile(object=known.name, size=found.size, sha256=found.sha256, stored_size=known.size)
-            stored = self.transfer.upload_as(path, partial(self.named, content), scratch=self.scratch, before=found)
+            naming = partial(name_of_media, self.transfer, self.folder, content)
+            stored = self.transfer.upload_as(path, naming, scratch=self.scratch, before=found)
             self.known[content] = StoredObject(name=stored.object, size=stored.stored_size, crc32c=None, generation="")
             return stored
 
-    def named(self, content: str, sent: Checksums) -> str:
-        """Return the name of an object. If encrypted, it has the size and checksum sent, which differ each time."""
-        promise = f"-{in_a_name(sent.size, sent.crc32c)}" if self.transfer.encryption.recipients else ""
-        return f"{self.folder}{content}{promise}"
+
+def name_of_media(transfer: Transfer, folder: str, content: str, sent: Checksums) -> str:
+    """Return the name of an object. If encrypted, it has the size and checksum sent, which differ each time."""
+    promise = f"-{in_a_name(sent.size, sent.crc32c)}" if transfer.encryption.recipients else ""
+    return f"{folder}{content}{promise}"
 
 
 def known_media(listed: Iterable[StoredObject]) -> dict[str, StoredObject]:

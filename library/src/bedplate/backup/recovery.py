@@ -13,7 +13,7 @@ from bedplate.backup.interruptions import Interruption
 from bedplate.backup.media_paths import shown
 from bedplate.backup.session import Installation
 from bedplate.backup.staging import new_identifier
-from bedplate.backup.work_directory import LIVE_NOT_BACKED_UP, NOT_BACKED_UP, PREVIOUS, SCRATCH, STAGING, remove_folder
+from bedplate.backup.work_directory import LIVE_NOT_BACKED_UP, NOT_BACKED_UP, SCRATCH, STAGING, remove_folder
 
 CAME_SINCE: Final = "came-since-the-swap.txt"
 """A file in the folder of the replaced data: the names of its media that belong to the live data."""
@@ -23,8 +23,10 @@ SHOWN: Final = 5
 @contextmanager
 def locked_and_recovered(installation: Installation) -> Iterator[None]:
     """Hold the exclusive lock, and recover from interruptions before and after the block."""
-    with installation.work_directory.exclusive_lock(
-        say=installation.progress.say, timeout_seconds=installation.lock_timeout_seconds
+    say, timeout = installation.progress.say, installation.lock_timeout_seconds
+    with (
+        installation.work_directory.exclusive_lock(say=say, timeout_seconds=timeout),
+        installation.live_media.exclusively(),
     ):
         with _translated_errors():
             recover(installation)
@@ -35,7 +37,7 @@ def locked_and_recovered(installation: Installation) -> Iterator[None]:
             try:
                 recover(installation)
             except (BackupError, OSError) as error:  # the first failure is the important one
-                installation.progress.say(f"Cleaning up failed too; the next command does it. ({error})")
+                say(f"Cleaning up failed too; the next command does it. ({error})")
             raise
         recover(installation)
 
@@ -102,8 +104,10 @@ def recover(installation: Installation) -> None:
         else:
             database.drop_previous(restore)
         remove_folder(folder, say=say)
-    for folder in media.work_directory.folders(STAGING):
-        remove_folder(folder, say=say)
+    for restore in media.unfinished():
+        if database.swapped(restore):
+            media.swap(restore)
+    media.remove_staged()
     database.drop_staging()
     forget_older(installation)
 
@@ -131,7 +135,4 @@ def forget_older(installation: Installation) -> None:
     previous = database.previous()
     for restore in previous[:-1]:
         database.drop_previous(restore)
-    for work_directory in installation.live_media.work_directories:
-        for folder in work_directory.folders(PREVIOUS):
-            if folder.name.removeprefix(PREVIOUS) not in previous[-1:]:
-                remove_folder(folder, say=installation.progress.say)
+    installation.live_media.forget_all_except(previous[-1:])

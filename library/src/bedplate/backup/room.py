@@ -39,15 +39,12 @@ def require_room_for_media(session: Session, manifest: Manifest, media: Iterable
 
 def _require_room(session: Session, manifest: Manifest, *, dump: int, media: int) -> None:
     needed = Counter({session.work_directory.folder: dump})
-    needed[_media_folder(session)] += media
+    if folder := session.live_media.disk:
+        needed[folder] += media
     if disk := session.database.disk:
         needed[disk] += session.database.room(manifest.database_size)
     for folder, size in _by_disk(needed).items():
         require_room("The backup", folder, needed=size, reserve=_reserve(session))
-
-
-def _media_folder(session: Session) -> Path:
-    return session.live_media.root if session.live_media.apart else session.work_directory.folder
 
 
 def _by_disk(needed: Counter[Path]) -> dict[Path, int]:
@@ -63,7 +60,7 @@ def _by_disk(needed: Counter[Path]) -> dict[Path, int]:
 def guarded(session: Session, restore: str) -> Iterator[None]:
     """Watch each disk during a restore; below the reserve, stop its writes, and end its sessions on the server."""
     disk, reserve = session.database.disk, _reserve(session)
-    filled = [session.work_directory.folder, _media_folder(session), *([disk] if disk else [])]
+    filled = [session.work_directory.folder, *filter(None, [session.live_media.disk, disk])]
     with ExitStack() as stack:
         if disk:
             stop = partial(session.database.close_staging, restore)

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from bedplate.backup.catalog import Backup, backups, find, latest, read
 from bedplate.backup.configuration import Configuration
@@ -21,6 +22,9 @@ from bedplate.backup.stores import Store
 from bedplate.backup.transfer import Transfer
 from bedplate.backup.trust import Trust
 from bedplate.backup.work_directory import LOCK_TIMEOUT_SECONDS, WorkDirectory
+
+if TYPE_CHECKING:
+    from bedplate.backup.bucket_media import BucketMedia
 
 
 @dataclass(frozen=True)
@@ -44,9 +48,23 @@ class Installation:
         return PostgreSQL(variables)
 
     @property
-    def live_media(self) -> LiveMedia:
+    def live_media(self) -> "LiveMedia | BucketMedia":
         """The project's uploads."""
-        return LiveMedia.find(self.configuration.media, self.work_directory)
+        return self._bucket or LiveMedia.find(self.configuration.media, self.work_directory, self.progress)
+
+    @cached_property
+    def _bucket(self) -> "BucketMedia | None":
+        """The uploads in a bucket, if MEDIA_URL names one."""
+        if not self.configuration.variables.media_bucket:
+            return None
+        from bedplate.backup.bucket_media import BucketMedia  # noqa: PLC0415 - a folder saves half a second
+
+        return BucketMedia(
+            bucket=self.configuration.open_media_bucket(),
+            main=self.work_directory,
+            progress=self.progress,
+            lease_seconds=self.configuration.variables.backup_lease_seconds,
+        )
 
     @property
     def lock_timeout_seconds(self) -> float:

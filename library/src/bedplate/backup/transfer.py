@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from bedplate.backup.checksums import Checksums, checksums
+from bedplate.backup.checksums import Checksums, checksums, md5_of
 from bedplate.backup.encryption import SUFFIX, Encryption
 from bedplate.backup.errors import ChangedError, ForbiddenError, MissingError, UnusableBackupError
 from bedplate.backup.manifest import StoredFile
@@ -73,6 +73,8 @@ class Transfer:
             finally:
                 encrypted.unlink()
         self._require_checksum(file, path, file.sha256)
+        if file.md5 is not None and md5_of(path) != file.md5:
+            raise UnusableBackupError(f"{self.store.url}/{file.object} is damaged: its checksum has changed.")
 
     def _require_checksum(self, file: StoredFile, path: Path, sha256: str | None) -> None:
         if sha256 is not None and checksums(path).sha256 != sha256:
@@ -129,9 +131,9 @@ class WorkerPool:
             future.result()
 
 
-def run_parallel(work: Iterable[Callable[[], object]]) -> None:
+def run_parallel(work: Iterable[Callable[[], object]], *, threads: int = THREADS) -> None:
     """Run all the work in a few threads. Raise the first error."""
-    with WorkerPool() as crew:
+    with WorkerPool(threads) as crew:
         for piece in work:
             crew.submit(piece)
         crew.finish()

@@ -1,5 +1,6 @@
-"""Django's settings for the database, the cache and the task queue: the servers that the environment names."""
+"""Django's settings for the database, the cache, the task queue and uploads: the servers that the environment names."""
 
+from pathlib import Path
 from typing import Any, Final
 
 from bedplate.environment import Environment
@@ -65,3 +66,23 @@ def task_queue(environment: Environment, *, visibility_timeout: int) -> tuple[st
     if urls:
         return ";".join(urls), {**options, "master_name": name}
     return environment.queue_database, options
+
+
+def uploads(environment: Environment, *, folder: Path, url: str) -> dict[str, Any]:
+    """Return the entries of STORAGES for uploads: `default`, which is private, and `public`.
+
+    They are in a bucket, or below the folder. The site serves them below `url`, in either case. An isolated process has
+    a folder.
+    """
+    parts = {"default": "private/", "public": "public/"}
+    if environment.isolated or not (bucket := environment.media_bucket):
+        backend = "django.core.files.storage.FileSystemStorage"
+        options: dict[str, dict[str, Any]] = {name: {"location": folder / part[:-1]} for name, part in parts.items()}
+    else:
+        backend = "bedplate.django.media.bucket.BucketStorage"
+        where = {"bucket_name": bucket.name, "key": environment.media_credentials}
+        options = {name: {**where, "location": f"{bucket.folder}{part}"} for name, part in parts.items()}
+    return {
+        name: {"BACKEND": backend, "OPTIONS": {**options[name], "base_url": f"{url}{part}"}}
+        for name, part in parts.items()
+    }

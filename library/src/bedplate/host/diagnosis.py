@@ -11,6 +11,11 @@ UNREACHABLE: Final = (
 # A pattern of the output, the reason, and hints. The first match counts. {command} is the command to run again.
 KNOWN: Final[Sequence[tuple[str, str, tuple[str, ...]]]] = (
     (
+        "CommandError: (.*(?:media_credentials|MEDIA_URL).*)",
+        "{0}",
+        ("Correct that and run this again. To try it: docker compose exec web python manage.py check_uploads",),
+    ),
+    (
         "SSL error: certificate verify failed|server certificate for .* does not match host|root certificate file ",
         "PostgreSQL, which is elsewhere, does not prove with its certificate who it is. Nothing was sent to it.",
         (
@@ -53,9 +58,9 @@ KNOWN: Final[Sequence[tuple[str, str, tuple[str, ...]]]] = (
         ),
     ),
     (
-        "nginx does not start: (.*) See ",
+        r"nginx does not start: (.*) See (\S+)",
         "{0}",
-        ("Correct it in .env and run this again. More: library/docs/how-to/behind-a-proxy.md",),
+        ("Correct it in .env and run this again. More: {1}",),
     ),
     (
         "The configuration is not usable",
@@ -72,7 +77,8 @@ def diagnose(output: str, *, command: str, is_server: bool, database_is_elsewher
         return diagnosis_lines(*password_refused(command, is_server=is_server, is_elsewhere=database_is_elsewhere()))
     for pattern, reason, hints in KNOWN:
         if match := re.search(pattern, output):
-            return diagnosis_lines(reason.format(*match.groups()), *(hint.format(command=command) for hint in hints))
+            texts = (text.format(*match.groups(), command=command) for text in (reason, *hints))
+            return diagnosis_lines(*texts)
     if unhealthy := re.findall(r"^not healthy: (.*)", output, re.MULTILINE):
         hint = "Their last lines are in the output. To look further: docker compose logs SERVICE; then run this again."
         return diagnosis_lines(f"these did not become healthy: {' '.join(unhealthy)}", hint)

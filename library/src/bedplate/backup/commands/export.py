@@ -3,14 +3,13 @@
 import shutil
 import tarfile
 from functools import partial
-from pathlib import Path
 from typing import BinaryIO, Final
 
 from bedplate.backup.disk import require_room
 from bedplate.backup.errors import BackupError
 from bedplate.backup.fetching import DUMP
 from bedplate.backup.isolation import isolated_staging, limited_duration, reserve
-from bedplate.backup.media_paths import list_media, read_link, shown
+from bedplate.backup.media_paths import read_link, shown
 from bedplate.backup.recovery import locked_and_recovered
 from bedplate.backup.session import Installation
 from bedplate.backup.staging import Staging
@@ -25,14 +24,14 @@ def export(installation: Installation, output: BinaryIO, parts: frozenset[str], 
 
     Return the number of media files that were left out because no rule keeps them. Only a copy of the database is used.
     """
-    root = installation.configuration.media
+    media = installation.live_media
     with locked_and_recovered(installation), tarfile.open(fileobj=output, mode="w|", format=tarfile.PAX_FORMAT) as tar:
         kept = None
         if anonymized or DATABASE in parts:  # the database knows which media may be shown
             kept = _export_database(installation, tar if DATABASE in parts else None, anonymized=anonymized)
-        names = list_media(root) if MEDIA in parts else []
+        names = media.names() if MEDIA in parts else []
         wanted = names if kept is None else [name for name in names if name in kept]
-        _add_media(installation, root, wanted, tar)
+        _add_media(installation, wanted, tar)
     return len(names) - len(wanted)
 
 
@@ -67,16 +66,17 @@ def _require_room(installation: Installation) -> None:
     require_room("A copy of the database", folder, needed=needed, reserve=reserve(installation))
 
 
-def _add_media(installation: Installation, root: Path, names: list[str], tar: tarfile.TarFile) -> None:
+def _add_media(installation: Installation, names: list[str], tar: tarfile.TarFile) -> None:
     if not names:
         return
-    with installation.progress.step("Write the media") as step:
+    root, media = installation.configuration.media, installation.live_media
+    with installation.progress.step("Write the media") as step, installation.work_directory.scratch() as scratch:
         step.expect(len(names))
         for name in names:
             try:
-                link = read_link(root, name) if (root / name).is_symlink() else ""
-                edited = partial(_anonymous, link=link)
-                tar.add(root / name, arcname=f"{MEDIA}/{name}", filter=edited, recursive=False)
+                with media.as_file(name, scratch) as path:
+                    edited = partial(_anonymous, link=read_link(root, name) if path.is_symlink() else "")
+                    tar.add(path, arcname=f"{MEDIA}/{name}", filter=edited, recursive=False)
             except FileNotFoundError:
                 installation.progress.say(f"Media file {shown(name)} vanished meanwhile: left out.")
             except PermissionError as error:

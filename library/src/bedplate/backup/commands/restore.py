@@ -1,7 +1,6 @@
 """`-r`: restore a backup as the live database and media. If anything fails, the live data stays unchanged."""
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Final
 
 from bedplate.backup.commands.back_up import back_up_locked
@@ -9,8 +8,6 @@ from bedplate.backup.errors import BackupError, WrongUseError
 from bedplate.backup.fetching import DUMP, fetch_dump, require_compatible
 from bedplate.backup.interruptions import deferred_interruptions
 from bedplate.backup.manifest import Manifest
-from bedplate.backup.media import download_media, keep_only
-from bedplate.backup.media_paths import list_media, shown
 from bedplate.backup.recovery import prepare_swap, replacing
 from bedplate.backup.room import guarded, require_room_for_media, require_room_to_restore
 from bedplate.backup.session import Session
@@ -49,7 +46,6 @@ def restore(
     `without_backup_first` holds the REASONS why PROD cannot be backed up before. Previous data that is in no backup is
     removed only with `forget_set_aside`.
     """
-    configuration = session.configuration
     manifest = session.find(wanted)
     with replacing(session) as identifier:
         require_compatible(session, manifest, session.database.engine)
@@ -60,15 +56,15 @@ def restore(
         _back_up_first(session, without_backup_first)
         staging = Staging.of_restore(session, identifier)
         with guarded(session, identifier):
-            stage(session, manifest, staging, session.live_media.staged(identifier))
-            anonymized = _bring_up_to_date(session, manifest, staging, session.live_media.staged(identifier))
+            stage(session, manifest, staging, identifier)
+            anonymized = _bring_up_to_date(session, manifest, staging, identifier)
         if without_backup_first or _marked_since(session, LIVE_NOT_BACKED_UP) is not None:
             session.work_directory.mark(identifier, NOT_BACKED_UP)
         prepare_swap(session, identifier)
         with session.progress.step("Swap"), deferred_interruptions():
             session.database.swap(identifier)
             session.live_media.swap(identifier)
-    return Restored(manifest=manifest, anonymized=anonymized, media_files=len(list_media(configuration.media)))
+    return Restored(manifest=manifest, anonymized=anonymized, media_files=len(session.live_media.names()))
 
 
 def _require_backed_up(session: Session) -> None:
@@ -104,8 +100,8 @@ def _back_up_first(session: Session, without: frozenset[str]) -> None:
         raise BackupError(f"PROD could not be backed up before it is replaced: {error}\n{WAY_OUT}") from error
 
 
-def stage(session: Session, manifest: Manifest, staging: Staging, media: Path) -> None:
-    """Fill a staging database from a backup, and the new folder `media` with its media.
+def stage(session: Session, manifest: Manifest, staging: Staging, identifier: str) -> None:
+    """Fill a staging database from a backup, and prepare its media.
 
     Raise BackupError when it is damaged, or restores to something else than was backed up.
     """
@@ -113,21 +109,17 @@ def stage(session: Session, manifest: Manifest, staging: Staging, media: Path) -
     with session.work_directory.scratch() as scratch:
         contents = fetch_dump(session, manifest, scratch)
         require_room_for_media(session, manifest, contents.media)
-        with session.progress.step("Fetch and check the media") as step:
-            live = session.configuration.media
-            left_out = download_media(contents.media, media, live=live, transfer=session.transfer, step=step)
-        for name in left_out:
-            session.progress.say(f"Media link {shown(name)} points outside of the media folder: left out.")
+        session.live_media.stage(contents.media, identifier, transfer=session.transfer, scratch=scratch)
         staging.load(scratch / DUMP, contents.inventory)
 
 
-def _bring_up_to_date(session: Session, manifest: Manifest, staging: Staging, media: Path) -> bool:
+def _bring_up_to_date(session: Session, manifest: Manifest, staging: Staging, identifier: str) -> bool:
     """Migrate the staging database to the code here, and anonymize it if need be. Return whether it was anonymized."""
     staging.migrate()
     if manifest.name.environment != "prod" or session.configuration.environment == "prod":
         return False
     kept = staging.anonymize()
-    left_out = keep_only(media, kept)
+    left_out = session.live_media.keep_only(identifier, kept)
     staging.create_default_user()
     if left_out:
         session.progress.say(f"{left_out} media files were left out: no field with the rule KeepFile refers to them.")

@@ -54,6 +54,8 @@ def _check_media(session: Session, manifest: Manifest, contents: BackupContents,
     """Fetch and check the object of each media file, a few at a time, so that the disk holds only a few."""
     require_safe_paths(contents.media)
     files = {media.stored.object: media.stored for media in contents.media if media.stored}
+    for name in _checked_by_google(session, files.values()):
+        del files[name]
     largest = sorted(files.values(), key=lambda file: file.stored_size)[-THREADS:]
     _require_room(session, manifest, largest)
     with session.progress.step("Fetch and check the media") as step:
@@ -66,6 +68,15 @@ def _check_media(session: Session, manifest: Manifest, contents: BackupContents,
             step.advance()
 
         run_parallel(partial(check, number, file) for number, file in enumerate(files.values()))
+
+
+def _checked_by_google(session: Session, files: Collection[StoredFile]) -> Collection[str]:
+    """Return the names of the objects whose checksums the bucket reports. Raise UnusableBackupError if one differs."""
+    if not any(file.md5 for file in files):
+        return ()
+    from bedplate.backup.bucket_staging import checked_by_google  # noqa: PLC0415 - Google's packages take half a second
+
+    return checked_by_google(session.transfer, files).keys()
 
 
 def _require_room(session: Session, manifest: Manifest, files: Collection[StoredFile]) -> None:

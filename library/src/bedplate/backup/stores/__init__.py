@@ -21,6 +21,8 @@ class StoredObject:
     """It changes whenever the object is written again."""
     created: datetime | None = None
     """The time by a clock that no account of the store can set: Google's. A folder has no such clock."""
+    md5: str | None = None
+    """In hexadecimal, computed by Google; None in a folder, and for objects that were composed of others."""
 
 
 class Store(Protocol):

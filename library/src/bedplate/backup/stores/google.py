@@ -1,5 +1,6 @@
 """A bucket of Google Cloud Storage as a store: `gs://bucket`, or `gs://bucket/folder`."""
 
+import base64
 import os
 import secrets
 from collections.abc import Iterator, Sequence
@@ -25,7 +26,7 @@ from bedplate.backup.errors import (
     MissingError,
     WrongUseError,
 )
-from bedplate.backup.stores import StoredObject
+from bedplate.backup.stores import NEW, StoredObject
 
 # How long to wait for a response, and to retry while the store answers 429 or 5xx, or closes the connection.
 RESPONSE_TIMEOUT_SECONDS: Final = 60
@@ -121,6 +122,37 @@ class GoogleStore:
         with self._translated_errors(name):
             self._blob(name).download_to_filename(path, checksum="crc32c", **self._options)
 
+    def copy(self, source: "GoogleStore", original: StoredObject, name: str, *, replaces: str = NEW) -> StoredObject:
+        """Let Google copy an object, perhaps of another bucket, and return the copy. No byte is read here.
+
+        `original` is as `source` has listed it; `replaces` is the generation of an earlier object with this name. One
+        that already has these contents is not changed. Raise MissingError if the original is gone, ConflictError if
+        either has changed.
+        """
+        with source._translated_errors(original.name):  # noqa: SLF001 - of this class
+            try:
+                copied = self._copy(source, original, name, replaces)
+            except IN_THE_WAY:
+                found = self._found(name)
+                if found is None:
+                    raise
+                copied = self._describe(found)
+        if (copied.size, copied.crc32c, copied.md5) != (original.size, original.crc32c, original.md5):
+            raise ConflictError(f"{self.url}/{name} differs from {source.url}/{original.name}.")
+        return copied
+
+    def _copy(self, source: "GoogleStore", original: StoredObject, name: str, replaces: str) -> StoredObject:
+        blob, token = self._blob(name), None
+        conditions: dict[str, Any] = {
+            "if_generation_match": _number(replaces),
+            "if_source_generation_match": _number(original.generation),
+        }
+        while True:
+            from_blob = source._blob(original.name)  # noqa: SLF001 - of this class
+            token, _done, _total = blob.rewrite(from_blob, token=token, **conditions, **self._options)
+            if token is None:
+                return self._describe(blob)
+
     def delete(self, name: str, *, generation: str | None = None) -> None:
         """Remove an object, if it exists and has the expected generation."""
         try:
@@ -177,7 +209,12 @@ class GoogleStore:
         name = str(blob.name).removeprefix(self._folder)
         size = int(blob.size or 0)  # some servers omit a size of 0
         return StoredObject(
-            name=name, size=size, crc32c=blob.crc32c, generation=str(blob.generation), created=blob.time_created
+            name=name,
+            size=size,
+            crc32c=blob.crc32c,
+            generation=str(blob.generation),
+            created=blob.time_created,
+            md5=base64.b64decode(blob.md5_hash).hex() if blob.md5_hash else None,
         )
 
     @contextmanager

@@ -47,6 +47,7 @@ Generated here, unless --from gives one:
 Created elsewhere, so --from must give it:
   email_password         PROD's, at the SMTP server
   sentry_dsn             where errors are sent
+  media_credentials      the key of the account of uploads in a bucket; it is tried before it is used
   google_credentials     a service account's key; it must give access before it is used
   backup_age_identity    DEV's, to read encrypted backups
 Other secrets below `secrets:` in dev.yml or prod.yml: with x-length they are generated here; readers are replaced.

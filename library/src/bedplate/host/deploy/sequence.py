@@ -61,6 +61,8 @@ class DeploySteps:
         for part in self.stack.parts():
             self._tag(part)
         self.test_nginx()
+        if env_file.get("MEDIA_URL"):  # of .env as it is now; a deploy checks that before it migrates
+            self.stack.next("run", "--rm", "--no-deps", "--no-TTY", "web", "python", "manage.py", "check_uploads")
 
     def get_images(self) -> None:
         """Build the images, or pull them."""

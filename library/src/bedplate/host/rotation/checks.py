@@ -16,6 +16,10 @@ from bedplate.host.programs import attempt
 from bedplate.host.rotation.files import DEV_PASSWORD, as_basic_auth
 
 SIGNERS = ROOT / "web/config/backup_signers"
+HOW_TO_GET = {
+    "google_credentials": "authenticate-google-storage.md",
+    "media_credentials": "uploads-in-a-bucket.md",
+}
 ONE_LINE = ("secret_key", "postgres_password", "default_user_password", "email_password")
 
 
@@ -72,10 +76,10 @@ def check_address(value: str, secret: Secret) -> None:
 
 def check_kind(value: str, name: str) -> None:
     """Raise AbortError if it cannot be a secret of this name."""
-    if name == "google_credentials" and not (value.startswith("{") and '"type"' in value and value.endswith("}")):
+    if name in HOW_TO_GET and not (value.startswith("{") and '"type"' in value and value.endswith("}")):
         raise AbortError(
             'what --from gives is no key of a service account: JSON that names its "type".',
-            "How to get one: library/docs/how-to/authenticate-google-storage.md",
+            f"How to get one: library/docs/how-to/{HOW_TO_GET[name]}",
         )
     if name == "backup_age_identity" and "AGE-SECRET-KEY-1" not in value:
         raise AbortError(

@@ -25,6 +25,8 @@ def missing(secrets: Mapping[str, Secret]) -> list[str]:
         problems.append("POSTGRES_HOST in .env is empty: the database's host, or several: a.example.com,b.example.com")
     elif host in _of_one_machine():
         problems.append(f"POSTGRES_HOST={host} in .env is a service of one machine: the database's host is needed")
+    if not (env_file.get("MEDIA_URL") or env_file.get("SHARED_DATA")):
+        problems.append("MEDIA_URL in .env is empty: a bucket for uploads; or a folder of all machines in SHARED_DATA")
     if env_file.get("ACME_SERVER") != "off":
         problems.append("ACME_SERVER=off in .env: TLS for visitors ends at the balancer, whose certificate it is")
     for name, secret in secrets.items():

@@ -158,9 +158,12 @@ def _bytes(size: str) -> int:
 
 
 def _volume(volume: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the volume; its name tells other options apart: a machine that has the volume would ignore new ones."""
-    if not volume.get("driver_opts"):
-        return dict(volume)
+    """Return the volume; its name tells other options apart: a machine that has the volume would ignore new ones.
+
+    Without a folder to bind (SHARED_DATA), it is one of the machine's own.
+    """
+    if not volume.get("driver_opts") or volume["driver_opts"].get("device") == "":
+        return {key: value for key, value in volume.items() if key != "driver_opts"}
     digest = sha256(json.dumps(volume["driver_opts"], sort_keys=True).encode()).hexdigest()[:8]
     return {**volume, "name": f"{volume['name']}_{digest}"}
 
