@@ -174,7 +174,7 @@ def test_backups_with_the_names_of_earlier_releases_restore(
     """Media were `<sha256>.age`: a manifest names its own objects."""
     with monkeypatch.context() as patch:
         patch.setattr("bedplate.backup.encryption.Encryption.content_name", lambda _self, sha256: sha256)
-        patch.setattr("bedplate.backup.media.MediaUpload.named", lambda self, content, _sent: self.folder + content)
+        patch.setattr("bedplate.backup.media.name_of_media", lambda _transfer, folder, content, _sent: folder + content)
         old = writer.back_up()
     assert all(len(name.rpartition("/")[2]) == 68 for name in media_of(writer, old))
     new = writer.back_up()

@@ -197,3 +197,10 @@ def test_the_address_is_signed_for_this_request(  # noqa: PLR0913, PLR0917 - fix
 def test_an_isolated_process_has_a_folder(use_bucket: Callable[..., Any]) -> None:
     """It works on a copy of the database, and may not reach live files."""
     assert use_bucket(isolated=True).__class__.__name__ == "FileSystemStorage"
+
+
+def test_a_public_file_is_the_same_for_all(own_client: Client, bucket: Storage) -> None:
+    """Caches may keep it: it sets no cookie, also not for a user."""
+    public = storages["public"]
+    response = own_client.get(public.url(public.save("house.txt", ContentFile(b"a house"))))
+    assert response.cookies.output() == ""

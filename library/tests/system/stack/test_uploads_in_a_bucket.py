@@ -1,9 +1,12 @@
 """Uploads in a bucket, through nginx: it fetches what the application has signed, and nothing else."""
 
+import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from bedplate.testing.compose import Answer, attempt
+from bedplate.testing.oauth_server import Issuer
 from bedplate.testing.server import Server
 from bedplate.testing.visitor import Visitor
 
@@ -217,6 +220,21 @@ def test_an_account_without_rights_is_named_before_anything_changes(bucket: Uplo
     assert {name: each["Id"] for name, each in bucket.server.containers().items()} == {
         name: each["Id"] for name, each in containers.items()
     }
+
+
+def test_a_key_that_does_not_work_is_not_used(bucket: UploadsInBucket, customer: Visitor, tmp_path: Path) -> None:
+    """It is tried before anything is replaced; the previous one stays in force."""
+    address, before = upload(customer, "report.txt"), bucket.server.secret("media_credentials")
+    key = tmp_path / "key.json"
+    stranger = Issuer(json.loads(before)["token_uri"].removesuffix("/token")).new_key()
+    key.write_text(json.dumps(stranger))
+    command = (bucket.server.directory / "bedplate", "rotate-secret", "media_credentials", "--from", key, "--yes")
+    result = attempt(*command, directory=bucket.server.directory, limit=400)
+    assert result.returncode == 1
+    assert "Google does not accept media_credentials" in result.stdout + result.stderr
+    assert "The previous media_credentials is in force" in result.stderr
+    assert bucket.server.secret("media_credentials") == before
+    assert customer.ask(address)[2] == SECRET
 
 
 @pytest.mark.parametrize("url", ["s3://bucket", "gs://", "gs://Not A Bucket", "/data"])
