@@ -7,7 +7,7 @@ import pytest
 from stack.chaos.kills import STORES, Experiment, plan
 from stack.chaos.project import chaos_stack
 
-pytestmark = pytest.mark.stack
+pytestmark = [pytest.mark.stack, pytest.mark.slow]
 
 SEED = 3
 KILLS = 8

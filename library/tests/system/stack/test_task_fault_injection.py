@@ -20,6 +20,7 @@ KILLS: Final = (60, 150, 250, 350, 480)
 RESTARTS: Final = (105, 300)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("server", ["prod"], indirect=True, scope="session")
 def test_no_task_is_lost_and_none_has_its_effect_twice(server: Server, report: Report) -> None:
     """600 tasks write a row each while a worker of two is killed five times and Valkey restarted twice."""

@@ -160,7 +160,7 @@ def start_failover(container: ValkeyContainer) -> Failover:
 def valkey_container(folder: Path) -> Iterator[ValkeyContainer]:
     """Yield a container without a running server; remove it at the end."""
     write_certificate(folder)
-    name, ports = unique_slug(), [free_port() for _ in range(5)]
+    name, ports = unique_slug(), [free_port() for _ in range(8)]
     published = [f"--publish=127.0.0.1:{port}:{port}" for port in ports]
     options = ("--detach", "--rm", "--init", f"--name={name}", f"--volume={folder}:/tls:ro", *published)
     run("docker", "run", *options, IMAGE, "sleep", "infinity")
