@@ -17,13 +17,21 @@ SECONDS: Final = 5
 
 def main(command: Sequence[str], *, seconds: float = SECONDS) -> int:
     """Run the command; pass SIGTERM on after `seconds`. Return its exit status."""
-    server = subprocess.Popen(command)
+    servers: list[subprocess.Popen[bytes]] = []
+    told = False
 
     def stop(_number: int, _frame: FrameType | None) -> None:
+        nonlocal told
+        told = True
         time.sleep(seconds)
-        server.terminate()
+        for server in servers:
+            server.terminate()
 
     signal.signal(signal.SIGTERM, stop)
+    server = subprocess.Popen(command)
+    servers.append(server)
+    if told:  # while it started
+        server.terminate()
     status = server.wait()
     return status if status >= 0 else 128 - status
 
