@@ -68,7 +68,7 @@ def test_no_name_of_the_database_is_shown(encrypted: Project, plain: Project, ro
     """No name of tables, roles, or large objects is shown: pg_dump uses their OIDs as file names."""
     encrypted.back_up()
     encrypted.verify()
-    names = [b"pins", b"wages", role.encode(), str(LARGE_OBJECT).encode(), b".dat", b"toc"]
+    names = [b"pins", b"wages", role.encode(), str(LARGE_OBJECT).encode(), b".dat", b"toc.dat"]
     assert [name for name in names if name in readable(encrypted)] == []
     plain.back_up()
     shown = readable(plain)
