@@ -88,10 +88,8 @@ def test_a_worker_or_a_second_deploy_is_refused(swarm: Site) -> None:
     first.run("bash", "-ec", f"echo held | docker config create --label 'bedplate.deploy=two since noon' {lock} -")
     try:
         refused = swarm.bedplate("./bedplate", "deploy", "--restart", "--yes")
-        assert (refused.returncode, "another deploy, rotation or restore of this project runs, on two since noon" in refused.stderr) == (
-            1,
-            True,
-        )
+        said = "another deploy, rotation or restore of this project runs, on two since noon"
+        assert (refused.returncode, said in refused.stderr) == (1, True), refused.stderr
     finally:
         first.docker("config", "rm", lock)
 
