@@ -70,6 +70,7 @@ def private_file(request: HttpRequest, name: str) -> HttpResponseBase:
     """Return a private file to its owner; 404 to others, as if it did not exist."""
     if name.partition("/")[0] != str(request.user.pk):
         raise Http404
+    require_file(default_storage, name)
     return send_file(request, default_storage, name, shown_as=name_for_owner(request, name))
 
 
@@ -78,8 +79,8 @@ def private_file(request: HttpRequest, name: str) -> HttpResponseBase:
 def public_file(request: HttpRequest, name: str) -> HttpResponseBase:
     """Return a public file. If it is in a folder, and nginx in front, nginx serves it from the disk instead."""
     storage, shown_as = public_storage(), posixpath.basename(name)
+    require_file(storage, name)
     if not in_bucket(storage):
-        require_file(storage, name)
         return answer_with_file(storage, name, shown_as=shown_as)
     response = send_file(request, storage, name, shown_as=shown_as)
     patch_cache_control(response, public=True, max_age=PUBLIC_LIFE)
@@ -98,7 +99,6 @@ def send_file(request: HttpRequest, storage: Storage, name: str, *, shown_as: st
 
     So no application process waits for a slow client.
     """
-    require_file(storage, name)
     if settings.ENVIRONMENT.embedded:
         return answer_with_file(storage, name, shown_as=shown_as)
     headers = {"X-Accel-Redirect": internal_address(request, storage, name)}
@@ -127,7 +127,7 @@ def require_file(storage: Storage, name: str) -> None:
 
     Whether it exists in a bucket is known when nginx fetches it.
     """
-    if {"", ".", ".."} & set(name.split("/")):
+    if {"", ".", ".."} & set(name.split("/")) or "\0" in name:
         raise Http404
     if not in_bucket(storage) and not Path(storage.path(name)).is_file():
         raise Http404
