@@ -1,7 +1,7 @@
 """Run a server behind nginx: told to stop, it serves for some seconds more, in which nginx learns that it leaves.
 
-On several machines nobody tells nginx, except Docker's DNS, which nginx asks every two seconds; open connections that
-are not in use end after another one. A request on a connection that just closes cannot be sent again if it writes.
+On several machines, nginx learns it from Docker's DNS only, which it asks every two seconds; open connections that are
+not in use end after another one. A request on a connection that just closes cannot be sent again if it writes.
 """
 
 import signal

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from bedplate.host.configuration import env_file
 from bedplate.testing.checkout import copy_as_shop, free_port
 from embedded_mode import SERVING, Process, Running, install, processes_of, wait_for
 from fake_machine import FakeMachine
@@ -71,6 +72,15 @@ def start_order(item: pytest.Item) -> int:
 def machine(tmp_path: Path) -> FakeMachine:
     """Return a machine without a Docker engine; its docker command gives configured answers."""
     return FakeMachine(tmp_path, port=free_port())
+
+
+@pytest.fixture
+def dotenv(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """Return the values that `.env` has for code in this process: those of a project on several machines."""
+    names = ("COMPOSE_PROJECT_NAME", "REGISTRY", "RELEASE", "COMPOSE_FILE")
+    values = dict(zip(names, ("shop", "registry:5000/", "old", "prod.yml:swarm.yml"), strict=True))
+    monkeypatch.setattr(env_file, "get", lambda name: values.get(name, ""))
+    return values
 
 
 @pytest.fixture

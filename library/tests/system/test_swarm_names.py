@@ -6,22 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bedplate.host.configuration import env_file
 from bedplate.host.errors import AbortError, HostError
 from bedplate.host.steps import CommandError
 from bedplate.host.swarm import machines, releases, versions
 
-SHARED_MEMORY = "/dev/shm"  # noqa: S108 - in a container
-ZEROS = "@sha256:" + "0" * 64
-VALUES = {"COMPOSE_PROJECT_NAME": "shop", "REGISTRY": "registry:5000/", "RELEASE": "old"}
-
-
-@pytest.fixture(autouse=True)
-def dotenv(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """Let `.env` have these values."""
-    values = dict(VALUES)
-    monkeypatch.setattr(env_file, "get", lambda name: values.get(name, ""))
-    return values
+pytestmark = pytest.mark.usefixtures("dotenv")
 
 
 def test_an_error_is_not_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from bedplate.host.configuration import env_file
 from bedplate.host.configuration.environment import Environment
 from bedplate.host.deploy.release import Deployment
 from bedplate.host.errors import AbortError
@@ -17,15 +16,9 @@ from bedplate.host.swarm import images, limits, rendering
 
 SHARED_MEMORY = "/dev/shm"  # noqa: S108 - in a container
 ZEROS = "@sha256:" + "0" * 64
-VALUES = {"COMPOSE_PROJECT_NAME": "shop", "REGISTRY": "registry:5000/", "RELEASE": "old"}
 
 
-@pytest.fixture(autouse=True)
-def dotenv(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """Let `.env` have these values."""
-    values = dict(VALUES)
-    monkeypatch.setattr(env_file, "get", lambda name: values.get(name, ""))
-    return values
+pytestmark = pytest.mark.usefixtures("dotenv")
 
 
 def service(**parts: Any) -> dict[str, Any]:

@@ -16,13 +16,7 @@ from bedplate.host.errors import HostError
 from bedplate.host.steps import StepError, Steps
 from bedplate.host.swarm import machines, one_off, outside, releases, sequence, tasks
 
-
-@pytest.fixture(autouse=True)
-def dotenv(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """Let `.env` have these values."""
-    values = {"COMPOSE_PROJECT_NAME": "shop", "RELEASE": "old", "COMPOSE_FILE": "prod.yml:swarm.yml"}
-    monkeypatch.setattr(env_file, "get", lambda name: values.get(name, ""))
-    return values
+pytestmark = pytest.mark.usefixtures("dotenv")
 
 
 def deployment(**changes: Any) -> Deployment:

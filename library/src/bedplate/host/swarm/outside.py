@@ -14,16 +14,18 @@ from bedplate.host.swarm.rendering import split
 def check_services(secrets: Mapping[str, Secret]) -> None:
     """Raise AbortError if an address is missing, or that of a service which does not run on several machines."""
     if problems := missing(secrets):
-        raise AbortError(f"PostgreSQL and Valkey are outside of the swarm ({HOW_TO}):", *problems)
+        raise AbortError(f"several machines need what is outside of them ({HOW_TO}):", *problems)
 
 
 def missing(secrets: Mapping[str, Secret]) -> list[str]:
     """Return a line for each address that is missing, or that of a service which does not run on several machines."""
-    variables = (services().get("web") or {}).get("environment") or {}
+    found = services()
+    deployed, _volumes = split(found)
+    variables = (found.get("web") or {}).get("environment") or {}
     problems = []
     if not (host := variables.get("POSTGRES_HOST")):
         problems.append("POSTGRES_HOST in .env is empty: the database's host, or several: a.example.com,b.example.com")
-    elif host in _of_one_machine():
+    elif host in found and host not in deployed:
         problems.append(f"POSTGRES_HOST={host} in .env is a service of one machine: the database's host is needed")
     if not (env_file.get("MEDIA_URL") or env_file.get("SHARED_DATA")):
         problems.append("MEDIA_URL in .env is empty: a bucket for uploads; or a folder of all machines in SHARED_DATA")
@@ -31,7 +33,7 @@ def missing(secrets: Mapping[str, Secret]) -> list[str]:
         problems.append("ACME_SERVER=off in .env: TLS for visitors ends at the balancer, whose certificate it is")
     for name, secret in secrets.items():
         address = (FOLDER / name).read_text(errors="replace").strip() if (FOLDER / name).exists() else ""
-        if secret.form and is_ours(address or secret.form, secret.form) and host_is_gone(secret.form):
+        if secret.form and is_ours(address or secret.form, secret.form) and host_in(secret.form) not in deployed:
             problems.append(f"secrets/{name} is the address of a service of one machine: rediss://USER:PASSWORD@HOST")
     return problems
 
@@ -40,9 +42,3 @@ def host_is_gone(form: str) -> bool:
     """Return whether a URL of this form names a service which does not run on several machines."""
     deployed, _volumes = split(services())
     return host_in(form) not in deployed
-
-
-def _of_one_machine() -> set[str]:
-    found = services()
-    deployed, _volumes = split(found)
-    return set(found) - set(deployed)

@@ -89,7 +89,7 @@ def locked() -> Iterator[None]:
 
 
 def _holder() -> str:
-    """Return who holds the lock; empty if nobody does."""
+    """Return who holds the lock; empty if it is free."""
     label = f'{{{{index .Spec.Labels "{LOCK_LABEL}"}}}}'
     result = attempt(["docker", "config", "inspect", "--format", label, _lock_name()])
     return result.stdout.strip() if result.returncode == 0 else ""

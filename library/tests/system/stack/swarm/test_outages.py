@@ -74,7 +74,7 @@ def test_three_machines_serve_as_much_as_one(swarm: Site, report: Report) -> Non
 
 @pytest.mark.parametrize("name", ["postgres_password", "secret_key", "default_user_password"])
 def test_a_secret_of_the_application_is_rotated(swarm: Site, report: Report, name: str) -> None:
-    """Under load, and whoever is logged in stays logged in."""
+    """Under load; users stay logged in."""
     path = f"secrets/{name}"
     before = swarm.bedplate("cat", path).stdout
     started = time.monotonic()
