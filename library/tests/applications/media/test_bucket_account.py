@@ -58,8 +58,9 @@ def test_the_address_of_a_bucket_may_have_a_folder(url: str, folder: str | None)
     assert found.folder == folder
 
 
-def test_a_usable_bucket_passes_the_check(bucket: Storage) -> None:
+def test_a_usable_bucket_passes_the_check(bucket: Storage, capsys: pytest.CaptureFixture[str]) -> None:
     call_command("check_uploads")
+    assert capsys.readouterr().out.startswith("Uploads ")
     assert objects_in(bucket) == []
 
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from bedplate.django.media.storage import require_usable_bucket
+from django.conf import settings
 from django.core.management.base import BaseCommand
 
 
@@ -13,5 +14,7 @@ class Command(BaseCommand):
     requires_system_checks = ()
 
     def handle(self, *_arguments: Any, **_options: Any) -> None:
-        """Raise CommandError if uploads could not be stored."""
+        """Print where uploads are. Raise CommandError if they could not be stored there."""
         require_usable_bucket()
+        bucket = settings.ENVIRONMENT.media_bucket
+        self.stdout.write(f"Uploads can be stored in {bucket.url}." if bucket else "Uploads are in a folder.")
