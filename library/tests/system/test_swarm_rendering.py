@@ -94,12 +94,28 @@ def test_what_a_swarm_cannot_do_is_said(own: dict[str, Any]) -> None:
         ({"configs": {"c": {"file": "/srv/c"}}}, "configs: a swarm never changes one"),
         ({"services": {"celery": service()}}, "web: it has no replicas"),
         ({"services": {"web": service(), "migrate": service()}}, "migrate: a job of ./bedplate deploy has this name"),
+        (
+            {"services": {"web": service(), "nginx": service(environment={"MAINTENANCE": "yes"})}},
+            "nginx: MAINTENANCE in .env is 'yes'. It is on or off",
+        ),
     ],
 )
 def test_what_no_project_may_have_is_said(changes: dict[str, Any], said: str) -> None:
     with pytest.raises(AbortError) as refused:
         render(config() | changes)
     assert refused.value.hints[0].startswith(said)
+
+
+def test_another_mode_of_a_service_is_refused() -> None:
+    """Docker says it in the middle of a deploy."""
+    changed = config()
+    changed["services"]["celery"]["deploy"] = {"mode": "global"}
+    with pytest.raises(AbortError) as refused:
+        limits.check_modes({"shop_celery": "replicated"}, changed, "shop")
+    hint = "celery: replicated to global. Without it until the deploy: docker service rm shop_celery"
+    assert refused.value.hints == (hint,)
+    limits.check_modes({"shop_celery": "global", "shop_nginx": "global"}, changed, "shop")
+    limits.check_modes({}, changed, "shop")  # after that command
 
 
 def test_a_long_project_name_is_refused() -> None:

@@ -103,6 +103,22 @@ def test_forward_again_after_a_restart(swarm: Swarm) -> None:
     assert "--pull v2\n" in deploy_swarm.summary(swarm, seconds=1)
 
 
+@pytest.mark.parametrize(
+    ("changes", "checks"), [({"restart": True}, True), ({"rollback": True}, True), ({}, False)], ids=str
+)
+def test_a_bucket_is_tried_before_services_are_replaced(
+    monkeypatch: pytest.MonkeyPatch, dotenv: dict[str, str], swarm: Swarm, changes: dict[str, bool], *, checks: bool
+) -> None:
+    """A build's migrations do it."""
+    dotenv["MEDIA_URL"] = "gs://uploads"
+    swarm.deployment, ran = deployment(**changes), list[str]()
+    monkeypatch.setattr(swarm, "get_images", lambda: None)
+    monkeypatch.setattr(swarm, "run_job", ran.append)
+    monkeypatch.setattr(swarm, "replace", lambda: ran.append("replace"))
+    deploy_swarm.act(swarm)
+    assert ("check_uploads" in ran[: ran.index("replace")]) == checks
+
+
 # Waiting
 
 
@@ -194,7 +210,7 @@ def test_how_to_try_the_mail_password(monkeypatch: pytest.MonkeyPatch, dotenv: d
 def test_a_service_of_the_team_is_named_migrate(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """It is in the stack, healthy, and removed at the end of a deploy that succeeds."""
     removed: list[str] = []
-    monkeypatch.setattr(sequence, "output", lambda _command: "shop_web replicated\nshop_migrate replicated\n")
+    monkeypatch.setattr(tasks, "output", lambda _command: "shop_web replicated\nshop_migrate replicated\n")
     monkeypatch.setattr(tasks, "remove", removed.extend)
     deploy = sequence.SwarmSteps(deployment(), {}, Steps(tmp_path / "log"))
     deploy.remove_others({"services": {"web": {}, "migrate": {}}})
@@ -206,6 +222,8 @@ def test_the_host_of_a_service_that_is_not_deployed(monkeypatch: pytest.MonkeyPa
     web = {"environment": {"POSTGRES_HOST": "postgres"}}
     monkeypatch.setattr(outside, "services", lambda: {"web": web, "postgres": {"deploy": {"replicas": "0"}}})
     assert outside.missing({})
+    assert outside.host_is_gone("postgres://app@postgres/app")
+    assert not outside.host_is_gone("")  # of secret_key: no address
 
 
 def test_the_files_that_the_shell_names_stay(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

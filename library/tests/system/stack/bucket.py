@@ -14,8 +14,8 @@ from urllib.parse import quote, urlsplit
 import requests
 from bedplate.testing.checkout import ROOT
 from bedplate.testing.compose import run
-from bedplate.testing.fake_gcs import fake_gcs
-from bedplate.testing.oauth_server import OAuthServer
+from bedplate.testing.fake_gcs import FakeGcs, fake_gcs
+from bedplate.testing.oauth_server import Issuer, OAuthServer
 from bedplate.testing.server import Server
 from bedplate.testing.signed_addresses import is_signed
 from documents import commands_of
@@ -160,31 +160,48 @@ def move(server: Server, media_url: str) -> None:
     server.follow(restore)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Storage:
+    """The storage, as clients see it behind its proxy, and the issuer of its accounts' keys."""
+
+    url: str
+    store: FakeGcs
+    proxy: StorageProxy
+    issuer: Issuer
+
+
+@contextmanager
+def storage(host: str) -> Iterator[Storage]:
+    """Run the storage at this address of the machine."""
+    with ExitStack() as cleanup:
+        issuer = cleanup.enter_context(OAuthServer(host=host)).issuer
+        proxy = StorageProxy(issuer.keys)
+        listener = cleanup.enter_context(_Server(host, proxy))
+        threading.Thread(target=listener.serve_forever, args=(0.05,), daemon=True).start()
+        cleanup.callback(listener.shutdown)
+        url = f"http://{host}:{listener.server_port}"
+        store = cleanup.enter_context(fake_gcs(url=url))
+        proxy.store = store.url
+        yield Storage(url=url, store=store, proxy=proxy, issuer=issuer)
+
+
 @contextmanager
 def uploads_in_bucket(server: Server) -> Iterator[UploadsInBucket]:
     """Move the server's uploads into a bucket, and its backups into another; bring everything back at the end."""
     shown = run("docker", "network", "inspect", "--format", "{{(index .IPAM.Config 0).Gateway}}", server.network)
     gateway = shown.strip()
     secrets, before = server.directory / "secrets", server.dotenv
-    with ExitStack() as cleanup:
-        issuer = cleanup.enter_context(OAuthServer(host=gateway)).issuer
-        proxy = StorageProxy(issuer.keys)
-        listener = cleanup.enter_context(_Server(gateway, proxy))
-        threading.Thread(target=listener.serve_forever, args=(0.05,), daemon=True).start()
-        cleanup.callback(listener.shutdown)
-        url = f"http://{gateway}:{listener.server_port}"
-        store = cleanup.enter_context(fake_gcs(url=url))
-        proxy.store = store.url
-        bucket = store.make_bucket()
-        variables = {"BACKUP_URL": store.make_bucket(), "STORAGE_EMULATOR_HOST": url}
+    with storage(gateway) as found:
+        bucket = found.store.make_bucket()
+        variables = {"BACKUP_URL": found.store.make_bucket(), "STORAGE_EMULATOR_HOST": found.url}
         kept = {name: (secrets / name).read_text() for name in ("media_credentials", "google_credentials")}
         try:
             for name in kept:
-                (secrets / name).write_text(json.dumps(issuer.new_key()))
+                (secrets / name).write_text(json.dumps(found.issuer.new_key()))
             set_variables(server, **variables)
             restart(server)
             move(server, f"{bucket}/site")
-            yield UploadsInBucket(server=server, proxy=proxy, bucket=bucket.removeprefix("gs://"))
+            yield UploadsInBucket(server=server, proxy=found.proxy, bucket=bucket.removeprefix("gs://"))
             move(server, "")
         finally:
             set_variables(server, MEDIA_URL="", **{name: before.get(name, "") for name in variables})

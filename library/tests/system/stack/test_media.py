@@ -1,6 +1,7 @@
 """Uploads through nginx: private ones for their owner alone, public ones for everyone."""
 
 import re
+from typing import Protocol
 from urllib.parse import quote
 
 import pytest
@@ -45,7 +46,14 @@ def newest_document(page: str) -> str:
     return found[1]
 
 
-def publish(stack: Stack, name: str, content: str) -> str:
+class Managed(Protocol):
+    """A site whose management commands can be run."""
+
+    def manage(self, *arguments: str) -> str:
+        """Return the output of this command."""
+
+
+def publish(stack: Managed, name: str, content: str) -> str:
     """Return the address of a new public file."""
     program = (
         "from django.core.files.base import ContentFile; from django.core.files.storage import storages; "

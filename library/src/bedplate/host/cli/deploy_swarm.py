@@ -77,6 +77,7 @@ def check(options: argparse.Namespace, steps: Steps) -> tuple[SwarmSteps, list[M
     check_release(deploy)
     if deploy.previous:
         choice.check_backup(deployment)
+        limits.check_modes(tasks.modes(deploy.project), config, deploy.project)
     else:
         deploy.deployment = replace(deployment, earlier="")
     if deployment.rollback and not releases.find(deployment.new):
@@ -121,6 +122,8 @@ def act(deploy: SwarmSteps) -> None:
         ]
     else:
         sequence += [("Find the images", deploy.get_images)]
+        if env_file.get("MEDIA_URL"):
+            sequence += [("Check the bucket of uploads", deploy.check_uploads)]
     if not deployment.restart:
         sequence += [("Publish the static files on each machine", deploy.publish_static_files)]
     sequence += [("Replace the services", deploy.replace)]

@@ -29,6 +29,9 @@ def _problems(config: Mapping[str, Any], project: str) -> Iterator[str]:
         yield "web: it has no replicas. WEB_REPLICAS in .env: 1 or more"
     if config.get("configs"):
         yield "configs: a swarm never changes one. Put the file into an image, or into a secret"
+    closed = ((deployed.get("nginx") or {}).get("environment") or {}).get("MAINTENANCE")
+    if closed not in (None, "on", "off"):
+        yield f"nginx: MAINTENANCE in .env is '{closed}'. It is on or off"
     for name in deployed:
         if name in rendering.JOBS:
             yield f"{name}: a job of ./bedplate deploy has this name. Give the service another"
@@ -37,6 +40,20 @@ def _problems(config: Mapping[str, Any], project: str) -> Iterator[str]:
             yield f"{name}: {project}_{name} is longer than {LONGEST_SERVICE} characters. COMPOSE_PROJECT_NAME in .env"
     for name, service in deployed.items():
         yield from (f"{name}: {problem}" for problem in _of_service(service, config.get("secrets") or {}))
+
+
+def check_modes(running: Mapping[str, str], config: Mapping[str, Any], project: str) -> None:
+    """Raise AbortError if a service that runs, with this mode, would get another one: a swarm does not change it."""
+    problems = []
+    for name, service in rendering.split(config["services"])[0].items():
+        after = str((service.get("deploy") or {}).get("mode") or "replicated").replace("-", " ")  # as Docker shows it
+        before = running.get(f"{project}_{name}", after)
+        if before != after:
+            problems.append(
+                f"{name}: {before} to {after}. Without it until the deploy: docker service rm {project}_{name}"
+            )
+    if problems:
+        raise AbortError("a swarm does not change the mode of a service. Remove it, then deploy again:", *problems)
 
 
 def _of_service(service: Mapping[str, Any], secrets: Mapping[str, Any]) -> Iterator[str]:

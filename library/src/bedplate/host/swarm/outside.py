@@ -40,5 +40,7 @@ def missing(secrets: Mapping[str, Secret]) -> list[str]:
 
 def host_is_gone(form: str) -> bool:
     """Return whether a URL of this form names a service which does not run on several machines."""
+    if not form:  # no URL
+        return False
     deployed, _volumes = split(services())
     return host_in(form) not in deployed

@@ -15,6 +15,7 @@ from bedplate.host.configuration import env_file
 from bedplate.host.errors import AbortError
 from bedplate.host.programs import attempt, failure, output
 from bedplate.host.steps import CommandError
+from bedplate.host.swarm.machines import machines
 from bedplate.host.swarm.rendering import RELEASE_LABEL
 from bedplate.host.swarm.versions import LABEL, LONGEST_NAME
 
@@ -81,6 +82,7 @@ def locked() -> Iterator[None]:
     except CommandError:
         if holder := _holder():
             raise _is_held(holder) from None
+        machines()  # says it if most managers have just been lost
         raise
     try:
         yield

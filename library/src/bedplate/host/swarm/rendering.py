@@ -10,6 +10,7 @@ IMAGE_LABEL: Final = "bedplate.image"
 """The name of the image, as the Compose files have it: what runs is pinned by digest."""
 JOBS: Final = {
     "migrate": ("replicated-job", ["python", "manage.py", "migrate", "--no-input"]),
+    "check_uploads": ("replicated-job", ["python", "manage.py", "check_uploads"]),
     "default_user": ("replicated-job", ["python", "manage.py", "create_default_user"]),
     "static_files": ("global-job", ["python", "manage.py", "publish_static_files", "/srv/static"]),
 }

@@ -91,6 +91,10 @@ class SwarmSteps:
         if not self.previous:
             self.run_job("default_user")
 
+    def check_uploads(self) -> None:
+        """Check the bucket of uploads, which a deploy that migrates does by itself."""
+        self.run_job("check_uploads")
+
     def publish_static_files(self) -> None:
         """Publish the static files on each machine, which pulls the image there: one without room fails here."""
         self.published = True
@@ -151,9 +155,8 @@ class SwarmSteps:
         The option --prune of `docker stack deploy` would remove them, and naming the first there would run it again.
         """
         kept = {f"{self.project}_{name}" for name in stack["services"]}
-        jobs = {f"{self.project}_{name}" for name in ("migrate", "default_user")}
-        listed = output(["docker", "stack", "services", "--format", "{{.Name}} {{.Mode}}", self.project])
-        for name, _, mode in (line.partition(" ") for line in listed.splitlines()):
+        jobs = {f"{self.project}_{name}" for name in rendering.JOBS if name != "static_files"}
+        for name, mode in tasks.modes(self.project).items():
             if name in jobs - kept or (name not in kept and not mode.endswith("job")):  # other jobs: a backup that runs
                 tasks.remove([name])
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from bedplate.host.errors import AbortError
-from bedplate.host.programs import attempt
+from bedplate.host.programs import attempt, output
 from bedplate.host.steps import CommandError, Steps
 from bedplate.host.swarm.machines import machines
 from bedplate.host.swarm.rendering import RELEASE_LABEL, is_job
@@ -185,6 +185,12 @@ def remove(names: Iterable[str]) -> None:
     """Remove these services, those that exist."""
     for name in names:
         attempt(["docker", "service", "rm", name])
+
+
+def modes(project: str) -> dict[str, str]:
+    """Return the mode of each service of the stack, as Docker shows it: `global`, `replicated job`."""
+    listed = output(["docker", "stack", "services", "--format", "{{.Name}} {{.Mode}}", project])
+    return dict(line.split(" ", 1) for line in listed.splitlines())
 
 
 def release_of(service: str) -> str:

@@ -1,5 +1,6 @@
 """A project on the machines: its registry's images, PostgreSQL and Valkey beside them, a balancer in front."""
 
+import json
 import secrets
 import socket
 import ssl
@@ -12,10 +13,10 @@ from typing import Final
 
 from bedplate.testing.checkout import ROOT, copy_checkout, free_port, unique_slug
 from bedplate.testing.compose import attempt, run
-from bedplate.testing.fake_gcs import fake_gcs
 from bedplate.testing.visitor import Visitor
 from documents import blocks_of
 
+from stack.bucket import Storage, storage
 from stack.standby import is_standby, psql
 from stack.swarm.nodes import REGISTRY, Machines, container, machines
 from stack.swarm.outside import CACHE, HOSTS, QUEUE, beside, promote
@@ -74,10 +75,17 @@ class Site:
     """The checkout on this machine, where the images are built."""
     variables: Mapping[str, str]
     """What is added to `.env`."""
+    storage: Storage
+    """The buckets."""
 
     def bedplate(self, *arguments: str, limit: float = 400) -> "subprocess.CompletedProcess[str]":
         """Run a command of the project on the first machine."""
         return attempt("docker", "exec", f"--workdir={FOLDER}", self.machines.first.container, *arguments, limit=limit)
+
+    def follow(self, *command: str) -> None:
+        """Run a command of the project, which must succeed."""
+        done = self.bedplate(*command, limit=600)
+        assert done.returncode == 0, f"{done.stdout}\n{done.stderr}\n{self.log}"
 
     def deploy(self, *arguments: str) -> str:
         """Deploy, and return what it prints; it must succeed."""
@@ -137,6 +145,20 @@ class Site:
         visitor.context.check_hostname, visitor.context.verify_mode = False, ssl.CERT_NONE
         return visitor
 
+    def write_secret(self, name: str, text: str) -> None:
+        """Write a file of secrets/."""
+        write = f"umask 077; printf '%s\\n' '{text.rstrip()}' >secrets/{name}"
+        self.machines.first.run("bash", "-ec", write, folder=FOLDER)
+
+    def set_variables(self, **values: str) -> None:
+        """Set variables in `.env`."""
+        edits = "; ".join(f"sed -i '/^{name}=/d' .env; echo '{name}={value}' >>.env" for name, value in values.items())
+        self.machines.first.run("bash", "-ec", edits, folder=FOLDER)
+
+    def manage(self, *arguments: str) -> str:
+        """Return the output of a command of Django."""
+        return self.machines.execute(self.service("web"), "python", "manage.py", *arguments)
+
     def make_user(self, email: str, *, password: str) -> None:
         """Create a user with a verified address."""
         self.machines.execute(
@@ -185,14 +207,15 @@ def site(folder: Path) -> Iterator[Site]:
         cleanup.enter_context(
             container(f"{project}-balancer", network, *options, command=("haproxy", "-f", "/haproxy.cfg"))
         )
-        bucket = cleanup.enter_context(fake_gcs(host=found.gateway))
-        backups = {"BACKUP_URL": bucket.make_bucket(), "STORAGE_EMULATOR_HOST": bucket.url}
+        bucket = cleanup.enter_context(storage(found.gateway))
+        backups = {"BACKUP_URL": bucket.store.make_bucket(), "STORAGE_EMULATOR_HOST": bucket.url}
         new = Site(
             variables=VARIABLES | backups,
             machines=found,
             project=project,
             port=port,
             directory=directory,
+            storage=bucket,
         )
         copy_to_first(new)
         write_secrets(new, password)
@@ -218,10 +241,8 @@ def copy_to_first(new: Site) -> None:
 
 def write_secrets(new: Site, password: str) -> None:
     """Write the secrets that belong to servers elsewhere."""
-    values = {
-        "postgres_password": password,
-        "valkey_url": f"redis://:{password}@{QUEUE}:6379",
-        "cache_url": f"redis://:{password}@{CACHE}:6379",
-    }
-    lines = "".join(f"printf '%s\\n' '{value}' >secrets/{name}\n" for name, value in values.items())
-    new.machines.first.run("bash", "-ec", f"umask 077; mkdir secrets\n{lines}", folder=FOLDER)
+    new.machines.first.run("mkdir", "--mode=700", "secrets", folder=FOLDER)
+    new.write_secret("google_credentials", json.dumps(new.storage.issuer.new_key()))
+    new.write_secret("postgres_password", password)
+    new.write_secret("valkey_url", f"redis://:{password}@{QUEUE}:6379")
+    new.write_secret("cache_url", f"redis://:{password}@{CACHE}:6379")

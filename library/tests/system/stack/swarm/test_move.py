@@ -1,0 +1,40 @@
+"""From one machine to three with the data, and back, as the how-to says."""
+
+import json
+
+import pytest
+from bedplate.testing.server import Server
+from bedplate.testing.visitor import Visitor
+
+from stack.bucket import restart, set_variables
+from stack.swarm.site import Site
+from stack.test_media import SECRET, upload
+
+pytestmark = [pytest.mark.stack, pytest.mark.slow]
+
+KEPT = ("secret_key", "backup_signing_key")
+
+
+@pytest.mark.parametrize("server", ["prod"], indirect=True, scope="session")
+def test_data_move_to_three_machines_and_back(swarm: Site, server: Server, customer: Visitor) -> None:
+    """Users stay logged in both times, and find what they uploaded before."""
+    earlier, folder = upload(customer, "earlier.txt"), server.directory / "secrets"
+    backups = {"BACKUP_URL": swarm.storage.store.make_bucket(), "STORAGE_EMULATOR_HOST": swarm.storage.url}
+    (folder / "google_credentials").write_text(json.dumps(swarm.storage.issuer.new_key()))
+    set_variables(server, **backups)
+    restart(server)
+    server.follow("./google_storage.sh -b")
+
+    for name in KEPT:
+        swarm.write_secret(name, (folder / name).read_text())
+    swarm.set_variables(**backups)
+    swarm.deploy("--restart")
+    swarm.follow("./google_storage.sh", "-r", "latest", "--project", server.project, "--yes-replace", "prod")
+    moved = swarm.visitor()
+    moved.cookies = customer.cookies
+    assert moved.ask(earlier)[2] == SECRET
+    later = upload(moved, "later.txt")
+
+    swarm.follow("./google_storage.sh", "-b")
+    server.follow(f"./google_storage.sh -r latest --project {swarm.project} --yes-replace prod")
+    assert [customer.ask(address)[2] for address in (earlier, later)] == [SECRET, SECRET]
