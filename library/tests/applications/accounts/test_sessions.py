@@ -6,7 +6,7 @@ import pytest
 from allauth.usersessions.models import UserSession
 from bedplate.django.accounts import sessions
 from bedplate.django.accounts.sessions import describe_device
-from django.contrib.auth import get_user
+from django.contrib.auth import HASH_SESSION_KEY, get_user
 from django.contrib.sessions.models import Session
 from django.core.cache import cache
 from django.db import InternalError, OperationalError
@@ -219,3 +219,30 @@ def test_a_database_that_refuses_the_record_breaks_no_page(
     monkeypatch.setattr(sessions, "record_activity", refuse)
     cache.clear()
     assert ada_client.get(ADDRESS).status_code == 200
+
+
+def test_a_session_outlives_a_rotation_of_the_secret_key(ada_client: Client, settings: Settings) -> None:
+    """Requests that a browser has sent before the answer, and web servers with the keys in the other order, know it."""
+    key, earlier = ada_client.session.session_key, settings.SECRET_KEY
+    next_key = "the-next-secret-key-that-signs-all-new-sessions"
+    before = ada_client.session[HASH_SESSION_KEY]
+    for settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS in (
+        (next_key, [earlier]),
+        (earlier, [next_key]),
+        (next_key, [earlier]),
+        (next_key, []),
+    ):
+        assert ada_client.get(ADDRESS).status_code == 200
+        assert ada_client.session.session_key == key
+    assert ada_client.session[HASH_SESSION_KEY] != before
+    settings.SECRET_KEY = "another-key-that-has-never-signed-this-session"
+    assert ada_client.get(ADDRESS).status_code == 302
+
+
+def test_a_login_gives_the_session_another_key(ada_client: Client) -> None:
+    """Who knew the key before the login, and gave it to the visitor, does not know the session after it."""
+    visitor = browser("198.51.100.7")
+    before = visitor.session
+    before["seen"] = True
+    before.save()
+    assert sign_in(visitor).session.session_key != before.session_key

@@ -11,7 +11,7 @@ from allauth.usersessions.internal import flows
 from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth import HASH_SESSION_KEY
+from django.contrib.auth import HASH_SESSION_KEY, middleware
 from django.contrib.auth.decorators import login_required
 from django.core.cache import cache
 from django.db import InternalError, OperationalError
@@ -19,6 +19,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare, salted_hmac
+from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.cache import never_cache
@@ -93,6 +94,29 @@ def is_signed_in(session: dict[str, Any], user: Any) -> bool:
     given = session.get(HASH_SESSION_KEY, "")
     hashes = (user.get_session_auth_hash(), *user.get_session_auth_fallback_hash())
     return any(constant_time_compare(given, each) for each in hashes)
+
+
+class AuthenticationMiddleware(middleware.AuthenticationMiddleware):
+    """Django's, but a session keeps its key when it gets a hash of the next SECRET_KEY.
+
+    Django renames it then, which signs a browser out that sends several requests at once; and during a rotation, web
+    servers whose keys are in another order would rename it with each request.
+    """
+
+    def process_request(self, request: HttpRequest) -> None:
+        """Set `request.user`, which is found when it is used."""
+        super().process_request(request)
+        request.user = SimpleLazyObject(lambda: user_of(request))  # type: ignore[assignment]  # Django does the same
+
+
+def user_of(request: HttpRequest) -> Any:
+    """Return the user of the session, which keeps its key."""
+    session: Any = request.session
+    session.cycle_key = lambda: None
+    try:
+        return middleware.get_user(request)
+    finally:
+        del session.cycle_key
 
 
 class SessionActivityMiddleware:
