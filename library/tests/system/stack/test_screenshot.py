@@ -33,6 +33,13 @@ def test_screenshot(stack: Stack, staff: APIRequestContext, new_page: NewPage) -
     page.screenshot(path=ROOT / "docs/home.png")
 
 
+@pytest.fixture(scope="module")
+def demo(stack: Stack) -> None:
+    """Give the pages something to show."""
+    stack.manage("demo_data")
+
+
+@pytest.mark.usefixtures("demo")
 @pytest.mark.parametrize("look", LOOKS)
 def test_screenshots_of_every_page(stack: Stack, staff: APIRequestContext, new_page: NewPage, look: str) -> None:
     """docs/screenshots/ has one picture for each look, with the first screen of every page."""
