@@ -8,6 +8,7 @@ from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
+from bedplate.host.archive.code import Code
 from bedplate.testing.checkout import ROOT
 from documents import calls_of, commands_of
 from embedded_mode import wait_for
@@ -81,6 +82,12 @@ def test_uncommitted_changes_are_reported(checkout: Checkout) -> None:
     with ZipFile(checkout.output) as zip_file:
         assert zip_file.read("handed over/README.md") != b"changed"
         assert "handed over/new.txt" not in zip_file.namelist()
+
+
+def test_git_is_read_to_its_end(checkout: Checkout) -> None:
+    """A reader may stop at the end mark of the tar, before git has written all."""
+    with Code.read(checkout.folder).tar() as stream:
+        assert stream.read(512)
 
 
 def test_bad_circumstances_are_refused(checkout: Checkout) -> None:

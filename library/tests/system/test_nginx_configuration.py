@@ -1,5 +1,6 @@
 """Findings of gixy, a linter of nginx's configuration, in ours."""
 
+import os
 import re
 import subprocess
 import sys
@@ -92,3 +93,10 @@ def test_gixy_reads_included_files(tmp_path: Path) -> None:
     snippet = tmp_path / "etc/nginx/snippets/media.conf"
     snippet.write_text(snippet.read_text().replace("location /_private/", "location /_private"))
     assert "alias_traversal" in gixy("prod", tmp_path).stdout
+
+
+def test_the_image_runs_each_of_our_files() -> None:
+    """It ignores those that may not be executed, also the ones that it sources."""
+    files = [file for file in (ROOT / "library/nginx").rglob("*") if file.is_file()]
+    assert [file.name for file in files if not os.access(file, os.X_OK)] == []
+    assert ROOT / "library/nginx/entrypoint.d/15-uploads.envsh" in files

@@ -106,18 +106,6 @@ def test_what_no_project_may_have_is_said(changes: dict[str, Any], said: str) ->
     assert refused.value.hints[0].startswith(said)
 
 
-def test_another_mode_of_a_service_is_refused() -> None:
-    """Docker says it in the middle of a deploy."""
-    changed = config()
-    changed["services"]["celery"]["deploy"] = {"mode": "global"}
-    with pytest.raises(AbortError) as refused:
-        limits.check_modes({"shop_celery": "replicated"}, changed, "shop")
-    hint = "celery: replicated to global. Without it until the deploy: docker service rm shop_celery"
-    assert refused.value.hints == (hint,)
-    limits.check_modes({"shop_celery": "global", "shop_nginx": "global"}, changed, "shop")
-    limits.check_modes({}, changed, "shop")  # after that command
-
-
 def test_a_long_project_name_is_refused() -> None:
     with pytest.raises(AbortError) as refused:
         limits.check(config(), "a" * 51)

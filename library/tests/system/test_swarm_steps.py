@@ -104,19 +104,54 @@ def test_forward_again_after_a_restart(swarm: Swarm) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "checks"), [({"restart": True}, True), ({"rollback": True}, True), ({}, False)], ids=str
+    ("changes", "key"),
+    [({"restart": True}, "new"), ({"restart": True}, "old"), ({"rollback": True}, "new"), ({}, "new")],
+    ids=str,
 )
-def test_a_bucket_is_tried_before_services_are_replaced(
-    monkeypatch: pytest.MonkeyPatch, dotenv: dict[str, str], swarm: Swarm, changes: dict[str, bool], *, checks: bool
+def test_another_bucket_or_key_is_tried_before_services_are_replaced(
+    monkeypatch: pytest.MonkeyPatch,
+    dotenv: dict[str, str],
+    swarm: Swarm,
+    changes: dict[str, bool],
+    key: str,
 ) -> None:
-    """A build's migrations do it."""
+    """A build's migrations do it. While the bucket is away, the site can be closed all the same."""
     dotenv["MEDIA_URL"] = "gs://uploads"
     swarm.deployment, ran = deployment(**changes), list[str]()
+    for stack, used in (("previous", "old"), ("stack", key)):
+        monkeypatch.setattr(Swarm, stack, {"services": {"web": WEB}, "secrets": {"media_credentials": used}})
     monkeypatch.setattr(swarm, "get_images", lambda: None)
     monkeypatch.setattr(swarm, "run_job", ran.append)
     monkeypatch.setattr(swarm, "replace", lambda: ran.append("replace"))
     deploy_swarm.act(swarm)
-    assert ("check_uploads" in ran[: ran.index("replace")]) == checks
+    assert ("check_uploads" in ran[: ran.index("replace")]) == ("restart" in changes and key == "new")
+
+
+def test_the_static_files_of_machines_that_join_stay_if_nothing_was_published(
+    monkeypatch: pytest.MonkeyPatch, swarm: Swarm
+) -> None:
+    removed: list[str] = []
+    monkeypatch.setattr(tasks, "remove", removed.extend)
+    swarm.go_back()
+    assert "migrate" in " ".join(removed)
+    assert "static_files" not in " ".join(removed)
+
+
+def test_a_service_with_another_mode_is_removed_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A swarm does not change the mode; on the way back neither."""
+    did: list[str] = []
+
+    def deploy(*_: object) -> str:
+        did.append("deploy")
+        return ""
+
+    monkeypatch.setattr(tasks, "output", lambda _command: "shop_web replicated\nshop_celery replicated\n")
+    monkeypatch.setattr(tasks, "remove", did.extend)
+    monkeypatch.setattr(one_off, "deploy", deploy)
+    steps = sequence.SwarmSteps(deployment(), {}, Steps(tmp_path / "log"))
+    with steps.steps.step("Replace the services"):
+        steps._deploy({"services": {"web": {}, "celery": {"deploy": {"mode": "global"}}, "job": {}}})  # noqa: SLF001
+    assert did == ["shop_celery", "deploy"]
 
 
 # Waiting

@@ -7,7 +7,7 @@ run_entrypoint_files() {
     case "$file" in
       *.envsh)
         # shellcheck source=/dev/null
-        . "$file"
+        if [ -x "$file" ]; then . "$file"; fi
         ;;
       *.sh) if [ -x "$file" ]; then "$file"; fi ;;
     esac

@@ -100,7 +100,7 @@ class AuthenticationMiddleware(middleware.AuthenticationMiddleware):
     """Django's, but a session keeps its key when it gets a hash of the next SECRET_KEY.
 
     Django renames it then, which signs a browser out that sends several requests at once; and during a rotation, web
-    servers whose keys are in another order would rename it with each request.
+    servers whose keys are in another order would rename it with each request. (`request.auser` is Django's own.)
     """
 
     def process_request(self, request: HttpRequest) -> None:

@@ -76,6 +76,8 @@ class Code:
         with subprocess.Popen(command, cwd=self.folder, stdout=subprocess.PIPE) as process:
             assert process.stdout is not None  # noqa: S101 - a pipe was asked for
             yield process.stdout
+            while process.stdout.read(2**16):  # what is behind the end mark: without a reader, git fails
+                pass
         if process.returncode:
             raise AbortError("git archive failed, as said above.")
 

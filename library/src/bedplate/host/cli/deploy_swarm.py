@@ -39,7 +39,7 @@ COMMAND: Final = "./bedplate deploy"
 
 def perform(options: argparse.Namespace) -> None:
     """Run the command line; exit with its status."""
-    total = {"rollback": 4, "restart": 3}
+    total = {"rollback": 4, "restart": 4 if env_file.get("MEDIA_URL") else 3}
     steps = Steps(ROOT / "deploy.log", total=next((total[name] for name in total if vars(options)[name]), 6))
     raise SystemExit(run(steps, partial(run_steps, options, steps)))
 
@@ -51,7 +51,8 @@ def check(options: argparse.Namespace, steps: Steps) -> tuple[SwarmSteps, list[M
     folder.check_owner()
     environment = find_server("its .env names no prod.yml.", choice.LOCAL_HINT)
     write("".join(f"{note}\n" for note in env_file.follow()))
-    os.environ.pop("DOTENV", None)
+    for name in ("DOTENV", "MAINTENANCE"):  # .env has them, not a shell
+        os.environ.pop(name, None)
     found = machines.check_swarm()
     if not env_file.get("REGISTRY"):
         raise AbortError(
@@ -77,7 +78,6 @@ def check(options: argparse.Namespace, steps: Steps) -> tuple[SwarmSteps, list[M
     check_release(deploy)
     if deploy.previous:
         choice.check_backup(deployment)
-        limits.check_modes(tasks.modes(deploy.project), config, deploy.project)
     else:
         deploy.deployment = replace(deployment, earlier="")
     if deployment.rollback and not releases.find(deployment.new):
@@ -122,7 +122,7 @@ def act(deploy: SwarmSteps) -> None:
         ]
     else:
         sequence += [("Find the images", deploy.get_images)]
-        if env_file.get("MEDIA_URL"):
+        if deployment.restart and env_file.get("MEDIA_URL"):
             sequence += [("Check the bucket of uploads", deploy.check_uploads)]
     if not deployment.restart:
         sequence += [("Publish the static files on each machine", deploy.publish_static_files)]

@@ -42,20 +42,6 @@ def _problems(config: Mapping[str, Any], project: str) -> Iterator[str]:
         yield from (f"{name}: {problem}" for problem in _of_service(service, config.get("secrets") or {}))
 
 
-def check_modes(running: Mapping[str, str], config: Mapping[str, Any], project: str) -> None:
-    """Raise AbortError if a service that runs, with this mode, would get another one: a swarm does not change it."""
-    problems = []
-    for name, service in rendering.split(config["services"])[0].items():
-        after = str((service.get("deploy") or {}).get("mode") or "replicated").replace("-", " ")  # as Docker shows it
-        before = running.get(f"{project}_{name}", after)
-        if before != after:
-            problems.append(
-                f"{name}: {before} to {after}. Without it until the deploy: docker service rm {project}_{name}"
-            )
-    if problems:
-        raise AbortError("a swarm does not change the mode of a service. Remove it, then deploy again:", *problems)
-
-
 def _of_service(service: Mapping[str, Any], secrets: Mapping[str, Any]) -> Iterator[str]:
     if not service.get("image"):
         yield "its image has no name: image: ${REGISTRY:-}${COMPOSE_PROJECT_NAME}-NAME:${RELEASE:-latest}"

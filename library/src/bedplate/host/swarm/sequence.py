@@ -92,8 +92,11 @@ class SwarmSteps:
             self.run_job("default_user")
 
     def check_uploads(self) -> None:
-        """Check the bucket of uploads, which a deploy that migrates does by itself."""
-        self.run_job("check_uploads")
+        """Check the bucket of uploads, if it is another one or has another key. A migration does it by itself."""
+        if self.previous and _uploads(self.previous) == _uploads(self.stack):
+            self.steps.say("the same as before")
+        else:
+            self.run_job("check_uploads")
 
     def publish_static_files(self) -> None:
         """Publish the static files on each machine, which pulls the image there: one without room fails here."""
@@ -137,7 +140,7 @@ class SwarmSteps:
 
     def go_back(self) -> None:
         """Make the swarm run what it ran before: all services, not only the one that failed."""
-        tasks.remove(f"{self.project}_{name}" for name in rendering.JOBS)
+        tasks.remove(f"{self.project}_{name}" for name in rendering.JOBS if name != "static_files" or self.published)
         if self.published and self.previous:  # for machines that join
             self._deploy_job(self.previous, "static_files")
         if self.replacing and self.previous:
@@ -161,4 +164,12 @@ class SwarmSteps:
                 tasks.remove([name])
 
     def _deploy(self, stack: Mapping[str, Any]) -> None:
+        for name, (before, after) in tasks.other_modes(stack, self.project).items():  # a swarm does not change it
+            self.steps.say(f"{name}: {before} to {after}, so it is removed first")
+            tasks.remove([name])
         self.steps.say(one_off.deploy(stack, self.project))
+
+
+def _uploads(stack: Mapping[str, Any]) -> tuple[object, object]:
+    """Return the bucket, and the version of its key."""
+    return stack["services"]["web"].get("environment", {}).get("MEDIA_URL"), stack["secrets"].get("media_credentials")

@@ -193,6 +193,16 @@ def modes(project: str) -> dict[str, str]:
     return dict(line.split(" ", 1) for line in listed.splitlines())
 
 
+def other_modes(stack: Mapping[str, Any], project: str) -> dict[str, tuple[str, str]]:
+    """Return the services that run in another mode than the stack has, with both modes."""
+    running, found = modes(project), {}
+    for name, service in stack["services"].items():
+        mode = str((service.get("deploy") or {}).get("mode") or "replicated").replace("-", " ")  # as Docker shows it
+        if (before := running.get(f"{project}_{name}", mode)) != mode:
+            found[f"{project}_{name}"] = before, mode
+    return found
+
+
 def release_of(service: str) -> str:
     """Return the release of a service, as it was deployed last; empty if there is no such service."""
     labels = [each["Spec"].get("Labels", {}) for each in inspect("service", service)]

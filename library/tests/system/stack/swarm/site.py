@@ -82,10 +82,11 @@ class Site:
         """Run a command of the project on the first machine."""
         return attempt("docker", "exec", f"--workdir={FOLDER}", self.machines.first.container, *arguments, limit=limit)
 
-    def follow(self, *command: str) -> None:
-        """Run a command of the project, which must succeed."""
+    def follow(self, *command: str) -> str:
+        """Return the output of a command of the project, which must succeed."""
         done = self.bedplate(*command, limit=600)
         assert done.returncode == 0, f"{done.stdout}\n{done.stderr}\n{self.log}"
+        return done.stdout
 
     def deploy(self, *arguments: str) -> str:
         """Deploy, and return what it prints; it must succeed."""
