@@ -14,8 +14,9 @@ pytestmark = [pytest.mark.stack, pytest.mark.screenshot]
 
 FOR_VISITORS: Final = ("/accounts/login/", "/accounts/password/reset/", "/accounts/signup/", "/mail/")
 FOR_STAFF: Final = (
-    *("/", "/examples/", "/operations/", "/tasks/", "/documents/"),
-    *("/accounts/email/", "/accounts/password/change/", "/accounts/2fa/"),
+    *("/", "/examples/", "/operations/", "/tasks/", "/documents/", "/accounts/name/", "/accounts/email/"),
+    *("/accounts/password/change/", "/accounts/2fa/", "/accounts/tokens/", "/accounts/sessions/", "/accounts/data/"),
+    *("/accounts/delete/", "/admin/", "/admin/users/user/", "/api/docs"),
 )
 LOOKS: Final[dict[str, dict[str, Any]]] = {
     "light": {"color_scheme": "light", "viewport": {"width": 1200, "height": 900}},
