@@ -34,7 +34,7 @@ def test_data_move_to_three_machines_and_back(swarm: Site, server: Server, custo
     swarm.set_variables(**backups)
     trusts = f"RUN echo '{signer(server.directory)}' >>config/backup_signers"
     swarm.deploy("--pull", swarm.push("trusts", {"cron": trusts}), "--no-backup")
-    swarm.follow("./google_storage.sh", "-r", backup, "--yes-replace", "prod")
+    swarm.follow("./google_storage.sh", "-r", backup, "--project", server.project, "--yes-replace", "prod")
     moved = swarm.visitor()
     moved.cookies[f"{swarm.project}_session"] = customer.cookies[f"{server.project}_session"].value
     assert moved.ask(earlier)[2] == SECRET
@@ -44,7 +44,7 @@ def test_data_move_to_three_machines_and_back(swarm: Site, server: Server, custo
     with (server.directory / "web/config/backup_signers").open("a") as signers:
         signers.write(signer(server.directory).replace(server.project, swarm.project) + "\n")
     server.follow("./bedplate deploy --no-backup --yes")
-    server.follow(f"./google_storage.sh -r {backup} --yes-replace prod")
+    server.follow(f"./google_storage.sh -r {backup} --project {swarm.project} --yes-replace prod")
     server.follow(reopen)
     assert [customer.ask(address)[2] for address in (earlier, later)] == [SECRET, SECRET]
 
