@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from bedplate.testing.browser import send_form
-from bedplate.testing.compose import Stack, run, wait_until
+from bedplate.testing.compose import Stack, attempt, run, wait_until
 from playwright.sync_api import Playwright
 
 pytestmark = pytest.mark.stack
@@ -122,3 +122,11 @@ def test_large_upload_is_refused(stack: Stack) -> None:
 def test_server_reveals_no_version(stack: Stack) -> None:
     """Neither nginx nor the application reveals its version."""
     assert stack.get("/").headers["Server"] == "nginx"
+
+
+def test_local_says_that_it_has_no_maintenance_page(stack: Stack) -> None:
+    """The command does not claim that the site is closed."""
+    command = ("docker", "compose", "exec", "--no-TTY", "nginx", "maintenance", "on")
+    done = attempt(*command, directory=stack.directory)
+    assert (done.returncode, stack.status("/")) == (1, 200)
+    assert "only DEV and PROD have a maintenance page" in done.stderr
