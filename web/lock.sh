@@ -11,6 +11,7 @@ main() {
   "${compile[@]}" --output-file requirements-dev.txt --constraints requirements-cron.txt --group dev
   "${compile[@]}" --output-file requirements-tools.txt --constraints requirements-dev.txt --group tools
   [[ -d ../template ]] || return 0 # the library's own come with it
+  "${lock[@]}" ../library/tests/requirements.in --constraints requirements-tools.txt --output-file ../library/tests/requirements.txt
   cd ../library/src/bedplate/host/project_template
   "${lock[@]}" requirements.in --output-file requirements.txt
 }

@@ -251,6 +251,7 @@ CELERY_TASK_IGNORE_RESULT = True  # the TaskRun has the result
 CELERY_TASK_ACKS_LATE = True  # acknowledge a task when it has finished:
 CELERY_TASK_REJECT_ON_WORKER_LOST = True  # a killed worker's task runs again
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_TASK_DEFAULT_PRIORITY = 6  # with Valkey, 0 comes first and 9 last: 0 are tasks that a lost machine had begun
 CELERY_TASK_TIME_LIMIT = ENVIRONMENT.task_time_limit
 CELERY_TASK_SOFT_TIME_LIMIT = ENVIRONMENT.task_time_limit - 30
 # Unacknowledged tasks are redelivered after the visibility timeout: it must be longer than every time limit.

@@ -8,21 +8,26 @@ from typing import Final
 from pydantic import Field
 from pydantic_settings import BaseSettings
 
-# https://cloud.google.com/storage/docs/buckets#naming; each part of the folder is a plain name.
-URL: Final = r"gs://(?P<bucket>[a-z0-9][a-z0-9._-]{1,220}[a-z0-9])(?P<folder>(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*)/?"
+# https://cloud.google.com/storage/docs/buckets#naming (S3's are among these); each part of the folder is a plain name.
+URL: Final = (
+    r"(?P<scheme>gs|s3)://(?P<bucket>[a-z0-9][a-z0-9._-]{1,220}[a-z0-9])"
+    r"(?P<folder>(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*)/?"
+)
 
 
 @dataclass(frozen=True)
 class Bucket:
-    """A bucket of Google Cloud Storage, and a folder in it: empty, or with a slash at its end."""
+    """A bucket, and a folder in it: empty, or with a slash at its end."""
 
+    scheme: str
+    """gs: Google Cloud Storage. s3: Amazon S3, or another service with its protocol."""
     name: str
     folder: str
 
     @property
     def url(self) -> str:
         """The address, as users write it."""
-        return f"gs://{self.name}/{self.folder}".rstrip("/")
+        return f"{self.scheme}://{self.name}/{self.folder}".rstrip("/")
 
 
 class Uploads(BaseSettings):
@@ -31,11 +36,20 @@ class Uploads(BaseSettings):
     media_url: str = Field(
         default="",
         pattern=f"^({URL})?$",
-        description="Where uploads are: `gs://BUCKET` or `gs://BUCKET/FOLDER`, for all machines. Empty: below `/data`.",
+        description="Where uploads are, for all machines: `gs://BUCKET` or `s3://BUCKET`, each with `/FOLDER` if you "
+        "like. Empty: below `/data`.",
     )
     media_credentials: Path = Field(
         default=Path("/run/secrets/media_credentials"),
-        description="File with the key of the service account that reads and writes uploads in that bucket.",
+        description="File with the key of the account that reads and writes uploads in that bucket.",
+    )
+    s3_endpoint: str = Field(
+        default="",
+        pattern=r"^(https?://[A-Za-z0-9.-]+(:[0-9]+)?)?$",
+        description="The service of `s3://…`: `https://HOST`. Empty: Amazon's in `S3_REGION`.",
+    )
+    s3_region: str = Field(
+        default="us-east-1", pattern="^[a-z0-9-]+$", description="The region of `s3://…`, which signatures name."
     )
 
     @property
@@ -43,4 +57,9 @@ class Uploads(BaseSettings):
         """The bucket of the uploads; None if they are in a folder."""
         if not (match := re.fullmatch(URL, self.media_url)):
             return None
-        return Bucket(match["bucket"], f"{match['folder'].strip('/')}/".lstrip("/"))
+        return Bucket(match["scheme"], match["bucket"], f"{match['folder'].strip('/')}/".lstrip("/"))
+
+    @property
+    def s3_address(self) -> str:
+        """The address of the service of `s3://…`."""
+        return self.s3_endpoint or f"https://s3.{self.s3_region}.amazonaws.com"

@@ -129,6 +129,7 @@ def test_missing_secret(server: FakeMachine) -> None:
         ("postgres_password", "a-first-line\nand-a-second-one", "several lines"),
         ("email_password", "\n", "too short to be email_password: 0 characters, 1 at least"),
         ("google_credentials", "not json", "no key of a service account"),
+        ("google_credentials", "aws_access_key_id = x\naws_secret_access_key = y", "no key of a service account"),
     ],
 )
 def test_invalid_given_secret(server: FakeMachine, name: str, given: str, said: str) -> None:

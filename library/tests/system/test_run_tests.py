@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -21,7 +22,8 @@ def machine(tmp_path: Path) -> Path:
     tools.mkdir(parents=True)
     (checkout / ".venv/lib/python3/site-packages").mkdir(parents=True)
     (tools / "python").symlink_to(sys.executable)
-    (checkout / ".venv/.requirements").write_bytes((checkout / "web/requirements-tools.txt").read_bytes())
+    for packages, stamp in (("web/requirements-tools.txt", ""), ("library/tests/requirements.txt", "-tests")):
+        shutil.copy(checkout / packages, checkout / f".venv/.requirements{stamp}")
     begin = "the linters begin${PYTHONPATH:+ elsewhere}, with $(node --version) and npm $(npm --version)"
     program(tools / "ruff", f'echo "{begin}"; exit 1')
     subprocess.run(["git", "init", "--quiet"], cwd=checkout, check=True)

@@ -1,8 +1,8 @@
 """Copies of media in a bucket: Google copies them to a bucket of backups; another store gets what is read once.
 
-A copy is known by the path, size and checksums of the original, as Google reports them: nothing has to be read to know
-that the store has it. The path belongs to it because MD5 does not withstand its own author: someone could upload two
-files with the same MD5, and after a restore one would stand in the place of the other.
+A copy is known by the path, size and checksums of the original, as its service reports them: nothing has to be read to
+know that the store has it. The path belongs to it because MD5 does not withstand its own author: someone could upload
+two files with the same MD5, and after a restore one would stand in the place of the other.
 """
 
 import hashlib
@@ -21,26 +21,21 @@ from bedplate.backup.media import TRIES, known_media, name_of_media
 from bedplate.backup.media_paths import RESTORES, require_safe_paths, shown
 from bedplate.backup.names import media_folder
 from bedplate.backup.progress import Progress
-from bedplate.backup.stores import NEW, StoredObject
+from bedplate.backup.stores import NEW, Bucket, StoredObject
 from bedplate.backup.stores.google import GoogleStore
 from bedplate.backup.transfer import Transfer
 
 THREADS: Final = 8
-"""A copy only waits for Google."""
+"""A copy only waits for the service."""
 
 
-def list_objects(bucket: GoogleStore) -> dict[str, StoredObject]:
+def list_objects(bucket: Bucket) -> dict[str, StoredObject]:
     """Return the media in the bucket, by their paths, without what restores keep there.
 
-    The empty objects that stand for folders in Google's console are left out.
+    The empty objects that stand for folders in the services' consoles are left out.
     """
     found = (each for each in bucket.list("") if not each.name.startswith(f"{RESTORES}/"))
     return {each.name: each for each in found if each.size or not each.name.endswith("/")}
-
-
-def copies_directly(transfer: Transfer) -> bool:
-    """Return whether Google can copy to and from the store of the backups: a bucket, without encryption."""
-    return isinstance(transfer.store, GoogleStore) and not transfer.encryption.recipients
 
 
 def identity(original: StoredObject) -> str:
@@ -53,7 +48,7 @@ def identity(original: StoredObject) -> str:
 class BucketCopies:
     """The copies of one backup."""
 
-    bucket: GoogleStore
+    bucket: Bucket
     folder: str
     """The prefix of the copies' names."""
     known: dict[str, StoredObject]
@@ -76,14 +71,14 @@ class BucketCopies:
         raise BackupError(f"Media file {shown(name)} changes all the time: it cannot be backed up. Try again later.")
 
     def _copy(self, original: StoredObject) -> StoredFile:
-        if original.md5 is None:  # composed of others, by a tool of Google: the checksum is that of what is read
+        if original.md5 is None:  # composed of others, by a tool: the checksum is that of what is read
             return self._read(original, content="")
         encryption, store = self.transfer.encryption, self.transfer.store
         content = encryption.content_name(identity(original))
         known = self.known.get(content)
         if known and (encryption.recipients or _same(known, original)):
             return _stored(original, known)
-        if isinstance(store, GoogleStore) and copies_directly(self.transfer):
+        if isinstance(store, GoogleStore) and isinstance(self.bucket, GoogleStore) and not encryption.recipients:
             replaces = known.generation if known else NEW
             return _stored(original, store.copy(self.bucket, original, f"{self.folder}{content}", replaces=replaces))
         return self._read(original, content=content)
@@ -94,7 +89,7 @@ class BucketCopies:
         try:
             self.bucket.download(original.name, path)
             found = checksums(path)
-            if (found.size, found.crc32c) != (original.size, original.crc32c):
+            if found.size != original.size or original.crc32c not in {None, found.crc32c}:
                 raise ChangedError(f"{original.name} has changed meanwhile.")
             if original.md5 not in {None, md5_of(path)}:
                 raise ChangedError(f"{original.name} has changed meanwhile.")
@@ -108,8 +103,8 @@ class BucketCopies:
 
 def _same(known: StoredObject, original: StoredObject) -> bool:
     """Return whether the store's copy has not been damaged or replaced, as far as the store reports it."""
-    reported = (known.crc32c in {None, original.crc32c}) and (known.md5 in {None, original.md5})
-    return known.size == original.size and reported
+    reported = ((known.crc32c, original.crc32c), (known.md5, original.md5))
+    return known.size == original.size and all(None in pair or len(set(pair)) == 1 for pair in reported)
 
 
 def _stored(original: StoredObject, copy: StoredObject) -> StoredFile:
@@ -117,7 +112,7 @@ def _stored(original: StoredObject, copy: StoredObject) -> StoredFile:
 
 
 def copy_to_store(
-    bucket: GoogleStore, *, project: str, transfer: Transfer, scratch: Path, progress: Progress
+    bucket: Bucket, *, project: str, transfer: Transfer, scratch: Path, progress: Progress
 ) -> tuple[MediaFile, ...]:
     """Copy the media to the store of the backups. Return them as the store holds them.
 

@@ -1,8 +1,8 @@
 """The live media in a bucket, and how to replace them, even after interruptions.
 
 Below `.backup_system/` in the same bucket, which is not served, `staging-<id>/` holds what the restore <id> makes live,
-and `previous-<id>/` all media that were live before it. Google copies them. Objects that a restore does not change are
-not touched, and uploads that come between its lists and its swap stay live.
+and `previous-<id>/` all media that were live before it. The service copies them. Objects that a restore does not change
+are not touched, and uploads that come between its lists and its swap stay live.
 """
 
 import json
@@ -21,8 +21,7 @@ from bedplate.backup.lease import Lease, hold_lease
 from bedplate.backup.manifest import MediaFile
 from bedplate.backup.media_paths import RESTORES, require_safe_paths, shown
 from bedplate.backup.progress import Progress
-from bedplate.backup.stores import NEW, StoredObject
-from bedplate.backup.stores.google import GoogleStore
+from bedplate.backup.stores import NEW, Bucket, StoredObject
 from bedplate.backup.transfer import Transfer, run_parallel
 from bedplate.backup.work_directory import PREVIOUS, STAGING, WorkDirectory, remove_folder
 
@@ -51,7 +50,7 @@ class Plan:
 class BucketMedia:
     """The bucket, and the work directory of the installation."""
 
-    bucket: GoogleStore
+    bucket: Bucket
     main: WorkDirectory
     progress: Progress
     lease_seconds: float
@@ -165,7 +164,7 @@ class BucketMedia:
 
         def keep(path: str) -> None:
             with suppress(MissingError):  # its owner has removed it meanwhile
-                self.bucket.copy(self.bucket, live[path], f"{folder}{path}")
+                self.bucket.copy_within(live[path], f"{folder}{path}")
             advance()
 
         expect(len(live))
@@ -184,7 +183,7 @@ class BucketMedia:
         def bring(path: str) -> None:
             if not _are_same(live.get(path), prepared[path]):
                 replaces = live[path].generation if path in live else NEW
-                self.bucket.copy(self.bucket, prepared[path], path, replaces=replaces)
+                self.bucket.copy_within(prepared[path], path, replaces=replaces)
 
         def remove(path: str, generation: str) -> None:
             with suppress(ConflictError):

@@ -11,13 +11,13 @@ from bedplate.backup.encryption import SUFFIX
 from bedplate.backup.errors import UnusableBackupError
 from bedplate.backup.manifest import StoredFile
 from bedplate.backup.progress import Step
-from bedplate.backup.stores import StoredObject
+from bedplate.backup.stores import Bucket, StoredObject
 from bedplate.backup.stores.google import GoogleStore
 from bedplate.backup.transfer import Transfer, run_parallel
 
 
 def have_same_content(one: StoredObject, other: StoredObject) -> bool:
-    """Return whether Google reports the same size and checksums. Without an MD5 nothing is known."""
+    """Return whether the service reports the same size and checksums. Without an MD5 nothing is known."""
     return one.md5 is not None and (one.size, one.crc32c, one.md5) == (other.size, other.crc32c, other.md5)
 
 
@@ -61,7 +61,7 @@ class StagedMedia:
         missing = {path: file for path, file in files.items() if not _is_live(live.get(path), file)}
         return cls(files=missing, copies=copies, transfer=transfer)
 
-    def copy_to(self, bucket: GoogleStore, folder: str, *, scratch: Path, step: Step) -> None:
+    def copy_to(self, bucket: Bucket, folder: str, *, scratch: Path, step: Step) -> None:
         """Copy them below a folder of the bucket, a few at a time."""
         step.expect(len(self.files))
 
@@ -72,9 +72,9 @@ class StagedMedia:
         work: Iterable[Callable[[], None]] = (partial(copy, *each) for each in self.files.items())
         run_parallel(work, threads=THREADS)
 
-    def _copy(self, file: StoredFile, bucket: GoogleStore, name: str, scratch: Path) -> None:
+    def _copy(self, file: StoredFile, bucket: Bucket, name: str, scratch: Path) -> None:
         store, original = self.transfer.store, self.copies.get(file.object)
-        if original and isinstance(store, GoogleStore):
+        if original and isinstance(store, GoogleStore) and isinstance(bucket, GoogleStore):
             bucket.copy(store, original, name)
             return
         path = scratch / f"media-{secrets.token_hex(8)}"

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
@@ -14,15 +13,12 @@ from bedplate.backup.encryption import Encryption
 from bedplate.backup.errors import WrongUseError
 from bedplate.backup.retention import Policy
 from bedplate.backup.signatures import SigningKey
-from bedplate.backup.stores import Store
+from bedplate.backup.stores import Bucket, Store
 from bedplate.backup.stores.folder import FolderStore
 from bedplate.backup.trust import SIGNERS, Trust, read_signers
 from bedplate.environment import Environment
 from bedplate.environment import read_environment as read_django_environment
 from bedplate.environment_values import lines
-
-if TYPE_CHECKING:
-    from bedplate.backup.stores.google import GoogleStore
 
 
 @dataclass(frozen=True)
@@ -106,18 +102,22 @@ class Configuration:
             raise WrongUseError("The identity file holds no age key: no line with AGE-SECRET-KEY-1…")
         return configuration
 
-    def open_media_bucket(self) -> "GoogleStore":
+    def open_media_bucket(self) -> Bucket:
         """Return the bucket of the uploads, with the account of the backups: Google copies for one account.
 
-        With backups in a folder, it is the application's own account. Raise WrongUseError if the backups are in the
-        same bucket: they would be media.
+        With backups in a folder, and for S3, it is the application's own account. Raise WrongUseError if the backups
+        are in the same bucket: they would be media.
         """
-        from bedplate.backup.credentials import load_credentials  # noqa: PLC0415 - a folder saves half a second
-        from bedplate.backup.stores.google import GoogleStore  # noqa: PLC0415
-
         variables, bucket = self.variables, self.variables.media_bucket
         if bucket is None:
             raise WrongUseError("MEDIA_URL names no bucket.")
+        if bucket.scheme == "s3":
+            from bedplate.backup.stores.s3 import open_bucket  # noqa: PLC0415 - only projects with S3 have its client
+
+            return open_bucket(variables)
+        from bedplate.backup.credentials import load_credentials  # noqa: PLC0415 - a folder saves half a second
+        from bedplate.backup.stores.google import GoogleStore  # noqa: PLC0415
+
         of_backups = variables.backup_url.startswith("gs://")
         if of_backups and urlsplit(variables.backup_url).netloc == bucket.name:
             raise WrongUseError(f"BACKUP_URL and MEDIA_URL name the same bucket, {bucket.name}: use two.")

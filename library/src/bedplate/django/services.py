@@ -79,8 +79,11 @@ def uploads(environment: Environment, *, folder: Path, url: str) -> dict[str, An
         backend = "django.core.files.storage.FileSystemStorage"
         options: dict[str, dict[str, Any]] = {name: {"location": folder / part[:-1]} for name, part in parts.items()}
     else:
-        backend = "bedplate.django.media.bucket.BucketStorage"
+        backend = "bedplate.django.media.google_bucket.GoogleBucketStorage"
         where = {"bucket_name": bucket.name, "key": environment.media_credentials}
+        if bucket.scheme == "s3":
+            backend = "bedplate.django.media.s3_bucket.S3BucketStorage"
+            where |= {"endpoint": environment.s3_address, "region": environment.s3_region}
         options = {name: {**where, "location": f"{bucket.folder}{part}"} for name, part in parts.items()}
     return {
         name: {"BACKEND": backend, "OPTIONS": {**options[name], "base_url": f"{url}{part}"}}

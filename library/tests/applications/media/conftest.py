@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import Storage, default_storage
 from django.test import Client
 from pytest_django import Settings
+from s3_service import REGION, S3Service, credentials, s3_service
 from users.models import User
 
 FOLDER: Final = "site/uploads"
@@ -56,11 +58,18 @@ def create_document(owner: User, name: str) -> Document:
     return Document.objects.create(owner=owner, file=ContentFile(b"a secret", name))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def gcs() -> Iterator[FakeGcs]:
     """Return the server that all tests share."""
     with fake_gcs() as server:
         yield server
+
+
+@pytest.fixture(scope="package")
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Service]:
+    """Return the service with S3's protocol that all tests share."""
+    with s3_service(tmp_path_factory.mktemp("s3") / "data") as service:
+        yield service
 
 
 @pytest.fixture
@@ -90,12 +99,49 @@ def use_bucket(
 
 
 @pytest.fixture
-def bucket(use_bucket: Callable[..., Storage], configure: Callable[..., None]) -> Storage:
-    """Return the private storage, in a bucket, of a site behind nginx."""
+def use_s3(s3_server: S3Service, settings: Settings, tmp_path: Path) -> Callable[..., Storage]:
+    """Return a function that moves the uploads of this test into an empty bucket of S3, with an account's key."""
+    s3_server.empty()
+
+    def use(key: str | None = None, **variables: Any) -> Storage:
+        file = tmp_path / "credentials"
+        file.write_text(credentials() if key is None else key)
+        values = {"media_url": f"s3://uploads/{FOLDER}", "media_credentials": file, "s3_endpoint": s3_server.url}
+        environment = read_environment(**{**values, "s3_region": REGION, **variables})
+        found = uploads(environment, folder=tmp_path / "media", url="/media/")
+        settings.STORAGES = {**settings.STORAGES, **found}
+        return default_storage
+
+    return use
+
+
+@dataclass(frozen=True)
+class Service:
+    """The service of the test's bucket."""
+
+    url: str
+    names: Callable[[], list[str]]
+    """Returns the names of all objects in the bucket."""
+
+
+@pytest.fixture(params=["gs", "s3"])
+def service(request: pytest.FixtureRequest, configure: Callable[..., None]) -> Service:
+    """Return the service of a bucket with the uploads of a site behind nginx."""
     configure(environment="local")
-    return use_bucket()
+    if request.param == "s3":
+        request.getfixturevalue("use_s3")()
+        server = request.getfixturevalue("s3_server")
+        return Service(server.url, server.names)
+    storage = request.getfixturevalue("use_bucket")()
+    return Service(request.getfixturevalue("gcs").url, lambda: objects_in(storage))
+
+
+@pytest.fixture
+def bucket(service: Service) -> Storage:
+    """Return the private storage, in a bucket of each service."""
+    return default_storage
 
 
 def objects_in(storage: Any) -> list[str]:
-    """Return the names of all objects in the storage's bucket."""
+    """Return the names of all objects in the storage's bucket of Google."""
     return sorted(blob.name for blob in storage.client.list_blobs(storage.bucket_name))

@@ -1,4 +1,4 @@
-"""Uploads in a bucket: the same pages, on a real server of Google Cloud Storage's protocol."""
+"""Uploads in a bucket: the same pages, on real servers with the protocols of Google Cloud Storage and of S3."""
 
 import os
 from collections.abc import Callable
@@ -23,35 +23,35 @@ from django.test import Client
 from pytest_django import DjangoCaptureOnCommitCallbacks
 from users.models import User
 
-from applications.media.conftest import FOLDER, create_document, objects_in
+from applications.media.conftest import FOLDER, Service, create_document
 
 LIMIT: Final = 20
 
 
-def fetch(gcs: FakeGcs, storage: Any, response: Any, **headers: str) -> requests.Response:
+def fetch(service: Service, storage: Any, response: Any, **headers: str) -> requests.Response:
     """Return what nginx gets for this response of the application."""
     _path, _, address = response["X-Accel-Redirect"].partition("?")
-    return requests.get(f"{gcs.url}/{storage.bucket_name}/{address}", headers=headers, timeout=LIMIT)
+    return requests.get(f"{service.url}/{storage.bucket_name}/{address}", headers=headers, timeout=LIMIT)
 
 
-def test_an_upload_comes_back_through_nginx(own_client: Client, user: User, gcs: FakeGcs, bucket: Storage) -> None:
+def test_an_upload_comes_back_through_nginx(own_client: Client, user: User, service: Service, bucket: Storage) -> None:
     own_client.post("/documents/", {"file": SimpleUploadedFile("my report.txt", b"a secret")})
     document = Document.objects.get()
-    assert objects_in(bucket) == [f"{FOLDER}/private/{document.file.name}"]
+    assert service.names() == [f"{FOLDER}/private/{document.file.name}"]
     response = own_client.get(document.file.url)
     assert response["X-Accel-Redirect"].startswith(f"/_bucket/{document.file.name}?")
     assert (response.content, response["Content-Type"]) == (b"", "text/plain")
     assert "no-store" in response["Cache-Control"]
-    assert fetch(gcs, bucket, response).content == b"a secret"
-    part = fetch(gcs, bucket, response, Range="bytes=2-4")
+    assert fetch(service, bucket, response).content == b"a secret"
+    part = fetch(service, bucket, response, Range="bytes=2-4")
     assert (part.status_code, part.content) == (HTTPStatus.PARTIAL_CONTENT, b"sec")
 
 
 @pytest.mark.parametrize("name", ["100% café?.txt", "a#b&c=d.txt", "x%2e%2e%2fy.txt", "(1) [2] ~3~ 'é'.tar.gz"])
-def test_any_file_name_works(own_client: Client, user: User, gcs: FakeGcs, bucket: Storage, name: str) -> None:
+def test_any_file_name_works(own_client: Client, user: User, service: Service, bucket: Storage, name: str) -> None:
     document = create_document(user, name)
     response = own_client.get(document.file.url)
-    answer = fetch(gcs, bucket, response)
+    answer = fetch(service, bucket, response)
     assert (answer.content, "Content-Encoding" in answer.headers) == (b"a secret", False)
 
 
@@ -94,18 +94,18 @@ def test_private_files_are_not_reachable_as_public_ones(
     assert client.get(address).status_code == HTTPStatus.NOT_FOUND
 
 
-def test_everyone_gets_a_public_file(db: None, client: Client, gcs: FakeGcs, bucket: Storage) -> None:
+def test_everyone_gets_a_public_file(db: None, client: Client, service: Service, bucket: Storage) -> None:
     public: Any = storages["public"]
     name = public.save("pictures/a house.png", ContentFile(b"a house"))
     response = client.get(public.url(name))
     assert (response["Content-Type"], response["Cache-Control"]) == ("image/png", "public, max-age=300")
-    assert fetch(gcs, public, response).content == b"a house"
+    assert fetch(service, public, response).content == b"a house"
     assert response["Content-Disposition"].startswith("inline")
     page = client.get(public.url(public.save("page.html", ContentFile(b"<script>"))))
     assert page["Content-Disposition"].startswith("attachment")
 
 
-def test_a_name_that_is_taken_is_not_replaced(gcs: FakeGcs, bucket: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_name_that_is_taken_is_not_replaced(service: Service, bucket: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     bucket.save("1/a.txt", ContentFile(b"first"))
     with monkeypatch.context() as unaware:  # of the object of another process
         unaware.setattr(type(bucket._wrapped), "exists", lambda _self, name: name == "never")  # noqa: SLF001 - a LazyObject
@@ -132,21 +132,21 @@ def test_a_large_file_comes_back_as_it_went(bucket: Any) -> None:
 
 
 def test_a_deleted_document_leaves_nothing(
-    user: User, bucket: Storage, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
+    user: User, service: Service, bucket: Storage, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
 ) -> None:
     kept = create_document(user, "kept.txt")
     with django_capture_on_commit_callbacks(execute=True):
         create_document(user, "gone.txt").delete()
-    assert objects_in(bucket) == [f"{FOLDER}/private/{kept.file.name}"]
+    assert service.names() == [f"{FOLDER}/private/{kept.file.name}"]
 
 
-def test_the_files_of_a_deleted_account_go(user: User, other: User, bucket: Storage) -> None:
+def test_the_files_of_a_deleted_account_go(user: User, other: User, service: Service, bucket: Storage) -> None:
     create_document(user, "a.txt")
     bucket.save(f"{user.pk}/random/orphan.txt", ContentFile(b"x"))
     kept = create_document(other, "b.txt")
     remove_folder(bucket, str(user.pk))
     remove_folder(bucket, str(user.pk))  # again, after an interruption
-    assert objects_in(bucket) == [f"{FOLDER}/private/{kept.file.name}"]
+    assert service.names() == [f"{FOLDER}/private/{kept.file.name}"]
 
 
 def test_the_export_of_an_account_has_its_files(user: User, bucket: Storage, tmp_path: Path) -> None:

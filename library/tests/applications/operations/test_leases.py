@@ -11,8 +11,10 @@ from bedplate.django.logs import logging_configuration
 from bedplate.django.operations import leases
 from bedplate.django.operations.models import TaskRun
 from bedplate.django.operations.worker import Leases
+from celery import current_app
 from django.db import OperationalError, connections
 from django.utils import timezone
+from kombu import Queue
 from kombu.utils import json
 
 from applications.operations import tasks
@@ -118,6 +120,23 @@ def test_a_lost_run_is_sent_once() -> None:
     for _ in range(3):
         renew()
     assert queue_length() == 1
+
+
+def test_a_lost_run_comes_before_those_that_wait() -> None:
+    running_run(alive=LONG_AGO)
+    waiting = make_run(due=None)
+    renew()
+    sent = priorities()
+    assert sent.pop(str(waiting.pk)) == 6
+    assert list(sent.values()) == [0]
+
+
+def priorities() -> dict[str, int]:
+    """Return the priorities of the messages in the queue, by run, and remove them."""
+    with current_app.connection_for_read() as broker:
+        queue = Queue(tasks.QUEUE).bind(broker.default_channel)
+        messages: list[Any] = list(iter(lambda: queue.get(no_ack=True), None))
+        return {each.headers["id"]: each.properties["priority"] for each in messages}
 
 
 def test_a_run_fails_after_its_third_loss_and_is_reported(caplog: pytest.LogCaptureFixture) -> None:

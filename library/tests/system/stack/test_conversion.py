@@ -18,6 +18,7 @@ from stack.editing import replaced
 from stack.fault_injection import SHELL, interrupt_at
 from stack.roles import as_superuser
 from stack.traffic import Traffic
+from stack.valkey import LISTS
 
 pytestmark = [pytest.mark.stack, pytest.mark.slow]
 
@@ -147,7 +148,9 @@ def test_deploy_converts_it(site: Server) -> None:
     assert ask_without_password(site, "set", "kept", "by the append-only file") == "OK"
     site.exec("web", *SHELL, START)
     succeed(site, "deploy", "--no-backup")
-    assert int(site.valkey("valkey", "llen", "celery")) > 0, "nothing waited while the server was replaced"
+    assert sum(int(site.valkey("valkey", "llen", name)) for name in LISTS) > 0, (
+        "nothing waited while the server was replaced"
+    )
     assert site.valkey("valkey", "getdel", "kept").strip() == "by the append-only file"
     assert_works(site)
 

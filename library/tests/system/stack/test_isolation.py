@@ -12,6 +12,7 @@ from bedplate.testing.checkout import copy_checkout, free_port, unique_slug
 from bedplate.testing.compose import Stack, run
 
 from stack.signing import as_environment, trust_key
+from stack.valkey import LISTS
 
 pytestmark = pytest.mark.stack
 
@@ -56,7 +57,7 @@ class Spied:
             database=hashlib.sha256(self.shell("postgres", dump).encode()).hexdigest(),
             media=self.shell("web", "cd /data/media && find . -type f -exec sha256sum {} + | sort"),
             cache="\n".join(sorted(self.stack.valkey("cache", "--scan").split())),
-            queue=self.stack.valkey("valkey", "llen", "celery"),
+            queue=" ".join(self.stack.valkey("valkey", "llen", name).strip() for name in LISTS),
             mail=self.shell("web", "ls /data/mail"),
             requests=self.stack.compose("logs", "web").count("/spy-http"),
         )

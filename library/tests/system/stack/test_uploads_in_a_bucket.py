@@ -237,10 +237,21 @@ def test_a_key_that_does_not_work_is_not_used(bucket: UploadsInBucket, customer:
     assert customer.ask(address)[2] == SECRET
 
 
-@pytest.mark.parametrize("url", ["s3://bucket", "gs://", "gs://Not A Bucket", "/data"])
-def test_nginx_does_not_start_with_another_address(bucket: UploadsInBucket, url: str) -> None:
+@pytest.mark.parametrize(
+    ("url", "endpoint"),
+    [
+        ("az://bucket", ""),
+        ("gs://", ""),
+        ("gs://Not A Bucket", ""),
+        ("/data", ""),
+        ("s3://bucket", "s3.example.com"),
+        ("s3://bucket", "https://s3.example.com/; return 200 it"),
+    ],
+)
+def test_nginx_does_not_start_with_another_address(bucket: UploadsInBucket, url: str, endpoint: str) -> None:
     """It says why."""
-    options = ("run", "--rm", "--no-deps", "--no-TTY", "--env", f"MEDIA_URL={url}", "nginx", "nginx", "-t")
+    variables = (f"--env=MEDIA_URL={url}", f"--env=S3_ENDPOINT={endpoint}")
+    options = ("run", "--rm", "--no-deps", "--no-TTY", *variables, "nginx", "nginx", "-t")
     result = attempt("docker", "compose", *options, directory=bucket.server.directory)
     assert result.returncode != 0
     assert f"nginx does not start: MEDIA_URL is '{url}'" in result.stderr

@@ -22,6 +22,8 @@ from redis.exceptions import RedisError
 from redis.sentinel import MasterNotFoundError
 
 IMAGE: Final = "valkey/valkey:9"
+LISTS: Final = ("celery", "celery\x06\x166")
+"""Of waiting tasks: those that come first, and those with CELERY_TASK_DEFAULT_PRIORITY."""
 USER: Final = "app"
 PASSWORD: Final = "p@ss/w:rd"
 ACCESS: Final = ("--protected-mode", "no", "--user", USER, "on", f">{PASSWORD}", "~*", "&*", "+@all")

@@ -17,12 +17,13 @@ class StoredObject:
     name: str
     size: int
     crc32c: str | None
+    """In base64; None if the store does not report it."""
     generation: str
     """It changes whenever the object is written again."""
     created: datetime | None = None
     """The time by a clock that no account of the store can set: Google's. A folder has no such clock."""
     md5: str | None = None
-    """In hexadecimal, computed by Google; None in a folder, and for objects that were composed of others."""
+    """In hexadecimal, computed by the service; None in a folder, and for objects that were composed of others."""
 
 
 class Store(Protocol):
@@ -52,3 +53,14 @@ class Store(Protocol):
 
     def delete(self, name: str, *, generation: str | None = None) -> None:
         """Remove an object, if it exists. Raise ConflictError when it does not have the expected generation."""
+
+
+class Bucket(Store, Protocol):
+    """A bucket of uploads: its service copies objects."""
+
+    def copy_within(self, original: StoredObject, name: str, *, replaces: str = NEW) -> StoredObject:
+        """Let the service copy an object, as it was listed, and return the copy. No byte is read here.
+
+        `replaces` is the generation of an earlier object with this name. One that already has these contents is not
+        changed. Raise MissingError if the original is gone, ConflictError if either has changed.
+        """

@@ -141,6 +141,10 @@ class GoogleStore:
             raise ConflictError(f"{self.url}/{name} differs from {source.url}/{original.name}.")
         return copied
 
+    def copy_within(self, original: StoredObject, name: str, *, replaces: str = NEW) -> StoredObject:
+        """Let Google copy an object of this bucket: see `copy`."""
+        return self.copy(self, original, name, replaces=replaces)
+
     def _copy(self, source: "GoogleStore", original: StoredObject, name: str, replaces: str) -> StoredObject:
         blob, token = self._blob(name), None
         conditions: dict[str, Any] = {

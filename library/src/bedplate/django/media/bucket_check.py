@@ -3,12 +3,9 @@
 import secrets
 from typing import Any, Final
 
-import requests
 from django.core.exceptions import ImproperlyConfigured
 from django.core.files.base import ContentFile
 from django.core.management.base import CommandError
-from google.api_core.exceptions import Forbidden, GoogleAPIError, NotFound, Unauthorized
-from google.auth.exceptions import GoogleAuthError
 
 from bedplate.django.media.bucket import HOW_TO
 
@@ -25,27 +22,29 @@ def require_usable(storage: Any) -> None:
     try:
         step = "sign addresses"
         storage.signed_address(f"{folder}/file", method="GET")
+        step = "list objects"  # first: unlike the others, its answer says whether S3 knows the key
+        storage.listdir(folder)
         step = "create objects"
         name = storage.save(f"{folder}/file", ContentFile(TEXT))
         step = "read objects"
         with storage.open(name) as file:
             file.read()
-        step = "list objects"
-        storage.listdir(folder)
+        storage.check_conditions(name, TEXT)
         step = "delete objects"
         storage.delete(name)
-    except (ImproperlyConfigured, GoogleAPIError, GoogleAuthError, requests.RequestException, OSError) as error:
+    except (ImproperlyConfigured, *storage.failures, OSError) as error:
         raise CommandError(_explain(storage, step, error)) from error
 
 
 def _explain(storage: Any, step: str, error: Exception) -> str:
-    where, why = f"gs://{storage.bucket_name}", " ".join(str(error).split())[:300]
+    where, why = f"{storage.scheme}://{storage.bucket_name}", " ".join(str(error).split())[:300]
     if isinstance(error, ImproperlyConfigured):
-        return why
-    if isinstance(error, NotFound):
-        return f"The bucket {where} of MEDIA_URL does not exist: make it, or correct MEDIA_URL. How: {HOW_TO}"
-    if isinstance(error, Forbidden):
-        return f"The account of media_credentials may not {step} in {where} ({why}). Its rights: {HOW_TO}"
-    if isinstance(error, Unauthorized) or (isinstance(error, GoogleAuthError) and not error.retryable):
-        return f"Google does not accept media_credentials ({why}). Set another key: {HOW_TO}"
+        return " ".join(str(error).split())
+    match storage.meaning_of(error):
+        case "missing":
+            return f"The bucket {where} of MEDIA_URL does not exist: make it, or correct MEDIA_URL. How: {HOW_TO}"
+        case "forbidden":
+            return f"The account of media_credentials may not {step} in {where} ({why}). Its rights: {HOW_TO}"
+        case "unknown key":
+            return f"{storage.provider} does not accept media_credentials ({why}). Set another key: {HOW_TO}"
     return f"{where}, for uploads, failed when asked to {step} ({why}). Try again later."

@@ -29,6 +29,7 @@ RESTART_GRACE_PERIOD: Final = timedelta(seconds=15)
 # A run that has waited for this long with an empty queue is not in the queue.
 RESEND_AFTER: Final = timedelta(seconds=60)
 BATCH_SIZE: Final = 100  # runs in one check, which blocks the worker
+FIRST: Final = 0  # the priority of messages that Valkey delivers before all others: CELERY_TASK_DEFAULT_PRIORITY
 
 
 def renew(*, worker: str, running: Collection[str], since: datetime, now: datetime) -> None:
@@ -94,7 +95,7 @@ def resend(*, now: datetime, only: Collection[Any] | None = None) -> None:
         if TaskRun.objects.filter(pk=run.pk, state=TaskRun.State.QUEUED, due=run.due).update(due=now):
             run.due = now
             task: Any = current_app.tasks[run.name]  # a TrackedTask
-            task.send(run)
+            task.send(run, **({} if only is None else {"priority": FIRST}))  # a lost run has waited already
 
 
 class Queues:

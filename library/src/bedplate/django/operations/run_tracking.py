@@ -128,10 +128,13 @@ class TrackedTask(DjangoTask[Any, Any]):
         transaction.on_commit(partial(self.send, run))
         return run
 
-    def send(self, run: TaskRun) -> None:
-        """Send the run's message to the queue. If the queue is unavailable, the run's due time is unknown."""
+    def send(self, run: TaskRun, **options: Any) -> None:
+        """Send the run's message to the queue. If the queue is unavailable, the run's due time is unknown.
+
+        `options` are those of `apply_async`, such as its priority.
+        """
         args, kwargs = json.loads(run.arguments)
-        options: dict[str, Any] = {"task_id": str(run.pk), "retries": run.retries}
+        options |= {"task_id": str(run.pk), "retries": run.retries}
         try:
             self.apply_async(tuple(args), kwargs, **options)
         except (KombuError, OSError) as error:

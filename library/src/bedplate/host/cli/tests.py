@@ -40,6 +40,7 @@ is set, it installs both, and builds the base images if no registry can be reach
 projects, ports and volumes, and clean up.
 """
 VENV: Final = ROOT / ".venv"
+INSTALL: Final = ".venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement"
 FRONTEND: Final = ROOT / "web/frontend"
 FILES: Final = {
     "scripts": ("*.sh", "bedplate", ".ci/run", ".githooks/*", "cron/recorded", "library/nginx/commands/*"),
@@ -108,13 +109,16 @@ class Tests:
         """Install Python's tools, if the list of them has changed."""
         self.title("Python's tools, in .venv")
         listed_here, stamp = ROOT / "web/requirements-tools.txt", VENV / ".requirements"
-        if not stamp.exists() or not filecmp.cmp(listed_here, stamp, shallow=False):
+        if not is_copy(listed_here, stamp):
             shutil.rmtree(VENV, ignore_errors=True)
             python = interpreters.find(VENV)
             self.run(f"{shlex.quote(python)} -m venv .venv")
-            pip = "pip install --quiet --disable-pip-version-check --require-hashes"
-            self.run(f".venv/bin/python -m {pip} --requirement web/requirements-tools.txt")
+            self.run(f"{INSTALL} web/requirements-tools.txt")
             shutil.copy(listed_here, stamp)
+        own, stamp = ROOT / "library/tests/requirements.txt", VENV / ".requirements-tests"
+        if own.exists() and not is_copy(own, stamp):  # of the base project
+            self.run(f"{INSTALL} library/tests/requirements.txt")
+            shutil.copy(own, stamp)
         for packages in VENV.glob("lib/python*/site-packages"):
             file, line = packages / "bedplate.pth", "../../../../library/src\n"  # the library as it is here
             if not file.exists() or file.read_text() != line:  # programs of another run read it, too
@@ -129,7 +133,7 @@ class Tests:
         if folder := node.prepare(Project(ROOT)):
             self.path = f"{VENV / 'bin'}{os.pathsep}{folder}{os.pathsep}{self.path}"
         lock, installed = FRONTEND / "package-lock.json", FRONTEND / "node_modules/.lock"
-        if not installed.exists() or not filecmp.cmp(lock, installed, shallow=False):
+        if not is_copy(lock, installed):
             self.run("npm ci --no-audit --no-fund", FRONTEND)
             shutil.copy(lock, installed)
 
@@ -216,6 +220,11 @@ class Tests:
             raise HostError(f"the tests need {program} on PATH.", advice)
         self.run("apt-get update -qq")
         self.run(f"apt-get install --yes --no-install-recommends -qq {package}")
+
+
+def is_copy(list_of_packages: Path, stamp: Path) -> bool:
+    """Return whether this list was installed, as the copy beside the packages says."""
+    return stamp.exists() and filecmp.cmp(list_of_packages, stamp, shallow=False)
 
 
 def listed(patterns: Sequence[str]) -> list[str]:

@@ -76,10 +76,11 @@ def check_address(value: str, secret: Secret) -> None:
 
 def check_kind(value: str, name: str) -> None:
     """Raise AbortError if it cannot be a secret of this name."""
-    if name in HOW_TO_GET and not (value.startswith("{") and '"type"' in value and value.endswith("}")):
+    of_s3 = name == "media_credentials" and "aws_access_key_id" in value and "aws_secret_access_key" in value
+    if name in HOW_TO_GET and not (of_s3 or (value.startswith("{") and '"type"' in value and value.endswith("}"))):
         raise AbortError(
             'what --from gives is no key of a service account: JSON that names its "type".',
-            f"How to get one: library/docs/how-to/{HOW_TO_GET[name]}",
+            f"How to get one, or for uploads one of S3: library/docs/how-to/{HOW_TO_GET[name]}",
         )
     if name == "backup_age_identity" and "AGE-SECRET-KEY-1" not in value:
         raise AbortError(

@@ -170,6 +170,8 @@ class SwarmSteps:
         self.steps.say(one_off.deploy(stack, self.project))
 
 
-def _uploads(stack: Mapping[str, Any]) -> tuple[object, object]:
-    """Return the bucket, and the version of its key."""
-    return stack["services"]["web"].get("environment", {}).get("MEDIA_URL"), stack["secrets"].get("media_credentials")
+def _uploads(stack: Mapping[str, Any]) -> tuple[object, ...]:
+    """Return the bucket, its service, and the version of its key."""
+    variables = stack["services"]["web"].get("environment", {})
+    named = (variables.get(name) for name in ("MEDIA_URL", "S3_ENDPOINT", "S3_REGION"))
+    return *named, stack["secrets"].get("media_credentials")

@@ -59,7 +59,7 @@ def test_tasks_of_a_machine_without_power(swarm: Site, report: Report) -> None:
     again = swarm.sql(f"SELECT count(*), {times} {OURS} AND attempts > 1").split("|")
     rows, different = swarm.sql("SELECT count(*), count(DISTINCT number) FROM written").split("|")
     report(f"{TASKS} tasks, a machine lost: {rows} effects; {again[0]} began again")
-    report(f"they were in the queue again after {again[1]} s, and began, behind all others, after {again[2]} s")
+    report(f"they were in the queue again after {again[1]} s, and began, before those that waited, after {again[2]} s")
     assert (int(rows), int(different), count(swarm, OURS)) == (TASKS, TASKS, TASKS)
     wait_for_all_nginx(swarm)
 

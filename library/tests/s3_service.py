@@ -1,0 +1,118 @@
+"""SeaweedFS: a service with S3's protocol, which checks signatures, rights and conditions. Its data are in a folder."""
+
+import json
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from bedplate import s3
+from bedplate.testing.compose import wait_until
+from botocore.exceptions import ClientError  # type: ignore[import-untyped]
+
+LIMIT: Final = 60
+REGION: Final = "eu-central-1"
+ADMINISTRATOR: Final = s3.Key("ADMINISTRATOR", "of-the-tests")
+BUCKETS: Final = ("uploads", "others")
+RIGHTS: Final[dict[str, tuple[str, ...]]] = {
+    "UPLOADS": ("Read:uploads", "Write:uploads", "List:uploads"),
+    "READER": ("Read:uploads", "List:uploads"),
+}
+
+
+@dataclass(frozen=True)
+class S3Service:
+    """A running service, with the buckets `uploads` and `others`."""
+
+    url: str
+
+    def client(self, key: s3.Key = ADMINISTRATOR) -> Any:
+        """Return a client; by default, that of the administrator."""
+        configuration = s3.configuration(attempts=2)
+        session = s3.session(key)
+        return session.client("s3", endpoint_url=self.url, region_name=REGION, config=configuration)
+
+    def names(self, prefix: str = "") -> list[str]:
+        """Return the names of the objects in the bucket of the uploads."""
+        pages = self.client().get_paginator("list_objects_v2").paginate(Bucket=BUCKETS[0], Prefix=prefix)
+        return sorted(each["Key"] for page in pages for each in page.get("Contents", ()))
+
+    def empty(self) -> None:
+        """Remove all uploads."""
+        client = self.client()
+        for name in self.names():
+            client.delete_object(Bucket=BUCKETS[0], Key=name)
+
+
+def credentials(account: str = "UPLOADS") -> str:
+    """Return the file of an account's key: one that may use the bucket of the uploads, or READER."""
+    return f"[default]\naws_access_key_id = {account}\naws_secret_access_key = secret-of-{account}\n"
+
+
+def accounts() -> str:
+    """Return the configuration of the accounts: each has the rights of the how-to page on one bucket."""
+    of_administrator: tuple[str, ...] = ("Admin", "Read", "Write", "List")
+    keys = {"ADMINISTRATOR": (ADMINISTRATOR.secret, of_administrator)}
+    keys |= {name: (f"secret-of-{name}", actions) for name, actions in RIGHTS.items()}
+    return json.dumps(
+        {
+            "identities": [
+                {"name": name, "credentials": [{"accessKey": name, "secretKey": secret}], "actions": actions}
+                for name, (secret, actions) in keys.items()
+            ]
+        }
+    )
+
+
+@contextmanager
+def s3_service(folder: Path, *, host: str = "127.0.0.1") -> Iterator[S3Service]:
+    """Run the service at this address of the machine; it is empty at first."""
+    folder.mkdir()
+    (folder / "accounts.json").write_text(accounts())
+    ports = {name: _free_port(host) for name in ("s3", "master", "volume", "filer")}
+    options = [f"-{name}.port={port}" for name, port in ports.items()]
+    options += [f"-{name}.port.grpc={_free_port(host)}" for name in ports]
+    options += [f"-ip={host}", f"-ip.bind={host}", f"-dir={folder}", "-master.volumeSizeLimitMB=64", "-volume.max=50"]
+    options += [f"-s3.localSocket={folder / 's3'}", f"-filer.localSocket={folder / 'filer'}"]
+    options += ["-s3", f"-s3.config={folder / 'accounts.json'}", "-s3.iam=false", "-s3.port.iceberg=0"]
+    program = Path(sys.executable).parent / "weed"
+    with (folder / "log").open("wb") as log:
+        server = subprocess.Popen([program, "server", *options], cwd=folder, stdout=log, stderr=log)
+    service = S3Service(f"http://{host}:{ports['s3']}")
+    try:
+        wait_until(lambda: _has_buckets(server, service), limit=LIMIT, what="SeaweedFS answers")
+        yield service
+    finally:
+        server.kill()
+        server.wait()
+        shutil.rmtree(folder)
+
+
+def _has_buckets(server: "subprocess.Popen[bytes]", service: S3Service) -> bool:
+    assert server.poll() is None, "SeaweedFS did not start"
+    address = urlsplit(service.url)
+    with socket.socket() as probe:
+        if probe.connect_ex((address.hostname, address.port)):
+            return False
+    client = service.client()
+    try:
+        existing = {each["Name"] for each in client.list_buckets()["Buckets"]}
+        for name in BUCKETS:
+            if name not in existing:
+                client.create_bucket(Bucket=name)
+    except ClientError:  # its parts start one after the other
+        return False
+    return True
+
+
+def _free_port(host: str) -> int:
+    with socket.socket() as listener:
+        listener.bind((host, 0))
+        port: int = listener.getsockname()[1]
+    return port
