@@ -34,9 +34,7 @@ class S3Service:
 
     def client(self, key: s3.Key = ADMINISTRATOR) -> Any:
         """Return a client; by default, that of the administrator."""
-        configuration = s3.configuration(attempts=2)
-        session = s3.session(key)
-        return session.client("s3", endpoint_url=self.url, region_name=REGION, config=configuration)
+        return s3.connect(key, self.url, REGION, s3.configuration(attempts=2)).meta.client
 
     def names(self, prefix: str = "") -> list[str]:
         """Return the names of the objects in the bucket of the uploads."""

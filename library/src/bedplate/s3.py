@@ -4,7 +4,9 @@ import configparser
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 from typing import Any, Final, Literal
 
 HOW_TO: Final = "library/docs/how-to/uploads-in-a-bucket.md"
@@ -12,6 +14,7 @@ NO_CLIENT: Final = (
     'MEDIA_URL names a bucket of S3, and the images have no client for it: add "boto3" to the dependencies in '
     f"web/pyproject.toml, then web/lock.sh ({HOW_TO})"
 )
+LOCK: Final = Lock()
 LARGEST_OBJECT: Final = 5 << 30
 """In bytes: what S3 takes, and copies, in one piece. The ETag of such an object is its MD5."""
 TAKEN: Final = frozenset({"PreconditionFailed", "ConditionalRequestConflict", "412", "409"})
@@ -50,8 +53,16 @@ def read_key(file: Path) -> Key:
         ) from None
 
 
-def session(key: Key) -> Any:
-    """Return a session with this key. Raise ValueError without the package boto3."""
+def connect(key: Key, endpoint: str, region: str, configuration: Any) -> Any:
+    """Return boto3's resource S3 at this endpoint, which threads share. Raise ValueError without the package."""
+    with LOCK:  # a session is for one thread at a time
+        options = {"endpoint_url": endpoint, "region_name": region, "config": configuration}
+        return _session(key).resource("s3", **options)
+
+
+@lru_cache(maxsize=2)
+def _session(key: Key) -> Any:
+    """Return the session of a key: it keeps S3's models, which take 16 MB."""
     try:
         from boto3 import Session  # type: ignore[import-untyped] # noqa: PLC0415 - only projects with S3 have it
     except ImportError:

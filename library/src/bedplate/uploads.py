@@ -45,7 +45,7 @@ class Uploads(BaseSettings):
     )
     s3_endpoint: str = Field(
         default="",
-        pattern=r"^(https?://[A-Za-z0-9.-]+(:[0-9]+)?)?$",
+        pattern=r"^(https?://[a-z0-9.-]+(:[0-9]+)?)?$",
         description="The service of `s3://…`: `https://HOST`. Empty: Amazon's in `S3_REGION`.",
     )
     s3_region: str = Field(

@@ -138,6 +138,7 @@ def test_a_name_that_no_file_can_have_stops_the_backup(in_bucket: Project, uploa
 
 def test_the_objects_of_folders_in_googles_console_are_left_out(in_bucket: Project, uploads: GoogleStore) -> None:
     uploads.write("private/", b"")
+    uploads.write("", b"")
     assert in_bucket.back_up().media_files == len(MEDIA)
 
 

@@ -1,6 +1,8 @@
 """Media in a bucket of S3: backed up without being read twice, verified, restored and undone, by a real service."""
 
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,8 @@ from bedplate.backup.stores.folder import FolderStore
 from bedplate.backup.stores.google import GoogleStore
 from bedplate.backup.stores.s3 import S3Store, open_bucket
 from bedplate.testing.fake_gcs import FakeGcs
+from botocore.exceptions import IncompleteReadError  # type: ignore[import-untyped]
+from botocore.response import StreamingBody  # type: ignore[import-untyped]
 from bucket_uploads import MEDIA, change, media
 from google.auth.credentials import AnonymousCredentials
 from project import Configure, Project, note, notes
@@ -182,6 +186,65 @@ def test_conditions_are_kept(bucket: S3Store, tmp_path: Path) -> None:
         bucket.download("a", tmp_path / "a")
     assert {"private", "public"} <= set(bucket.folders("")) <= {"private", "public", ".backup_system"}
     assert next(each.md5 for each in bucket.list("b")) == copy.md5
+
+
+def test_the_same_content_again_is_a_later_upload(bucket: S3Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An interrupted restore that has removed it must not remove it again: its ETag is the same."""
+    bucket.write("logo", b"a logo")
+    (listed,) = bucket.list("logo")
+    head = S3Store._head  # noqa: SLF001 - a time that no test waits for
+
+    def later(self: S3Store, name: str) -> dict[str, Any] | None:
+        found = head(self, name)
+        return found and found | {"LastModified": found["LastModified"] + timedelta(minutes=1)}
+
+    with monkeypatch.context() as uploaded_again:
+        uploaded_again.setattr(S3Store, "_head", later)
+        with pytest.raises(ConflictError):
+            bucket.delete("logo", generation=listed.generation)
+    bucket.delete("logo", generation=listed.generation)
+    assert list(bucket.list("logo")) == []
+
+
+def test_a_copy_of_an_object_in_parts_replaces_no_other(bucket: S3Store) -> None:
+    """It has no MD5 to compare."""
+    original = replace(bucket.write("film", b"x" * 10), md5=None)
+    bucket.write("kept", b"of someone else")
+    with pytest.raises(ConflictError, match="differs from"):
+        bucket.copy_within(original, "kept")
+    assert bucket.read("kept")[0] == b"of someone else"
+
+
+def test_a_connection_that_is_cut_is_tried_again(
+    bucket: S3Store, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    bucket.write("film", b"x" * 1000)
+    cut: list[int] = []
+
+    def pieces(self: StreamingBody, size: int) -> Iterator[bytes]:
+        if len(cut) < 2:
+            cut.append(size)
+            yield b"xxx"
+            raise IncompleteReadError(actual_bytes=3, expected_bytes=1000)
+        yield self.read()
+
+    monkeypatch.setattr(StreamingBody, "iter_chunks", pieces)
+    bucket.download("film", tmp_path / "film")
+    assert (len(cut), (tmp_path / "film").read_bytes()) == (2, b"x" * 1000)
+
+
+def test_one_that_is_gone_was_changed_by_another(bucket: S3Store) -> None:
+    """Amazon answers 404 then, SeaweedFS 412."""
+    written = bucket.write("lease", b"held")
+    bucket.delete("lease")
+
+    def as_amazon(parsed: dict[str, Any], **_: Any) -> None:
+        if parsed.get("Error", {}).get("Code") == "PreconditionFailed":
+            parsed["Error"]["Code"] = "NoSuchKey"
+
+    bucket._client.meta.events.register("after-call.s3.PutObject", as_amazon)  # noqa: SLF001 - its answers
+    with pytest.raises(ConflictError):
+        bucket.write("lease", b"again", generation=written.generation)
 
 
 def test_a_file_is_uploaded_once(bucket: S3Store, tmp_path: Path) -> None:

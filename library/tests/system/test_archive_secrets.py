@@ -150,13 +150,14 @@ def test_keys_of_google_are_found_by_any_line(checkout: Checkout, tmp_path: Path
         assert line not in result.stderr
 
 
-def test_a_key_of_s3_is_found_by_its_secret(checkout: Checkout) -> None:
+@pytest.mark.parametrize("form", ["aws_secret_access_key = {}", "AWS_SECRET_ACCESS_KEY: {}"])
+def test_a_key_of_s3_is_found_by_its_secret(checkout: Checkout, form: str) -> None:
     """The names of its fields are in the library's code."""
     identifier, value = secret(20), secret(40)
-    key = f"[default]\naws_access_key_id = {identifier}\naws_secret_access_key = {value}\n"
+    key = f"[default]\naws_access_key_id = {identifier}\n{form.format(value)}\n"
     write(checkout, "secrets/media_credentials", key)
-    assert checkout.create("--yes").returncode == 0
     found(checkout, value, place="secrets/media_credentials, line 3")
+    assert checkout.create("--yes").returncode == 0
 
 
 def test_encoded_secrets_are_found(checkout: Checkout) -> None:

@@ -35,7 +35,7 @@ def list_objects(bucket: Bucket) -> dict[str, StoredObject]:
     The empty objects that stand for folders in the services' consoles are left out.
     """
     found = (each for each in bucket.list("") if not each.name.startswith(f"{RESTORES}/"))
-    return {each.name: each for each in found if each.size or not each.name.endswith("/")}
+    return {each.name: each for each in found if each.name and (each.size or not each.name.endswith("/"))}
 
 
 def identity(original: StoredObject) -> str:

@@ -116,6 +116,18 @@ def test_a_name_that_is_taken_is_not_replaced(service: Service, bucket: Any, mon
             assert file.read() == content
 
 
+@pytest.mark.parametrize("size", [1, 10_000])
+def test_a_file_is_stored_whole_whatever_size_it_says(bucket: Any, size: int) -> None:
+    """An image that was changed after the upload has the size of before."""
+    file = ContentFile(b"x" * 100)
+    file.size = size
+    bucket.save("1/first.txt", file)
+    bucket.save("1/second.txt", ContentFile(b"another"))  # on the same connection
+    for name, content in (("1/first.txt", b"x" * 100), ("1/second.txt", b"another")):
+        with bucket.open(name) as stored:
+            assert stored.read() == content
+
+
 def test_text_is_stored_as_utf_8(bucket: Any) -> None:
     name = bucket.save("1/a.txt", ContentFile("été"))
     with bucket.open(name) as file:

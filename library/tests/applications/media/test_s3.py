@@ -10,18 +10,19 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
+from bedplate.django.media.s3_bucket import S3BucketStorage
 from config.environment import read_environment
 from django.core.exceptions import ImproperlyConfigured
+from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.core.management import CommandError, call_command
 from django.test import Client
-from s3_service import S3Service, credentials
+from s3_service import REGION, S3Service, credentials
 from users.models import User
 
 from applications.media.conftest import FOLDER, create_document
 
 LIMIT: Final = 20
-CONTENT: Final = b"written by the check of uploads, and not needed"
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
@@ -89,54 +90,93 @@ def test_a_bucket_that_cannot_be_used_is_named(
         call_command("check_uploads")
 
 
-class Careless(BaseHTTPRequestHandler):
-    """A service that ignores conditions, or whose ETags are no MD5."""
+@pytest.mark.parametrize(
+    ("operation", "condition", "reason"),
+    [
+        ("PutObject", "If-None-Match", r"replaces objects although .*\(IfNoneMatch\)"),
+        ("PutObject", "If-Match", "replaces objects that have changed although"),
+        ("CopyObject", "If-None-Match", "replaces objects with copies although"),
+        ("CopyObject", "If-Match", "replaces objects that have changed with copies although"),
+        ("CopyObject", "x-amz-copy-source-if-match", "copies objects that have changed although"),
+        ("DeleteObject", "If-Match", "deletes objects that have changed although"),
+    ],
+)
+def test_a_service_that_ignores_a_condition_is_refused(
+    use_s3: Callable[..., Any], operation: str, condition: str, reason: str
+) -> None:
+    """The condition never reaches it."""
+    storage = use_s3()
 
-    conditions = False
-    protocol_version = "HTTP/1.1"
+    def leave_out(request: Any, **_: Any) -> None:
+        del request.headers[condition]
 
-    def do_HEAD(self) -> None:
-        self._send(HTTPStatus.OK if "file" in self.server.stored else HTTPStatus.NOT_FOUND, CONTENT)  # type: ignore[attr-defined]
+    storage.client.meta.events.register(f"before-sign.s3.{operation}", leave_out)
+    with pytest.raises(CommandError, match=f"s3://uploads of MEDIA_URL {reason}"):
+        call_command("check_uploads")
 
-    def do_GET(self) -> None:
-        if self.path.partition("?")[2]:
-            self._send(HTTPStatus.OK, b"<ListBucketResult/>")
-        else:
-            self.do_HEAD()
+
+def test_a_bucket_without_md5_is_refused(use_s3: Callable[..., Any]) -> None:
+    storage = use_s3()
+
+    def encrypt(parsed: dict[str, Any], **_: Any) -> None:
+        parsed["ETag"] = f'"{"a" * 32}"'
+
+    storage.client.meta.events.register("after-call.s3.HeadObject", encrypt)
+    with pytest.raises(CommandError, match=r"s3://uploads of MEDIA_URL has no MD5 of its objects.*SSE-S3"):
+        call_command("check_uploads")
+
+
+def test_signed_addresses_are_tried(use_s3: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    """S3's client corrects a wrong S3_REGION by itself, except in them."""
+    use_s3()
+    sign = S3BucketStorage.sign
+
+    def of_another_region(self: Any, full_name: str, *, method: str) -> str:
+        return str(sign(self, full_name, method=method)).replace(REGION, "us-east-1")
+
+    monkeypatch.setattr(S3BucketStorage, "sign", of_another_region)
+    with pytest.raises(CommandError, match=r"MEDIA_URL answers 403 to a signed address.*S3_REGION"):
+        call_command("check_uploads")
+
+
+class Forgetful(BaseHTTPRequestHandler):
+    """Passes requests on to the service; the answer to the first PUT is lost."""
 
     def do_PUT(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"]))
-        taken = self.conditions and "file" in self.server.stored  # type: ignore[attr-defined]
-        self.server.stored.add("file")  # type: ignore[attr-defined]
-        self._send(HTTPStatus.PRECONDITION_FAILED if taken else HTTPStatus.OK, b"")
+        self._pass_on(self.rfile.read(int(self.headers["Content-Length"])))
+
+    def do_GET(self) -> None:
+        self._pass_on(None)
+
+    do_HEAD = do_GET  # noqa: N815 - the base class's names
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name for it
         """Log nothing."""
 
-    def _send(self, status: HTTPStatus, body: bytes) -> None:
-        self.send_response(status)
-        self.send_header("ETag", f'"{"0" * 32}"')
-        self.send_header("Content-Length", str(len(body)))
+    def _pass_on(self, body: bytes | None) -> None:
+        server: Any = self.server
+        url = f"{server.service}{self.path}"
+        answer = requests.request(self.command, url, data=body, headers=dict(self.headers), timeout=LIMIT)
+        if self.command == "PUT" and not server.lost:
+            server.lost = True
+            return
+        self.send_response(answer.status_code)
+        for name, value in answer.headers.items():
+            self.send_header(name, value)
         self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(body)
+        self.wfile.write(answer.content)
 
 
-@pytest.mark.parametrize(
-    ("conditions", "reason"),
-    [(False, "MEDIA_URL replaces objects although"), (True, r"MEDIA_URL has no MD5 of its objects.*SSE-S3")],
-)
-def test_a_service_that_would_lose_uploads_is_refused(
-    use_s3: Callable[..., Any], conditions: bool, reason: str
-) -> None:
-    handler = type("Handler", (Careless,), {"conditions": conditions})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        server.stored = set()  # type: ignore[attr-defined]
+def test_a_lost_answer_leaves_no_second_copy(use_s3: Callable[..., Any], s3_server: S3Service) -> None:
+    with ThreadingHTTPServer(("127.0.0.1", 0), Forgetful) as server:
+        server.service, server.lost = s3_server.url, False  # type: ignore[attr-defined]
         Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-        use_s3(s3_endpoint=f"http://127.0.0.1:{server.server_port}")
-        with pytest.raises(CommandError, match=reason):
-            call_command("check_uploads")
+        storage = use_s3(s3_endpoint=f"http://127.0.0.1:{server.server_port}")
+        name = storage.save("1/report.txt", ContentFile(b"a secret"))
         server.shutdown()
+        assert server.lost  # type: ignore[attr-defined]
+    assert name == "1/report.txt"
+    assert s3_server.names() == [f"{FOLDER}/private/1/report.txt"]
 
 
 def test_without_its_client_the_package_is_named(
@@ -154,7 +194,9 @@ def test_without_its_client_the_package_is_named(
         call_command("check_uploads")
 
 
-@pytest.mark.parametrize("endpoint", ["s3.example.com", "https://s3.example.com/path", "https://a b", "ftp://x"])
+@pytest.mark.parametrize(
+    "endpoint", ["s3.example.com", "https://S3.example.com", "https://s3.example.com/path", "https://a b", "ftp://x"]
+)
 def test_another_endpoint_is_refused_at_the_start(endpoint: str) -> None:
     with pytest.raises(ImproperlyConfigured, match="S3_ENDPOINT"):
         read_environment(media_url="s3://uploads", s3_endpoint=endpoint)

@@ -2,10 +2,12 @@
 
 import base64
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
+from io import BytesIO
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, BinaryIO, Final
 from urllib.parse import urlsplit
 
 from bedplate import s3
@@ -22,11 +24,12 @@ from bedplate.backup.stores import NEW, StoredObject
 from bedplate.environment import Environment
 
 try:
-    from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[import-untyped]
+    from botocore.exceptions import BotoCoreError, ClientError, HTTPClientError, IncompleteReadError  # type: ignore[import-untyped]
 except ImportError:
     raise WrongUseError(s3.NO_CLIENT) from None
 
 WRITER: Final = "written-by"
+BODY_ATTEMPTS: Final = 5
 LONGEST_WAIT: Final = 20
 """Seconds between two attempts of the client, at most."""
 
@@ -35,21 +38,19 @@ def open_bucket(variables: Environment) -> "S3Store":
     """Return the bucket of MEDIA_URL. Raise AccessError without a usable key."""
     attempts = 2 + int(variables.backup_retry_seconds / LONGEST_WAIT)
     try:
-        client = s3.session(s3.read_key(variables.media_credentials)).client(
-            "s3",
-            endpoint_url=variables.s3_address,
-            region_name=variables.s3_region,
-            config=s3.configuration(attempts=attempts),
-        )
+        key = s3.read_key(variables.media_credentials)
+        configuration = s3.configuration(attempts=attempts)
+        connection = s3.connect(key, variables.s3_address, variables.s3_region, configuration)
     except ValueError as error:
         raise AccessError(str(error)) from None
-    return S3Store(variables.media_url, client)
+    return S3Store(variables.media_url, connection.meta.client)
 
 
 class S3Store:
-    """The objects of a bucket. An object's generation is its ETag, which is also its MD5: it was sent in one piece.
+    """The objects of a bucket. An object's ETag is its MD5: it was sent in one piece.
 
-    The service has to keep conditions (If-Match, If-None-Match): `check_uploads` has tried that.
+    Its generation is the ETag, in lists followed by the time: someone may have uploaded the same content again. The
+    service has to keep conditions (If-Match, If-None-Match): `check_uploads` has tried that.
     """
 
     def __init__(self, url: str, client: Any) -> None:
@@ -76,9 +77,9 @@ class S3Store:
 
     def read(self, name: str) -> tuple[bytes, str]:
         """Return a small object and its generation."""
-        with self._translated_errors(name):
-            answer = self._client.get_object(**self._at(name))
-            return answer["Body"].read(), _generation(answer["ETag"])
+        content = BytesIO()
+        etag = self._fetch(name, content)
+        return content.getvalue(), _generation(etag)
 
     def write(self, name: str, data: bytes, *, generation: str | None = None) -> StoredObject:
         """Write a small object, if it has the expected generation, and return it."""
@@ -96,7 +97,7 @@ class S3Store:
                 # Perhaps by this call: the first answer was lost, and the client tried again.
                 found = self._head(name) if s3.kind_of(error) == "taken" else None
                 if found is None or found["Metadata"].get(WRITER) != token:
-                    raise
+                    raise self._gone_is_changed(name, error, generation) from None
                 etag = found["ETag"]
         return self._describe(name, len(data), etag)
 
@@ -119,41 +120,70 @@ class S3Store:
 
     def download(self, name: str, path: Path) -> None:
         """Write an object into a file."""
-        with self._translated_errors(name):
-            answer = self._client.get_object(**self._at(name))
-            with path.open("wb") as file:
-                for piece in answer["Body"].iter_chunks(PIECE):
-                    file.write(piece)
-        if s3.md5_in(answer["ETag"]) not in {None, md5_of(path)}:
+        with path.open("wb") as file:
+            etag = self._fetch(name, file)
+        if s3.md5_in(etag) not in {None, md5_of(path)}:
             raise BackupError(f"{self.url}/{name} arrived damaged: its checksum differs. Try again.")
+
+    def _fetch(self, name: str, file: BinaryIO) -> str:
+        """Write an object into a file, again if the connection is cut: the client does not. Return the ETag."""
+        for last in (*[False] * (BODY_ATTEMPTS - 1), True):
+            with self._translated_errors(name):
+                answer = self._client.get_object(**self._at(name))
+                try:
+                    for piece in answer["Body"].iter_chunks(PIECE):
+                        file.write(piece)
+                except (HTTPClientError, IncompleteReadError):
+                    if last:
+                        raise
+                    file.seek(0)
+                    file.truncate()
+                else:
+                    break
+        return str(answer["ETag"])
 
     def copy_within(self, original: StoredObject, name: str, *, replaces: str = NEW) -> StoredObject:
         """Let the service copy an object, as it was listed, and return the copy. No byte is read here."""
         self._require_one_piece(original.name, original.size)
         source = {"Bucket": self.bucket_name, "Key": self._folder + original.name}
-        conditions = {"CopySourceIfMatch": f'"{original.generation}"', **_condition(replaces)}
+        conditions = {"CopySourceIfMatch": _etag(original.generation), **_condition(replaces)}
         with self._translated_errors(original.name):
             try:
-                etag = self._client.copy_object(**self._at(name), CopySource=source, **conditions)["CopyObjectResult"][
-                    "ETag"
-                ]
+                answer = self._client.copy_object(**self._at(name), CopySource=source, **conditions)
             except ClientError as error:
-                found = self._head(name) if s3.kind_of(error) == "taken" else None
-                if found is None:
-                    raise
-                etag = found["ETag"]
+                return self._existing_copy(original, name, error)
+        etag = answer["CopyObjectResult"]["ETag"]
         if original.md5 not in {None, s3.md5_in(etag)}:
             raise ConflictError(f"{self.url}/{name} differs from {self.url}/{original.name}.")
         return self._describe(name, original.size, etag)
 
+    def _existing_copy(self, original: StoredObject, name: str, error: ClientError) -> StoredObject:
+        """Return the object that is there already, if it has the original's contents. Otherwise raise the error."""
+        found = self._head(name) if s3.kind_of(error) == "taken" else None
+        if found is None:
+            if s3.kind_of(error) == "missing" and self._head(original.name):  # the one that was to be replaced
+                raise ConflictError(f"{self.url}/{name} has been changed by another writer.")
+            raise error
+        same = found["ContentLength"] == original.size and found["ETag"] == _etag(original.generation)
+        if not same:
+            raise ConflictError(f"{self.url}/{name} differs from {self.url}/{original.name}.")
+        return self._describe(name, original.size, found["ETag"])
+
     def delete(self, name: str, *, generation: str | None = None) -> None:
         """Remove an object, if it exists and has the expected generation."""
-        condition = _condition(generation) if generation else {}
         try:
             with self._translated_errors(name):
-                self._client.delete_object(**self._at(name), **condition)
+                if generation and (found := self._head(name)) and _is_later(found, generation):
+                    raise ConflictError(f"{self.url}/{name} has been changed by another writer.")
+                self._client.delete_object(**self._at(name), **_condition(generation))
         except MissingError:
             return
+
+    def _gone_is_changed(self, name: str, error: Exception, generation: str | None) -> Exception:
+        """Return the error of a write that expected a generation: Amazon calls an object that is gone missing."""
+        if generation in {None, NEW} or s3.kind_of(error) != "missing":
+            return error
+        return ConflictError(f"{self.url}/{name} has been changed by another writer.")
 
     def _pages(self, prefix: str, **options: str) -> Iterator[dict[str, Any]]:
         with self._translated_errors(prefix):
@@ -183,7 +213,12 @@ class S3Store:
 
     def _describe(self, name: str, size: int, etag: str, created: Any = None) -> StoredObject:
         return StoredObject(
-            name=name, size=size, crc32c=None, generation=_generation(etag), created=created, md5=s3.md5_in(etag)
+            name=name,
+            size=size,
+            crc32c=None,
+            generation=_generation(etag, created),
+            created=created,
+            md5=s3.md5_in(etag),
         )
 
     @contextmanager
@@ -212,11 +247,22 @@ def _translate(error: Exception, where: str, bucket: str) -> BackupError:
     return BackupError(f"{where}: the store failed ({why}). Try again later.")
 
 
-def _generation(etag: str) -> str:
-    return etag.strip('"')
+def _generation(etag: str, created: datetime | None = None) -> str:
+    bare = etag.strip('"')
+    return f"{bare} {int(created.timestamp())}" if created else bare
+
+
+def _etag(generation: str) -> str:
+    return f'"{generation.partition(" ")[0]}"'
+
+
+def _is_later(found: Mapping[str, Any], generation: str) -> bool:
+    """Return whether an object was written after it was listed with this generation."""
+    listed = generation.partition(" ")[2]
+    return bool(listed) and found["LastModified"].timestamp() > int(listed) + 1
 
 
 def _condition(generation: str | None) -> dict[str, str]:
     if generation is None:
         return {}
-    return {"IfNoneMatch": "*"} if generation == NEW else {"IfMatch": f'"{generation}"'}
+    return {"IfNoneMatch": "*"} if generation == NEW else {"IfMatch": _etag(generation)}

@@ -3,12 +3,14 @@
 import secrets
 from typing import Any, Final
 
+import requests
 from django.core.exceptions import ImproperlyConfigured
 from django.core.files.base import ContentFile
 from django.core.management.base import CommandError
 
 from bedplate.django.media.bucket import HOW_TO
 
+LIMIT: Final = 30
 TEXT: Final = b"written by the check of uploads, and not needed"
 
 
@@ -29,11 +31,25 @@ def require_usable(storage: Any) -> None:
         step = "read objects"
         with storage.open(name) as file:
             file.read()
+        step = "send them for signed addresses"  # as nginx asks for them
+        signed = f"{storage.address}/{storage.signed_address(name, method='GET')}"
+        answer = requests.get(signed, timeout=LIMIT, allow_redirects=False)
+        if answer.content != TEXT:
+            raise ImproperlyConfigured(_explain_refused(storage, answer.status_code))
+        step = "keep conditions"
         storage.check_conditions(name, TEXT)
         step = "delete objects"
         storage.delete(name)
-    except (ImproperlyConfigured, *storage.failures, OSError) as error:
+    except (ImproperlyConfigured, *storage.failures, requests.RequestException, OSError) as error:
         raise CommandError(_explain(storage, step, error)) from error
+
+
+def _explain_refused(storage: Any, status: int) -> str:
+    hint = " S3_REGION and S3_ENDPOINT belong together." if storage.scheme == "s3" else ""
+    return (
+        f"{storage.scheme}://{storage.bucket_name} of MEDIA_URL answers {status} to a signed address, so no visitor "
+        f"would get an upload.{hint} The clock of this machine counts, too: {HOW_TO}"
+    )
 
 
 def _explain(storage: Any, step: str, error: Exception) -> str:

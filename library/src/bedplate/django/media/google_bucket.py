@@ -1,9 +1,10 @@
 """Uploads in Google Cloud Storage. Imported only if MEDIA_URL names a bucket there, as Google's packages are slow."""
 
 import os
+import secrets
 from functools import cached_property
 from pathlib import Path
-from typing import Any, ClassVar, Final, Literal
+from typing import ClassVar, Final, Literal
 from urllib.parse import quote
 
 import requests
@@ -16,7 +17,7 @@ from google.cloud.storage import Client  # type: ignore[import-untyped]
 from google.oauth2.service_account import Credentials as ServiceAccount
 from storages.backends.gcloud import GoogleCloudStorage  # type: ignore[import-untyped]
 
-from bedplate.django.media.bucket import CHUNK_SIZE, HOW_TO, SIGNATURE_LIFE, BucketStorage
+from bedplate.django.media.bucket import CHUNK_SIZE, HOW_TO, SIGNATURE_LIFE, WRITER, BucketStorage
 
 # Otherwise the client also requests the bucket's metadata, which requires another role.
 os.environ.setdefault("DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA", "true")
@@ -52,20 +53,23 @@ class GoogleBucketStorage(BucketStorage, GoogleCloudStorage):  # type: ignore[mi
             return quote(full_name, safe="/~")
         blob = self.bucket.blob(full_name)
         address: str = blob.generate_signed_url(version="v4", expiration=SIGNATURE_LIFE, method=method)
-        return address.removeprefix(f"{self.client.api_endpoint}/{self.bucket_name}/")
+        return address.removeprefix(f"{self.address}/")
 
-    def create(self, full_name: str, content: File, content_type: str) -> bool:
+    @property
+    def address(self) -> str:
+        """The bucket's own address, below which nginx fetches."""
+        return f"{self.client.api_endpoint}/{self.bucket_name}"
+
+    def create(self, full_name: str, content: File, *, size: int, content_type: str) -> bool:
         """Create an object, without an encoding: Google would decompress such a file. False: the name is taken."""
         blob = self.bucket.blob(full_name, chunk_size=CHUNK_SIZE)
-        options: dict[str, Any] = {
-            "size": getattr(content, "size", None),
-            "content_type": content_type,
-            "if_generation_match": 0,
-        }
+        blob.metadata = {WRITER: secrets.token_hex()}
+        written_by = dict(blob.metadata)
         try:
-            blob.upload_from_file(content, rewind=True, **options)
-        except PreconditionFailed:
-            return False
+            blob.upload_from_file(content, size=size, content_type=content_type, if_generation_match=0)
+        except PreconditionFailed:  # perhaps by this call: the first answer was lost, and the client tried again
+            found = self.bucket.get_blob(full_name)
+            return found is not None and found.metadata == written_by
         return True
 
     def meaning_of(self, error: Exception) -> Literal["missing", "forbidden", "unknown key", ""]:

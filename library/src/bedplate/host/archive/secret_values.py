@@ -23,7 +23,7 @@ ASSIGNMENT: Final = re.compile(
     r"""^[ \t#]*(?:export\s+)?(\w+)[ \t]*=[ \t]*("(?:[^"\\]|\\.)*"|'[^']*'|.*)""", re.MULTILINE
 )
 USER: Final = re.compile(r"^[^\s:{}$]+:(\{\w+\}|(?=\$))")  # of HTTP basic auth: user:{PLAIN}password, user:$apr1$…
-OF_S3: Final = re.compile(r"^\s*aws_(access_key_id|secret_access_key)\s*=\s*")  # the first is a name
+OF_S3: Final = re.compile(r"^\s*aws_(access_key_id|secret_access_key)\s*[=:]\s*", re.IGNORECASE)  # the first is a name
 AGE_IDENTITY: Final = "AGE-SECRET-KEY-"
 
 # A shorter value occurs in texts by chance. The minimum length depends on the number of kinds of characters.
@@ -134,7 +134,7 @@ def _secrets_in_file(file: Path, name: str) -> Iterator[Secret]:
     for number, line in enumerate(text.splitlines(), start=1):
         is_public = line.startswith("-----") or (has_comments and line.startswith("#"))
         of_s3 = OF_S3.match(line)
-        if not is_public and not (of_s3 and of_s3[1] == "access_key_id"):
+        if not is_public and not (of_s3 and of_s3[1].lower() == "access_key_id"):
             yield Secret(OF_S3.sub("", line).strip(), f"{name}, line {number}")
 
 

@@ -31,8 +31,8 @@ Usage: ./run_tests.sh [all | fast | tools | stack | slow]
 
 In the base project's own repository, its library is tested too: in fast its applications; in tools backups,
 certificates, the install, embedded mode, creation and update of projects; in stack every promise of the documentation.
-Not in all: slow, most of an hour, before a release: a site on three machines of a swarm, conversions of servers of
-earlier versions, random interruptions and kills, and a soak.
+Not in all: slow, most of an hour, before a release: outages of several machines and of what is around them,
+conversions of servers of earlier versions, random interruptions and kills, and a soak.
 
 It installs its tools: Python's in .venv, Node's in web/frontend/node_modules, and Node itself if this
 machine has no suitable one. The stack tests need a Docker engine and Chromium; as root on Debian, or when CI
