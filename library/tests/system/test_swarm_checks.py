@@ -4,6 +4,7 @@ import json
 from typing import Final
 
 import pytest
+from bedplate.host.swarm import outside
 from fake_machine import FakeMachine
 from test_deploy_checks import assert_refuses, deploy, write_dotenv
 
@@ -98,3 +99,12 @@ def test_nothing_to_go_back_to(manager: FakeMachine) -> None:
     manager.answer("config inspect *", "Error response from daemon: config shop not found", status=1)
     result = deploy(manager, "--rollback")
     assert (result.returncode, "there is nothing to go back to" in result.stderr) == (1, True), result.stderr
+
+
+def test_the_host_of_a_service_that_is_not_deployed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """POSTGRES_HOST=postgres."""
+    web = {"environment": {"POSTGRES_HOST": "postgres"}}
+    monkeypatch.setattr(outside, "services", lambda: {"web": web, "postgres": {"deploy": {"replicas": "0"}}})
+    assert outside.missing({})
+    assert outside.host_is_gone("postgres://app@postgres/app")
+    assert not outside.host_is_gone("")  # of secret_key: no address

@@ -1,5 +1,6 @@
 """A deploy to several machines, its waiting and its way back, and hints that fit several machines."""
 
+import argparse
 import os
 import subprocess
 from dataclasses import replace
@@ -14,7 +15,7 @@ from bedplate.host.configuration.environment import Environment
 from bedplate.host.deploy.release import Deployment
 from bedplate.host.errors import HostError
 from bedplate.host.steps import StepError, Steps
-from bedplate.host.swarm import machines, one_off, outside, releases, sequence, tasks
+from bedplate.host.swarm import machines, one_off, releases, sequence, tasks
 
 pytestmark = pytest.mark.usefixtures("dotenv")
 
@@ -125,6 +126,31 @@ def test_another_bucket_or_key_is_tried_before_services_are_replaced(
     monkeypatch.setattr(swarm, "replace", lambda: ran.append("replace"))
     deploy_swarm.act(swarm)
     assert ("check_uploads" in ran[: ran.index("replace")]) == ("restart" in changes and key == "new")
+
+
+@pytest.mark.parametrize("changed", ["MEDIA_URL", "S3_ENDPOINT", "S3_REGION"])
+def test_another_service_of_the_bucket_is_tried(monkeypatch: pytest.MonkeyPatch, swarm: Swarm, changed: str) -> None:
+    ran: list[str] = []
+    for stack in ("previous", "stack"):
+        web = {**WEB, "environment": {changed: f"of the {stack}"}}
+        monkeypatch.setattr(Swarm, stack, {"services": {"web": web}, "secrets": {}})
+    monkeypatch.setattr(swarm, "run_job", ran.append)
+    swarm.check_uploads()
+    assert ran == ["check_uploads"]
+
+
+@pytest.mark.parametrize("bucket", ["", "gs://uploads"])
+@pytest.mark.parametrize("option", ["restart", "rollback", "pull"])
+def test_the_steps_are_counted_before_they_begin(
+    monkeypatch: pytest.MonkeyPatch, dotenv: dict[str, str], swarm: Swarm, option: str, bucket: str
+) -> None:
+    dotenv["MEDIA_URL"] = bucket
+    options = {"restart": False, "rollback": False, "pull": ""} | {option: "tag" if option == "pull" else True}
+    swarm.deployment = deployment(**options)
+    for name in ("get_images", "back_up", "migrate", "check_uploads", "publish_static_files", "replace"):
+        monkeypatch.setattr(swarm, name, lambda: None)
+    deploy_swarm.act(swarm)
+    assert deploy_swarm.count_steps(argparse.Namespace(**options)) == 1 + swarm.steps.number
 
 
 def test_the_static_files_of_machines_that_join_stay_if_nothing_was_published(
@@ -250,15 +276,6 @@ def test_a_service_of_the_team_is_named_migrate(monkeypatch: pytest.MonkeyPatch,
     deploy = sequence.SwarmSteps(deployment(), {}, Steps(tmp_path / "log"))
     deploy.remove_others({"services": {"web": {}, "migrate": {}}})
     assert removed == []
-
-
-def test_the_host_of_a_service_that_is_not_deployed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """POSTGRES_HOST=postgres."""
-    web = {"environment": {"POSTGRES_HOST": "postgres"}}
-    monkeypatch.setattr(outside, "services", lambda: {"web": web, "postgres": {"deploy": {"replicas": "0"}}})
-    assert outside.missing({})
-    assert outside.host_is_gone("postgres://app@postgres/app")
-    assert not outside.host_is_gone("")  # of secret_key: no address
 
 
 def test_the_files_that_the_shell_names_stay(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -39,9 +39,14 @@ COMMAND: Final = "./bedplate deploy"
 
 def perform(options: argparse.Namespace) -> None:
     """Run the command line; exit with its status."""
-    total = {"rollback": 4, "restart": 4 if env_file.get("MEDIA_URL") else 3}
-    steps = Steps(ROOT / "deploy.log", total=next((total[name] for name in total if vars(options)[name]), 6))
+    steps = Steps(ROOT / "deploy.log", total=count_steps(options))
     raise SystemExit(run(steps, partial(run_steps, options, steps)))
+
+
+def count_steps(options: argparse.Namespace) -> int:
+    """Return the number of steps: the check, and those of `act`."""
+    numbers = {"rollback": 4, "restart": 4 if env_file.get("MEDIA_URL") else 3}
+    return next((number for name, number in numbers.items() if vars(options)[name]), 6)
 
 
 def check(options: argparse.Namespace, steps: Steps) -> tuple[SwarmSteps, list[Machine]]:
