@@ -54,6 +54,8 @@ class StorageProxy:
     public_keys: dict[str, str]
     store: str = ""
     fetched: list[Fetched] = field(default_factory=list)
+    redirects: bool = False
+    """Whether it sends clients elsewhere, with the signed address, as S3 does for a new bucket."""
     refuse: Callable[[str, str], bool] = lambda _method, _path: False
     """Whether the account has no right to do this: method and path."""
 
@@ -81,6 +83,9 @@ class _Handler(BaseHTTPRequestHandler):
         of_object = not self.path.startswith(API)
         if of_object:
             proxy.fetched.append(Fetched(self.command, self.path, self.headers))
+            if proxy.redirects:
+                self._send(307, {"Location": f"http://elsewhere.example.com{self.path}"}, b"")
+                return
             host = self.headers["Host"]
             keys = proxy.public_keys.values()
             if not any(is_signed(self.command, host, self.path, public_key=key) for key in keys):

@@ -153,22 +153,24 @@ def test_a_missing_object_is_not_found(bucket: UploadsInBucket, customer: Visito
     assert (status, SIGNATURE in text) == (404, False)
 
 
-@pytest.mark.parametrize("fault", ["refused", "away"])
+@pytest.mark.parametrize("fault", ["refused", "redirected", "away"])
 def test_a_failing_storage_reveals_nothing(bucket: UploadsInBucket, customer: Visitor, fault: str) -> None:
-    """Google's page of errors quotes the signed address; neither it nor nginx's own message reaches anyone."""
+    """Google's page of errors quotes the signed address; neither it, a redirect nor nginx's message reaches anyone."""
     address = upload(customer, "report.txt")
     keys, store = dict(bucket.proxy.public_keys), bucket.proxy.store
     try:
         if fault == "refused":
             bucket.proxy.public_keys.clear()
+        elif fault == "redirected":
+            bucket.proxy.redirects = True
         else:
             bucket.proxy.store = "http://127.0.0.1:9"
         answer = Answer(*customer.ask(address))
     finally:
         bucket.proxy.public_keys.update(keys)
-        bucket.proxy.store = store
+        bucket.proxy.store, bucket.proxy.redirects = store, False
     assert answer.status == 502
-    assert "Goog" not in answer.text
+    assert "Goog" not in answer.text + str(answer.headers)
     assert customer.ask(address)[0] == 200
 
 
