@@ -86,7 +86,8 @@ class BucketStorage:
         saved_as: str = clean_name(name)
         if isinstance(content.read(0), str):  # a folder takes text, too
             content = ContentFile(content.read().encode())
-        size = content.seek(0, os.SEEK_END)
+        content.seek(0, os.SEEK_END)
+        size = content.tell()
         content.seek(0)
         full_name = storage._normalize_name(saved_as)  # noqa: SLF001 - of this class
         if self.create(full_name, content, size=size, content_type=type_of(saved_as)):
