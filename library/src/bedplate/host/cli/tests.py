@@ -40,7 +40,9 @@ is set, it installs both, and builds the base images if no registry can be reach
 projects, ports and volumes, and clean up.
 """
 VENV: Final = ROOT / ".venv"
-INSTALL: Final = ".venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --requirement"
+INSTALL: Final = (  # modules are compiled when they are imported
+    ".venv/bin/python -m pip install --no-compile --quiet --disable-pip-version-check --require-hashes --requirement"
+)
 FRONTEND: Final = ROOT / "web/frontend"
 FILES: Final = {
     "scripts": ("*.sh", "bedplate", ".ci/run", ".githooks/*", "cron/recorded", "library/nginx/commands/*"),
