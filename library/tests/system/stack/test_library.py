@@ -23,6 +23,7 @@ ELSEWHERE: Final = (
     "development/test_debugger.py",
     "development/test_new_app.py",
     "development/test_translations.py",
+    "media/test_s3.py",
     "test_sentry.py",
     "test_own_folder.py",
     "test_production_mail.py",
