@@ -12,7 +12,11 @@ from stack.s3_bucket import uploads_in_s3
 from stack.test_media import SECRET, publish, upload
 from stack.test_servers import assert_security_headers
 
-pytestmark = [pytest.mark.stack, pytest.mark.parametrize("server", ["prod"], indirect=True, scope="session")]
+pytestmark = [
+    pytest.mark.stack,
+    pytest.mark.slow,  # in every run: the same of a bucket of Google, and S3 without nginx
+    pytest.mark.parametrize("server", ["prod"], indirect=True, scope="session"),
+]
 SIGNATURE = "X-Amz-Signature"
 
 
