@@ -210,7 +210,7 @@ class Tests:
         self.title("The stack, in containers")
         self.run("python -m pytest library/tests/system -m 'stack and not slow' --numprocesses 2")  # see conftest.py
         self.title("New projects, in containers, with their tests/")
-        self.run("python -m pytest template/tests -m stack --numprocesses 2")
+        self.run("python -m pytest template/tests -m stack")
 
     def prepare_program(self, program: str, package: str) -> None:
         """Install a missing program that the tests run. Raise HostError if that needs a person."""
