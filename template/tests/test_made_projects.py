@@ -17,7 +17,10 @@ CHOICES = [
 ]
 
 
-@pytest.fixture(params=CHOICES, ids=[" ".join(options) for _, options in CHOICES])
+@pytest.fixture(
+    params=[pytest.param(CHOICES[0], marks=pytest.mark.slow), CHOICES[1]],  # the first: as test_additions.py
+    ids=[" ".join(options) for _, options in CHOICES],
+)
 def project(base: BaseProject, tmp_path: Path, request: pytest.FixtureRequest) -> MadeProject:
     """Return a new project, one with and one without a frontend and an API."""
     name, options = request.param

@@ -6,6 +6,7 @@ import signal
 from functools import partial
 from pathlib import Path
 
+import pytest
 from base_project import BaseProject, MadeProject, git, run
 from bedplate.testing.checkout import ROOT
 from documents import commands_of
@@ -126,6 +127,7 @@ def release(upstream: BaseProject, version: str) -> str:
     return upstream.commit(f"Release {version}")
 
 
+@pytest.mark.slow
 def test_a_release_is_found_without_its_tag(upstream: BaseProject, shop: MadeProject) -> None:
     """--to 1.7 is the commit that last set that version; an unknown version is refused, and known ones are named."""
     release(upstream, "1.7.0")
@@ -218,6 +220,7 @@ def test_failure_before_the_change_of_files_is_reported(upstream: BaseProject, s
     assert shop.update().returncode == 0
 
 
+@pytest.mark.slow
 def test_a_relative_folder_is_where_the_person_is(upstream: BaseProject, shop: MadeProject, tmp_path: Path) -> None:
     """`--from ../base` is beside the current folder; its whole path is remembered, so that the next update finds it."""
     commit = improve(upstream)
@@ -230,6 +233,7 @@ def test_a_relative_folder_is_where_the_person_is(upstream: BaseProject, shop: M
     refused(shop, "--from", "../nowhere", saying=f"cannot be fetched from {tmp_path}/nowhere")
 
 
+@pytest.mark.slow
 def test_a_remembered_relative_folder_is_beside_the_project(upstream: BaseProject, shop: MadeProject) -> None:
     """Earlier versions recorded it so."""
     replace(shop.folder / ".copier-answers.yml", str(upstream.folder), "../base")

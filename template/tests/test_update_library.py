@@ -4,6 +4,7 @@ import os
 import re
 from pathlib import Path
 
+import pytest
 from base_project import BaseProject, MadeProject, git, run
 from team import append
 from updating import improve, read_in
@@ -41,6 +42,7 @@ def test_changes_follow_moved_files_new_files_do_not(upstream: BaseProject, shop
     assert not (shop.folder / "web/pages/views.py").exists()
 
 
+@pytest.mark.slow
 def test_a_change_of_a_moved_file_is_named(upstream: BaseProject, shop: MadeProject) -> None:
     """A team's change in a file that moves into the library follows it there, and both names are printed."""
     append(shop.folder / "web/pages/views.py", "\n# The team's\n")
@@ -55,6 +57,7 @@ def test_a_change_of_a_moved_file_is_named(upstream: BaseProject, shop: MadeProj
     assert read_in(shop, f"{LIBRARY}/views.py").endswith("# The team's\n")
 
 
+@pytest.mark.slow
 def test_a_renamed_app_gets_its_changes(upstream: BaseProject, shop: MadeProject) -> None:
     """A team that renamed an app gets what changed in its files there, and loses nothing."""
     git(shop.folder, "mv", "web/pages", "web/catalog")
@@ -138,6 +141,7 @@ def test_missing_library_files_come_back_without_a_new_version(shop: MadeProject
     assert "Up to date" in shop.update().stdout
 
 
+@pytest.mark.slow
 def test_the_same_lines_of_the_library_are_marked(upstream: BaseProject, shop: MadeProject) -> None:
     """A team's change in the library is not lost if the base project changed the same lines."""
     for project, who in ((shop, "the team"), (upstream, "the base project")):
@@ -198,6 +202,7 @@ def test_a_project_names_its_teams_changes_in_the_library(shop: MadeProject) -> 
     assert "\n".join(names) in said()
 
 
+@pytest.mark.slow
 def test_a_project_without_the_list_of_hashes_gets_it(upstream: BaseProject, shop: MadeProject) -> None:
     """Like a project made before there was a list; it names nothing that the team did not do."""
     (shop.folder / HASHES).unlink()

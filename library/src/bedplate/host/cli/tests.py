@@ -183,7 +183,7 @@ class Tests:
             self.run("python -m pytest library/tests/system -m 'not stack' --numprocesses 3")  # see conftest.py
         if (ROOT / "template").is_dir():
             self.title("Creation and update of projects")
-            self.run("python -m pytest template/tests -m 'not stack' --numprocesses 3")
+            self.run("python -m pytest template/tests -m 'not stack and not slow' --numprocesses 3")
 
     def test_stack(self, *, slow: bool = False) -> None:
         """Run the tests in containers, or the slow ones among them."""
@@ -206,6 +206,7 @@ class Tests:
         if slow:
             self.title("Three machines, conversions, interruptions, kills, a soak")
             self.run("python -m pytest library/tests/system -m slow --numprocesses 2")
+            self.run("python -m pytest template/tests -m slow --numprocesses 3")
             return
         self.title("The stack, in containers")
         self.run("python -m pytest library/tests/system -m 'stack and not slow' --numprocesses 2")  # see conftest.py
