@@ -14,9 +14,10 @@ from urllib.parse import urlsplit
 
 from bedplate import s3
 from bedplate.testing.compose import wait_until
-from botocore.exceptions import ClientError  # type: ignore[import-untyped]
+from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[import-untyped]
 
 LIMIT: Final = 60
+START_ATTEMPTS: Final = 3
 REGION: Final = "eu-central-1"
 ADMINISTRATOR: Final = s3.Key("ADMINISTRATOR", "of-the-tests")
 BUCKETS: Final = ("uploads", "others")
@@ -73,18 +74,8 @@ def s3_service(folder: Path, *, host: str = "127.0.0.1") -> Iterator[S3Service]:
     """Run the service at this address of the machine; it is empty at first."""
     folder.mkdir()
     (folder / "accounts.json").write_text(accounts())
-    ports = {name: _free_port(host) for name in ("s3", "master", "volume", "filer")}
-    options = [f"-{name}.port={port}" for name, port in ports.items()]
-    options += [f"-{name}.port.grpc={_free_port(host)}" for name in ports]
-    options += [f"-ip={host}", f"-ip.bind={host}", f"-dir={folder}", "-master.volumeSizeLimitMB=64", "-volume.max=50"]
-    options += [f"-s3.localSocket={folder / 's3'}", f"-filer.localSocket={folder / 'filer'}"]
-    options += ["-s3", f"-s3.config={folder / 'accounts.json'}", "-s3.iam=false", "-s3.port.iceberg=0"]
-    program = Path(sys.executable).parent / "weed"
-    with (folder / "log").open("wb") as log:
-        server = subprocess.Popen([program, "server", *options], cwd=folder, stdout=log, stderr=log)
-    service = S3Service(f"http://{host}:{ports['s3']}")
+    server, service = _start(folder, host)
     try:
-        wait_until(lambda: _has_buckets(server, service), limit=LIMIT, what="SeaweedFS answers")
         yield service
     finally:
         server.kill()
@@ -92,8 +83,31 @@ def s3_service(folder: Path, *, host: str = "127.0.0.1") -> Iterator[S3Service]:
         shutil.rmtree(folder)
 
 
-def _has_buckets(server: "subprocess.Popen[bytes]", service: S3Service) -> bool:
-    assert server.poll() is None, "SeaweedFS did not start"
+def _start(folder: Path, host: str) -> "tuple[subprocess.Popen[bytes], S3Service]":
+    """Start the service; again if another program took one of its ports meanwhile."""
+    for _ in range(START_ATTEMPTS):
+        ports = {name: _free_port(host) for name in ("s3", "master", "volume", "filer")}
+        options = [f"-{name}.port={port}" for name, port in ports.items()]
+        options += [f"-{name}.port.grpc={_free_port(host)}" for name in ports]
+        options += ["-s3", f"-s3.config={folder / 'accounts.json'}", "-s3.iam=false"]
+        options += ["-s3.port.iceberg=0", "-s3.port.lance=0", f"-s3.localSocket={folder / 's3'}"]
+        options += [f"-filer.localSocket={folder / 'filer'}", f"-ip={host}", f"-ip.bind={host}", f"-dir={folder}"]
+        options += ["-master.volumeSizeLimitMB=64", "-volume.max=50"]
+        with (folder / "log").open("wb") as log:
+            command = [str(Path(sys.executable).parent / "weed"), "server", *options]
+            server = subprocess.Popen(command, cwd=folder, stdout=log, stderr=log)
+        service = S3Service(f"http://{host}:{ports['s3']}")
+        wait_until(lambda: _ended(server) or _has_buckets(service), limit=LIMIT, what="SeaweedFS answers")  # noqa: B023 - at once
+        if not _ended(server):
+            return server, service
+    raise AssertionError(f"SeaweedFS did not start: {(folder / 'log').read_text()[-2000:]}")
+
+
+def _ended(server: "subprocess.Popen[bytes]") -> bool:
+    return server.poll() is not None
+
+
+def _has_buckets(service: S3Service) -> bool:
     address = urlsplit(service.url)
     with socket.socket() as probe:
         if probe.connect_ex((address.hostname, address.port)):
@@ -104,7 +118,7 @@ def _has_buckets(server: "subprocess.Popen[bytes]", service: S3Service) -> bool:
         for name in BUCKETS:
             if name not in existing:
                 client.create_bucket(Bucket=name)
-    except ClientError:  # its parts start one after the other
+    except (ClientError, BotoCoreError):  # its parts start one after the other
         return False
     return True
 

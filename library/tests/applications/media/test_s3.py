@@ -139,6 +139,18 @@ def test_signed_addresses_are_tried(use_s3: Callable[..., Any], monkeypatch: pyt
         call_command("check_uploads")
 
 
+def test_no_message_shows_a_signed_address(use_s3: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    use_s3()
+
+    def fail(url: str, **_: Any) -> None:
+        raise requests.ConnectionError(f"no answer from {url}")
+
+    monkeypatch.setattr(requests, "get", fail)
+    with pytest.raises(CommandError, match="MEDIA_URL answers ConnectionError to a signed address") as raised:
+        call_command("check_uploads")
+    assert "Signature" not in str(raised.value)
+
+
 class Forgetful(BaseHTTPRequestHandler):
     """Passes requests on to the service; the answer to the first PUT is lost."""
 

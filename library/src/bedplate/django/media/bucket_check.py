@@ -31,23 +31,29 @@ def require_usable(storage: Any) -> None:
         step = "read objects"
         with storage.open(name) as file:
             file.read()
-        step = "send them for signed addresses"  # as nginx asks for them
-        signed = f"{storage.address}/{storage.signed_address(name, method='GET')}"
-        answer = requests.get(signed, timeout=LIMIT, allow_redirects=False)
-        if answer.content != TEXT:
-            raise ImproperlyConfigured(_explain_refused(storage, answer.status_code))
+        _fetch_as_nginx(storage, name)
         step = "keep conditions"
         storage.check_conditions(name, TEXT)
         step = "delete objects"
         storage.delete(name)
-    except (ImproperlyConfigured, *storage.failures, requests.RequestException, OSError) as error:
+    except (ImproperlyConfigured, *storage.failures, OSError) as error:
         raise CommandError(_explain(storage, step, error)) from error
 
 
-def _explain_refused(storage: Any, status: int) -> str:
+def _fetch_as_nginx(storage: Any, name: str) -> None:
+    """Raise ImproperlyConfigured unless the service sends an object for a signed address, which no message shows."""
+    signed = f"{storage.address}/{storage.signed_address(name, method='GET')}"
+    try:
+        answer = requests.get(signed, timeout=LIMIT, allow_redirects=False)
+        found = str(answer.status_code)
+    except requests.RequestException as error:
+        found = type(error).__name__
+    else:
+        if answer.content == TEXT:
+            return
     hint = " S3_REGION and S3_ENDPOINT belong together." if storage.scheme == "s3" else ""
-    return (
-        f"{storage.scheme}://{storage.bucket_name} of MEDIA_URL answers {status} to a signed address, so no visitor "
+    raise ImproperlyConfigured(
+        f"{storage.scheme}://{storage.bucket_name} of MEDIA_URL answers {found} to a signed address, so no visitor "
         f"would get an upload.{hint} The clock of this machine counts, too: {HOW_TO}"
     )
 
