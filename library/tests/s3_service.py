@@ -1,6 +1,7 @@
 """SeaweedFS: a service with S3's protocol, which checks signatures, rights and conditions. Its data are in a folder."""
 
 import json
+import re
 import shutil
 import socket
 import subprocess
@@ -80,7 +81,10 @@ def s3_service(folder: Path, *, host: str = "127.0.0.1") -> Iterator[S3Service]:
     finally:
         server.kill()
         server.wait()
+        opened = re.findall(r"Unix socket (/\S+)", (folder / "log").read_text(errors="replace"))
         shutil.rmtree(folder)
+        for path in opened:
+            Path(path).unlink(missing_ok=True)
 
 
 def _start(folder: Path, host: str) -> "tuple[subprocess.Popen[bytes], S3Service]":
