@@ -8,6 +8,8 @@ from typing import Final, Protocol
 
 NEW: Final = "0"
 """The expected generation of an object that does not exist yet."""
+WRITER: Final = "written-by"
+"""The metadata of a small object in a bucket: by it a call knows what it wrote after the first answer was lost."""
 
 
 @dataclass(frozen=True, kw_only=True)

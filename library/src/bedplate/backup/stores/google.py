@@ -26,14 +26,13 @@ from bedplate.backup.errors import (
     MissingError,
     WrongUseError,
 )
-from bedplate.backup.stores import NEW, StoredObject
+from bedplate.backup.stores import NEW, WRITER, StoredObject
 
 # How long to wait for a response, and to retry while the store answers 429 or 5xx, or closes the connection.
 RESPONSE_TIMEOUT_SECONDS: Final = 60
 RETRY_SECONDS: Final = 180
 # Larger files are sent in chunks of this size, which are in memory, one per thread; a lost one is sent again.
 CHUNK_SIZE: Final = 2 << 20
-WRITER: Final = "written-by"
 # Otherwise the client also requests the bucket's metadata, which requires another role.
 os.environ.setdefault("DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA", "true")
 

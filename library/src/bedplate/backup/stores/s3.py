@@ -20,7 +20,7 @@ from bedplate.backup.errors import (
     MissingError,
     WrongUseError,
 )
-from bedplate.backup.stores import NEW, StoredObject
+from bedplate.backup.stores import NEW, WRITER, StoredObject
 from bedplate.environment import Environment
 
 try:
@@ -28,7 +28,6 @@ try:
 except ImportError:
     raise WrongUseError(s3.NO_CLIENT) from None
 
-WRITER: Final = "written-by"
 BODY_ATTEMPTS: Final = 5
 LONGEST_WAIT: Final = 20
 """Seconds between two attempts of the client, at most."""
