@@ -5,7 +5,9 @@ import socket
 import ssl
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from threading import Event
 from typing import Final
 
 from bedplate.testing.server import DOMAIN, Server
@@ -21,10 +23,10 @@ def connect(server: Server) -> ssl.SSLSocket:
     return context.wrap_socket(plain, server_hostname=DOMAIN)
 
 
-def say(server: Server, text: str) -> str:
-    """Return everything received for this text, until the other side closes or falls silent."""
+def say(server: Server, text: str, *, patience: float = 10) -> str:
+    """Return everything received for this text, until the other side closes or is silent for `patience` seconds."""
     with connect(server) as connection:
-        connection.settimeout(10)
+        connection.settimeout(patience)
         answer = b""
         try:
             connection.sendall(text.encode("latin-1"))
@@ -43,6 +45,29 @@ def stalled(server: Server, beginning: str, size: int) -> Iterator[list[ssl.SSLS
         for connection in connections:
             connection.sendall(beginning.encode("latin-1"))
         yield connections
+
+
+@contextmanager
+def unfinished(server: Server, beginning: str, size: int) -> Iterator[None]:
+    """Keep `size` requests open that have each sent `beginning`, and then a byte now and then, to stay connected."""
+    begun: list[ssl.SSLSocket] = []
+    end = Event()
+
+    def drip() -> None:
+        while not end.wait(SLOW):
+            for connection in begun:
+                send(connection, b"a")
+
+    with ExitStack() as opened, ThreadPoolExecutor(1) as beside:
+        beside.submit(drip)
+        try:
+            for _number in range(size):
+                connection = opened.enter_context(connect(server))
+                connection.sendall(beginning.encode("latin-1"))
+                begun.append(connection)
+            yield
+        finally:
+            end.set()
 
 
 def drip_until_closed(connections: Sequence[ssl.SSLSocket], byte: bytes, *, limit: float) -> list[bytes]:

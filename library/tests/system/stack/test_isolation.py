@@ -1,6 +1,7 @@
 """An app whose handlers write to storage, cache, queue, mail and HTTP reaches nothing live from a copy."""
 
 import hashlib
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -70,8 +71,10 @@ class Spied:
 
 
 def plant(directory: Path, *, later: bool) -> None:
-    """Put the app into the project, with its data migration only if `later`."""
+    """Put the app into the project, with its data migration only if `later`; no cron jobs, which record their runs."""
     shutil.copytree(SPY, directory / "web/spy", dirs_exist_ok=True)
+    crontab = directory / "cron/crontab"
+    crontab.write_text("".join(line for line in crontab.read_text().splitlines(True) if not re.match(r"[\d*]", line)))
     if not later:
         (directory / "web/spy" / LATER).unlink()
         settings = directory / "web/config/settings.py"
