@@ -58,7 +58,7 @@ def test_releases_follow_one_another(base: BaseProject, tmp_path: Path) -> None:
     assert "Up to date" in project.update().stdout
 
 
-@pytest.mark.parametrize("version", OLD)
+@pytest.mark.parametrize("version", [pytest.param("the first", marks=pytest.mark.slow), "with uploads"])
 def test_it_updates_to_the_newest_version(base: BaseProject, tmp_path: Path, version: str) -> None:
     """All changes of the team and of the base project are there or marked; a second update does nothing."""
     project = base.make_as_of(OLD[version], tmp_path)

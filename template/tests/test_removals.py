@@ -118,6 +118,7 @@ def test_every_link_leads_somewhere(whole: MadeProject) -> None:
     assert [link for page in pages for link in dead_links(whole.folder, page)] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES)
 def test_one_by_one(project: MadeProject, page: str) -> None:
     """Each can be removed alone: no file names it, linters find nothing, pages and their translations are complete."""

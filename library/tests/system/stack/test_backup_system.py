@@ -9,21 +9,32 @@ from stack.roles import superuser_variables
 
 pytestmark = pytest.mark.stack
 
-ELSEWHERE: Final = ("--ignore=/library/tests/backup/test_s3_media.py",)  # no container has a client of S3
+FOLDER: Final = "/library/tests/backup/postgresql"
+RARE: Final = (  # servers and moments that few have: in ./run_tests.sh slow
+    "damaged_databases",
+    "exported_dumps",
+    "foreign_servers",
+    "many_tables",
+    "time_limit",
+    "undone_production",
+    "unusual_owner",
+    "while_in_use",
+)
+
+
+def pass_in_its_container(stack: Stack, *tests: str) -> None:
+    """Run these tests in the container of cron, as a superuser of PostgreSQL."""
+    command = ("python", "-m", "pytest", *tests, "-m", "postgresql", "-p", "no:cacheprovider")
+    with superuser_variables(stack) as login:
+        assert " passed" in stack.compose("run", "--rm", "--no-deps", "--no-TTY", *login, "cron", *command, limit=1500)
 
 
 def test_backup_system_passes_its_tests_in_its_container(stack: Stack) -> None:
     """Backups of a real PostgreSQL restore to the same data, and damage is found before anything is touched."""
-    tests = (
-        "python",
-        "-m",
-        "pytest",
-        "/library/tests/backup",
-        *ELSEWHERE,
-        "-m",
-        "postgresql",
-        "-p",
-        "no:cacheprovider",
-    )
-    with superuser_variables(stack) as login:
-        assert " passed" in stack.compose("run", "--rm", "--no-deps", "--no-TTY", *login, "cron", *tests, limit=1500)
+    pass_in_its_container(stack, FOLDER, *(f"--ignore={FOLDER}/test_{name}.py" for name in RARE))
+
+
+@pytest.mark.slow
+def test_backup_system_passes_its_rare_tests(stack: Stack) -> None:
+    """So they do on damaged, foreign and huge servers, and in use."""
+    pass_in_its_container(stack, *(f"{FOLDER}/test_{name}.py" for name in RARE))

@@ -93,7 +93,14 @@ SAYS: Final = {
 }
 
 
-@pytest.mark.parametrize("harm", [drop_the_database, damage_a_page, make_a_medium_unreadable])
+@pytest.mark.parametrize(
+    "harm",
+    [
+        drop_the_database,
+        pytest.param(damage_a_page, marks=pytest.mark.slow),
+        pytest.param(make_a_medium_unreadable, marks=pytest.mark.slow),
+    ],
+)
 def test_how_to_brings_production_back(stack: Stack, harm: Callable[[Stack], str]) -> None:
     """Without the option the restore is refused, and names it; with it the site is back, as it was backed up."""
     with overridden(stack, {"services": PROD}):

@@ -201,6 +201,7 @@ def assert_disk_is_full(result: subprocess.CompletedProcess[str], *, step: str) 
     assert "docker system df" in result.stderr
 
 
+@pytest.mark.slow
 def test_disk_is_full_for_the_images(site: Server, served: None) -> None:
     """Images for which the disk has no room are not used. `/dev/full` is always full."""
     before = containers(site)
@@ -237,6 +238,7 @@ def deploy_unless_locked(site: Server) -> subprocess.CompletedProcess[str] | Non
     return None if "is running" in result.stderr else result
 
 
+@pytest.mark.slow
 def test_ctrl_c(site: Server, served: None, tmp_path: Path) -> None:
     """Interrupted while the new release already answers, it returns to the old one."""
     before = webs(site)
@@ -281,6 +283,7 @@ def test_restart(site: Server, served: None) -> None:
     assert "release 1" in page
 
 
+@pytest.mark.slow
 def test_unchanged_code(site: Server, served: None, report: Report) -> None:
     """It is a release like any other. Images older than those for rollbacks are removed."""
     seconds = succeed(site, "--no-backup")

@@ -14,7 +14,11 @@ from documents import blocks_of, commands_of
 from stack.managed_server import ManagedServer, managed_server
 from stack.valkey import write_certificate
 
-pytestmark = [pytest.mark.stack, pytest.mark.parametrize("server", ["prod"], indirect=True, scope="session")]
+pytestmark = [
+    pytest.mark.stack,
+    pytest.mark.slow,  # in every run: such a server under the three machines, and test_managed_postgresql.py
+    pytest.mark.parametrize("server", ["prod"], indirect=True, scope="session"),
+]
 
 HOW_TO: Final = ROOT / "library/docs/how-to/managed-postgresql.md"
 (PASSWORD,) = commands_of(HOW_TO, section="Its role and database")

@@ -59,6 +59,7 @@ def test_check_is_quiet_after_such_a_night(cron: NightCron) -> None:
     assert cron.subjects() == []
 
 
+@pytest.mark.slow
 @in_prod
 def test_missing_backup_raises_the_alarm(cron: NightCron) -> None:
     """After nights without a backup, the check fails with the reason, and the admin has mail."""
@@ -68,6 +69,7 @@ def test_missing_backup_raises_the_alarm(cron: NightCron) -> None:
     cron.wait_for_mail("Cron: check_backups: Exited with 1.")
 
 
+@pytest.mark.slow
 @in_prod
 def test_alarm_ends_once_there_is_a_backup_again(cron: NightCron) -> None:
     """The next night makes a backup and verifies it, and the check is quiet again."""

@@ -98,6 +98,7 @@ def test_metrics_token(server: Server) -> None:
     assert_nothing_is_left(server)
 
 
+@pytest.mark.slow
 @on_prod
 def test_secret_key(server: Server, superuser: Visitor, customer: Visitor) -> None:
     """With a new key users stay logged in, and no request fails; once the old key is forgotten, it opens nothing."""

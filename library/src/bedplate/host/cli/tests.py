@@ -31,8 +31,8 @@ Usage: ./run_tests.sh [all | fast | tools | stack | slow]
 
 In the base project's own repository, its library is tested too: in fast its applications; in tools backups,
 certificates, the install, embedded mode, creation and update of projects; in stack every promise of the documentation.
-Not in all: slow, most of an hour, before a release: outages of several machines and of what is around them,
-conversions of servers of earlier versions, random interruptions and kills, and a soak.
+Not in all: slow, more than an hour, before a release: outages of several machines and of what is around them,
+conversions of servers of earlier versions, random interruptions and kills, a soak, and rarer cases of the above.
 
 It installs its tools: Python's in .venv, Node's in web/frontend/node_modules, and Node itself if this
 machine has no suitable one. The stack tests need a Docker engine and Chromium; as root on Debian, or when CI
@@ -241,8 +241,7 @@ def run_part(part: str) -> None:
     """Prepare the tools, and run the tests of a part."""
     tests = Tests()
     tests.prepare_python()
-    if part not in ("stack", "slow"):
-        tests.prepare_node()
+    tests.prepare_node()
     if part in ("all", "fast"):
         tests.lint()
         tests.test_fast()
