@@ -1,4 +1,4 @@
-"""Pytest plugin: print the place of each collected test, and whether it would be skipped."""
+"""Pytest plugin: print the place of each collected test, and whether it would be run."""
 
 import json
 import sys
@@ -12,8 +12,15 @@ RUN_BY_THE_STACK = "on PostgreSQL only"
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Print a line of JSON."""
     functions = [item for item in session.items if isinstance(item, pytest.Function)]
-    tests = [[item.location[0], item.originalname, is_skipped(item)] for item in functions]
+    tests = [[item.location[0], item.originalname, runs(item)] for item in functions]
     sys.stdout.write(f"\ncollected: {json.dumps(tests)}\n")
+
+
+def runs(item: pytest.Item) -> int:
+    """Return 2 for a test of every run, 1 for one of `./run_tests.sh slow`, 0 for one that is skipped."""
+    if is_skipped(item):
+        return 0
+    return 1 if any(item.iter_markers("slow")) else 2
 
 
 def is_skipped(item: pytest.Item) -> bool:

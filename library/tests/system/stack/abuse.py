@@ -100,6 +100,6 @@ def send(connection: ssl.SSLSocket, data: bytes) -> bool:
     """Return whether the other side still accepts data."""
     try:
         connection.sendall(data)
-    except (ssl.SSLError, ConnectionError):
+    except OSError:
         return False
     return True

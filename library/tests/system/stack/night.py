@@ -106,7 +106,7 @@ def night(server: Server) -> Iterator[NightCron]:
     dotenv = server.directory / ".env"
     text = dotenv.read_text()
     cron = NightCron(server, admin=EMAIL)
-    cron.zone.write_bytes(time_zone(timedelta(0)))
+    cron.zone.write_bytes(time_zone(offset_to("12:00", datetime.now(UTC))))  # nothing is due soon
     try:
         dotenv.write_text(text.replace("COMPOSE_FILE=prod.yml", f"COMPOSE_FILE=prod.yml:{COMPOSE_FILE}"))
         server.compose("build", "cron", limit=300)

@@ -149,7 +149,7 @@ def test_slow_clients_are_disconnected(server: Server) -> None:
 
 
 def test_unfinished_uploads_take_no_memory(server: Server, report: Report) -> None:
-    """Many large uploads that hardly move wait on the disk: nginx stays within its memory, and drops them."""
+    """Many large uploads that hardly move wait on the disk: nginx stays within its memory; nothing of them is left."""
     head = f"POST / HTTP/1.1\r\n{HEAD}Content-Length: {LARGE}\r\n\r\n"
     with unfinished(server, head + "a" * (LARGE - 1000), UPLOADS):
         wait_until(lambda: waiting_uploads(server) == UPLOADS, limit=60, what="all uploads are on the disk")

@@ -193,6 +193,12 @@ def test_release_whose_worker_does_not_start(site: Server, served: None) -> None
     assert containers(site) == after
 
 
+def assert_old_images_are_removed(site: Server) -> None:
+    """Assert that there are the images of this release and of those for rollbacks, and no others."""
+    assert images(site) == {site.dotenv["RELEASE"], *site.dotenv["PREVIOUS_RELEASES"].split()}
+    assert len(images(site)) <= 3
+
+
 def assert_disk_is_full(result: subprocess.CompletedProcess[str], *, step: str) -> None:
     """Assert that the deploy failed in this step, and gives the reason and what to do."""
     assert result.returncode == 1, result.stdout
@@ -260,6 +266,7 @@ def test_killed_deploy_can_be_run_again(site: Server, served: None, tmp_path: Pa
     assert result.returncode == 0, result.stderr
     assert len(webs(site)) == 1
     assert "release 3" in site.get("/").text
+    assert_old_images_are_removed(site)
 
 
 def test_rollback(site: Server, served: None) -> None:
@@ -288,8 +295,7 @@ def test_unchanged_code(site: Server, served: None, report: Report) -> None:
     """It is a release like any other. Images older than those for rollbacks are removed."""
     seconds = succeed(site, "--no-backup")
     report(f"a deploy of unchanged code, under load: {seconds:.0f} s")
-    assert images(site) == {site.dotenv["RELEASE"], *site.dotenv["PREVIOUS_RELEASES"].split()}
-    assert len(images(site)) <= 3
+    assert_old_images_are_removed(site)
 
 
 def test_nothing_was_dropped(site: Server, traffic: Traffic, report: Report) -> None:

@@ -16,7 +16,7 @@ from stack.valkey import write_certificate
 
 pytestmark = [
     pytest.mark.stack,
-    pytest.mark.slow,  # in every run: such a server under the three machines, and test_managed_postgresql.py
+    pytest.mark.slow,  # in every run: test_managed_postgresql.py, and a server elsewhere under the three machines
     pytest.mark.parametrize("server", ["prod"], indirect=True, scope="session"),
 ]
 

@@ -19,6 +19,7 @@ from fake_server import HASHES
 from stack.conftest import CUSTOMER
 from stack.editing import appended, replaced
 from stack.fault_injection import interrupt_at
+from stack.roles import as_superuser
 from stack.traffic import Traffic
 
 HOW_TO: Final = ROOT / "library/docs/how-to/rotate-a-secret.md"
@@ -130,6 +131,8 @@ def interrupt(server: Server, step: str, console: Path) -> None:
 def test_database_password(server: Server, tmp_path: Path) -> None:
     """Interrupted when PostgreSQL already has the new one, the site serves; run again, it ends. The old one is gone."""
     old = server.secret("postgres_password").strip()
+    as_superuser(server, "ALTER SYSTEM SET log_statement = 'ddl'")
+    as_superuser(server, "SELECT pg_reload_conf()")
     with load_clients(server):
         interrupt(server, "[5] ", tmp_path / "console")
         assert "the rotation is not complete" in (tmp_path / "console").read_text()
@@ -141,6 +144,10 @@ def test_database_password(server: Server, tmp_path: Path) -> None:
     assert server.secret("postgres_server_password").strip() == new
     assert old not in (server.directory / "rotate_secret.log").read_text()
     assert new not in (server.directory / "rotate_secret.log").read_text()
+    log = server.compose("logs", "postgres")
+    assert "ALTER USER" in log
+    assert new not in log  # PostgreSQL got a hash
+    as_superuser(server, "ALTER SYSTEM RESET log_statement")
     assert_nothing_is_left(server)
 
 

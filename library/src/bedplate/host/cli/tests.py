@@ -30,7 +30,7 @@ Usage: ./run_tests.sh [all | fast | tools | stack | slow]
           application's tests on PostgreSQL, a backup and its restore, a deploy
 
 In the base project's own repository, its library is tested too: in fast its applications; in tools backups,
-certificates, the install, embedded mode, creation and update of projects; in stack every promise of the documentation.
+certificates, the install, embedded mode, creation and update of projects; in stack the promises of the documentation.
 Not in all: slow, more than an hour, before a release: outages of several machines and of what is around them,
 conversions of servers of earlier versions, random interruptions and kills, a soak, and rarer cases of the above.
 
@@ -204,7 +204,7 @@ class Tests:
             return
         self.prepare_program("ssh-keygen", "openssh-client")
         if slow:
-            self.title("Three machines, conversions, interruptions, kills, a soak")
+            self.title("Three machines, conversions, interruptions, kills, a soak, and rarer cases")
             self.run("python -m pytest library/tests/system -m slow --numprocesses 2")
             self.run("python -m pytest template/tests -m slow --numprocesses 3")
             return
