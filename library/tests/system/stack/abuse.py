@@ -23,10 +23,10 @@ def connect(server: Server) -> ssl.SSLSocket:
     return context.wrap_socket(plain, server_hostname=DOMAIN)
 
 
-def say(server: Server, text: str, *, patience: float = 10) -> str:
-    """Return everything received for this text, until the other side closes or is silent for `patience` seconds."""
+def say(server: Server, text: str) -> str:
+    """Return everything received for this text, until the other side closes or falls silent."""
     with connect(server) as connection:
-        connection.settimeout(patience)
+        connection.settimeout(10)
         answer = b""
         try:
             connection.sendall(text.encode("latin-1"))
@@ -48,8 +48,11 @@ def stalled(server: Server, beginning: str, size: int) -> Iterator[list[ssl.SSLS
 
 
 @contextmanager
-def unfinished(server: Server, beginning: str, size: int) -> Iterator[None]:
-    """Keep `size` requests open that have each sent `beginning`, and then a byte now and then, to stay connected."""
+def unfinished(server: Server, size: int, *, length: int, sent: int = 0) -> Iterator[None]:
+    """Keep `size` requests open with bodies of `length` bytes, `sent` of them at once, then one now and then.
+
+    Each is one that nginx has let in, before the next begins.
+    """
     begun: list[ssl.SSLSocket] = []
     end = Event()
 
@@ -63,11 +66,18 @@ def unfinished(server: Server, beginning: str, size: int) -> Iterator[None]:
         try:
             for _number in range(size):
                 connection = opened.enter_context(connect(server))
-                connection.sendall(beginning.encode("latin-1"))
+                connection.sendall(post(length).encode())
+                assert connection.recv(100).startswith(b"HTTP/1.1 100 ")
+                connection.sendall(b"a" * sent)
                 begun.append(connection)
             yield
         finally:
             end.set()
+
+
+def post(length: int) -> str:
+    """Return the head of a request with a body of this length; nginx answers 100 when it has let it in."""
+    return f"POST / HTTP/1.1\r\n{HEAD}Content-Length: {length}\r\nExpect: 100-continue\r\n\r\n"
 
 
 def drip_until_closed(connections: Sequence[ssl.SSLSocket], byte: bytes, *, limit: float) -> list[bytes]:

@@ -10,7 +10,7 @@ from bedplate.testing.compose import wait_until
 from bedplate.testing.server import DOMAIN, Server
 from bedplate.testing.visitor import BLOCKED
 
-from stack.abuse import HEAD, connect, drip_until_closed, say, stalled, unfinished
+from stack.abuse import HEAD, connect, drip_until_closed, post, say, stalled, unfinished
 from stack.conftest import CUSTOMER, Report
 from stack.memory import MIB, memory_of
 
@@ -150,21 +150,15 @@ def test_slow_clients_are_disconnected(server: Server) -> None:
 
 def test_unfinished_uploads_take_no_memory(server: Server, report: Report) -> None:
     """Many large uploads that hardly move wait on the disk: nginx stays within its memory; nothing of them is left."""
-    head = f"POST / HTTP/1.1\r\n{HEAD}Content-Length: {LARGE}\r\n\r\n"
-    with unfinished(server, head + "a" * (LARGE - 1000), UPLOADS):
+    with unfinished(server, UPLOADS, length=LARGE, sent=LARGE - 1000):
         wait_until(lambda: waiting_uploads(server) == UPLOADS, limit=60, what="all uploads are on the disk")
         assert server.get("/").status == 200
-        with unfinished(server, head, 20 - UPLOADS):
-            wait_until(lambda: is_refused(server, head), limit=60, what="one more is refused")
+        with unfinished(server, 20 - UPLOADS, length=LARGE):
+            assert statuses(say(server, post(LARGE))) == [BLOCKED]
         used = memory_of(server)["nginx"].working_set
         report(f"nginx, with {UPLOADS} uploads of 24 MiB that hardly move: {used / MIB:.0f} MiB (of 256)")
         assert used < 128 * MIB
     wait_until(lambda: waiting_uploads(server) == 0, limit=60, what="nothing of them is left on the disk")
-
-
-def is_refused(server: Server, request: str) -> bool:
-    """Return whether one more request is refused, as it is once nginx has read those before it."""
-    return statuses(say(server, request, patience=2)) == [BLOCKED]
 
 
 def waiting_uploads(server: Server) -> int:
@@ -176,10 +170,8 @@ def waiting_uploads(server: Server) -> int:
 @pytest.mark.usefixtures("customer")
 def test_connections_of_one_address_are_limited(server: Server) -> None:
     """A client with hundreds of open requests is refused some of them; clients of other addresses notice nothing."""
-    body = f"POST / HTTP/1.1\r\n{HEAD}Content-Length: 1000\r\n\r\n"
-    with unfinished(server, body, 256):
-        one_more = f"GET / HTTP/1.1\r\n{HEAD}Connection: close\r\n\r\n"
-        wait_until(lambda: is_refused(server, one_more), limit=60, what="one more is refused")
+    with unfinished(server, 256, length=1000):
+        assert statuses(say(server, f"GET / HTTP/1.1\r\n{HEAD}Connection: close\r\n\r\n")) == [BLOCKED]
         assert server.visit_from("cron", "log_in", *CUSTOMER) == "True"
 
 
