@@ -22,6 +22,7 @@ from bedplate.testing.visitor import code_of, token_of
 
 CHROMIUM: Final = "/usr/bin/chromium"
 NETWORK_CHANGED: Final = "net::ERR_NETWORK_CHANGED"
+IMPORT_FAILED: Final = "Failed to fetch dynamically imported module"  # what a page says of an aborted request
 # The next attempt may begin before Chromium shows its own page about the one that failed, and is ended by it.
 ERROR_PAGE: Final = "is interrupted by another navigation to"
 PATIENCE: Final = 60  # seconds, while other tests start and remove containers
@@ -55,10 +56,13 @@ class Console:
 
     errors: list[str] = field(default_factory=list)
     expected: list[str] = field(default_factory=list)
+    interrupted: bool = False
+    """Whether a request was aborted because the machine's networks changed."""
 
     def watch(self, page: Page) -> None:
         """Collect the page's errors from now on."""
         page.on("console", self._add)
+        page.on("requestfailed", self._note)
         page.on("pageerror", lambda error: self.errors.append(f"uncaught: {error}"))
 
     def expect(self, text: str) -> None:
@@ -67,9 +71,13 @@ class Console:
 
     def check(self) -> None:
         """Fail if there is an unexpected error, or an expected one is missing."""
-        unexpected = [error for error in self.errors if not any(text in error for text in self.expected)]
+        excused = [*self.expected, *([IMPORT_FAILED] if self.interrupted else [])]
+        unexpected = [error for error in self.errors if not any(text in error for text in excused)]
         assert not unexpected, unexpected
         assert not [text for text in self.expected if not any(text in error for error in self.errors)], self.errors
+
+    def _note(self, request: Request) -> None:
+        self.interrupted = self.interrupted or NETWORK_CHANGED in (request.failure or "")
 
     def _add(self, message: ConsoleMessage) -> None:
         # A container that starts or stops on the machine changes its network: not an error of the page.

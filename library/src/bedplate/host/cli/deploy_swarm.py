@@ -86,10 +86,10 @@ def check(options: argparse.Namespace, steps: Steps) -> tuple[SwarmSteps, list[M
     else:
         deploy.deployment = replace(deployment, earlier="")
     if deployment.rollback and not releases.find(deployment.new):
-        raise AbortError(
-            f"there is nothing to go back to: the swarm does not know the release '{deployment.new}'.",
-            "Check that version out, and deploy it.",
+        known = (
+            f"the swarm does not know the release {deployment.new}" if deployment.new else "this is the first release"
         )
+        raise AbortError(f"there is nothing to go back to: {known}.", "Check that version out, and deploy it.")
     if deployment.restart and not deploy.previous:
         raise AbortError("nothing is deployed yet.", f"First: {COMMAND}")
     return deploy, found
