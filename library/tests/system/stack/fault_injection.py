@@ -38,6 +38,12 @@ def interrupt_at(*command: str | Path, said: str, number: signal.Signals, consol
         return process.wait(timeout=120)
 
 
+def stop_in_step(site: Server, step: str, number: signal.Signals, console: Path) -> int:
+    """Deploy, send the signal once this step is on its console, and return its exit status."""
+    command = (site.directory / "bedplate", "deploy", "--yes", "--no-backup")
+    return interrupt_at(*command, said=step, number=number, console=console)
+
+
 def kill_main_process(stack: Stack, service: str, *, which: int = 0) -> None:
     """Kill the main process of a service's container with SIGKILL; return when Docker has restarted the container."""
     identifier = stack.compose("ps", "--quiet", service).split()[which]

@@ -18,7 +18,7 @@ from documents import commands_of
 
 from stack.conftest import Report
 from stack.editing import appended, edited, replaced
-from stack.fault_injection import interrupt_at
+from stack.fault_injection import stop_in_step
 from stack.first_server import clone
 from stack.traffic import Traffic
 
@@ -81,11 +81,6 @@ def containers(site: Server) -> dict[str, Any]:
 def webs(site: Server) -> list[str]:
     """Return the containers of web."""
     return [name for name in containers(site) if name.startswith("web ")]
-
-
-def images(site: Server) -> set[str]:
-    """Return the tags of the images of web."""
-    return set(run("docker", "image", "ls", "--format", "{{.Tag}}", f"{site.project}-web").split())
 
 
 def change(checkout: Path, text: str) -> None:
@@ -195,8 +190,9 @@ def test_release_whose_worker_does_not_start(site: Server, served: None) -> None
 
 def assert_old_images_are_removed(site: Server) -> None:
     """Assert that there are the images of this release and of those for rollbacks, and no others."""
-    assert images(site) == {site.dotenv["RELEASE"], *site.dotenv["PREVIOUS_RELEASES"].split()}
-    assert len(images(site)) <= 3
+    images = set(run("docker", "image", "ls", "--format", "{{.Tag}}", f"{site.project}-web").split())
+    assert images == {site.dotenv["RELEASE"], *site.dotenv["PREVIOUS_RELEASES"].split()}
+    assert len(images) <= 3
 
 
 def assert_disk_is_full(result: subprocess.CompletedProcess[str], *, step: str) -> None:
@@ -230,12 +226,6 @@ def test_disk_is_full_for_the_backup(site: Server, served: None, tmp_path: Path)
         run("umount", tmp_path)
     assert_disk_is_full(result, step="Back up")
     assert_nothing_changed(site, before)
-
-
-def stop_in_step(site: Server, step: str, number: signal.Signals, console: Path) -> int:
-    """Deploy, send the signal once this step is on its console, and return its exit status."""
-    command = (site.directory / "bedplate", "deploy", "--yes", "--no-backup")
-    return interrupt_at(*command, said=step, number=number, console=console)
 
 
 def deploy_unless_locked(site: Server) -> subprocess.CompletedProcess[str] | None:
