@@ -18,7 +18,7 @@ CHOICES = [
 
 
 @pytest.fixture(
-    params=[pytest.param(CHOICES[0], marks=pytest.mark.slow), CHOICES[1]],  # the first: as test_additions.py
+    params=CHOICES,
     ids=[" ".join(options) for _, options in CHOICES],
 )
 def project(base: BaseProject, tmp_path: Path, request: pytest.FixtureRequest) -> MadeProject:
@@ -36,6 +36,7 @@ def add_examples(project: MadeProject) -> None:
     (project.folder / "tests/test_example.py").write_text(f'"""An example."""\n\n{whole}')
 
 
+@pytest.mark.slow  # in every run: test_additions.py with all parts, test_removals.py without any
 def test_its_own_fast_tests_pass(project: MadeProject) -> None:
     """Linters, types, the application's and the frontend's tests: a new project begins green, with a team's tests."""
     add_examples(project)
@@ -63,25 +64,28 @@ def name_of(project: MadeProject) -> str:
     return name
 
 
+INNER: Final = f"{unique_slug()}-inner-"  # of the stacks of its tests
+
+
 def left_by_tests() -> list[str]:
-    """Return the containers, volumes, networks and images of stacks under test that Docker still has."""
+    """Return the containers, volumes, networks and images of its tests that Docker still has."""
     named = {"ps --all": "{{.Names}}", "volume ls": "{{.Name}}", "network ls": "{{.Name}}"}
     listed = [run("docker", *what.split(), "--format", name) for what, name in named.items()]
     names = "\n".join([*listed, run("docker", "image", "ls", "--format", "{{.Repository}}:{{.Tag}}")]).split()
-    return sorted(name for name in names if name.startswith("stack-test-"))
+    return sorted(name for name in names if name.startswith(INNER))
 
 
 @pytest.mark.stack
-def test_its_own_stack_tests_pass(base: BaseProject, tmp_path: Path) -> None:
+def test_its_own_stack_tests_pass(base: BaseProject, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """LOCAL and PROD, a login, a task, a backup, a deploy: a new project begins green, and nothing of it is left."""
-    before = left_by_tests()
+    monkeypatch.setenv("TEST_SLUG_PREFIX", INNER)
     project = base.make(tmp_path / "shop", name="Flower Shop")
     add_examples(project)
     (project.folder / "tests/test_name.py").write_text(NAME)
     result = project.test_stack()
     assert result.returncode == 0, result.stdout[-6000:] + result.stderr[-2000:]
     assert "All passed" in result.stdout
-    assert left_by_tests() == before
+    assert left_by_tests() == []
 
 
 @pytest.mark.stack

@@ -76,6 +76,7 @@ def test_strong_tests_leave_none(tmp_path: Path) -> None:
     assert strong.share == 1
 
 
+@pytest.mark.slow
 def test_interrupted_run_continues(tmp_path: Path) -> None:
     """Noticed faults are not tried again, survivors are: a test may have been written for them since."""
     noticed = tmp_path / "killed"

@@ -73,7 +73,7 @@ def test_a_missing_database_is_restored_and_an_empty_one_kept(embedded: Project)
     assert (notes(embedded), files(embedded.media)) == (["one", "two"], media)
 
 
-@pytest.mark.parametrize("name", ["folder/private", "folder/private/file"])
+@pytest.mark.parametrize("name", ["folder/private", pytest.param("folder/private/file", marks=pytest.mark.slow)])
 def test_unreadable_media_are_set_aside_and_come_back(embedded: Project, name: str) -> None:
     """They cannot be copied, and are kept until the restore after the next."""
     embedded.back_up()

@@ -131,6 +131,9 @@ def test_full_disk(place: Place) -> None:
     assert_explained(place, failing=[*READING, ("-b",)])
 
 
+OTHER_RIGHTS: Final = (("data", 0o000), ("a folder of backups", 0o500), ("a backup", 0o500))
+
+
 @pytest.fixture
 def closed() -> Iterator[Callable[[Path, int], None]]:
     """Return a function that removes rights until the test ends."""
@@ -147,7 +150,10 @@ def closed() -> Iterator[Callable[[Path, int], None]]:
 
 @pytest.mark.parametrize(
     "without",
-    [(what, mode) for what in ("data", "a folder of backups", "a backup") for mode in (0o000, 0o500)],
+    [
+        *(("data", 0o500), ("a folder of backups", 0o000), ("a backup", 0o000)),
+        *(pytest.param(each, marks=pytest.mark.slow) for each in OTHER_RIGHTS),
+    ],
     ids=lambda without: f"{without[0]}, {without[1]:o}",
 )
 def test_no_rights(

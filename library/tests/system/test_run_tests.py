@@ -24,8 +24,8 @@ def machine(tmp_path: Path) -> Path:
     (tools / "python").symlink_to(sys.executable)
     for packages, stamp in (("web/requirements-tools.txt", ""), ("library/tests/requirements.txt", "-tests")):
         shutil.copy(checkout / packages, checkout / f".venv/.requirements{stamp}")
-    begin = "the linters begin${PYTHONPATH:+ elsewhere}, with $(node --version) and npm $(npm --version)"
-    program(tools / "ruff", f'echo "{begin}"; exit 1')
+    begin = "the linters begin${PYTHONPATH:+ elsewhere}${PYTHONDONTWRITEBYTECODE:+ slowly}"
+    program(tools / "ruff", f'echo "{begin}, with $(node --version) and npm $(npm --version)"; exit 1')
     subprocess.run(["git", "init", "--quiet"], cwd=checkout, check=True)
     make_frontend(checkout / "web/frontend")
     commands = tmp_path / "commands"
@@ -58,7 +58,7 @@ def run_tests(machine: Path, *arguments: str) -> subprocess.CompletedProcess[str
     """Return the result of the tests on this machine."""
     return subprocess.run(
         [machine / "checkout/run_tests.sh", *arguments],
-        env={**os.environ, "PATH": str(machine / "commands")},
+        env={**os.environ, "PATH": str(machine / "commands"), "PYTHONDONTWRITEBYTECODE": "1"},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -1,5 +1,6 @@
 """Copies of this checkout to install and break: tests never touch the developer's `.env`, volumes or containers."""
 
+import os
 import secrets
 import shutil
 import socket
@@ -73,5 +74,5 @@ def free_port() -> int:
 
 
 def unique_slug() -> str:
-    """Return a unique project name: `stack-test-3f2a9c`."""
-    return f"stack-test-{secrets.token_hex(3)}"
+    """Return a unique project name: `stack-test-3f2a9c`, or with another prefix if TEST_SLUG_PREFIX is set."""
+    return f"{os.environ.get('TEST_SLUG_PREFIX', 'stack-test-')}{secrets.token_hex(3)}"

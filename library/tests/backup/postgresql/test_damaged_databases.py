@@ -11,7 +11,7 @@ from picture import Picture, connect
 from project import MakeProject, Project
 from psycopg import sql
 
-pytestmark = [pytest.mark.postgresql, pytest.mark.usefixtures("without_django")]
+pytestmark = [pytest.mark.postgresql, pytest.mark.slow, pytest.mark.usefixtures("without_django")]
 
 # The first page of a file: one bit of it changes, as on a failing disk.
 FLIP: Final = r"""f=%s; byte=$(od -An -tu1 -j8150 -N1 $f)

@@ -8,7 +8,7 @@ from picture import client, connect
 from project import MakeDatabase, MakeProject, Project
 from psycopg.sql import SQL, Identifier
 
-pytestmark = pytest.mark.postgresql
+pytestmark = [pytest.mark.postgresql, pytest.mark.slow]
 
 CUSTOMER = "erika@customer.example"
 MAKE_USER = """INSERT INTO users_user (email, password, name, is_superuser, is_staff, is_active, date_joined)

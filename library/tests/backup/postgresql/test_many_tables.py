@@ -6,7 +6,7 @@ import pytest
 from picture import connect
 from project import Project
 
-pytestmark = [pytest.mark.postgresql, pytest.mark.usefixtures("without_django")]
+pytestmark = [pytest.mark.postgresql, pytest.mark.slow, pytest.mark.usefixtures("without_django")]
 
 TABLES = 5000
 

@@ -9,7 +9,7 @@ from picture import connect
 from project import MakeProject, Project
 from verifying import LIMIT, is_at_rest, start, wait_until
 
-pytestmark = [pytest.mark.postgresql, pytest.mark.usefixtures("without_django")]
+pytestmark = [pytest.mark.postgresql, pytest.mark.slow, pytest.mark.usefixtures("without_django")]
 
 ENDED: Final = r"after 0\.05 minutes, the limit \(BACKUP_DRILL_LIMIT_MINUTES\).*says nothing about the backup"
 VIEW: Final[LiteralString] = """

@@ -12,7 +12,7 @@ from bedplate.backup.session import Session
 from picture import connect
 from project import MakeProject, Project
 
-pytestmark = [pytest.mark.postgresql, pytest.mark.usefixtures("without_django")]
+pytestmark = [pytest.mark.postgresql, pytest.mark.slow, pytest.mark.usefixtures("without_django")]
 
 REFUSED = (
     r"--undo set aside is in no backup with the changes since (....-..-.. ..:.. UTC): this restore would "

@@ -130,7 +130,7 @@ def test_a_policy_for_a_role_that_is_missing_is_no_obstacle(project: Project, ro
 
 
 @pytest.mark.usefixtures("without_django")
-@pytest.mark.parametrize("harm", ["gone", "does not answer"])
+@pytest.mark.parametrize("harm", ["gone", pytest.param("does not answer", marks=pytest.mark.slow)])
 def test_a_drill_needs_no_live_database(project: Project, harm: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a live database, a good backup is needed most."""
     fill(project)
@@ -176,7 +176,7 @@ def test_a_backup_of_newer_code_is_refused_as_by_a_restore(site: Project) -> Non
     assert said[0] == f"{said[1]} Nothing was replaced."
 
 
-@pytest.mark.parametrize("moment", [0.0, 0.6])
+@pytest.mark.parametrize("moment", [0.0, pytest.param(0.6, marks=pytest.mark.slow)])
 def test_a_killed_drill_leaves_nothing_and_the_next_one_passes(site: Project, moment: float) -> None:
     """The kernel closes the pipe of a killed drill, and the verifier removes the server."""
     before = fill(site)
@@ -211,6 +211,7 @@ def test_a_run_right_after_another_is_answered(site: Project) -> None:
     site.verify()
 
 
+@pytest.mark.slow
 def test_two_drills_at_once_both_pass(site: Project) -> None:
     """They run one after the other."""
     fill(site)

@@ -11,7 +11,7 @@ from bedplate.backup.stores import StoredObject
 from picture import Connection, connect
 from project import Project
 
-pytestmark = [pytest.mark.postgresql, pytest.mark.usefixtures("without_django")]
+pytestmark = [pytest.mark.postgresql, pytest.mark.slow, pytest.mark.usefixtures("without_django")]
 
 
 @contextmanager

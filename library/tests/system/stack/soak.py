@@ -99,7 +99,7 @@ def soak(server: Server, *, requests: int, tasks: int) -> Soaked:
 def load(server: Server, options: tuple[str, ...], *, requests: int, tasks: int) -> tuple[list[Reading], Traffic]:
     """Return the readings during the load, and after it."""
     readings = []
-    traffic = Traffic(server, pause=0, writing=False)
+    traffic = Traffic(server, pause=0, write_every=0)
     with ThreadPoolExecutor() as pool, traffic.running():
         started = pool.submit(write_all, server, options, tasks)
         while not (started.done() and traffic.requests >= requests and have_all_ended(server)):

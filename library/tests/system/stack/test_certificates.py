@@ -33,7 +33,7 @@ def issuer(server: Server) -> Iterator[Issuer]:
 @pytest.fixture(scope="module")
 def traffic(server: Server, issuer: Issuer) -> Iterator[Traffic]:
     """Yield the load of clients that also trust the issuer."""
-    traffic = Traffic(server, writing=False)
+    traffic = Traffic(server, write_every=0)
     traffic.visitor.context.load_verify_locations(cadata=issuer.root)
     with traffic.running():
         yield traffic

@@ -1,6 +1,7 @@
-"""Load clients that read and write without a pause over open connections, and the requests that failed."""
+"""Load clients that read and write over open connections, and the requests that failed."""
 
 import http.client
+import itertools
 import re
 import secrets
 import socket
@@ -14,8 +15,8 @@ from urllib.parse import urlencode
 from bedplate.testing.visitor import Visitor
 
 CLIENTS: Final = 4
-PAUSE: Final = 0.08  # seconds between two requests of one client: they share this machine with the deploy
-
+PAUSE: Final = 0.2  # seconds between two requests of one client: they share this machine with the deploy
+WRITE_EVERY: Final = 5  # rounds: each writes a task, which a worker runs
 
 CLOSED: Final = (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError)
 
@@ -53,11 +54,12 @@ class Traffic:
         *,
         clients: int = CLIENTS,
         pause: float = PAUSE,
-        writing: bool = True,
+        write_every: int = WRITE_EVERY,
         reconnecting: bool = False,
     ) -> None:
         """Create the user of all clients. Each waits `pause` seconds before a request.
 
+        They write in the first of each `write_every` rounds, with 0 in none.
         With `reconnecting` they do as browsers do: a request on an open connection that is closed without an answer is
         sent again, on a new one.
         """
@@ -65,7 +67,7 @@ class Traffic:
         server.make_user(email, password="a-visitor's-password")
         assert self.visitor.log_in(email, "a-visitor's-password"), self.visitor.ask("/accounts/login/")
         self.old_file = re.findall(r'href="(/static/[^"]+\.css)"', self.visitor.ask("/")[2])[0]
-        self.pause, self.writing, self.reconnecting = pause, writing, reconnecting
+        self.pause, self.write_every, self.reconnecting = pause, write_every, reconnecting
         self.requests = 0
         self.answered = [0] * clients  # to each of them
         self.page_seconds: list[float] = []  # duration of each page, static files left out
@@ -93,10 +95,13 @@ class Traffic:
 
     def _run_client(self, number: int) -> None:
         connection = Connection(self.visitor, number)
-        while not self._stop.is_set():
+        for round_number in itertools.count():
+            if self._stop.is_set():
+                break
             self._ask(connection, "/", expected=200)
             page = self._ask(connection, "/tasks/", expected=200)
-            if self.writing and (token := re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page)):
+            writes = self.write_every and round_number % self.write_every == 0
+            if writes and (token := re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page)):
                 form = urlencode({"csrfmiddlewaretoken": token[1], "seconds": "1"})
                 self._ask(connection, "/tasks/", body=form, expected=302)
             self._ask(connection, self.old_file, expected=200)

@@ -43,6 +43,8 @@ VENV: Final = ROOT / ".venv"
 INSTALL: Final = (  # modules are compiled when they are imported
     ".venv/bin/python -m pip install --no-compile --quiet --disable-pip-version-check --require-hashes --requirement"
 )
+# The first is that of ./bedplate. With the second, each program would compile Django again: three times as slow.
+NOT_INHERITED: Final = ("PYTHONPATH", "PYTHONDONTWRITEBYTECODE")
 FRONTEND: Final = ROOT / "web/frontend"
 FILES: Final = {
     "scripts": ("*.sh", "bedplate", ".ci/run", ".githooks/*", "cron/recorded", "library/nginx/commands/*"),
@@ -94,7 +96,7 @@ class Tests:
             return
         variables = dict(words.pop(0).split("=", 1) for _ in list(words) if re.match("[A-Z_]+=", words[0]))
         command = [part for word in words for part in ((files or {}).get(word.strip("{}"), [word]))]
-        inherited = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}  # that of ./bedplate
+        inherited = {name: value for name, value in os.environ.items() if name not in NOT_INHERITED}
         environment = {**inherited, "PATH": self.path, **variables}
         program = shutil.which(command[0], path=self.path) or command[0]
         status = subprocess.run([program, *command[1:]], cwd=folder, env=environment, check=False).returncode
@@ -178,7 +180,7 @@ class Tests:
         if (ROOT / "library/tests").is_dir():
             self.prepare_program("ssh-keygen", "openssh-client")  # it verifies our signatures
             self.title("The library: backups and certificates")
-            self.run("python -m pytest library -m 'not postgresql' --numprocesses 3")
+            self.run("python -m pytest library -m 'not postgresql and not slow' --numprocesses 3")
             self.title("The install: embedded mode, and invalid input")
             self.run("python -m pytest library/tests/system -m 'not stack' --numprocesses 3")  # see conftest.py
         if (ROOT / "template").is_dir():
@@ -205,13 +207,14 @@ class Tests:
         self.prepare_program("ssh-keygen", "openssh-client")
         if slow:
             self.title("Three machines, conversions, interruptions, kills, a soak, and rarer cases")
+            self.run("python -m pytest library -m 'slow and not postgresql' --numprocesses 3")
             self.run("python -m pytest library/tests/system -m slow --numprocesses 2")
             self.run("python -m pytest template/tests -m slow --numprocesses 3")
             return
         self.title("The stack, in containers")
         self.run("python -m pytest library/tests/system -m 'stack and not slow' --numprocesses 2")  # see conftest.py
         self.title("New projects, in containers, with their tests/")
-        self.run("python -m pytest template/tests -m stack")
+        self.run("python -m pytest template/tests -m 'stack and not slow' --numprocesses 2 --dist loadfile")
 
     def prepare_program(self, program: str, package: str) -> None:
         """Install a missing program that the tests run. Raise HostError if that needs a person."""

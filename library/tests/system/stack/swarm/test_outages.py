@@ -171,7 +171,7 @@ def test_most_managers_are_lost(swarm: Site, report: Report) -> None:
 
 def test_the_replica_takes_over(swarm: Site, report: Report) -> None:
     """Nothing that was committed is lost; the application finds it by itself."""
-    with Traffic(swarm, clients=3, reconnecting=True).running() as traffic:
+    with Traffic(swarm, clients=3, write_every=1, reconnecting=True).running() as traffic:
         wait_until(lambda: traffic.written > 20, limit=60, what="there are writes")
         swarm.lose_primary()
         started, written = time.monotonic(), traffic.written
@@ -195,7 +195,7 @@ def count(swarm: Site, rows: str) -> int:
 
 def measured(swarm: Site) -> int:
     """Return the number of requests that are answered in some seconds, after some to warm up."""
-    with Traffic(swarm, clients=6, pause=0, writing=False).running() as traffic:
+    with Traffic(swarm, clients=6, pause=0, write_every=0).running() as traffic:
         wait_until(lambda: traffic.requests > 100, limit=60, what="requests are answered")
         begun, started = traffic.requests, time.monotonic()
         wait_until(lambda: time.monotonic() - started > SECONDS, limit=2 * SECONDS, what="the measurement ends")
