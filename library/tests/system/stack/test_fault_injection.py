@@ -13,6 +13,7 @@ from bedplate.testing.server import Server
 from stack.conftest import Report
 from stack.fault_injection import kill_main_process, kill_one_worker, occupied
 from stack.traffic import Traffic
+from stack.valkey import LISTS
 
 pytestmark = [pytest.mark.stack, pytest.mark.parametrize("server", ["prod"], indirect=True, scope="session")]
 
@@ -25,7 +26,7 @@ def traffic(server: Server) -> Iterator[Traffic]:
     """Yield the load of clients during these tests; delete its tasks at the end."""
     with Traffic(server).running() as traffic:
         yield traffic
-    server.valkey("valkey", "del", "celery")
+    server.valkey("valkey", "del", *LISTS)
     server.query("DELETE FROM operations_taskrun")
 
 
