@@ -18,7 +18,7 @@ CHOICES = [
 
 
 @pytest.fixture(
-    params=CHOICES,
+    params=[pytest.param(CHOICES[0], marks=pytest.mark.slow), CHOICES[1]],  # the first: as test_additions.py
     ids=[" ".join(options) for _, options in CHOICES],
 )
 def project(base: BaseProject, tmp_path: Path, request: pytest.FixtureRequest) -> MadeProject:
@@ -36,7 +36,6 @@ def add_examples(project: MadeProject) -> None:
     (project.folder / "tests/test_example.py").write_text(f'"""An example."""\n\n{whole}')
 
 
-@pytest.mark.slow  # in every run: test_additions.py with all parts, test_removals.py without any
 def test_its_own_fast_tests_pass(project: MadeProject) -> None:
     """Linters, types, the application's and the frontend's tests: a new project begins green, with a team's tests."""
     add_examples(project)
@@ -48,11 +47,15 @@ def test_its_own_fast_tests_pass(project: MadeProject) -> None:
 # This fails if the tests of a project start the stack of another one.
 NAME: Final = '''"""The project's own name."""
 
+import os
+
+from bedplate.testing.compose import Stack
 from playwright.sync_api import Page, expect
 
 
-def test_name(page: Page) -> None:
-    """This project is what runs."""
+def test_name(page: Page, stack: Stack) -> None:
+    """This project is what runs, under a name that the base project's test knows."""
+    assert stack.project.startswith(os.environ["TEST_SLUG_PREFIX"])
     page.goto("/")
     expect(page.get_by_role("heading", level=1)).to_have_text("Flower Shop")
 '''

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 
 import pytest
+from bedplate.host.deploy.release import newest
 from bedplate.testing.checkout import committed
 from fake_machine import FakeMachine
 
@@ -190,3 +191,11 @@ def name_of_release(machine: FakeMachine) -> str:
     """Return the name of a release of the folder in its current state."""
     (name,) = re.findall(r"^  Then +(\S+), from this folder", deploy(machine, "--no-backup").stdout, re.MULTILINE)
     return str(name)
+
+
+@pytest.mark.parametrize(
+    ("old", "previous", "kept"),
+    [("first", "", "first"), ("third", "second first", "third second"), ("second", "second first", "second first")],
+)
+def test_two_releases_are_kept_to_go_back_to(old: str, previous: str, kept: str) -> None:
+    assert newest(old, "new", previous) == kept

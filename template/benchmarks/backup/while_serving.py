@@ -39,7 +39,7 @@ log = logging.getLogger(__name__)
 
 def p95(server: Server, act: Callable[[], None]) -> float:
     """Return the 95th percentile, in milliseconds, of the pages that load clients requested during `act`."""
-    traffic = Traffic(server, writing=False)
+    traffic = Traffic(server, write_every=0)
     with traffic.running():
         act()
     if traffic.failures:

@@ -11,7 +11,7 @@ from picture import connect, picture
 from project import Execute, MakeDatabase, MakeProject, Project
 from psycopg import sql
 
-pytestmark = [pytest.mark.postgresql, pytest.mark.slow, pytest.mark.usefixtures("without_django")]
+pytestmark = [pytest.mark.postgresql, pytest.mark.usefixtures("without_django")]
 
 
 def execute(project: Project, statements: str) -> None:

@@ -288,7 +288,7 @@ def test_unchanged_code(site: Server, served: None, report: Report) -> None:
 
 def test_nothing_was_dropped(site: Server, traffic: Traffic, report: Report) -> None:
     """During these tests every request was answered, and all written data is there."""
-    wait_until(lambda: traffic.requests >= SMALLEST_TRAFFIC, limit=120, what=f"{SMALLEST_TRAFFIC} requests")
+    wait_until(lambda: traffic.requests >= SMALLEST_TRAFFIC, limit=400, what=f"{SMALLEST_TRAFFIC} requests")
     traffic.stop()
     rows = int(site.query("select count(*) from operations_taskrun"))
     report(f"{traffic.requests} requests while releases came and went: {len(traffic.failures)} failed")

@@ -24,7 +24,7 @@ SERVED: Final = 10  # requests of each client
 @pytest.fixture(scope="module")
 def traffic(server: Server) -> Iterator[Traffic]:
     """Yield the load of clients during these tests; delete its tasks at the end."""
-    with Traffic(server).running() as traffic:
+    with Traffic(server, write_every=1).running() as traffic:
         yield traffic
     server.valkey("valkey", "del", *LISTS)
     server.query("DELETE FROM operations_taskrun")

@@ -104,7 +104,7 @@ def test_nginx_is_replaced_under_load(swarm: Site, report: Report) -> None:
 def test_valkey_is_restarted_under_load(swarm: Site, report: Report) -> None:
     """Pages are served, and each task that was taken is done."""
     before = int(swarm.sql("SELECT count(*) FROM operations_taskrun"))
-    with Traffic(swarm, clients=3).running() as traffic:
+    with Traffic(swarm, clients=3, write_every=1).running() as traffic:
         for name in ("queue", "cache"):
             run("docker", "restart", f"{swarm.project}-{name}")
             seen = traffic.requests
