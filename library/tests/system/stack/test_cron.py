@@ -89,6 +89,7 @@ def begun_runs(cron: Cron, task: str) -> list[Run]:
     return [run for run in cron.runs(task) if run.state not in {"missed", "skipped"}]
 
 
+@pytest.mark.slow
 def test_task_never_overlaps_itself(cron: Cron) -> None:
     """While a run continues, in either container, the next one is skipped."""
     last = cron.wait_for("slow", "skipped")

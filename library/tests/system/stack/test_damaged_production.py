@@ -125,6 +125,7 @@ def test_how_to_brings_production_back(stack: Stack, harm: Callable[[Stack], str
     assert "locked.txt" not in public
 
 
+@pytest.mark.slow
 def test_media_on_a_volume_of_their_own_are_restored(stack: Stack) -> None:
     """Changed live data is brought back by --undo, and can be backed up and verified afterwards."""
     volume = f"{stack.project}_media_data"

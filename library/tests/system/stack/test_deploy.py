@@ -139,6 +139,7 @@ def test_deploy(site: Server, repository: Path, served: None, traffic: Traffic) 
     assert dotenv.stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.slow
 def test_release_that_never_becomes_healthy(site: Server, served: None) -> None:
     """It gets no request, and is removed; the old one stays."""
     before = containers(site)

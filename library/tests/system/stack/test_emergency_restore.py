@@ -61,6 +61,7 @@ def assert_key_is_nowhere(server: Server, secret: str) -> None:
         assert run(*command, directory=server.directory) == ""
 
 
+@pytest.mark.slow
 def test_encrypted_production_comes_back_onto_an_empty_server(tmp_path: Path) -> None:
     """People, passwords and media of the old server are there; the key has left the new one; backups continue."""
     project, identity, backups = unique_slug(), x25519.Identity.generate(), tmp_path / "backups"

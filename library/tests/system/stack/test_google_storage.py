@@ -183,6 +183,7 @@ def stopped(storage: Storage, backup: str) -> Iterator[Stack]:
     storage.stack.restore()
 
 
+@pytest.mark.slow
 def test_a_site_started_meanwhile_stays_up(storage: Storage, stopped: Stack) -> None:
     """The command had to start the database; when it ends, the site needs it."""
     with during_a_backup(storage):
@@ -191,6 +192,7 @@ def test_a_site_started_meanwhile_stays_up(storage: Storage, stopped: Stack) -> 
     assert "postgres" in stopped.compose("ps", "--services", "--status", "running").split()
 
 
+@pytest.mark.slow
 def test_another_command_started_meanwhile_keeps_its_database(storage: Storage, stopped: Stack) -> None:
     """| Even if a container of the same service ran before, and has ended."""
 

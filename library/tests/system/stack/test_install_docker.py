@@ -111,6 +111,7 @@ def set_database_password(stack: Stack, password: str) -> None:
     os.close(controller)
 
 
+@pytest.mark.slow
 def test_password_of_another_volume(stack: Stack, other_password: str) -> None:
     """A password that the database refuses is reported as such; nothing is lost; the suggested way out works."""
     before = users(stack)

@@ -208,6 +208,7 @@ def test_uploads_come_back_from_a_backup(bucket: UploadsInBucket, customer: Visi
     storage("-r", "latest", "--yes-replace", "prod", "--forget-set-aside")
 
 
+@pytest.mark.slow
 def test_an_account_without_rights_is_named_before_anything_changes(bucket: UploadsInBucket) -> None:
     """A restart with a bucket that the account may not use fails, and the release that served goes on."""
     containers = bucket.server.containers()
@@ -225,6 +226,7 @@ def test_an_account_without_rights_is_named_before_anything_changes(bucket: Uplo
     }
 
 
+@pytest.mark.slow
 def test_a_key_that_does_not_work_is_not_used(bucket: UploadsInBucket, customer: Visitor, tmp_path: Path) -> None:
     """It is tried before anything is replaced; the previous one stays in force."""
     address, before = upload(customer, "report.txt"), bucket.server.secret("media_credentials")
