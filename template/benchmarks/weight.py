@@ -17,6 +17,7 @@ from typing import Final
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "tests"))  # the tests make projects, too
 from base_project import clone
+from bedplate.host.project_template.rendering import Renderer
 from bedplate.testing.checkout import ROOT
 
 LOCKS: Final = ("*requirements*.txt", "*package-lock.json")
@@ -79,6 +80,7 @@ def folders(project: Path) -> dict[str, int]:
 
 def make(work: Path) -> tuple[Path, Path]:
     """Return a new project, and the base project of it."""
+    Renderer(ROOT / ".venv-template").prepare()  # the base project shares it
     base = clone(work / "base")
     return base.make(work / "shop", name="Shop").folder, base.folder
 
