@@ -30,6 +30,7 @@ def test_backups_restore_while_the_site_runs(installed: Path, running: Running) 
     assert visitor.get_json(after)["state"] == "succeeded"
 
 
+@pytest.mark.slow
 def test_archive_brings_the_data_to_another_folder(installed: Path, tmp_path: Path) -> None:
     """An archive of embedded mode, used as its HAND_OVER.md says, has its data, anonymized."""
     address = f"{secrets.token_hex(6)}@customer.example"

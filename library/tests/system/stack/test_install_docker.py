@@ -127,6 +127,7 @@ def test_password_of_another_volume(stack: Stack, other_password: str) -> None:
     assert users(stack) == before
 
 
+@pytest.mark.slow
 def test_port_moves(stack: Stack) -> None:
     """--port moves the running site and back again, without touching its data."""
     port, before = free_port(), users(stack)

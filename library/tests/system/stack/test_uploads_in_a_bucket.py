@@ -183,6 +183,7 @@ def test_a_deleted_document_leaves_the_bucket(bucket: UploadsInBucket, customer:
     assert f"site{address.removeprefix('/media')}" not in bucket.objects()
 
 
+@pytest.mark.slow
 def test_uploads_come_back_from_a_backup(bucket: UploadsInBucket, customer: Visitor) -> None:
     """Backed up, verified, lost, and restored, with the commands of every day; then undone."""
     address = upload(customer, "report.txt")
