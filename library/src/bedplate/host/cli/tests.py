@@ -182,7 +182,7 @@ class Tests:
             self.title("The library: backups and certificates")
             self.run("python -m pytest library -m 'not postgresql and not slow' --numprocesses 3")
             self.title("The install: embedded mode, and invalid input")
-            self.run("python -m pytest library/tests/system -m 'not stack' --numprocesses 3")  # see conftest.py
+            self.run("python -m pytest library/tests/system -m 'not stack and not slow' --numprocesses 3")
         if (ROOT / "template").is_dir():
             self.title("Creation and update of projects")
             self.run("python -m pytest template/tests -m 'not stack and not slow' --numprocesses 3")
