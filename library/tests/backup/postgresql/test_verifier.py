@@ -211,7 +211,6 @@ def test_a_run_right_after_another_is_answered(site: Project) -> None:
     site.verify()
 
 
-@pytest.mark.slow
 def test_two_drills_at_once_both_pass(site: Project) -> None:
     """They run one after the other."""
     fill(site)
