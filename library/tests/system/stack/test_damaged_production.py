@@ -118,11 +118,13 @@ def test_how_to_brings_production_back(stack: Stack, harm: Callable[[Stack], str
         # Data that an earlier test has set aside may be removed.
         commands = commands.replace("--yes-replace prod", "--yes-replace prod --forget-set-aside")
         run("bash", "-euc", commands, directory=stack.directory, limit=400, variables=home(stack))
-    assert stack.exec("web", "cat", MEDIUM) == "smile\n"
-    assert stack.query("SELECT count(*) FROM users_user") == users
-    public = stack.exec("web", "ls", "/data/media/public").splitlines()
-    assert "portrait.txt" in public
-    assert "locked.txt" not in public
+        assert stack.exec("web", "cat", MEDIUM) == "smile\n"
+        assert stack.query("SELECT count(*) FROM users_user") == users
+        public = stack.exec("web", "ls", "/data/media/public").splitlines()
+        assert "portrait.txt" in public
+        assert "locked.txt" not in public
+        # The damaged data goes: a later restore, another test's, would refuse to remove what is in no backup.
+        succeed(stack, "-r", "latest", "--yes-replace", "prod", "--forget-set-aside")
 
 
 @pytest.mark.slow
