@@ -15,11 +15,10 @@ from fake_machine import FakeMachine
 from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 pytest_plugins = ["bedplate.testing.stack"]
+OF_EMBEDDED_MODE: Final = ("test_install_embedded.py", "test_embedded_data.py")
 LONGEST: Final = (
-    "test_swarm.py",
-    "test_deploy.py",
-    "test_backup_system.py",
-    "test_interruptions.py",
+    *("test_swarm.py", "test_deploy.py", "test_backup_system.py", "test_interruptions.py"),
+    *(*OF_EMBEDDED_MODE, "test_swarm_interrupted.py", "test_install_embedded_checks.py"),
 )  # minutes, after the servers'
 OF_A_SERVER: Final = re.compile(r"\bstack/.*\[(.*-)?(dev|prod)(-.*)?\]$")
 
@@ -34,12 +33,14 @@ def pytest_configure() -> None:
 
 
 class FileOrServersScheduling(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
-    """Gives a process all tests of a file, of DEV and PROD, or of the swarm: their setup runs once."""
+    """Gives a process all tests of a file, of DEV and PROD, of the swarm, of embedded mode: their setup runs once."""
 
     def _split_scope(self, nodeid: str) -> str:
         """Return the group that a test runs in; the marker xdist_group has no effect with pytest 9.2."""
         if OF_A_SERVER.search(nodeid):
             return "servers"
+        if nodeid.partition("::")[0].endswith(OF_EMBEDDED_MODE):
+            return "embedded mode"
         return "swarm" if "stack/swarm/" in nodeid else nodeid.partition("::")[0]
 
 

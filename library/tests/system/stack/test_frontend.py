@@ -70,7 +70,7 @@ def without_frontend(stack: Stack) -> Iterator[None]:
     finally:
         away.rename(frontend)
         stack.compose("restart", "web")
-        stack.wait_until_ready()
+        stack.restore()
 
 
 @pytest.mark.usefixtures("without_frontend")

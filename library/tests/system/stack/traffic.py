@@ -73,6 +73,7 @@ class Traffic:
         self.page_seconds: list[float] = []  # duration of each page, static files left out
         self.written = 0
         self.failures: list[str] = []
+        self.failures_began: list[float] = []  # when each of these requests was sent: time.monotonic()
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._threads = [threading.Thread(target=self._run_client, args=[number]) for number in range(clients)]
@@ -143,6 +144,7 @@ class Traffic:
             self.written += bool(body and not problem)
             if problem:
                 self.failures.append(f"{method} {path}: {problem}")
+                self.failures_began.append(started)
         return text
 
 
