@@ -130,13 +130,13 @@ def machines(prefix: str, folder: Path) -> Iterator[Machines]:
                 command=("docker-registry", "serve", "/registry.yml"),
             )
         )
+        cleanup.callback(run, "docker", "volume", "rm", f"{prefix}-shared")  # after the machines that use it
         every = []
         for name in NAMES:
             volumes = ("--volume=/var/lib/docker", f"--volume={prefix}-shared:/shared")
             options_of_machine = ("--privileged", f"--hostname={name}", *volumes)
             cleanup.enter_context(container(f"{prefix}-{name}", network, *options_of_machine, command=ENGINE))
             every.append(Machine(name=name, container=f"{prefix}-{name}"))
-        cleanup.callback(attempt, "docker", "volume", "rm", f"{prefix}-shared")
         for machine in every:
             machine.wait_until_ready()
         shown = run("docker", "network", "inspect", "--format", "{{(index .IPAM.Config 0).Gateway}}", network)
