@@ -50,6 +50,9 @@ def test_stopped_web_has_a_clear_page(stack: Stack) -> None:
     assert "The site is starting or stopped" in answer.text
     problem = stack.get("/api/documents")
     assert (problem.status, problem.headers["Content-Type"]) == (503, "application/problem+json")
+    sent = [stack.get(path, method="POST") for path in ("/tasks/", "/api/documents")]
+    assert [(each.status, each.text) for each in sent] == [(503, answer.text), (503, problem.text)]
+    assert stack.get("/tasks/", method="HEAD").status == 503
     assert "docker compose up -d web" in answer.text
 
 

@@ -4,6 +4,9 @@ import http.client
 import json
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from ipaddress import ip_network
+from threading import Event
 
 import pytest
 from bedplate.testing.browser import send_form
@@ -22,6 +25,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.wfile.write(json.dumps({name.lower(): value for name, value in self.headers.items()}).encode())
 http.server.ThreadingHTTPServer(("", 8000), Handler).serve_forever()
 """
+CLIENTS = 8
 SPOOFED = {
     "X_Forwarded_For": "203.0.113.7",
     "X_Forwarded_Host": "evil.example",
@@ -130,3 +134,41 @@ def test_local_says_that_it_has_no_maintenance_page(stack: Stack) -> None:
     done = attempt(*command, directory=stack.directory)
     assert (done.returncode, stack.status("/")) == (1, 200)
     assert "only DEV and PROD have a maintenance page" in done.stderr
+
+
+@pytest.fixture
+def one_lost(stack: Stack) -> Iterator[Stack]:
+    """Yield the stack while nginx first waits for a container that does not answer, in every second request."""
+    subnet = run("docker", "network", "inspect", "--format", "{{(index .IPAM.Config 0).Subnet}}", stack.network)
+    route = f"server {ip_network(subnet.strip())[-2]}:8000 max_fails=0; server web:8000 resolve;"
+    stack.exec("nginx", "sh", "-c", f"echo '{route}' >/tmp/route.conf && nginx -s reload")
+    try:
+        yield stack
+    finally:
+        stack.exec("nginx", "route")
+        stack.restore()
+
+
+def test_a_page_is_served_when_names_change_while_nginx_waits(one_lost: Stack) -> None:
+    """| It asks none of the others then, so it tries once more."""
+    stack, name, enough = one_lost, f"{one_lost.project}-another", Event()
+
+    def statuses() -> set[int]:
+        found = set()
+        while not enough.is_set():
+            found.add(stack.status("/accounts/login/"))
+        return found
+
+    with ThreadPoolExecutor(CLIENTS) as clients:
+        found = [clients.submit(statuses) for _ in range(CLIENTS)]
+        try:
+            network = (f"--network={stack.network}", "--network-alias=web")
+            run("docker", "run", "--detach", "--init", f"--name={name}", *network, "nginx:1.30", "sleep", "infinity")
+            settings = json.loads(run("docker", "inspect", "--format", "{{json .NetworkSettings.Networks}}", name))
+            refused = f"http://{settings[stack.network]['IPAddress']}:8000/"
+            wait_until(lambda: refused in stack.compose("logs", "nginx"), limit=30, what="nginx knows the new name")
+        finally:
+            enough.set()
+            answered = [each.result() for each in found]
+            run("docker", "rm", "--force", name)
+    assert answered == [{200}] * CLIENTS
