@@ -1,6 +1,6 @@
 """LOCAL as `./install_docker.sh` sets it up: its pages, its background tasks, its database."""
 
-from bedplate.testing.browser import sign_in
+from bedplate.testing.browser import sign_in, visit
 from bedplate.testing.compose import Stack
 from playwright.sync_api import Page, expect
 
@@ -9,7 +9,7 @@ TASK_LIMIT = 30_000  # milliseconds
 
 def test_home_page(page: Page, stack: Stack) -> None:
     """The first page shows the project's name."""
-    page.goto("/")
+    visit(page, "/")
     expect(page.get_by_role("heading", level=1)).to_have_text(stack.dotenv["PROJECT_NAME"])
 
 
@@ -22,7 +22,7 @@ def test_log_in(page: Page, stack: Stack) -> None:
 
 def test_background_task(staff_page: Page) -> None:
     """A task started on its page runs to its end, and the page shows it by itself."""
-    staff_page.goto("/tasks/")
+    visit(staff_page, "/tasks/")
     staff_page.get_by_label("Duration in seconds").fill("2")
     staff_page.get_by_role("button", name="Start").click()
     expect(staff_page.locator("[data-state]").first).to_have_text("Succeeded", timeout=TASK_LIMIT)

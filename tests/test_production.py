@@ -1,6 +1,6 @@
 """PROD as `./install_docker.sh --environment prod` sets it up on a server, and its next release."""
 
-from bedplate.testing.browser import sign_in
+from bedplate.testing.browser import sign_in, visit
 from bedplate.testing.compose import run
 from bedplate.testing.server import EMAIL, Server
 from playwright.sync_api import Page, expect
@@ -18,5 +18,5 @@ def test_deploy(production: Server, production_page: Page) -> None:
     footer = production.directory / "web/templates/footer.html"
     footer.write_text(f"{footer.read_text()}<p>The next release</p>\n")
     run(production.directory / "bedplate", "deploy", "--yes", "--no-backup", limit=600)
-    production_page.goto("/")
+    visit(production_page, "/")
     expect(production_page.get_by_text("The next release")).to_be_visible()

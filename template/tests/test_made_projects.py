@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 import pytest
-from base_project import BaseProject, MadeProject
+from base_project import BaseProject, MadeProject, git
 from bedplate.testing.checkout import ROOT, free_port, unique_slug
 from bedplate.testing.compose import Stack, run
 
@@ -44,11 +44,18 @@ def test_its_own_fast_tests_pass(project: MadeProject) -> None:
     assert "All passed" in result.stdout
 
 
+def test_pages_are_opened_by_visit() -> None:
+    """No test opens a page in a way that fails when a container of another test starts or stops."""
+    tests = git(ROOT, "ls-files", "tests/*.py", "*/tests/*.py").splitlines()
+    assert [name for name in tests if re.search(r"[.]goto[(]", (ROOT / name).read_text())] == []
+
+
 # This fails if the tests of a project start the stack of another one.
 NAME: Final = '''"""The project's own name."""
 
 import os
 
+from bedplate.testing.browser import visit
 from bedplate.testing.compose import Stack
 from playwright.sync_api import Page, expect
 
@@ -56,7 +63,7 @@ from playwright.sync_api import Page, expect
 def test_name(page: Page, stack: Stack) -> None:
     """This project is what runs, under a name that the base project's test knows."""
     assert stack.project.startswith(os.environ["TEST_SLUG_PREFIX"])
-    page.goto("/")
+    visit(page, "/")
     expect(page.get_by_role("heading", level=1)).to_have_text("Flower Shop")
 '''
 

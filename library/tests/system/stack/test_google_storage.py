@@ -59,7 +59,7 @@ def test_person_signs_in_with_a_browser(storage: Storage, new_page: NewPage) -> 
         assert process.stdout
         link = next(found for line in process.stdout if (found := re.search(r"http://\S+/auth\?\S+", line)))
         page = new_page()
-        page.goto(link[0])
+        visit(page, link[0])
         page.get_by_role("link", name="Allow").click()
         page.get_by_role("heading", name="Thank you").wait_for()
         said = process.stdout.read()
