@@ -168,11 +168,11 @@ def during_a_backup(storage: Storage) -> Iterator[None]:
             assert process.stdout
             assert any("waiting for it" in line for line in process.stdout)
             yield
-            run("docker", "rm", "--force", holder)
+            run("docker", "rm", "--force", "--volumes", holder)
             said = process.stdout.read()
         assert process.returncode == 0, said
     finally:
-        attempt("docker", "rm", "--force", holder)
+        attempt("docker", "rm", "--force", "--volumes", holder)
 
 
 @pytest.fixture
