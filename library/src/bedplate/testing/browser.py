@@ -89,6 +89,7 @@ def visit(page: Page, path: str) -> Response:
     """Open the page, wait until all its resources have loaded, and return the response of the page itself.
 
     Chromium aborts requests when a Docker network is created or removed: the page is then opened again.
+    Raise Playwright's TimeoutError if the page never stops sending requests for half a second.
     """
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
