@@ -171,7 +171,7 @@ STATIC_ROOT = BASE_DIRECTORY / "staticfiles"
 STATICFILES_DIRS = [BASE_DIRECTORY / "static"]
 WHITENOISE_SKIP_COMPRESS_EXTENSIONS = [*Compressor.SKIP_COMPRESS_EXTENSIONS, "map"]  # large, and for debuggers only
 MEDIA_URL = "/media/"
-MEDIA_ROOT = ENVIRONMENT.data_directory / "media"
+MEDIA_ROOT = ENVIRONMENT.data_directory / "uploads"
 STORAGES = {
     # Private by default: only the owner can read a file (bedplate.django.media.views).
     # For public files, set `storage=public_storage` of a FileField: library/docs/how-to/uploads.md

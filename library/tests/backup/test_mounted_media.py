@@ -239,8 +239,8 @@ def test_a_mount_inside_of_the_media_is_refused_beforehand(mounted: Mounted, tmp
     (mounted.project.configuration.media / "folder").mkdir()
     (tmp_path / "inner").mkdir()
     inner = Mounted(mounted.project, tmp_path / "inner", below="folder")
-    refused(inner, saying="/data/media/folder is a mount inside of the media folder")
+    refused(inner, saying="/data/uploads/folder is a mount inside of the media folder")
 
 
 def test_media_that_are_mounted_read_only_are_refused_beforehand(mounted: Mounted) -> None:
-    refused(mounted, saying="/data/media cannot be replaced", options="--options=bind,ro")
+    refused(mounted, saying="/data/uploads cannot be replaced", options="--options=bind,ro")

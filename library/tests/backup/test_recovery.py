@@ -177,7 +177,7 @@ def test_media_that_cannot_be_replaced_stop_the_undoing_beforehand(
     embedded.back_up()
     embedded.restore()
     note(embedded, "since then")
-    monkeypatch.setattr("bedplate.backup.live_media.mounts_below", lambda _root: [Path("/data/media/mounted")])
+    monkeypatch.setattr("bedplate.backup.live_media.mounts_below", lambda _root: [Path("/data/uploads/mounted")])
     with pytest.raises(BackupError, match=r"is a mount inside of the media folder.*Nothing was replaced\."):
         embedded.undo()
     assert notes(embedded) == ["one", "two", "since then"]

@@ -10,7 +10,7 @@ SHARED = """\
 services:
   web:
     depends_on: { postgres: { condition: service_healthy } }
-    volumes: [app_data:/data]
+    volumes: [uploads:/data/uploads]
   postgres:
     volumes: [postgres_data:/var/lib/postgresql]
 """
@@ -20,14 +20,14 @@ services:
     extends: { file: services.yml, service: web }
     depends_on: [search]
     ports: ["${BIND_ADDRESS:-0.0.0.0}:${HTTPS_PORT:-443}:8443", 127.0.0.1:8000:8080]
-    volumes: [app_data:/data:ro, ./web:/app, certificates:/certificates]
+    volumes: [uploads:/data/uploads:ro, ./web:/app, certificates:/certificates]
     networks: { default: {}, search-network: {} }
   postgres:
     extends: { file: services.yml, service: postgres }
   search:
     network_mode: none
     volumes:
-      - { type: volume, source: app_data, target: /data, read_only: true }
+      - { type: volume, source: uploads, target: /data/uploads, read_only: true }
       - { type: bind, source: /srv/words, target: /words }
       - /cache
 """
@@ -57,11 +57,11 @@ def test_services_are_read_as_compose_reads_them(project: Path) -> None:
             name="web",
             networks=["default", "search-network"],
             waits_for=["postgres", "search"],
-            mounts=[Mount("app_data", read_only=True), Mount("certificates", read_only=False)],
+            mounts=[Mount("uploads", read_only=True), Mount("certificates", read_only=False)],
             ports=["443", "127.0.0.1:8000"],
         ),
         Service("postgres", ["default"], [], [Mount("postgres_data", read_only=False)], []),
-        Service("search", [], [], [Mount("app_data", read_only=True)], []),
+        Service("search", [], [], [Mount("uploads", read_only=True)], []),
     ]
 
 
@@ -74,10 +74,10 @@ def test_diagram_shows_services_networks_and_ports(project: Path) -> None:
         'outside(("outside")) -- "443, 127.0.0.1:8000" --> web',
         "web --> postgres",
         'web --- network_search_network["network search-network"]',
-        'web -. "volume app_data" .- search',
+        'web -. "volume uploads" .- search',
         "| `web` | yes, port 443, 127.0.0.1:8000 | yes, port 443, 127.0.0.1:8000 | yes, port 443, 127.0.0.1:8000 |",
         "| `certificates` | web | none |",
-        "| `app_data` | none | web, search |",
+        "| `uploads` | none | web, search |",
     } <= set(lines)
     assert "old" not in lines
 

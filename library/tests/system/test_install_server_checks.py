@@ -137,6 +137,8 @@ def test_backup_folder_that_nothing_mounts(server: FakeMachine) -> None:
     options = ("--environment", "prod", *OPTIONS)
     said = ("BACKUP_URL is file:///srv/backups", "A folder on the server")
     assert_refuses(server, *said, options=options, BACKUP_URL="file:///srv/backups", HTTPS_PORT=str(free_port()))
+    below = "file:///data/uploads/backups"
+    assert_refuses(server, f"BACKUP_URL is {below}", options=options, BACKUP_URL=below, HTTPS_PORT=str(free_port()))
     assert install(server, BACKUP_URL="file:///data/backups").returncode == 0
     dotenv = server.checkout / ".env"
     dotenv.write_text(dotenv.read_text().replace("file:///data/backups", "file:///srv/backups"))

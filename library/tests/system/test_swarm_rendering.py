@@ -26,7 +26,7 @@ def service(**parts: Any) -> dict[str, Any]:
 
 
 def config(**added: Any) -> dict[str, Any]:
-    data = [{"type": "volume", "source": "app_data", "target": "/data"}]
+    data = [{"type": "volume", "source": "uploads", "target": "/data"}]
     return {
         "services": {
             "web": service(volumes=data, deploy={"replicas": 2}),
@@ -35,7 +35,7 @@ def config(**added: Any) -> dict[str, Any]:
             **added,
         },
         "networks": {"default": {"name": "shop_default"}},
-        "volumes": {"app_data": {"name": "shop_app_data"}},
+        "volumes": {"uploads": {"name": "shop_uploads"}},
         "secrets": {"email_password": {"file": "/srv/secrets/email_password"}},
     }
 
@@ -55,7 +55,7 @@ def test_no_workers_for_now_and_uploads_are_still_there() -> None:
     given["services"]["celery"]["deploy"]["replicas"] = 0
     found = render(given)
     assert [mount["target"] for mount in found["services"]["web"]["volumes"]] == ["/data"]
-    assert "app_data" in found["volumes"]
+    assert "uploads" in found["volumes"]
 
 
 def test_a_port_of_loopback_is_not_published_to_the_world() -> None:
@@ -120,8 +120,8 @@ def test_a_secret_that_others_have_made_is_taken() -> None:
 
 def test_without_a_shared_folder_the_volume_is_the_machines_own() -> None:
     given = config()
-    given["volumes"]["app_data"]["driver_opts"] = {"type": "none", "o": "bind", "device": ""}
-    assert render(given)["volumes"]["app_data"] == {"name": "shop_app_data"}
+    given["volumes"]["uploads"]["driver_opts"] = {"type": "none", "o": "bind", "device": ""}
+    assert render(given)["volumes"]["uploads"] == {"name": "shop_uploads"}
 
 
 def test_another_folder_for_uploads_is_another_volume() -> None:
@@ -129,8 +129,8 @@ def test_another_folder_for_uploads_is_another_volume() -> None:
     names = set()
     for device in ("/a", "/b"):
         given = config()
-        given["volumes"]["app_data"]["driver_opts"] = {"device": device}
-        names.add(render(given)["volumes"]["app_data"]["name"])
+        given["volumes"]["uploads"]["driver_opts"] = {"device": device}
+        names.add(render(given)["volumes"]["uploads"]["name"])
     assert len(names) == 2
 
 

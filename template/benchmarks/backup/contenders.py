@@ -10,10 +10,10 @@ from stack.chaos.project import TOOL, ChaosStack
 
 FOLDER: Final = "file:///data/backups"
 BUCKET: Final = "gs://chaos"
-SCRATCH: Final = "data/backup_system/scratch-*"
+SCRATCH: Final = "data/backup_data/scratch-*"
 LIMIT: Final = 1800
 
-CONNECTION: Final = 'export PGHOST=postgres PGUSER=app PGPASSWORD="$POSTGRES_PASSWORD"; set -e; cd /data/stock'
+CONNECTION: Final = 'export PGHOST=postgres PGUSER=app PGPASSWORD="$POSTGRES_PASSWORD"; set -e; cd /data/backups/stock'
 DUMP_AND_COPY: Final = "rm -rf dump copy; pg_dump -Fd -j2 --compress=zstd:1 --file=dump app; cp -r dump copy"
 DUMP_AND_GZIP: Final = "pg_dump app | gzip > dump.sql.gz"
 LOAD: Final = "pg_restore -j2 --dbname=stock dump"
@@ -26,16 +26,20 @@ STORAGES = {
     **STORAGES,
     "dbbackup": {
         "BACKEND": "django.core.files.storage.FileSystemStorage",
-        "OPTIONS": {"location": "/data/stock/dbbackup", "allow_overwrite": True},
+        "OPTIONS": {"location": "/data/backups/stock/dbbackup", "allow_overwrite": True},
     },
 }
-DBBACKUP_TMP_DIR = "/data/stock"
+DBBACKUP_TMP_DIR = "/data/backups/stock"
 DBBACKUP_FILENAME_TEMPLATE = "{databasename}.{extension}"
 # It goes by the name of the backend; for one that it does not know, it would write serialized JSON.
 DBBACKUP_CONNECTOR_MAPPING = {"bedplate.django.postgresql": "dbbackup.db.postgresql.PgDumpBinaryConnector"}
 """
-DBBACKUP_VARIABLES: Final = {"DJANGO_SETTINGS_MODULE": "stock_settings", "PYTHONPATH": "/data/stock/packages"}
-DBBACK_UP: Final = ("sh", "-c", "python manage.py dbbackup -z && test -s /data/stock/dbbackup/default.psql.bin.gz")
+DBBACKUP_VARIABLES: Final = {"DJANGO_SETTINGS_MODULE": "stock_settings", "PYTHONPATH": "/data/backups/stock/packages"}
+DBBACK_UP: Final = (
+    "sh",
+    "-c",
+    "python manage.py dbbackup -z && test -s /data/backups/stock/dbbackup/default.psql.bin.gz",
+)
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,7 @@ class Stock:
 
     def prepare(self) -> None:
         """Create a folder for their output."""
-        self.chaos_stack.run_checked(["mkdir", "-p", "/data/stock/dbbackup", "/data/backups"])
+        self.chaos_stack.run_checked(["mkdir", "-p", "/data/backups/stock/dbbackup"])
         self.chaos_stack.ask("make_bucket", name="chaos")
 
     def shell(self, command: str) -> CommandResult:
@@ -74,14 +78,14 @@ class Stock:
                 "install",
                 "--quiet",
                 "--no-deps",
-                "--target=/data/stock/packages",
+                "--target=/data/backups/stock/packages",
                 DBBACKUP,
             ]
         )
         if installed.status:
             return installed.output[-500:]
         self.chaos_stack.run(
-            ["sh", "-c", 'printf %s "$1" >/data/stock/packages/stock_settings.py', "sh", DBBACKUP_SETTINGS]
+            ["sh", "-c", 'printf %s "$1" >/data/backups/stock/packages/stock_settings.py', "sh", DBBACKUP_SETTINGS]
         )
         tried = self.chaos_stack.run(DBBACK_UP, variables=DBBACKUP_VARIABLES, limit=LIMIT)
         return tried.output[-1500:] if tried.status else ""

@@ -123,7 +123,7 @@ def measure_media(stack: ChaosStack, *, files: int, size: int) -> Number:
     before = received(stack, run)
     candidate.back_up()
     share = (received(stack, run) - before) / whole * 100
-    stack.run(["rm", "-r", "/data/media"])
+    stack.run(["rm", "-r", "/data/uploads"])
     candidate.back_up()
     candidate.prune()  # the next readings are of databases: a thousand names of media take memory, too
     return Number(what=f"of {whole / MEGABYTE:.0f} MB media sent on the second night", value=share, target=2, unit="%")

@@ -68,7 +68,7 @@ def compose_file(servers: Sequence[Server]) -> dict[str, Any]:
     return {
         "services": services,
         "volumes": dict.fromkeys(
-            ["postgres_data", "valkey_data", "app_data", "nginx_state", "static_files", "certificates"]
+            ["postgres_data", "valkey_data", "uploads", "nginx_state", "static_files", "certificates"]
         ),
         "networks": dict.fromkeys(["default", *(server.name for server in servers)]),
     }

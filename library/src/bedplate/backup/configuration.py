@@ -40,12 +40,12 @@ class Configuration:
     @property
     def media(self) -> Path:
         """Django's MEDIA_ROOT."""
-        return self.variables.data_directory / "media"
+        return self.variables.data_directory / "uploads"
 
     @property
     def work(self) -> Path:
         """The work directory, for unfinished and replaced data. On the same disk as the media."""
-        return self.variables.data_directory / "backup_system"
+        return self.variables.data_directory / "backup_data"
 
     @property
     def url(self) -> str:

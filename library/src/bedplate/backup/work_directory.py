@@ -28,7 +28,7 @@ LIVE_NOT_BACKED_UP: Final = "live-not-backed-up"
 
 @dataclass(frozen=True)
 class WorkDirectory:
-    """The folder `backup_system` in the data directory.
+    """The folder `backup_data` in the data directory, of this package alone.
 
     `staging-<id>` holds the data that restore <id> makes live, `previous-<id>` the data that was live before it.
     """

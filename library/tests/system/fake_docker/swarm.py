@@ -33,7 +33,7 @@ def configuration(release: str) -> dict[str, Any]:
     found = {
         "services": {name: own("web") for name in ("web", "celery")} | {"cron": own("cron"), "nginx": own("nginx")},
         "networks": {"default": {"name": "shop_default"}},
-        "volumes": {"app_data": {"name": "shop_app_data"}},
+        "volumes": {"uploads": {"name": "shop_uploads"}},
         "secrets": {"postgres_password": {}, "theirs": {"name": "theirs", "external": True}},
     }
     more = HERE / "more.json"

@@ -22,7 +22,7 @@ from stack.storage import CLEAR_LINE
 
 COMPOSE_FILE: Final = "library/tests/system/stack/night/compose.yml"
 TOOL: Final = ("python", "-m", "bedplate.backup")
-STORE: Final = "/data/night"
+STORE: Final = "/data/backups/night"
 HALF_A_DAY: Final = timedelta(hours=12)
 # From the move of the clock until the task is due: by then cron must be running, and have read its crontab.
 AHEAD: Final = timedelta(seconds=25)

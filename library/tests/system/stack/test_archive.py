@@ -24,7 +24,7 @@ _, WITH_DATA = calls_of(commands_of(HAND_OVER)[0], "./bedplate archive")
 PERSON = f"konrad{secrets.token_hex(4)}"
 CUSTOMER = f"{PERSON}@customer.example"
 PASSWORD = secrets.token_urlsafe(12)
-LETTER = "/data/media/letters/a letter, 100% für Dich.txt"
+LETTER = "/data/uploads/letters/a letter, 100% für Dich.txt"
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ def handed_over(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Itera
     """Yield a stack made as HAND_OVER.md says, from the archive of one with a customer and a letter."""
     folder = tmp_path_factory.mktemp("handed over")
     stack.make_user(CUSTOMER, password=PASSWORD)
-    stack.exec("web", "sh", "-c", f"mkdir -p /data/media/letters && echo 'Dear {PERSON}' >'{LETTER}'")
+    stack.exec("web", "sh", "-c", f"mkdir -p /data/uploads/letters && echo 'Dear {PERSON}' >'{LETTER}'")
     anonymised, media = stack.directory.parent / "acme.zip", folder / "media.zip"
     with committed(stack.directory):
         said = create_archive(stack, *WITH_DATA)
@@ -126,7 +126,7 @@ def test_source_is_unchanged(handed_over: HandedOver) -> None:
     source = handed_over.source
     assert source.query(f"SELECT count(*) FROM users_user WHERE email = '{CUSTOMER}'").strip() == "1"
     assert "staging" not in source.query("SELECT string_agg(datname, ' ') FROM pg_database")
-    assert not re.search("staging|scratch", source.exec("web", "ls", "/data/backup_system"))
+    assert not re.search("staging|scratch", source.exec("cron", "ls", "-A", "/data/backup_data", "/data/uploads"))
 
 
 def test_media_are_included_on_request(handed_over: HandedOver) -> None:

@@ -15,7 +15,7 @@ from stack.production import HARDENED
 pytestmark = pytest.mark.stack
 
 FORMER_SCRIPT = "/cron/tasks/prune_task_runs.sh"
-SLOW = """bash -c "trap 'echo tidied up; exit 1' TERM; echo began >>/data/slow; sleep 600 & wait" """
+SLOW = """bash -c "trap 'echo tidied up; exit 1' TERM; echo began >>/data/backups/slow; sleep 600 & wait" """
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +27,7 @@ def cron(stack: Stack) -> Iterator[Cron]:
         cron.add_task("fails", "sh -c 'echo about to fail; exit 3'")
         cron.add_task("hangs", "sleep 600", time_limit="1s")
         cron.add_line("10 3 * * * hangs_too 1s sleep 600")
-        cron.add_task("counts", "sh -c 'echo once >>/data/counts'")
+        cron.add_task("counts", "sh -c 'echo once >>/data/backups/counts'")
         cron.add_task("slow", SLOW)
         yield cron
 
@@ -68,7 +68,7 @@ def test_two_containers_run_a_task_once(cron: Cron) -> None:
     """Each run belongs to one container, however many there are."""
     cron.wait_for("counts", "succeeded")
     wait_until(
-        lambda: cron.stack.exec("web", "cat", "/data/counts").count("once") == len(begun_runs(cron, "counts")),
+        lambda: cron.stack.exec("cron", "cat", "/data/backups/counts").count("once") == len(begun_runs(cron, "counts")),
         limit=20,  # a run is recorded as begun before it prints
         what="each run of counts happened once",
     )
@@ -78,7 +78,7 @@ def wait_for_slow(cron: Cron) -> None:
     """Return once the slow task runs, and would hear that it is to end."""
     cron.wait_for("slow", "running")
     wait_until(
-        lambda: cron.stack.exec("web", "cat", "/data/slow").count("began") == len(begun_runs(cron, "slow")),
+        lambda: cron.stack.exec("cron", "cat", "/data/backups/slow").count("began") == len(begun_runs(cron, "slow")),
         limit=20,
         what="the slow task has begun",
     )

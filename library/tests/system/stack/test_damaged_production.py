@@ -1,4 +1,4 @@
-"""Restores when production is damaged, by the commands of the how-to page, and with media on a separate mount."""
+"""Restores when production is damaged, by the commands of the how-to page, and those that undo it."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -16,9 +16,8 @@ from stack.signing import VARIABLES
 pytestmark = pytest.mark.stack
 
 SECTION: Final = "When production is damaged"
-MEDIUM: Final = "/data/media/public/portrait.txt"
+MEDIUM: Final = "/data/uploads/public/portrait.txt"
 PROD: Final[dict[str, dict[str, object]]] = {"cron": {"environment": {"ENVIRONMENT": "prod"} | VARIABLES}}
-WITH_MEDIA: Final = ("web", "celery", "flower", "nginx", "cron")
 
 
 @contextmanager
@@ -55,7 +54,7 @@ def succeed(stack: Stack, *arguments: str) -> None:
 
 def back_up(stack: Stack) -> None:
     """Back up, with one uploaded file."""
-    stack.exec("web", "sh", "-c", f"mkdir -p /data/media/public && echo smile >{MEDIUM}")
+    stack.exec("web", "sh", "-c", f"mkdir -p /data/uploads/public && echo smile >{MEDIUM}")
     succeed(stack, "-b")
 
 
@@ -82,7 +81,7 @@ def damage_a_page(stack: Stack) -> str:
 
 def make_a_medium_unreadable(stack: Stack) -> str:
     """Create a media file that the containers may not read; return this damage's name."""
-    stack.exec("web", "sh", "-c", "echo locked >/data/media/public/locked.txt && chmod 0 /data/media/public/locked.txt")
+    stack.exec("web", "sh", "-c", "cd /data/uploads/public && echo locked >locked.txt && chmod 0 locked.txt")
     return "unreadable-media"
 
 
@@ -120,7 +119,7 @@ def test_how_to_brings_production_back(stack: Stack, harm: Callable[[Stack], str
         run("bash", "-euc", commands, directory=stack.directory, limit=400, variables=home(stack))
         assert stack.exec("web", "cat", MEDIUM) == "smile\n"
         assert stack.query("SELECT count(*) FROM users_user") == users
-        public = stack.exec("web", "ls", "/data/media/public").splitlines()
+        public = stack.exec("web", "ls", "/data/uploads/public").splitlines()
         assert "portrait.txt" in public
         assert "locked.txt" not in public
         # The damaged data goes: a later restore, another test's, would refuse to remove what is in no backup.
@@ -128,38 +127,15 @@ def test_how_to_brings_production_back(stack: Stack, harm: Callable[[Stack], str
 
 
 @pytest.mark.slow
-def test_media_on_a_volume_of_their_own_are_restored(stack: Stack) -> None:
-    """Changed live data is brought back by --undo, and can be backed up and verified afterwards."""
-    volume = f"{stack.project}_media_data"
-    services: dict[str, dict[str, object]] = {name: {"volumes": ["media_data:/data/media"]} for name in WITH_MEDIA}
-    services["cron"] |= PROD["cron"]
-    with overridden(stack, {"services": services, "volumes": {"media_data": {}}}):
-        user = stack.exec("web", "id", "-u").strip()
-        run("docker", "volume", "create", f"--label=com.docker.compose.project={stack.project}",
-            "--label=com.docker.compose.volume=media_data", volume)  # fmt: skip
-        run(
-            "docker",
-            "run",
-            "--rm",
-            f"--volume={volume}:/media",
-            "--user=0",
-            "postgres:18-trixie",
-            "chown",
-            user,
-            "/media",
-        )
-        stack.compose("up", "-d", "--wait", limit=300)
-        try:
-            back_up(stack)
-            stack.exec("web", "sh", "-c", f"echo late >/data/media/late.txt && rm {MEDIUM}")
-            succeed(stack, "-r", "latest", "--yes-replace", "prod", "--forget-set-aside")
-            listed = stack.exec("web", "sh", "-c", "cd /data/media && find . -type f | grep -v backup_system").split()
-            assert listed == ["./public/portrait.txt"]
-            succeed(stack, "-b")
-            succeed(stack, "--undo", "--yes-replace", "prod")
-            succeed(stack, "-b")
-            succeed(stack, "--verify", "latest")
-        finally:
-            stack.compose("stop", *WITH_MEDIA)
-            stack.compose("rm", "--force", *WITH_MEDIA)
-    run("docker", "volume", "rm", volume)
+def test_changed_media_are_brought_back(stack: Stack) -> None:
+    """A restore replaces the uploads; --undo brings them back, and they can be backed up and verified afterwards."""
+    with overridden(stack, {"services": PROD}):
+        back_up(stack)
+        stack.exec("web", "sh", "-c", f"echo late >/data/uploads/late.txt && rm {MEDIUM}")
+        succeed(stack, "-r", "latest", "--yes-replace", "prod", "--forget-set-aside")
+        listed = stack.exec("web", "sh", "-c", "cd /data/uploads && find . -type f | grep -v backup_system").split()
+        assert listed == ["./public/portrait.txt"]
+        succeed(stack, "-b")
+        succeed(stack, "--undo", "--yes-replace", "prod")
+        succeed(stack, "-b")
+        succeed(stack, "--verify", "latest")

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.stack
 
 HOW_TO: Final = ROOT / "library/docs/how-to/backups.md"
 CUSTOMER: Final = "customer@example.com"
-PICTURE: Final = "/data/media/public/a portrait.txt"
+PICTURE: Final = "/data/uploads/public/a portrait.txt"
 
 
 def empty_server(directory: Path, project: str) -> Server:
@@ -71,7 +71,7 @@ def test_encrypted_production_comes_back_onto_an_empty_server(tmp_path: Path) ->
         set_up(old, backups, str(identity.to_public()))
         old.install()
         old.make_user(CUSTOMER, password="known-to-the-customer")
-        old.exec("web", "sh", "-c", f"mkdir -p /data/media/public && echo smile >'{PICTURE}'")
+        old.exec("web", "sh", "-c", f"mkdir -p /data/uploads/public && echo smile >'{PICTURE}'")
         url = run("./google_storage.sh", "-b", directory=old.directory, limit=300).strip()
         key = run("./google_storage.sh", "--public-key", directory=old.directory)
         assert b"smile" not in b"".join(path.read_bytes() for path in backups.rglob("*") if path.is_file())

@@ -20,7 +20,7 @@ SHOWN = calls_of(commands_of(ROOT / "library/docs/how-to/backups.md")[0], "./goo
 AUTHENTICATE, LIST, RESTORE, UNDO, BACK_UP, VERIFY, PRUNE = SHOWN  # as the how-to has them
 WITH_A_KEY = ROOT / "library/docs/how-to/authenticate-google-storage.md"
 CUSTOMER = "erika.mustermann@customer.example"
-PICTURE = "/data/media/public/a portrait, 100%.txt"
+PICTURE = "/data/uploads/public/a portrait, 100%.txt"
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def storage(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 def backup(storage: Storage) -> str:
     """Return the URL of a new backup."""
     stack = storage.stack
-    stack.exec("web", "sh", "-c", f"mkdir -p /data/media/public && echo smile >'{PICTURE}'")
+    stack.exec("web", "sh", "-c", f"mkdir -p /data/uploads/public && echo smile >'{PICTURE}'")
     result = storage.attempt(*BACK_UP)
     assert result.returncode == 0, result.stderr
     return result.stdout.strip()  # all else is on standard error
@@ -157,10 +157,10 @@ def during_a_backup(storage: Storage) -> Iterator[None]:
     """Run the block while a command waits that had to start the database; afterwards it continues."""
     stack = storage.stack
     lock = (
-        f"--volume={stack.project}_app_data:/data",
+        f"--volume={stack.project}_backup_data:/data/backup_data",
         "--entrypoint=flock",
         "postgres:18-trixie",
-        "/data/backup_system/lock",
+        "/data/backup_data/lock",
     )
     holder = run("docker", "run", "--detach", "--rm", "--init", *lock, "sleep", "infinity").strip()
     try:

@@ -53,10 +53,11 @@ class Spied:
 
     def look(self) -> Live:
         """Return the live state."""
+        files = "cd /data/uploads && find . -path ./.backup_system -prune -o -type f -exec sha256sum {} + | sort"
         dump = "pg_dump --username=app --exclude-table-data=cron_runs_cronrun app | grep -v restrict"
         return Live(
             database=hashlib.sha256(self.shell("postgres", dump).encode()).hexdigest(),
-            media=self.shell("web", "cd /data/media && find . -type f -exec sha256sum {} + | sort"),
+            media=self.shell("web", files),
             cache="\n".join(sorted(self.stack.valkey("cache", "--scan").split())),
             queue=sum(int(self.stack.valkey("valkey", "llen", name)) for name in LISTS),
             mail=self.shell("web", "ls /data/mail"),
@@ -94,11 +95,10 @@ def spied(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Spied]:
         as_prod = (*as_environment("prod"), "--env", f"BACKUP_URL={STORE}")
         trust_key(stack.directory, f"{stack.project}/prod")
         tool = ("cron", "python", "-m", "bedplate.backup")
-        stack.exec("web", "mkdir", "-p", "/data/backups")
         stack.compose("run", "--rm", "--no-deps", "--no-TTY", *as_prod, *tool, "--backup", limit=300)
         plant(stack.directory, later=True)
         stack.manage("migrate")
-        stack.exec("web", "sh", "-c", "mkdir -p /data/media/private && echo precious >/data/media/private/precious.txt")
+        stack.exec("web", "sh", "-c", "cd /data/uploads && mkdir -p private && echo precious >private/precious.txt")
         stack.valkey("cache", "set", ":1:precious", "value")
         yield Spied(stack, folder)
     finally:
@@ -141,5 +141,5 @@ def test_a_restore_reaches_nothing_live(spied: Spied) -> None:
     after = spied.look()
     assert replace(after, database=before.database, media=before.media) == before
     assert "traces/" not in after.media
-    kept = "cd /data/backup_system/previous-*/media && find . -type f -exec sha256sum {} + | sort"
-    assert spied.stack.exec("web", "sh", "-c", kept) == before.media
+    kept = "cd /data/uploads/.backup_system/previous-*/media && find . -type f -exec sha256sum {} + | sort"
+    assert spied.stack.exec("cron", "sh", "-c", kept) == before.media

@@ -27,7 +27,7 @@ HOW_TO: Final = ROOT / "library/docs/how-to/managed-postgresql.md"
 (THERE,) = commands_of(HOW_TO, section="A PROD that has data")
 (ROTATE,) = commands_of(HOW_TO, section="Another password")
 (BACK,) = commands_of(HOW_TO, section="Back to a database of the project's own")
-BACKUP_URL: Final = "file:///data/backups_of_managed"
+BACKUP_URL: Final = "file:///data/backups/of_managed"
 BEFORE: Final = ("before@example.com", "a-password-from-before")
 AFTER: Final = ("after@example.com", "a-password-of-afterwards")
 
@@ -36,7 +36,7 @@ AFTER: Final = ("after@example.com", "a-password-of-afterwards")
 def managed(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ManagedServer]:
     """Return the server to which PROD has moved as the page says; at the end PROD is moved back."""
     dotenv = server.directory / ".env"
-    server.exec("web", "mkdir", "-p", BACKUP_URL.removeprefix("file://"))
+    server.exec("cron", "mkdir", "-p", BACKUP_URL.removeprefix("file://"))
     dotenv.write_text(dotenv.read_text().replace("BACKUP_URL=\n", f"BACKUP_URL={BACKUP_URL}\n"))
     server.make_user(BEFORE[0], password=BEFORE[1])
     with managed_server(server.network, tmp_path_factory.mktemp("tls")) as managed:

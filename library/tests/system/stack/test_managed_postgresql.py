@@ -49,7 +49,6 @@ def managed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChaosStack]:
     (folder / "key.pem").chmod(0o644)
     folder.chmod(0o755)
     with chaos_stack(override=OVERRIDE.format(folder=folder, password=PASSWORD, host=HOST)) as found:
-        found.run_checked(["mkdir", BACKUPS])
         admin = {"PGUSER": "cloudsqladmin", "PGDATABASE": "postgres"}
         psql(found, ROLE, **admin)
         psql(found, "CREATE DATABASE site OWNER site", **admin)

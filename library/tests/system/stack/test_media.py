@@ -1,7 +1,7 @@
 """Uploads through nginx: private ones for their owner alone, public ones for everyone."""
 
 import re
-from typing import Protocol
+from typing import Final, Protocol
 from urllib.parse import quote
 
 import pytest
@@ -161,25 +161,90 @@ def test_no_path_leads_to_the_files_of_others(customer: Visitor, superuser: Visi
         "/media/../mark",
         "/media/public/..%5c..%5cmark",
         "/media/public/%00/../../mark",
-        "/static/../../data/mark",
-        "/static/%2e%2e/%2e%2e/data/mark",
-        "/static../../data/mark",
-        "/static../data/mark",
-        "/static/br/../../../data/mark",
-        "/static/..%2f..%2fdata/mark",
+        "/static/../media/mark",
+        "/static/%2e%2e/media/mark",
+        "/static../media/mark",
+        "/static../../media/mark",
+        "/static/br/../../media/mark",
+        "/static/..%2fmedia/mark",
+        "/static/../../data/uploads/mark",
         "/static//etc/passwd",
         "/static/../../etc/nginx/nginx.conf",
-        "/../../data/mark",
-        "/data/mark",
+        "/../../data/uploads/mark",
+        "/data/uploads/mark",
+        "/media/mark",
     ],
 )
 def test_no_path_leads_out_of_the_folders(server: Server, path: str) -> None:
     """Neither static files nor uploads give access to other files on the disk."""
-    server.exec("web", "sh", "-c", "echo a-mark >/data/mark")
+    server.exec("web", "sh", "-c", "echo a-mark >/data/uploads/mark")
     answer = server.get(path)
     assert answer.status in {301, 302, 400, 404}
     for content in ("a-mark", "root:", "worker_processes"):
         assert content not in answer.text
+
+
+KEY: Final = "/state/www.example.com.pem"
+# In the folder of public uploads: a link, where it leads to, and the path to ask for.
+LINKS: Final = {
+    "key.txt": (KEY, "key.txt"),
+    "folder": ("/state", "folder/www.example.com.pem"),
+    "deep/er": ("../../../../state", "deep/er/www.example.com.pem"),
+    "root": ("/", "root/etc/passwd"),
+    "above": ("..", "above/private/planted.txt"),
+    "beside.txt": ("../private/planted.txt", "beside.txt"),
+    "here.txt": ("planted.txt", "here.txt"),
+}
+PLANT: Final = """
+set -e
+cd /data/uploads
+mkdir -p private "$(dirname "public/$1")"
+echo a-planted-text | tee private/planted.txt >public/planted.txt
+ln -s "$2" "public/$1"
+"""
+REPLACE_FILE: Final = f'rm "$1" && ln -s {KEY} "$1"'
+REPLACE_FOLDER: Final = 'folder=$(dirname "$1"); mv "$folder" "$folder-moved"; ln -s "$folder-moved" "$folder"'
+
+
+def assert_not_sent(answer: Answer) -> None:
+    """Fail if the answer contains anything of the files behind the links."""
+    assert answer.status in {403, 404}
+    for content in ("PRIVATE KEY", "CERTIFICATE", "a-planted-text", "root:", SECRET):
+        assert content not in answer.text
+
+
+@in_prod
+@pytest.mark.parametrize("link", LINKS)
+def test_no_link_among_public_uploads_is_followed(server: Server, link: str) -> None:
+    """The application could write links: through them, visitors read no key of nginx, and no upload of others."""
+    target, path = LINKS[link]
+    server.exec("web", "sh", "-c", PLANT, "sh", link, target)
+    try:
+        assert server.get("/media/public/planted.txt").text == "a-planted-text\n"
+        assert_not_sent(server.get(f"/media/public/{path}"))
+    finally:
+        server.exec("web", "rm", f"/data/uploads/public/{link}")
+
+
+@in_prod
+def test_the_folder_of_public_uploads_may_not_be_a_link(server: Server) -> None:
+    """Not even the first folder of a path is followed."""
+    server.exec("web", "sh", "-c", PLANT, "sh", "link", "/")
+    server.exec("web", "sh", "-c", "cd /data/uploads && mv public moved && ln -s /state public")
+    try:
+        assert_not_sent(server.get("/media/public/www.example.com.pem"))
+    finally:
+        server.exec("web", "sh", "-c", "cd /data/uploads && rm public moved/link && mv moved public")
+
+
+@in_prod
+@pytest.mark.parametrize("replace", [REPLACE_FILE, REPLACE_FOLDER])
+def test_no_link_among_private_uploads_is_followed(server: Server, customer: Visitor, replace: str) -> None:
+    """The owner gets the file, but not what a link in its place leads to."""
+    address = upload(customer, "mine.txt")
+    assert customer.ask(address)[2] == SECRET
+    server.exec("web", "sh", "-c", replace, "sh", address.replace("/media/", "/data/uploads/", 1))
+    assert_not_sent(Answer(*customer.ask(address)))
 
 
 def test_local_sends_files_through_nginx_too(stack: Stack, member: APIRequestContext) -> None:

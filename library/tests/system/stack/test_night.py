@@ -101,9 +101,9 @@ def commands_of_the_night(stack: Stack) -> list[str]:
 def assert_night_does_nothing(stack: Stack) -> None:
     """Run each nightly task; the store is the same afterwards, to the byte."""
     keep = {"BACKUP_KEEP_DAILY": "1", "BACKUP_KEEP_WEEKLY": "0", "BACKUP_KEEP_MONTHLY": "0"}
-    variables = {"BACKUP_URL": "file:///data/night", **keep}
+    variables = {"BACKUP_URL": "file:///data/backups/night", **keep}
     cron = ("exec", "--no-TTY", *(f"--env={name}={value}" for name, value in variables.items()), "cron")
-    contents = ("sh", "-c", "cd /data/night && find . -type f -exec sha256sum {} + | sort")
+    contents = ("sh", "-c", "cd /data/backups/night && find . -type f -exec sha256sum {} + | sort")
     try:
         for _ in range(2):
             stack.compose(*cron, "python", "-m", "bedplate.backup", "--backup")
@@ -113,4 +113,4 @@ def assert_night_does_nothing(stack: Stack) -> None:
             stack.compose(*cron, "bash", "-c", command)
         assert stack.compose(*cron, *contents) == before
     finally:
-        stack.exec("cron", "rm", "-rf", "/data/night")
+        stack.exec("cron", "rm", "-rf", "/data/backups/night")

@@ -79,6 +79,46 @@ def test_nothing_of_the_checkout_is_mounted(server: Server, containers: dict[str
     assert not [source for source in mounted["nginx"] if "dev_password" not in source]
 
 
+# Of PROD: the services that write a volume, and those that only read it.
+VOLUMES: Final[dict[str, tuple[set[str], set[str]]]] = {
+    "uploads": ({"web", "celery", "cron"}, {"nginx"}),
+    "backup_data": ({"cron"}, set()),
+    "backups": ({"cron"}, set()),
+    "postgres_data": ({"postgres"}, set()),
+    "postgres_disk": (set(), {"cron"}),
+    "valkey_data": ({"valkey"}, set()),
+    "verifier_data": ({"verifier"}, set()),
+    "verifier_socket": ({"cron", "verifier"}, set()),
+    "certificates": ({"cron"}, {"nginx"}),
+    "challenges": ({"cron"}, {"nginx"}),
+    "nginx_state": ({"nginx"}, set()),
+    "static_files": (set(), {"nginx"}),
+}
+OF_DEV: Final = {"caught_mail": ({"web", "celery", "cron"}, set[str]())}
+COUNT_FILES: Final = "find /postgres_disk -mindepth 1 | wc -l"
+
+
+def test_services_share_only_these_volumes(server: Server, containers: dict[str, dict[str, Any]]) -> None:
+    """Each volume is in the services that need every file in it, and no other."""
+    mounted: dict[str, tuple[set[str], set[str]]] = {}
+    for name, container in containers.items():
+        for mount in (mount for mount in container["Mounts"] if mount["Type"] == "volume"):
+            writers, readers = mounted.setdefault(mount["Name"].removeprefix(f"{server.project}_"), (set(), set()))
+            (writers if mount["RW"] else readers).add(name)
+    assert mounted == VOLUMES | (OF_DEV if server.environment == "dev" else {})
+    assert server.exec("cron", "sh", "-c", COUNT_FILES).strip() == "0"  # of PostgreSQL's disk, it sees nothing
+
+
+def test_services_write_into_their_volumes(server: Server) -> None:
+    """New volumes belong to root; whichever user an installation has may write there, and nowhere else below /data."""
+    folders = {"web": ["uploads"], "celery": ["uploads"], "cron": ["uploads", "backup_data", "backups"], "flower": []}
+    mail = ["mail"] if server.environment == "dev" else []
+    for service, names in folders.items():
+        asked = "cd /data; for folder in . *; do test -w $folder && echo $folder; done; true"
+        expected = {*names, *(mail if names else [])}
+        assert set(server.exec(service, "sh", "-c", asked).split()) == expected, service
+
+
 def test_secrets_are_readable_by_their_owner_only(server: Server) -> None:
     """No secret is readable by others, or is in `.env`, in Docker's description, or in a container's environment."""
     folder = server.directory / "secrets"

@@ -48,7 +48,6 @@ def small() -> Iterator[ChaosStack]:
     """Return a chaos stack with small disks, and a backed up database that does not fit a second time."""
     with chaos_stack(override=SMALL_DISKS) as found:
         found.run_checked(["python", "manage.py", "migrate", "--no-input"])
-        found.run_checked(["mkdir", "/data/backups"])
         found.query(FILL)
         found.run_checked(["python", "-m", "bedplate.backup", "--backup"])
         yield found
@@ -102,7 +101,7 @@ def assert_restore_changes_nothing(found: ChaosStack, *, saying: str) -> None:
     assert found.query("SELECT pg_postmaster_start_time()") == started
     assert found.query("SELECT sum(fact) FROM facts") == before
     assert found.query("SELECT datname FROM pg_database WHERE datname LIKE 'app\\_%'") == ""
-    assert found.run_checked(["ls", "/data/backup_system"]).output.split() == ["installation", "lock", "made.json"]
+    assert found.run_checked(["ls", "/data/backup_data"]).output.split() == ["installation", "lock", "made.json"]
 
 
 def kill_during_a_run(found: ChaosStack) -> None:

@@ -26,8 +26,8 @@ from bedplate.backup.progress import Step
 from bedplate.environment import Environment
 
 COMPRESSION: Final = "zstd:1"
-# services.yml mounts the server's volume there, only to show its free space: its files cannot be read.
-DISK: Final = Path("/postgres_data")
+# services.yml mounts an empty volume there, on the disk of the server's, only to show its free space.
+DISK: Final = Path("/postgres_disk")
 COMPOSE_HOST: Final = "postgres"
 LONGEST_NAME: Final = 63
 # The id of a restore. A database with another suffix is not ours.

@@ -1,4 +1,4 @@
-"""The disk, the size of the database, and its largest tables."""
+"""The disk of the uploads, the size of the database, and its largest tables."""
 
 import shutil
 from contextlib import suppress
@@ -38,7 +38,7 @@ class Table:
 
 @dataclass(frozen=True, kw_only=True)
 class Storage:
-    """The use of disk and database, in bytes."""
+    """The use of the uploads' disk and of the database, in bytes."""
 
     disk_total: int
     disk_free: int
@@ -66,8 +66,10 @@ class Storage:
 
 
 def gather_storage() -> Storage:
-    """Return the use of disk and database, with one query."""
-    disk = shutil.disk_usage(settings.ENVIRONMENT.data_directory)
+    """Return the use of the uploads' disk and of the database, with one query."""
+    uploads = Path(settings.MEDIA_ROOT)
+    # Embedded mode makes the folder for the first upload.
+    disk = shutil.disk_usage(uploads if uploads.is_dir() else uploads.parent)
     rows: list[tuple[str, int, int | None, int | None]] = []
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:

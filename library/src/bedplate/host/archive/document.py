@@ -55,7 +55,7 @@ POSTGRESQL_MEDIA: Final = """
 
 ```sh
 tar --create --directory media . |
-  docker compose run --rm --no-deps --no-TTY web sh -c 'mkdir -p /data/media && tar --extract --directory /data/media'
+  docker compose run --rm --no-deps --no-TTY web tar --extract --directory /data/uploads
 ```
 """
 
@@ -131,7 +131,7 @@ def _restore_embedded(contents: ArchiveContents) -> str:
     if contents.database:
         commands.append(f"cp {contents.database} var/embedded/{contents.database}")
     if contents.media:
-        commands.append("cp -R media var/embedded/media")
+        commands.append("cp -R media var/embedded/uploads")
     if not commands:
         return ""
     database = f"; {PERSONAL[contents.anonymised]}" if contents.database else ""

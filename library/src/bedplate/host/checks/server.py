@@ -61,7 +61,7 @@ def check_env_file_has_no_secret() -> None:
 def check_backup_folder(url: str) -> None:
     """Raise AbortError if BACKUP_URL is a host folder that is not mounted: the cron container cannot see it."""
     folder = url.removeprefix("file://")
-    if not url.startswith("file://") or f"{folder}/".startswith("/data/"):
+    if not url.startswith("file://") or f"{folder}/".startswith("/data/backups/"):
         return
     if env_file.FILE.exists():
         target = f"target: {folder.rstrip('/')}"

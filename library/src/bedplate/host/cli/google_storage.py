@@ -135,7 +135,7 @@ def abort_authentication() -> None:
 
 
 def share_folder(call: Call, argument: str) -> None:
-    """Mount a folder that is given instead of a bucket, at the same path; /data is a volume of the stack."""
+    """Mount a folder that is given instead of a bucket, at the same path; the stack's volumes are below /data."""
     if argument.startswith("file:///") and not argument.startswith("file:///data/"):
         folder = argument.removeprefix("file://").partition("/v1/")[0]
         if Path(folder).is_dir():

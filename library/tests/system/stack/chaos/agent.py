@@ -16,8 +16,8 @@ from stack.chaos.objects import Inspector, open_objects
 from stack.chaos.processes import CommandResult, run
 
 DATA: Final = Path("/data")
-MEDIA: Final = DATA / "media"
-WORK_DIRECTORY: Final = DATA / "backup_system"
+MEDIA: Final = DATA / "uploads"
+WORK_DIRECTORY: Final = DATA / "backup_data"
 VERIFIER: Final = Path("/run/verifier")
 LIVE: Final = "app"
 PREVIOUS: Final = f"{LIVE}_previous_"

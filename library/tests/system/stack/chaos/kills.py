@@ -134,7 +134,6 @@ class Experiment:
         self.stack.query("".join(TABLES.format(number=number, rows=rows) for number in range(4)))
         for number in range(20):
             self.stack.ask("add_media", name=f"{number % 3}/{number}.bin", size=50_000, seed=0)
-        self.stack.run_checked(["mkdir", "/data/backups"])
         self.stack.ask("make_bucket", name="chaos")
 
     def _prepare(self, store: str) -> None:

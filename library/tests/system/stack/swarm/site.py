@@ -25,6 +25,7 @@ DOMAIN: Final = "www.example.com"
 HOW_TO: Final = ROOT / "library/docs/how-to/several-machines.md"
 EMAIL: Final = "you@example.com"
 FOLDER: Final = "/srv/site"
+VOLUMES: Final = ("/shared/data/uploads", "/shared/data/backup_data")  # as the page says
 PARTS: Final = ("web", "cron", "nginx", "verifier")
 VARIABLES: Final = {
     "REGISTRY": f"{REGISTRY}/",
@@ -234,8 +235,8 @@ def build(directory: Path, project: str) -> None:
 def copy_to_first(new: Site) -> None:
     """Copy the checkout to the first machine."""
     first = new.machines.first
-    first.run("mkdir", "--parents", FOLDER, "/shared/data")
-    first.run("chown", "1000:1000", "/shared/data")
+    first.run("mkdir", "--parents", FOLDER, *VOLUMES)
+    first.run("chown", "1000:1000", *VOLUMES)
     run("docker", "cp", "--quiet", f"{new.directory}/.", f"{first.container}:{FOLDER}")
     first.run("chown", "--recursive", "root:root", FOLDER)
 
