@@ -97,7 +97,7 @@ def test_no_server_is_reached_and_files_are_in_its_own_folder(
     with pytest.raises(BlockingIOError):
         listening.accept()
     assert len(list((tmp_path / "data/mail").iterdir())) == 1
-    assert (tmp_path / "data/media/private/a.txt").read_text() == "x"
+    assert (tmp_path / "data/uploads/private/a.txt").read_text() == "x"
 
 
 def test_without_isolation_the_same_code_connects(variables: Mapping[str, str], listening: socket.socket) -> None:
