@@ -20,6 +20,7 @@ SMALL_DISKS: Final = """
 services:
   cron:
     environment: { BACKUP_DISK_RESERVE_MB: 200 }
+    volumes: ["postgres_data:/postgres_disk:ro"] # a second tmpfs would be another disk
   verifier:
     environment: { RESERVE_MB: 40 }
 volumes:
