@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from bedplate.backup.below import Below
 from bedplate.backup.bucket_copies import THREADS, copy_to_store, list_objects
 from bedplate.backup.bucket_staging import StagedMedia, have_same_content
 from bedplate.backup.errors import BackupError, ConflictError, ForbiddenError, MissingError
@@ -23,7 +24,7 @@ from bedplate.backup.media_paths import RESTORES, require_safe_paths, shown
 from bedplate.backup.progress import Progress
 from bedplate.backup.stores import NEW, Bucket, StoredObject
 from bedplate.backup.transfer import Transfer, run_parallel
-from bedplate.backup.work_directory import PREVIOUS, STAGING, WorkDirectory, remove_folder
+from bedplate.backup.work_directory import PREVIOUS, STAGING, WorkDirectory
 
 WANTED: Final = "wanted.json"
 """In the folder of staging: where the media are, and the paths of all of them, also of those that are live already."""
@@ -58,8 +59,12 @@ class BucketMedia:
     """The lease, while it is held."""
 
     @property
-    def disk(self) -> None:
-        """The folder on this machine that restored media fill: none."""
+    def disks(self) -> tuple[Path, ...]:
+        """The folders on this machine that restored media fill: none."""
+        return ()
+
+    def hand_over(self, _restore: str) -> None:
+        """Do nothing: the prepared media are in the bucket already, where only this account reads them."""
 
     @contextmanager
     def exclusively(self) -> Iterator[None]:
@@ -80,6 +85,9 @@ class BucketMedia:
     def names(self) -> list[str]:
         """Return the paths of the media."""
         return sorted(list_objects(self.bucket))
+
+    def link(self, _name: str) -> None:
+        """Return where a medium leads to, if it is a link: a bucket has none."""
 
     @contextmanager
     def as_file(self, name: str, scratch: Path) -> Iterator[Path]:
@@ -224,7 +232,7 @@ class BucketMedia:
         """Remove the media that restores have replaced, except those of the restores `kept`."""
         for folder in self.main.folders(PREVIOUS):
             if folder.name.removeprefix(PREVIOUS) not in kept:
-                remove_folder(folder, say=self.progress.say)
+                Below(self.main.folder, folder.name).remove(say=self.progress.say)
         for name in self.bucket.folders(f"{RESTORES}/"):
             if name.startswith(PREVIOUS) and name.removeprefix(PREVIOUS) not in kept:
                 self._remove(f"{RESTORES}/{name}/")

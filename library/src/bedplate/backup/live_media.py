@@ -1,8 +1,6 @@
 """The live media folder, and how to replace it on any mount, even after interruptions."""
 
 import os
-import secrets
-import shutil
 from collections.abc import Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -10,6 +8,7 @@ from pathlib import Path
 from stat import S_ISVTX
 from typing import Final
 
+from bedplate.backup.below import Below, files_below
 from bedplate.backup.errors import BackupError
 from bedplate.backup.manifest import MediaFile
 from bedplate.backup.media import download_media, keep_only, upload_media
@@ -17,7 +16,7 @@ from bedplate.backup.media_paths import RESTORES, list_media, shown
 from bedplate.backup.mounts import mounts_below, share_mount
 from bedplate.backup.progress import Progress
 from bedplate.backup.transfer import Transfer
-from bedplate.backup.work_directory import PREVIOUS, STAGING, WorkDirectory, remove_folder
+from bedplate.backup.work_directory import PREVIOUS, STAGING, WorkDirectory
 
 MEDIA: Final = "media"
 UNDOES: Final = "undoes"
@@ -52,19 +51,19 @@ class LiveMedia:
         return not share_mount(self.root, self.main.folder) or (self.root / RESTORES).is_dir()
 
     @property
-    def work_directory(self) -> WorkDirectory:
-        """The work directory for staged and previous media, on the mount of the live ones."""
-        return WorkDirectory(self.root / RESTORES) if self.apart else self.main
+    def beside(self) -> Below:
+        """The folder for prepared and replaced media, on the mount of the live ones."""
+        return Below(self.root, RESTORES) if self.apart else Below(self.main.folder)
 
     @property
-    def work_directories(self) -> list[WorkDirectory]:
-        """The work directories that may hold media: they may have been moved to their own mount since."""
-        return [self.work_directory, self.main] if self.apart else [self.main]
+    def places(self) -> list[Below]:
+        """The folders that may hold replaced media: they may have been moved to their own mount since."""
+        return [self.beside, Below(self.main.folder)] if self.apart else [self.beside]
 
     @property
-    def disk(self) -> Path:
-        """The folder on this machine that restored media fill."""
-        return self.root if self.apart else self.main.folder
+    def disks(self) -> tuple[Path, ...]:
+        """The folders on this machine that restored media fill."""
+        return (self.main.folder, self.root) if self.apart else (self.main.folder,)
 
     def exclusively(self) -> AbstractContextManager[object]:
         """Return a context that does nothing: the lock of the work directory is enough."""
@@ -79,21 +78,34 @@ class LiveMedia:
         """Return the paths of the media."""
         return list_media(self.media_root)
 
+    def link(self, name: str) -> str | None:
+        """Return where a medium leads to, if it is a link."""
+        return Below(self.root, name).link()
+
     @contextmanager
     def as_file(self, name: str, _scratch: Path) -> Iterator[Path]:
-        """Yield the path of a media file."""
-        yield self.media_root / name
+        """Yield the path of a media file. Raise FileNotFoundError, or NotADirectoryError for a link."""
+        with Below(self.root, name).opened() as path:
+            yield path
 
     def stage(self, media: Collection[MediaFile], restore: str, *, transfer: Transfer, scratch: Path) -> None:  # noqa: ARG002 - as for a bucket
         """Prepare the media of a backup. Raise BackupError if one is missing or damaged, or a path is not safe."""
         with self.progress.step("Fetch and check the media") as step:
-            left_out = download_media(media, self.staged(restore), live=self.media_root, transfer=transfer, step=step)
+            left_out = download_media(media, self._fetched(restore), live=self.media_root, transfer=transfer, step=step)
         for name in left_out:
             self.progress.say(f"Media link {shown(name)} points outside of the media folder: left out.")
 
     def keep_only(self, restore: str, kept: Collection[str]) -> int:
         """Remove all prepared media except these paths. Return the number of removed ones."""
-        return keep_only(self.staged(restore), kept)
+        return keep_only(self._fetched(restore), kept)
+
+    def hand_over(self, restore: str) -> None:
+        """Copy the prepared media to the mount of the live ones: only now other services may read them."""
+        if self.apart:
+            with self.progress.step("Copy the media"):
+                fetched = Below(self._fetched(restore))
+                self._bring(fetched, restore)
+                Below(fetched.root.parent, fetched.root.name).remove(say=self.progress.say)
 
     def unfinished(self) -> list[str]:
         """Return the restores of other machines that prepare media here: none."""
@@ -101,19 +113,28 @@ class LiveMedia:
 
     def remove_staged(self) -> None:
         """Remove all prepared media."""
-        for folder in self.work_directory.folders(STAGING):
-            remove_folder(folder, say=self.progress.say)
+        for name in self.beside.entries():
+            if name.startswith(STAGING):
+                (self.beside / name).remove(say=self.progress.say)
 
     def forget_all_except(self, kept: Collection[str]) -> None:
         """Remove the media that restores have replaced, except those of the restores `kept`."""
-        for work_directory in self.work_directories:
-            for folder in work_directory.folders(PREVIOUS):
-                if folder.name.removeprefix(PREVIOUS) not in kept:
-                    remove_folder(folder, say=self.progress.say)
+        for place in self.places:
+            for name in place.entries():
+                if name.startswith(PREVIOUS) and name.removeprefix(PREVIOUS) not in kept:
+                    (place / name).remove(say=self.progress.say)
 
-    def staged(self, restore: str) -> Path:
-        """Return the folder of the media that a restore prepares."""
-        return self.work_directory.staging(restore) / MEDIA
+    def _fetched(self, restore: str) -> Path:
+        """Return the folder into which media are fetched: until they are anonymized, no other service may read them."""
+        return self.main.staging(restore) / MEDIA
+
+    def staged(self, restore: str) -> Below:
+        """Return the folder of the media that a restore makes live."""
+        return self.beside / f"{STAGING}{restore}" / MEDIA
+
+    def _bring(self, source: Below, restore: str) -> None:
+        (self.beside / f"{STAGING}{restore}").make(0o700)
+        source.copy(self.staged(restore))
 
     def require_swappable(self) -> None:
         """Raise BackupError with advice if the media cannot be replaced."""
@@ -135,12 +156,12 @@ class LiveMedia:
 
     def begin_undoing(self, earlier: str, restore: str) -> None:
         """Prepare to make the media that the restore `earlier` replaced live again."""
-        found = [kept for place in self.work_directories if (kept := place.previous(earlier) / MEDIA).is_dir()]
+        found = [kept for place in self.places if (kept := place / f"{PREVIOUS}{earlier}" / MEDIA).is_folder()]
         self.main.staging(restore).mkdir(mode=0o700)
-        if found and found[0].is_relative_to(self.main.folder) and self.apart:
-            copy_folder(found[0], self.staged(restore))
+        if found and found[0].root == self.main.folder and self.apart:
+            self._bring(found[0], restore)
             return
-        (self.work_directory.previous(earlier) / MEDIA).mkdir(parents=True, exist_ok=True)  # it had no media
+        self._previous(earlier).make()  # it had no media
         (self.main.staging(restore) / UNDOES).write_text(earlier)
 
     def list_live(self, restore: str) -> None:
@@ -150,92 +171,62 @@ class LiveMedia:
     def came_since(self, restore: str) -> list[str]:
         """Return the live media that were added since the swap began, and that its rest sets aside."""
         listed = self.main.staging(restore) / LISTED
-        if not listed.is_file() or self.kept(restore).is_dir():  # without it, an earlier version began the swap
+        if not listed.is_file() or self._previous(restore).is_folder():
             return []
         return sorted(self._live() - set(map(os.fsdecode, listed.read_bytes().split(b"\0"))))
 
     def kept(self, restore: str) -> Path:
-        """Return the folder of the media that a restore replaced."""
-        return self.work_directory.previous(restore) / MEDIA
+        """Return the path, for messages, of the media that a restore replaced."""
+        return self._previous(restore).path
 
     def swap(self, restore: str) -> None:
         """Make the prepared media live, and keep those that were. Can be called again after an interruption."""
-        new = self._prepared(restore)
-        if not new.is_dir():  # they are already live
+        new, kept = self._prepared(restore), self._previous(restore)
+        if not new.is_folder():  # they are already live
             return
-        kept = self.kept(restore)
-        if not kept.is_dir():
+        if not kept.is_folder():
             self._set_aside(kept)
         if self.apart:
-            _move_contents(self._entries(new), self.root)
-            new.rmdir()
+            for name in new.entries():
+                (new / name).move(Below(self.root, name))
+            new.remove_empty()
         else:
-            _move(new, self.root)
+            new.move(self._live_folder)
 
     def is_pending(self, restore: str) -> bool:
         """Return whether prepared media are not live yet."""
+        return self._prepared(restore).is_folder()
+
+    def _prepared(self, restore: str) -> Below:
         undoes = self.main.staging(restore) / UNDOES
-        if undoes.is_file():
-            return (self.work_directory.previous(undoes.read_text()) / MEDIA).is_dir()
-        return self.staged(restore).is_dir() or self.main.staging(restore).joinpath(MEDIA).is_dir()
+        return self._previous(undoes.read_text()) if undoes.is_file() else self.staged(restore)
 
-    def _prepared(self, restore: str) -> Path:
-        undoes, staged = self.main.staging(restore) / UNDOES, self.staged(restore)
-        if undoes.is_file():
-            return self.work_directory.previous(undoes.read_text()) / MEDIA
-        elsewhere = self.main.staging(restore) / MEDIA
-        if self.apart and elsewhere.is_dir():  # an earlier version staged them there, and could not swap them
-            copy_folder(elsewhere, staged)
-            shutil.rmtree(elsewhere)
-        return staged
+    def _previous(self, restore: str) -> Below:
+        return self.beside / f"{PREVIOUS}{restore}" / MEDIA
 
-    def _set_aside(self, kept: Path) -> None:
-        kept.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    @property
+    def _live_folder(self) -> Below:
+        return Below(self.root.parent, self.root.name)
+
+    def _set_aside(self, kept: Below) -> None:
+        Below(kept.root, kept.name.removesuffix(f"/{MEDIA}")).make(0o700)
         if self.apart:
-            unfinished = kept.with_name(f"{MEDIA}.unfinished")
-            unfinished.mkdir(exist_ok=True)
-            _move_contents(self._entries(self.root), unfinished)
-            unfinished.rename(kept)
+            unfinished = Below(kept.root, f"{kept.name}.unfinished")
+            unfinished.make()
+            for path in self._entries(self.root):
+                Below(self.root, path.name).move(unfinished / path.name)
+            unfinished.move(kept)
         elif self.root.is_dir():
-            self.root.rename(kept)
+            self._live_folder.move(kept)
         else:
-            kept.mkdir()
+            kept.make()
 
     def _live(self) -> set[str]:
         """Return the paths of the live files. Unreadable folders are skipped: they get no new files."""
-        found: set[str] = set()
-        for parent, folders, names in os.walk(self.root):
-            if Path(parent) == self.root and RESTORES in folders:
-                folders.remove(RESTORES)
-            found.update(Path(parent, name).relative_to(self.root).as_posix() for name in names)
-        return found
+        return set(files_below(self.root, without=RESTORES, unreadable=lambda _error: None))
 
     def _entries(self, folder: Path) -> Iterator[Path]:
         return (path for path in sorted(folder.iterdir()) if path != self.root / RESTORES)
-
-
-def copy_folder(source: Path, target: Path) -> None:
-    """Copy a folder to another mount; the target appears when it is complete."""
-    unfinished = target.with_name(f"{MEDIA}.unfinished")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    shutil.copytree(source, unfinished, symlinks=True)
-    unfinished.rename(target)
-
-
-def _move_contents(entries: Iterator[Path], target: Path) -> None:
-    for path in list(entries):
-        _move(path, target / path.name)
-
-
-def _move(path: Path, destination: Path) -> None:
-    """Move a file or folder. Keep new files at the destination: merge folders, rename a file."""
-    if destination.is_dir() and not destination.is_symlink() and path.is_dir() and not path.is_symlink():
-        _move_contents(path.iterdir(), destination)
-        path.rmdir()
-        return
-    if os.path.lexists(destination):
-        destination.rename(destination.with_name(f"{destination.name}.{secrets.token_hex(4)}"))
-    path.rename(destination)
 
 
 def _is_movable(path: Path, folder: Path) -> bool:

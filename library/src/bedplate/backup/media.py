@@ -12,11 +12,12 @@ from stat import S_ISREG
 from threading import Lock
 from typing import Final
 
+from bedplate.backup.below import Below
 from bedplate.backup.checksums import Checksums, checksums, in_a_name
 from bedplate.backup.encryption import SUFFIX
 from bedplate.backup.errors import BackupError, ChangedError
 from bedplate.backup.manifest import MediaFile, StoredFile
-from bedplate.backup.media_paths import list_media, make_links, read_link, require_safe_paths, shown
+from bedplate.backup.media_paths import leads_out, list_media, make_links, require_safe_paths, shown, stored_link
 from bedplate.backup.names import media_folder
 from bedplate.backup.progress import Progress, Step
 from bedplate.backup.stores import StoredObject
@@ -43,16 +44,10 @@ class MediaUpload:
 
     def upload(self, name: str) -> MediaFile | None:
         """Return the file as the store holds it; None if it is gone, or not a regular file or link."""
-        path = self.root / name
         for _ in range(TRIES):
             try:
-                if path.is_symlink():
-                    return MediaFile(path=name, link=read_link(self.root, name))
-                if not S_ISREG(path.stat().st_mode):
-                    self.say(f"Media file {shown(name)} is a socket, a pipe or a device: left out.")
-                    return None
-                return MediaFile(path=name, stored=self._upload_file(path))
-            except FileNotFoundError:
+                return self._upload(name)
+            except (FileNotFoundError, NotADirectoryError):  # a link in the place of a folder is another medium
                 self.say(f"Media file {shown(name)} vanished meanwhile: left out.")
                 return None
             except PermissionError as error:
@@ -60,6 +55,23 @@ class MediaUpload:
             except ChangedError:
                 continue
         raise BackupError(f"Media file {shown(name)} changes all the time: it cannot be backed up. Try again later.")
+
+    def _upload(self, name: str) -> MediaFile | None:
+        medium = Below(self.root, name)
+        if (target := medium.link()) is not None:
+            return MediaFile(path=name, link=self._link(name, target))
+        if not S_ISREG(medium.status().st_mode):
+            self.say(f"Media file {shown(name)} is a socket, a pipe or a device: left out.")
+            return None
+        with medium.opened() as path:
+            return MediaFile(path=name, stored=self._upload_file(path))
+
+    def _link(self, name: str, target: str) -> str:
+        if leads_out(name, link := stored_link(self.root, name, target)):
+            self.say(
+                f"Note: media link {shown(name)} points outside of the media folder. What is there is not backed up."
+            )
+        return link
 
     def _upload_file(self, path: Path) -> StoredFile:
         found, encrypted = checksums(path), bool(self.transfer.encryption.recipients)

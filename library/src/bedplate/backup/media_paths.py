@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import Final
 
+from bedplate.backup.below import files_below
 from bedplate.backup.errors import BackupError, UnusableBackupError
 from bedplate.backup.manifest import MediaFile
 
@@ -20,18 +21,10 @@ def list_media(root: Path) -> list[str]:
 
     Raise BackupError with the name of a folder that cannot be read: its files would be missing without notice.
     """
-    found = []
-    for parent, folders, names in os.walk(root, onerror=_refuse_unreadable):
-        if Path(parent) == root and RESTORES in folders:
-            folders.remove(RESTORES)
-        links = [name for name in folders if Path(parent, name).is_symlink()]
-        found += [Path(parent, name).relative_to(root).as_posix() for name in (*names, *links)]
-    return sorted(found)
+    return files_below(root, without=RESTORES, unreadable=_refuse_unreadable)
 
 
 def _refuse_unreadable(error: OSError) -> None:
-    if isinstance(error, FileNotFoundError):  # it was removed meanwhile, or there are no media yet
-        return
     raise BackupError(f"Media folder {shown(str(error.filename))} cannot be read: {error.strerror}.") from error
 
 
@@ -40,21 +33,17 @@ def shown(name: str) -> str:
     return name.encode(errors="surrogateescape").decode(errors="replace")
 
 
-def read_link(root: Path, name: str) -> str:
-    """Return the target of a link below the media folder, relative to the link.
+def stored_link(root: Path, name: str, target: str) -> str:
+    """Return the target of a link as a backup has it: the absolute path of a medium is made relative to the link."""
+    for start in (root, Path(os.path.realpath(root))):
+        if Path(target).is_relative_to(start):  # the link must stay valid in any media folder
+            return os.path.relpath(target, (start / name).parent)
+    return target
 
-    Raise BackupError if the link points outside of the folder: its target would be missing without notice.
-    """
-    path = root / name
-    target = path.readlink()
-    if not _leads_inside(root, path):
-        raise BackupError(
-            f"Media link {shown(name)} points outside of the media folder, to {shown(str(target))}: its contents would "
-            "not be in the backup. Move them into the media folder, or remove the link."
-        )
-    if target.is_absolute():  # the link must stay valid in any media folder
-        return os.path.relpath(os.path.realpath(path), os.path.realpath(path.parent))
-    return str(target)
+
+def leads_out(name: str, target: str) -> bool:
+    """Return whether a link is written so that it points outside of the media folder. Nothing is followed."""
+    return os.path.normpath(os.path.join(os.path.dirname(name), target)).split("/")[0] in {"", ".."}  # noqa: PTH118, PTH120
 
 
 def _leads_inside(root: Path, path: Path) -> bool:
@@ -65,8 +54,8 @@ def _leads_inside(root: Path, path: Path) -> bool:
 def make_links(root: Path, links: Iterable[MediaFile], *, live: Path) -> list[str]:
     """Create the links of a backup below a new folder; return the paths of those that were left out.
 
-    Those point outside of the folder: with them, a backup could publish other files of this machine. Only backups of
-    earlier versions contain such links. `live` is the future path of the folder.
+    Those point outside of the folder: with them, a backup could publish other files of this machine. `live` is the
+    future path of the folder.
     """
     made: dict[str, Path] = {}
     left_out: list[str] = []

@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
+from bedplate.backup.below import Below
 from bedplate.backup.errors import BackupError
 from bedplate.backup.interruptions import Interruption
 from bedplate.backup.media_paths import shown
 from bedplate.backup.session import Installation
 from bedplate.backup.staging import new_identifier
-from bedplate.backup.work_directory import LIVE_NOT_BACKED_UP, NOT_BACKED_UP, SCRATCH, STAGING, remove_folder
+from bedplate.backup.work_directory import LIVE_NOT_BACKED_UP, NOT_BACKED_UP, SCRATCH, STAGING
 
 CAME_SINCE: Final = "came-since-the-swap.txt"
 """A file in the folder of the replaced data: the names of its media that belong to the live data."""
@@ -96,14 +97,14 @@ def recover(installation: Installation) -> None:
     work_directory, database, media = installation.work_directory, installation.database, installation.live_media
     say = installation.progress.say
     for folder in work_directory.folders(SCRATCH):
-        remove_folder(folder, say=say)
+        Below(work_directory.folder, folder.name).remove(say=say)
     for folder in work_directory.folders(STAGING):
         restore = folder.name.removeprefix(STAGING)
         if database.swapped(restore):
             _finish(installation, restore)
         else:
             database.drop_previous(restore)
-        remove_folder(folder, say=say)
+        Below(work_directory.folder, folder.name).remove(say=say)
     for restore in media.unfinished():
         if database.swapped(restore):
             media.swap(restore)

@@ -39,7 +39,7 @@ def require_room_for_media(session: Session, manifest: Manifest, media: Iterable
 
 def _require_room(session: Session, manifest: Manifest, *, dump: int, media: int) -> None:
     needed = Counter({session.work_directory.folder: dump})
-    if folder := session.live_media.disk:
+    for folder in session.live_media.disks:
         needed[folder] += media
     if disk := session.database.disk:
         needed[disk] += session.database.room(manifest.database_size)
@@ -60,7 +60,7 @@ def _by_disk(needed: Counter[Path]) -> dict[Path, int]:
 def guarded(session: Session, restore: str) -> Iterator[None]:
     """Watch each disk during a restore; below the reserve, stop its writes, and end its sessions on the server."""
     disk, reserve = session.database.disk, _reserve(session)
-    filled = [session.work_directory.folder, *filter(None, [session.live_media.disk, disk])]
+    filled = [session.work_directory.folder, *session.live_media.disks, *filter(None, [disk])]
     with ExitStack() as stack:
         if disk:
             stop = partial(session.database.close_staging, restore)

@@ -1,12 +1,11 @@
 """The work directory of this machine: its lock, scratch folders, staged data, and data that restores replaced."""
 
 import fcntl
-import os
 import secrets
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -109,19 +108,6 @@ class WorkDirectory:
     def folders(self, kind: str) -> list[Path]:
         """Return the folders of a kind, oldest first: SCRATCH, STAGING or PREVIOUS."""
         return sorted(self.folder.glob(f"{kind}*"))
-
-
-def remove_folder(folder: Path, *, say: Callable[[str], None]) -> None:
-    """Remove a folder, including files that its owner may not read. Report what cannot be removed, and go on."""
-    for parent, names, _ in os.walk(folder):
-        for path in (Path(parent, name) for name in names):
-            if not path.is_symlink() and not os.access(path, os.R_OK | os.W_OK | os.X_OK):
-                with suppress(OSError):  # another user's file: reported below
-                    path.chmod(0o700)
-    try:
-        shutil.rmtree(folder)
-    except OSError as error:
-        say(f"{error.filename} could not be removed ({error.strerror}): remove {folder} as root, on the machine.")
 
 
 def _lock(file: BinaryIO) -> bool:

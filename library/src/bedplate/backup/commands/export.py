@@ -2,14 +2,14 @@
 
 import shutil
 import tarfile
-from functools import partial
+from pathlib import Path
 from typing import BinaryIO, Final
 
 from bedplate.backup.disk import require_room
 from bedplate.backup.errors import BackupError
 from bedplate.backup.fetching import DUMP
 from bedplate.backup.isolation import isolated_staging, limited_duration, reserve
-from bedplate.backup.media_paths import read_link, shown
+from bedplate.backup.media_paths import leads_out, shown, stored_link
 from bedplate.backup.recovery import locked_and_recovered
 from bedplate.backup.session import Installation
 from bedplate.backup.staging import Staging
@@ -69,23 +69,34 @@ def _require_room(installation: Installation) -> None:
 def _add_media(installation: Installation, names: list[str], tar: tarfile.TarFile) -> None:
     if not names:
         return
-    root, media = installation.configuration.media, installation.live_media
-    with installation.progress.step("Write the media") as step, installation.work_directory.scratch() as scratch:
+    progress = installation.progress
+    with progress.step("Write the media") as step, installation.work_directory.scratch() as scratch:
         step.expect(len(names))
         for name in names:
             try:
-                with media.as_file(name, scratch) as path:
-                    edited = partial(_anonymous, link=read_link(root, name) if path.is_symlink() else "")
-                    tar.add(path, arcname=f"{MEDIA}/{name}", filter=edited, recursive=False)
-            except FileNotFoundError:
-                installation.progress.say(f"Media file {shown(name)} vanished meanwhile: left out.")
+                _add_medium(installation, name, tar, scratch)
+            except (FileNotFoundError, NotADirectoryError):
+                progress.say(f"Media file {shown(name)} vanished meanwhile: left out.")
             except PermissionError as error:
                 raise BackupError(f"Media file {shown(name)} cannot be read: {error.strerror}.") from error
             step.advance()
 
 
-def _anonymous(member: tarfile.TarInfo, *, link: str = "") -> tarfile.TarInfo:
-    member.linkname = link or member.linkname
+def _add_medium(installation: Installation, name: str, tar: tarfile.TarFile, scratch: Path) -> None:
+    media, arcname = installation.live_media, f"{MEDIA}/{name}"
+    if (target := media.link(name)) is not None:
+        member = tarfile.TarInfo(arcname)
+        member.type, member.linkname = tarfile.SYMTYPE, stored_link(installation.configuration.media, name, target)
+        if leads_out(name, member.linkname):
+            installation.progress.say(f"Media link {shown(name)} points outside of the media folder: left out.")
+        else:
+            tar.addfile(member)
+        return
+    with media.as_file(name, scratch) as path, path.open("rb") as file:
+        tar.addfile(_anonymous(tar.gettarinfo(arcname=arcname, fileobj=file)), file)
+
+
+def _anonymous(member: tarfile.TarInfo) -> tarfile.TarInfo:
     member.uid = member.gid = 0
     member.uname = member.gname = ""
     return member

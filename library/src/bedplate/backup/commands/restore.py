@@ -58,6 +58,7 @@ def restore(
         with guarded(session, identifier):
             stage(session, manifest, staging, identifier)
             anonymized = _bring_up_to_date(session, manifest, staging, identifier)
+            session.live_media.hand_over(identifier)
         if without_backup_first or _marked_since(session, LIVE_NOT_BACKED_UP) is not None:
             session.work_directory.mark(identifier, NOT_BACKED_UP)
         prepare_swap(session, identifier)
