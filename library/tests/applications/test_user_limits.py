@@ -6,13 +6,16 @@ from datetime import timedelta
 from http import HTTPStatus
 from pathlib import Path
 from threading import Barrier
+from typing import Any
 
 import pytest
 from bedplate.django.api.models import MAX_TOKENS, ApiToken, TooManyTokensError
 from bedplate.django.media.models import MAX_DOCUMENTS, Document
+from bedplate.django.operations.models import TASKS_PER_USER, TaskRun
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connections
 from django.test import Client
+from django.test.client import MULTIPART_CONTENT
 from django.utils import timezone
 from pytest_django import Settings
 from users.models import User
@@ -82,3 +85,21 @@ def test_tokens_created_at_once_do_not_exceed_the_maximum(user: User) -> None:
 
     assert at_once(issue).count(True) == 1
     assert ApiToken.objects.filter(user=user).count() == MAX_TOKENS
+
+
+@pytest.mark.parametrize("address", ["/tasks/", "/api/tasks/sample"])
+def test_tasks_started_at_once_do_not_exceed_the_maximum(user: User, address: str) -> None:
+    for _ in range(TASKS_PER_USER - 1):
+        TaskRun.objects.create(name="mine", requested_by=user)
+    clients = [Client(headers={"X-Real-IP": "192.0.2.1"}) for _ in range(AT_ONCE)]
+    for client in clients:
+        client.force_login(user)
+    kind = "application/json" if address.startswith("/api/") else MULTIPART_CONTENT
+    content: Any = {"seconds": 1}
+
+    def start(number: int) -> bool:
+        response = clients[number].post(address, content, content_type=kind, follow=True)
+        return "You have the maximum of running and waiting tasks, 20." in response.text
+
+    assert at_once(start).count(False) == 1
+    assert TaskRun.objects.unfinished().filter(requested_by=user).count() == TASKS_PER_USER
