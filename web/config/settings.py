@@ -72,6 +72,7 @@ MIDDLEWARE = [
     "bedplate.django.accounts.middleware.LinkTokenMiddleware",
     "bedplate.django.accounts.middleware.StaffSecondFactorMiddleware",
     "bedplate.django.accounts.sessions.SessionActivityMiddleware",
+    "bedplate.django.operations.middleware.TaskLimitMiddleware",
     "bedplate.django.accounts.impersonation.ImpersonationMiddleware",
 ]
 

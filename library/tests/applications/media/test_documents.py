@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from bedplate.django.media import forms
+from bedplate.django.media import models
 from bedplate.django.media.models import Document, delete_with_folder, path_of_owner
 from django.apps import apps
 from django.core.files.base import ContentFile
@@ -154,7 +154,7 @@ def test_documents_of_others_cannot_be_deleted(own_client: Client, other: User) 
 def test_the_number_of_documents_is_limited(
     own_client: Client, user: User, media_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(forms, "MAX_DOCUMENTS", 1)
+    monkeypatch.setattr(models, "MAX_DOCUMENTS", 1)
     create_document(user, "first.txt")
     assert upload(own_client, "second.txt") == HTTPStatus.OK
     assert len(files(media_root)) == 1

@@ -11,6 +11,7 @@ from django.db import transaction
 from django.test import Client
 from django.utils import timezone
 from kombu.exceptions import OperationalError
+from pytest_django import Settings
 from users.models import User
 
 Published = list[tuple[tuple[Any, ...], dict[str, Any]]]
@@ -47,6 +48,23 @@ def test_the_form_queues_a_run(client: Client, user: User, published: Published)
     assert (run.state, run.requested_by) == ("queued", user)
     assert published == [(((), {"seconds": 3}), {"task_id": str(run.pk), "retries": 0})]
     assert "The task is queued." in page.text
+
+
+def test_over_the_maximum_the_page_names_it_and_starts_nothing(client: Client, user: User, settings: Settings) -> None:
+    settings.TASKS_PER_USER = 1
+    make_run(user)
+    client.force_login(user)
+    response = client.post("/tasks/", {"seconds": 3}, headers={"Accept-Language": "fr"}, follow=True)
+    assert "Vous avez le maximum de tâches en cours et en attente : 1." in response.text
+    answer = client.post("/tasks/", {"seconds": 3}, headers={"Accept": "application/json"})
+    assert (answer.status_code, list(answer.json()["errors"])) == (429, ["__all__"])
+    assert TaskRun.objects.count() == 1
+
+
+def test_a_finished_run_does_not_count(user: User, settings: Settings) -> None:
+    settings.TASKS_PER_USER = 1
+    make_run(user, state="succeeded", finished=timezone.now())
+    assert sample.start(seconds=1, requested_by=user).state == "queued"
 
 
 @pytest.mark.django_db(transaction=True)

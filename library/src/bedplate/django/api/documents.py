@@ -70,14 +70,14 @@ def list_documents(request: HttpRequest) -> QuerySet[Document]:
 def upload_document(request: HttpRequest, file: File[NonEmptyFile]) -> Status:
     """Upload a document."""
     form = DocumentForm(None, MultiValueDict({"file": [file]}), instance=Document(owner=cast("Any", request.user)))
-    if not form.is_valid():
+    if not form.save_if_valid():
         if form.non_field_errors():  # there are too many
             raise HttpError(HTTPStatus.CONFLICT, str(form.non_field_errors()[0]))
         errors = form.errors.get_json_data()["file"]
         raise ValidationError(
             [{"loc": ("body", "file"), "msg": item["message"], "type": item["code"]} for item in errors]
         )
-    return Status(HTTPStatus.CREATED, form.save())
+    return Status(HTTPStatus.CREATED, form.instance)
 
 
 @router.get("/{int:document_id}", response=DocumentOut)

@@ -7,9 +7,10 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.conf import settings
-from django.contrib.auth import get_user_model
-from django.db import InternalError, OperationalError, models, transaction
+from django.db import InternalError, OperationalError, models
 from django.utils.translation import gettext_lazy as _
+
+from bedplate.django.user_limits import lock_user
 
 MAX_TOKENS: Final = 20  # for each user
 PREFIX_LENGTH: Final = 12  # the rest has more than 200 random bits
@@ -29,8 +30,7 @@ class ApiTokenQuerySet(models.QuerySet["ApiToken"]):
         Raise TooManyTokensError if the user has the maximum.
         """
         text = f"api_{secrets.token_urlsafe(32)}"
-        with transaction.atomic():
-            get_user_model().objects.select_for_update().get(pk=user.pk)  # two requests at once must not exceed it
+        with lock_user(user.pk):
             if self.filter(user=user).count() >= MAX_TOKENS:
                 raise TooManyTokensError
             token = self.create(user=user, name=name, expires=expires, prefix=text[:PREFIX_LENGTH], digest=digest(text))

@@ -11,6 +11,8 @@ from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
 from structlog.contextvars import get_contextvars
 
+from bedplate.django.operations.models import TooManyTasksError
+
 CONTENT_TYPE: Final = "application/problem+json"
 STATUSES: Final[Mapping[type[Exception], HTTPStatus]] = {
     BadRequest: HTTPStatus.BAD_REQUEST,
@@ -88,6 +90,8 @@ def of_invalid_values(_request: HttpRequest, error: Any) -> HttpResponse:
 
 def of_exception(_request: HttpRequest, error: Any) -> HttpResponse:
     """Return the response for one of `STATUSES`; raise other errors, which Django logs, mails and answers."""
+    if isinstance(error, TooManyTasksError):
+        return problem(HTTPStatus.TOO_MANY_REQUESTS, str(error))
     for kind in type(error).__mro__:
         if kind in STATUSES:
             return problem(STATUSES[kind])

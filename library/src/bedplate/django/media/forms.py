@@ -6,9 +6,10 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
-from bedplate.django.media.models import Document
+from bedplate.django.media import models
+from bedplate.django.media.models import Document, TooManyDocumentsError
 
-MAX_DOCUMENTS: Final = 100  # for each user, so that one user cannot fill the disk
+TOO_MANY: Final = _("You have the maximum number of documents. Delete one first.")
 
 
 class DocumentForm(forms.ModelForm):
@@ -20,6 +21,18 @@ class DocumentForm(forms.ModelForm):
 
     @override
     def clean(self) -> dict[str, Any] | None:
-        if Document.objects.filter(owner=self.instance.owner).count() >= MAX_DOCUMENTS:
-            raise ValidationError(_("You have the maximum number of documents. Delete one first."))
+        """Refuse before the file is stored; `Document.save` holds the limit."""
+        if Document.objects.filter(owner=self.instance.owner).count() >= models.MAX_DOCUMENTS:
+            raise ValidationError(TOO_MANY)
         return super().clean()
+
+    def save_if_valid(self) -> bool:
+        """Save the document. Return False, with the error in the form, if that is not possible."""
+        if not self.is_valid():
+            return False
+        try:
+            self.save()
+        except TooManyDocumentsError:  # a request at the same time was first
+            self.add_error(None, TOO_MANY)
+            return False
+        return True

@@ -14,6 +14,9 @@ from django.db.models.signals import post_delete
 from django.dispatch import receiver
 from django.utils.translation import gettext_lazy as _
 
+from bedplate.django.user_limits import lock_user
+
+MAX_DOCUMENTS: Final = 100  # for each user, so that one user cannot fill the disk
 MAX_NAME_LENGTH: Final = 255
 MAX_STEM_SIZE: Final = 150  # bytes: with the suffix, less than the limit of file systems (255)
 
@@ -35,8 +38,12 @@ def name_to_show(filename: str) -> str:
     return path.name if len(path.name) <= MAX_NAME_LENGTH else path.name[: MAX_NAME_LENGTH - len(suffix)] + suffix
 
 
+class TooManyDocumentsError(Exception):
+    """The owner has the maximum number of documents."""
+
+
 class Document(models.Model):
-    """A private file of its owner."""
+    """A private file of its owner, who has at most MAX_DOCUMENTS."""
 
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, models.CASCADE, verbose_name=_("owner"), related_name="documents"
@@ -57,10 +64,22 @@ class Document(models.Model):
 
     @override
     def save(self, *arguments: Any, **options: Any) -> None:
-        if not self.pk:
-            self.name = name_to_show(self.file.name or "")
+        """Save. A new document's file is stored first. Raise TooManyDocumentsError if the owner has the maximum."""
+        if not self._state.adding:
+            self.size = self.file.size
+            super().save(*arguments, **options)
+            return
+        self.name = name_to_show(self.file.name or "")
         self.size = self.file.size
-        super().save(*arguments, **options)
+        self._meta.get_field("file").pre_save(self, add=True)  # a slow storage must not prolong the lock
+        try:
+            with lock_user(self.owner_id):
+                if Document.objects.filter(owner=self.owner_id).count() >= MAX_DOCUMENTS:
+                    raise TooManyDocumentsError
+                super().save(*arguments, **options)
+        except BaseException:
+            delete_with_folder(self.file.storage, str(self.file.name))
+            raise
 
 
 @receiver(post_delete, sender=Document)

@@ -42,8 +42,7 @@ def documents(request: HttpRequest) -> HttpResponse:
     user: Any = request.user
     sent = (request.POST, request.FILES) if request.method == "POST" else (None, None)
     form = DocumentForm(sent[0], sent[1], instance=Document(owner=user))
-    if form.is_valid():
-        form.save()
+    if form.save_if_valid():
         messages.success(request, _("The document is saved."))
         return redirect("documents")
     return render(request, "media/documents.html", {"form": form, "documents": user.documents.all()})

@@ -12,9 +12,16 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from bedplate.django.operations.titles import title_of
+from bedplate.django.user_limits import lock_user
 
 # Maximum starts of a run whose process keeps dying.
 MAX_ATTEMPTS: Final = 3
+# Unfinished runs of a user, unless the setting TASKS_PER_USER has another number.
+TASKS_PER_USER: Final = 20
+
+
+class TooManyTasksError(Exception):
+    """The user has the maximum of running and waiting tasks: the message says so to the user."""
 
 
 class TaskRunQuerySet(models.QuerySet["TaskRun"]):
@@ -27,6 +34,18 @@ class TaskRunQuerySet(models.QuerySet["TaskRun"]):
     def unfinished(self) -> "TaskRunQuerySet":
         """Return the queued and running runs."""
         return self.filter(state__in=TaskRun.UNFINISHED)
+
+    def create_for(self, user: Any, **fields: Any) -> "TaskRun":
+        """Return a new run of the user. Raise TooManyTasksError if the user has the maximum of unfinished ones."""
+        maximum = getattr(settings, "TASKS_PER_USER", TASKS_PER_USER)
+        with lock_user(user.pk):
+            if self.unfinished().filter(requested_by=user).count() >= maximum:
+                text = gettext(
+                    "You have the maximum of running and waiting tasks, %(count)d. "
+                    "Wait until one has finished, or cancel one."
+                )
+                raise TooManyTasksError(text % {"count": maximum})
+            return self.create(requested_by=user, **fields)
 
     def begin(self, run: "TaskRun", *, now: datetime) -> bool:
         """Mark the run as running. Return False if it must not start: it runs elsewhere, or has finished.

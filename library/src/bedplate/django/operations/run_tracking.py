@@ -120,11 +120,15 @@ class TrackedTask(DjangoTask[Any, Any]):
     def start(
         self, *args: Any, requested_by: "AbstractBaseUser | AnonymousUser | None" = None, **kwargs: Any
     ) -> TaskRun:
-        """Return a new run. It is queued once the current transaction commits, or once the queue is available."""
-        arguments = json.dumps((args, kwargs))
-        # A run without a user is visible to staff only.
-        user: Any = requested_by if requested_by and requested_by.is_authenticated else None
-        run = TaskRun.objects.create(name=self.name, requested_by=user, arguments=arguments, due=timezone.now())
+        """Return a new run. It is queued once the current transaction commits, or once the queue is available.
+
+        Raise TooManyTasksError if the user has the maximum of running and waiting tasks: `TaskLimitMiddleware` answers.
+        """
+        fields: Any = {"name": self.name, "arguments": json.dumps((args, kwargs)), "due": timezone.now()}
+        if requested_by and requested_by.is_authenticated:
+            run = TaskRun.objects.create_for(requested_by, **fields)
+        else:  # visible to staff only
+            run = TaskRun.objects.create(**fields)
         transaction.on_commit(partial(self.send, run))
         return run
 
