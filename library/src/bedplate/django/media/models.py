@@ -71,7 +71,7 @@ class Document(models.Model):
             return
         self.name = name_to_show(self.file.name or "")
         self.size = self.file.size
-        self._meta.get_field("file").pre_save(self, add=True)  # a slow storage must not prolong the lock
+        self.file.field.pre_save(self, add=True)  # a slow storage must not prolong the lock
         try:
             with lock_user(self.owner_id):
                 if Document.objects.filter(owner=self.owner_id).count() >= MAX_DOCUMENTS:
