@@ -55,7 +55,7 @@ def test_over_the_maximum_the_page_names_it_and_starts_nothing(client: Client, u
     make_run(user)
     client.force_login(user)
     response = client.post("/tasks/", {"seconds": 3}, headers={"Accept-Language": "fr"}, follow=True)
-    assert "Vous avez le maximum de tâches en cours et en attente : 1." in response.text
+    assert "Vous avez le maximum de tâches en cours et en attente\N{NO-BREAK SPACE}: 1." in response.text
     answer = client.post("/tasks/", {"seconds": 3}, headers={"Accept": "application/json"})
     assert (answer.status_code, list(answer.json()["errors"])) == (429, ["__all__"])
     assert TaskRun.objects.count() == 1
