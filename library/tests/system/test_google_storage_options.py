@@ -4,6 +4,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import typer
+from bedplate.backup import command_line
+from bedplate.host.cli.google_storage import KNOWN
 from bedplate.testing.checkout import ROOT
 from documents import commands_of
 from fake_machine import FakeMachine
@@ -125,3 +128,22 @@ def test_the_test_servers_of_the_how_to_start() -> None:
     (commands,) = commands_of(page, section="Try it without Google")
     said = subprocess.run(["bash", "-ec", commands], cwd=ROOT, capture_output=True, check=True, text=True, timeout=60)
     assert said.stdout.count("usage: python -m ") == 2
+
+
+@pytest.mark.parametrize("arguments", [("--nonsense",), ("-l", "--nonsense=1"), ("-x",), ("latest",), ()])
+def test_wrong_usage_before_an_install(machine: FakeMachine, tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    """It is wrong usage, whatever is installed: 2. A right command needs an install: 1."""
+    wrong = google_storage(machine, tmp_path, *arguments)
+    assert (wrong.returncode, wrong.stdout) == (2, "")
+    assert "--help lists them." in wrong.stderr
+    assert not (machine.commands / "calls").exists()
+    right = google_storage(machine, tmp_path, "-l")
+    assert right.returncode == 1
+    assert "nothing is installed in this folder yet" in right.stderr
+
+
+def test_options_known_before_an_install() -> None:
+    """They are those of the backup system, and --embedded."""
+    command = typer.main.get_command(command_line.application)
+    own = {name for parameter in command.params for name in parameter.opts}
+    assert own | {"--embedded", "-h", "--help"} == KNOWN

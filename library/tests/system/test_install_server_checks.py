@@ -3,6 +3,7 @@
 import socket
 import subprocess
 from pathlib import Path
+from typing import Final
 
 import pytest
 from bedplate.testing.checkout import free_port
@@ -10,6 +11,8 @@ from fake_machine import FakeMachine
 from fake_server import DOMAIN, OPTIONS, install, installed
 from test_install_docker_checks import assert_refuses
 from test_install_docker_steps import values
+
+MOUNTED: Final = "services:\\n  cron:\\n    volumes:\\n      - source: /srv/backups\\n        target: /srv/backups\\n"
 
 
 @pytest.mark.parametrize(
@@ -144,11 +147,35 @@ def test_backup_folder_that_nothing_mounts(server: FakeMachine) -> None:
     dotenv.write_text(dotenv.read_text().replace("file:///data/backups", "file:///srv/backups"))
     (server.commands / "calls").unlink()
     assert_refuses(server, *said)
-    mounted = "services:\\n  cron:\\n    volumes:\\n      - source: /srv/backups\\n        target: /srv/backups\\n"
-    server.answer("compose config", f"{mounted}%SECRETS%")
+    server.answer("compose config", f"{MOUNTED}%SECRETS%")
     result = server.install()
     assert result.returncode == 0, result.stderr
     assert "they are on this machine; keep copies elsewhere" in result.stdout
+
+
+def test_backup_folder_that_a_file_of_the_team_mounts_before_the_first_install(server: FakeMachine) -> None:
+    """Without `.env`, Compose gets the files of the future one."""
+    server.answer("compose *config", f"{MOUNTED}%SECRETS%")
+    result = install(server, BACKUP_URL="file:///srv/backups/shop", COMPOSE_FILE="prod.yml:backups.yml")
+    assert result.returncode == 0, result.stderr
+    assert values(server.checkout / ".env")["BACKUP_URL"] == "file:///srv/backups/shop"
+
+
+@pytest.mark.parametrize(
+    ("url", "service", "mount"),
+    [
+        ("file:///srv/backups", "web", "source: /srv"),
+        ("file:///srv/backups/../uploads", "cron", "source: /srv/uploads"),
+        ("file:///certificates/backups", "nginx", "source: certificates"),
+    ],
+)
+def test_backup_folder_in_a_volume_of_another_service(server: FakeMachine, url: str, service: str, mount: str) -> None:
+    """That service could read and change the backups."""
+    cron = MOUNTED + "      - source: certificates\\n        target: /certificates\\n"
+    other = f"  {service}:\\n    volumes:\\n      - {mount}\\n        target: /somewhere\\n"
+    server.answer("compose *config", f"{cron}{other if service != 'cron' else ''}%SECRETS%")
+    said = "is not mounted" if service == "cron" else f"in a volume of {service}"
+    assert_refuses(server, f"BACKUP_URL is {url}", said, options=("--environment", "prod", *OPTIONS), BACKUP_URL=url)
 
 
 def test_server_signs_in_to_no_bucket(server: FakeMachine) -> None:

@@ -11,6 +11,7 @@ from pydantic import SecretStr
 from bedplate.backup.django_commands import project_folder
 from bedplate.backup.encryption import Encryption
 from bedplate.backup.errors import WrongUseError
+from bedplate.backup.mounts import is_inside
 from bedplate.backup.retention import Policy
 from bedplate.backup.signatures import SigningKey
 from bedplate.backup.stores import Bucket, Store
@@ -136,10 +137,21 @@ class Configuration:
             return GoogleStore(url, credentials, retry_seconds=self.variables.backup_retry_seconds)
         if scheme == "file" and path:
             store = FolderStore(url)
+            self._require_own_folder(store)
             if store.root.is_relative_to(self.variables.data_directory.resolve()):  # this disk is always mounted
                 store.root.mkdir(parents=True, exist_ok=True)
             return store
         raise WrongUseError(f"{url} is not a store of backups. Write gs://BUCKET or file:///FOLDER.")
+
+    def _require_own_folder(self, store: FolderStore) -> None:
+        """Raise WrongUseError if other services can read or write the store, or a backup can remove it."""
+        for folder in (self.media, self.work, self.variables.data_directory / "mail"):
+            if is_inside(store.root, folder):
+                raise WrongUseError(
+                    f"{store.url} is inside of {folder}, which is not for backups: "
+                    "the application can read and change what is there, or it is removed. "
+                    "Set BACKUP_URL to a bucket or to a folder of its own: library/docs/how-to/backups.md"
+                )
 
 
 def read_configuration() -> Configuration:

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http import HTTPStatus
 from typing import Final, Protocol, override
 from urllib.parse import urlencode
 
@@ -111,7 +112,7 @@ class Traffic:
     def _ask(self, connection: Connection, path: str, *, expected: int, body: str | None = None) -> str:
         """Return the answer's text; record an unexpected result."""
         self._stop.wait(self.pause)
-        method, text = "POST" if body else "GET", ""
+        method, text, refused = "POST" if body else "GET", "", False
         with self._lock:
             cookies = "; ".join(f"{key}={morsel.value}" for key, morsel in self.visitor.cookies.items())
         headers, started = {**self.visitor.headers, "Cookie": cookies}, time.monotonic()
@@ -119,6 +120,7 @@ class Traffic:
             headers |= {
                 "Content-Type": "application/x-www-form-urlencoded",
                 "Referer": f"https://{self.visitor.host}{path}",
+                "Accept": "application/json",
             }
         try:
             try:
@@ -129,7 +131,11 @@ class Traffic:
                 connection.close()
                 response = _answer(connection, method, path, body, headers)
             text = response.read().decode(errors="replace")
-            problem = "" if response.status == expected else str(response.status)
+            # A user has a maximum of waiting tasks; nginx would refuse with a page.
+            refused = (
+                response.status == HTTPStatus.TOO_MANY_REQUESTS and response.headers.get_content_subtype() == "json"
+            )
+            problem = "" if response.status == expected or refused else str(response.status)
             with self._lock:
                 for cookie in response.headers.get_all("Set-Cookie", []):
                     self.visitor.cookies.load(cookie)
@@ -141,7 +147,7 @@ class Traffic:
                 self.page_seconds.append(time.monotonic() - started)
             self.requests += 1
             self.answered[connection.number] += 1
-            self.written += bool(body and not problem)
+            self.written += bool(body and not problem and not refused)
             if problem:
                 self.failures.append(f"{method} {path}: {problem}")
                 self.failures_began.append(started)

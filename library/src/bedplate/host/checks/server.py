@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from bedplate.host import password_lists, secrets_folder
+from bedplate.host.checks.backup_folder import check_backup_folder
 from bedplate.host.checks.folder import secret_variables
 from bedplate.host.configuration import env_file
 from bedplate.host.configuration.env_file import PLACEHOLDER
 from bedplate.host.configuration.secret_list import FOLDER, Secret
 from bedplate.host.errors import AbortError
 from bedplate.host.install.request import Request
-from bedplate.host.programs import attempt
 
 DOMAIN: Final = re.compile(r"([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z]([a-z0-9-]*[a-z0-9])")
 MAIL: Final = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
@@ -27,7 +27,7 @@ def check_server(request: Request, secrets: Mapping[str, Secret]) -> None:
     check_admin_email(request.pending_value("ADMIN_EMAIL"))
     check_env_file_has_no_secret()
     check_secrets(secrets)
-    check_backup_folder(request.pending_value("BACKUP_URL"))
+    check_backup_folder(request.pending_value("BACKUP_URL"), request.environment)
 
 
 def check_domain(domain: str) -> None:
@@ -56,22 +56,6 @@ def check_env_file_has_no_secret() -> None:
                 f"{name} is in .env; on a server it is a file.",
                 f"Move it: put the value into secrets/{name.lower()}, and remove the line.",
             )
-
-
-def check_backup_folder(url: str) -> None:
-    """Raise AbortError if BACKUP_URL is a host folder that is not mounted: the cron container cannot see it."""
-    folder = url.removeprefix("file://")
-    if not url.startswith("file://") or f"{folder}/".startswith("/data/backups/"):
-        return
-    if env_file.FILE.exists():
-        target = f"target: {folder.rstrip('/')}"
-        config = attempt(["docker", "compose", "config"]).stdout
-        if any(line.strip() == target for line in config.splitlines()):
-            return
-    raise AbortError(
-        f"BACKUP_URL is {url}, but that folder is not mounted into the container of cron: no backup would be made.",
-        'Use a bucket (gs://…), or mount it: library/docs/how-to/backups.md, "A folder on the server"',
-    )
 
 
 def check_secrets(secrets: Mapping[str, Secret]) -> None:

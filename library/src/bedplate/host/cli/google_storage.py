@@ -15,7 +15,7 @@ from bedplate.host import ROOT, interpreters, lock
 from bedplate.host.commands import docker
 from bedplate.host.configuration import env_file
 from bedplate.host.configuration.services import database_services
-from bedplate.host.console import exit_status, say
+from bedplate.host.console import exit_status, say, write
 from bedplate.host.embedded import google_storage as embedded
 from bedplate.host.embedded.project import Project
 from bedplate.host.errors import AbortError
@@ -48,6 +48,22 @@ Backups of this project: database and media, in Google Cloud Storage or a folder
 How to, and what to do at 3 a.m.: library/docs/how-to/backups.md
 Exit status: 0 done, 1 failed, 2 invalid usage.
 """
+
+OTHERS: Final = (
+    *("--json", "--project", "--environment", "--identity-file", "--accept-unsigned", "--dry-run", "--scheduled", "-y"),
+    *(
+        "--yes",
+        "--yes-replace",
+        "--key-file",
+        "--port",
+        "--without-backup-first",
+        "--forget-lost",
+        "--forget-set-aside",
+    ),
+    *("--export", "--not-anonymised", "--forget-set-aside"),
+)
+KNOWN: Final = frozenset((*re.findall(r"(?<=[ ,])--?\w[\w-]*(?=[ ,])", USAGE), *OTHERS))
+"""The options of the backup system, which is not installed here: a wrong one is invalid usage before an install too."""
 
 
 @dataclass(frozen=True)
@@ -263,11 +279,23 @@ def read_from(name: str) -> None:
         raise AbortError(f"There is no identity file {name} that you may read.") from None
 
 
+def require_known(arguments: Sequence[str]) -> None:
+    """Exit with 2 without an option, or with an unknown one: the backup system reports what else is wrong."""
+    options = [given.partition("=")[0] for given in arguments if given.startswith("-") and given != "-"]
+    unknown = [name for name in options if name.startswith("--") and name not in KNOWN]
+    unknown += [name[:2] for name in options if not name.startswith("--") and name[:2] not in KNOWN]
+    if unknown or not options:
+        problem = f"{unknown[0]} is no option" if unknown else "an option is missing"
+        write(f"Error: {problem}. ./google_storage.sh --help lists them.\n", sys.stderr)
+        raise SystemExit(2)
+
+
 def perform(given: Sequence[str]) -> None:
     """Run the command; exit with its status."""
     if wants_early_help(given):
         say(USAGE, end="")
         return
+    require_known(given)
     arguments = with_identity(given)
     if arguments[:1] == ["--embedded"]:
         in_embedded_mode(arguments[1:])
